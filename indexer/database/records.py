@@ -1,0 +1,146 @@
+"""What a reader of an index gets: frozen records, free of SQL, torch and numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..addresses import NeuronAddress, SiteAddress
+from ..quadrants import Quadrant
+
+
+@dataclass(frozen=True, slots=True)
+class Quantities:
+    """One number for each quantity; None where there is none (a mean over no token, a position not counted)."""
+
+    gate: float | None
+    in_: float | None
+    act: float | None
+    post: float | None
+
+    def __getitem__(self, quantity: str) -> float | None:
+        """The number of `gate`, `in`, `act` or `post`."""
+        value: float | None = getattr(self, "in_" if quantity == "in" else quantity)
+        return value
+
+    def as_dict(self) -> dict[str, float | None]:
+        return {"gate": self.gate, "in": self.in_, "act": self.act, "post": self.post}
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One context of a neuron: a window of tokens around a peak, with the values of every token.
+
+    `tokens` and the four value tuples have one entry a token of the window; `peak` is the place of the peak in them.
+    Values are None where the position was not counted. At the peak all four are exact float32; elsewhere gate, in and
+    post lie within 0.5 % of the window's largest magnitude of that quantity and keep their exact sign.
+    """
+
+    ranking: str
+    rank: int
+    value: float  # the ranking's quantity at the peak; for `random` that of post
+    document: int
+    part: int
+    position: int  # of the peak, in the sequence, BOS included
+    source: str
+    peak: int
+    text: str
+    tokens: tuple[str, ...]
+    gate: tuple[float | None, ...]
+    in_: tuple[float | None, ...]
+    act: tuple[float | None, ...]
+    post: tuple[float | None, ...]
+
+    def values(self, quantity: str) -> tuple[float | None, ...]:
+        """The values of `gate`, `in`, `act` or `post`, one a token."""
+        values: tuple[float | None, ...] = getattr(self, "in_" if quantity == "in" else quantity)
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class QuadrantRecord:
+    """The statistics of one neuron in one quadrant, and its examples, a tuple a ranking, best first."""
+
+    quadrant: Quadrant
+    count: int
+    frequency: float  # count / tokens_counted of the site
+    mean: Quantities
+    extreme: Quantities  # the value of the largest magnitude, signed
+    examples: Mapping[str, tuple[Example, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class NeuronRecord:
+    """Everything an index holds of one neuron, under the signs that were asked for."""
+
+    neuron: NeuronAddress
+    model: str
+    signs: str  # "aligned" or "raw"
+    flipped: bool | None  # None: the weights could not be read, so aligned = raw
+    tokens_counted: int
+    tokens_corpus: int
+    zero: int
+    quadrants: Mapping[Quadrant, QuadrantRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRecord:
+    """One gated MLP of the model."""
+
+    id: int
+    address: SiteAddress
+    width: int  # neurons
+    activation: str  # e.g. "silu"; see indexer.database.activations
+    tokens_counted: int
+    first_neuron: int  # row id of its neuron 0 in the table `neurons`; the others follow
+    identity_error: float | None  # largest relative error of act(gate) * in against what enters the down projection
+    adapter: str  # how gate and in were found
+
+
+@dataclass(frozen=True, slots=True)
+class IndexInfo:
+    """The provenance of an index: what `gluscope info` prints."""
+
+    path: str
+    schema_version: int
+    complete: bool
+    model: Mapping[str, Any]  # name, revision, architecture, fingerprint, dtype, device ...
+    corpus: Mapping[str, Any]  # inputs, documents, sequences, tokens, hash of token ids ...
+    settings: Mapping[str, Any]  # every option of `gluscope index` as resolved
+    software: Mapping[str, str]  # versions
+    run: Mapping[str, Any]  # when, how long, tokens a second, notices
+    telling_neuron: NeuronAddress | None
+    sites: tuple[SiteRecord, ...]
+    neurons: int
+    size: int  # bytes of the file
+
+
+@dataclass(frozen=True, slots=True)
+class NeuronRow:
+    """The narrow row of a neuron: what lists show and sort by."""
+
+    neuron: NeuronAddress
+    flipped: bool | None
+    tokens_counted: int
+    frequency: tuple[float, float, float, float]  # in the order of QUADRANTS
+    extreme_post: tuple[float | None, float | None, float | None, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceRecord:
+    """One sequence of the corpus, whole, as the model saw it."""
+
+    document: int
+    part: int
+    source: str
+    text: str
+    tokens: tuple[str, ...]  # a character belongs to the token that holds its first byte
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Gate and in of one neuron at positions drawn uniformly from what its site counted."""
+
+    gate: tuple[float, ...]
+    in_: tuple[float, ...]

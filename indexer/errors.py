@@ -1,0 +1,15 @@
+"""The one error class for everything that a user can mend."""
+
+from __future__ import annotations
+
+
+class GluscopeError(Exception):
+    """Something the user can mend: says the cause and the fix, one line each.
+
+    The command line prints both without a traceback and exits with code 2; the TUI shows them.
+    """
+
+    def __init__(self, cause: str, fix: str = "") -> None:
+        super().__init__(cause if not fix else f"{cause}\n{fix}")
+        self.cause = cause
+        self.fix = fix

@@ -1,0 +1,40 @@
+"""The settings of an index: every choice that determines its content, and the few that do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .quadrants import DEFAULT_RANKINGS
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is kept in the index and identifies a run; the defaults are those of `gluscope index`."""
+
+    context: int = 1024  # tokens a sequence, BOS included
+    long: str = "split"  # "split" or "truncate"
+    tokens: int | None = None  # the corpus ends with the document in which the tokens reach this number
+    bos: str = "auto"  # "auto", "always" or "never"
+    count_first: bool = False  # count position 0 of a sequence
+    layers: tuple[int, ...] | None = None  # None: all
+    experts: tuple[int, ...] | None = None  # None: all
+    top_k: int = 16
+    rank_by: tuple[str, ...] = DEFAULT_RANKINGS
+    duplicates: str = "fold"  # "fold" or "keep"
+    window: tuple[int, int] = (24, 7)  # tokens kept before and after the peak
+    sample: int = 1024  # positions
+    seed: int = 0
+    dtype: str = "auto"
+    revision: str | None = None
+    batch_tokens: int | None = None  # padded tokens a forward pass; None: resolved from the device
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What changes how an index is made but not what is in it."""
+
+    device: str = "auto"
+    device_map: str | None = None
+    compile: str = "auto"  # "auto", "on" or "off"
+    trust_remote_code: bool = False
+    checkpoint_every: float | None = None
