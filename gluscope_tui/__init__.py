@@ -1,0 +1,1 @@
+"""The terminal face of gluscope: commands, views and the explorer. The indexer knows nothing of it."""

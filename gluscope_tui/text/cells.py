@@ -1,0 +1,31 @@
+"""Cleaned text fitted into a number of cells."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len, set_cell_size
+
+from .clean import clean
+
+__all__ = ["cell_len", "column", "fit", "shorten"]
+
+
+def fit(text: str, width: int) -> str:
+    """The text cut or padded with blanks to exactly `width` cells; it must be clean."""
+    return set_cell_size(text, max(width, 0))
+
+
+def column(text: str, width: int) -> str:
+    """The text moved to the right end of `width` cells, as numbers are; cut if it is longer."""
+    room = width - cell_len(text)
+    return " " * room + text if room > 0 else fit(text, width)
+
+
+def shorten(text: str, width: int, *, ascii_only: bool = False) -> str:
+    """A name from outside, cleaned and cut to at most `width` cells with an ellipsis where something is missing."""
+    shown = clean(text, ascii_only=ascii_only)
+    if cell_len(shown) <= width:
+        return shown
+    ellipsis = "..." if ascii_only else "…"
+    if width <= cell_len(ellipsis):
+        return ellipsis[: max(width, 0)]
+    return fit(shown, width - cell_len(ellipsis)).rstrip(" ") + ellipsis

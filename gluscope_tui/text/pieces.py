@@ -1,0 +1,112 @@
+"""Tokens as pieces that a line may hold: cleaned, measured, and each knowing which tokens share it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+
+from .clean import BLANK, NEWLINE, TAB, clean
+
+_BLANK = " \t\n\r\x0b\x0c\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
+_RUNS = re.compile(f"[{_BLANK}]+|[^{_BLANK}]+")
+_IS_BLANK = re.compile(f"[{_BLANK}]+")
+_NO_BASE = "◌"  # carries a combining mark that has nothing to stand on
+
+
+@dataclass(slots=True)
+class Piece:
+    """A stretch of cells that belongs to the tokens `first` to `last` (most often one token)."""
+
+    text: str
+    first: int
+    last: int
+    width: int  # cells
+    sliceable: bool  # plain ASCII: may be cut between any two characters
+    blanks: str = ""  # the blanks that `text` stands for, if it stands for blanks
+
+    def belongs_to(self, token: int) -> bool:
+        return self.first <= token <= self.last
+
+
+def pieces(
+    tokens: Sequence[str], peak: int | None = None, *, collapse: bool = True, ascii_only: bool = False
+) -> list[Piece]:
+    """The pieces of the tokens, in order; together they show every token.
+
+    A token that is "" (a later part of a character) or that only combines with what is before it shares the
+    cells of the character it belongs to. With `collapse` a run of blanks or newlines is one stand-in, also across
+    tokens, but the peak always has cells of its own.
+    """
+    out: list[Piece] = []
+    waiting: int | None = None  # an empty token before the first character
+    for index, token in enumerate(tokens):
+        if not token:
+            if out:
+                _share_last(out, index)
+            elif waiting is None:
+                waiting = index
+        elif token.isascii() and token.isprintable() and (not collapse or "  " not in token) and not token.isspace():
+            out.append(Piece(token, index, index, len(token), True))
+        elif collapse and out and _IS_BLANK.fullmatch(token) and _continues(out[-1], index, peak):
+            _lengthen(out[-1], token, index, ascii_only)
+        else:
+            _add(out, token, index, collapse, ascii_only)
+        if waiting is not None and out:
+            out[0].first, waiting = waiting, None
+    return out
+
+
+def _continues(piece: Piece, index: int, peak: int | None) -> bool:
+    return bool(piece.blanks) and (peak is None or (index != peak and not piece.belongs_to(peak)))
+
+
+def _lengthen(piece: Piece, blanks: str, index: int, ascii_only: bool) -> None:
+    piece.blanks += blanks
+    piece.text = _stand_in(piece.blanks, ascii_only)
+    piece.width = cell_len(piece.text)
+    piece.last = index
+
+
+def _add(out: list[Piece], token: str, index: int, collapse: bool, ascii_only: bool) -> None:
+    for run in _RUNS.findall(token):
+        if collapse and _IS_BLANK.match(run):
+            text = _stand_in(run, ascii_only)
+            out.append(Piece(text, index, index, cell_len(text), False, run))
+            continue
+        for character in run:
+            text = clean(character, ascii_only=ascii_only)
+            width = cell_len(text)
+            if width:
+                out.append(Piece(text, index, index, width, False, character if character.isspace() else ""))
+            elif out:
+                _share_last(out, index)
+                out[-1].text += text
+            else:
+                out.append(Piece(_NO_BASE + text, index, index, 1, False))
+
+
+def _share_last(out: list[Piece], index: int) -> None:
+    """Let the token have a share in the last character."""
+    piece = out[-1]
+    if piece.last == index and not piece.sliceable:
+        return
+    if piece.sliceable:
+        if len(piece.text) > 1:
+            out[-1] = Piece(piece.text[:-1], piece.first, piece.last, piece.width - 1, True)
+            out.append(Piece(piece.text[-1], piece.last, index, 1, False))
+            return
+        piece.sliceable = False
+    piece.last = index
+
+
+def _stand_in(blanks: str, ascii_only: bool) -> str:
+    if blanks == " ":
+        return " "
+    if "\n" in blanks:
+        return "\\n" if ascii_only else NEWLINE
+    if "\t" in blanks:
+        return "\\t" if ascii_only else TAB
+    return "_" if ascii_only else BLANK
