@@ -1,0 +1,53 @@
+"""Seeded hashes of positions and of the tokens around them: equal on every machine, for any order of work."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+FOLD_TOKENS = 24
+"""Tokens before the peak that, with the peak's own, make two examples duplicates of each other."""
+
+Hashes = npt.NDArray[np.uint64]
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_BASE = np.uint64(0xD1342543DE82EF95)
+
+
+def _mix(value: Hashes) -> Hashes:
+    """The finaliser of splitmix64 (Steele, Lea and Flood 2014): a bijection of 64-bit words."""
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed: Hashes = value ^ (value >> np.uint64(31))
+    return mixed
+
+
+def position_hashes(
+    seed: int, document: npt.NDArray[np.int64], part: npt.NDArray[np.int64], positions: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """A hash of (seed, document, part, position) for each of them, as int64 in [0, 2^63).
+
+    The three arrays broadcast against each other. The `random` ranking and the sample keep the smallest.
+    """
+    with np.errstate(over="ignore"):
+        value = _mix(np.asarray([seed], dtype=np.int64).view(np.uint64) + _GOLDEN)
+        for word in (document, part, positions):
+            value = _mix((value ^ word.astype(np.uint64)) + _GOLDEN)
+    return (value >> np.uint64(1)).astype(np.int64)
+
+
+def fold_keys(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """A 64-bit key of each token of a padded batch with the up to 24 tokens before it in its sequence.
+
+    `ids`: sequence position. Equal windows have equal keys; the number of tokens is part of the key.
+    """
+    tokens = ids.astype(np.uint64) + np.uint64(1)
+    width = tokens.shape[1]
+    total = np.zeros_like(tokens)
+    power = np.uint64(1)
+    with np.errstate(over="ignore"):
+        for back in range(min(FOLD_TOKENS + 1, width)):
+            total[:, back:] += tokens[:, : width - back] * power
+            power = power * _BASE
+        length = np.minimum(np.arange(width), FOLD_TOKENS).astype(np.uint64)
+        keys: npt.NDArray[np.int64] = _mix(total ^ (length * _GOLDEN)).view(np.int64)
+    return keys

@@ -1,0 +1,92 @@
+"""Running best-k lists over an ordering key, with the window of values around each example."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .quadrants import Quadrant
+
+EMPTY = -1
+
+
+class RankingList(NamedTuple):
+    """One list that every neuron keeps: a ranking in a quadrant."""
+
+    ranking: str
+    quadrant: Quadrant
+
+
+class Placed(NamedTuple):
+    """Offers that entered their lists: where they stand now, and which offers they were."""
+
+    slot: Tensor  # flat place in (column, k)
+    offer: Tensor  # index into the offers
+
+
+class BestK:
+    """The k best examples of many columns; a column is one list of one neuron: list * width + neuron.
+
+    An example's rank is its int64 `key`, larger is better, never negative; empty places hold -1. Examples with the
+    same `fold` key are one: the better stands. Which examples stay depends on the offers alone, not on their order,
+    as long as different examples have different keys.
+    """
+
+    def __init__(
+        self, lists: tuple[RankingList, ...], width: int, k: int, window: int, lanes: int, device: torch.device
+    ) -> None:
+        self.lists = lists
+        self.width = width
+        self.k = k
+        columns = len(lists) * width
+        self.key = torch.full((columns, k), EMPTY, dtype=torch.int64, device=device)
+        self.fold = torch.zeros((columns, k), dtype=torch.int64, device=device)
+        self.sequence = torch.full((columns, k), EMPTY, dtype=torch.int64, device=device)
+        self.position = torch.zeros((columns, k), dtype=torch.int32, device=device)
+        self.threshold = torch.full((columns,), EMPTY, dtype=torch.int64, device=device)  # the k-th best key
+        self.values = torch.zeros((columns, k, 4), dtype=torch.float32, device=device)  # column k quantity
+        self.scale = torch.zeros((columns, k, lanes), dtype=torch.float32, device=device)  # column k lane
+        self.lanes = torch.full((columns, k, lanes, window), -128, dtype=torch.int8, device=device)
+
+    def place(self, column: Tensor, key: Tensor, fold: Tensor | None, sequence: Tensor, position: Tensor) -> Placed:
+        """Enter offers, at most one a column, and tell which entered. `fold` None keeps duplicates apart."""
+        kept = self.key[column]  # offer k
+        slot = kept.argmin(1)
+        if fold is not None:
+            same = (self.fold[column] == fold[:, None]) & (kept >= 0)
+            slot = torch.where(same.any(1), same.to(torch.int8).argmax(1), slot)
+        entered = (key > kept.gather(1, slot[:, None])[:, 0]).nonzero()[:, 0]
+        column = column[entered]
+        flat = column * self.k + slot[entered]
+        self.key.view(-1)[flat] = key[entered]
+        if fold is not None:
+            self.fold.view(-1)[flat] = fold[entered]
+        self.sequence.view(-1)[flat] = sequence[entered]
+        self.position.view(-1)[flat] = position[entered].to(torch.int32)
+        self.threshold[column] = self.key[column].amin(1)
+        return Placed(flat, entered)
+
+    def order(self) -> Tensor:
+        """The places of every column, best first, empty ones last: column k."""
+        return self.key.argsort(dim=1, descending=True, stable=True)
+
+    def bytes(self) -> int:
+        """Memory that the lists take."""
+        tensors = (self.key, self.fold, self.sequence, self.position, self.threshold, self.values, self.scale)
+        return sum(t.numel() * t.element_size() for t in (*tensors, self.lanes))
+
+
+def magnitude_keys(magnitude: Tensor, sequence: Tensor) -> Tensor:
+    """Ordering keys by |value|, ties by the lower sequence number; -1 where the value is 0.
+
+    `magnitude` float32 >= 0 and `sequence` int64 < 2^32 broadcast. The bits of a positive float32 order like itself.
+    """
+    bits = magnitude.view(torch.int32).to(torch.int64)
+    return torch.where(bits > 0, (bits << 32) | (0xFFFFFFFF - sequence), EMPTY)
+
+
+def random_keys(hashes: Tensor) -> Tensor:
+    """Ordering keys of the random ranking: the smallest hash (in [0, 2^63)) is the best."""
+    return (2**63 - 1) - hashes

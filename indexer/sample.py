@@ -1,0 +1,49 @@
+"""The uniform sample: the counted positions with the smallest seeded hash, whatever the order they come in."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+SCALE = 16.0
+"""Sampled values are kept as float16 of value / 16: a range of a million, 11 bits everywhere above 0.001."""
+
+
+class SampleUpdate(NamedTuple):
+    """The positions of a batch that enter the sample: the slot each takes, its sequence's row, its position."""
+
+    slot: Ints
+    row: Ints
+    position: Ints
+
+
+class PositionSample:
+    """Which positions are sampled. Sites that count the same positions share one."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.hash: Ints = np.full(size, np.iinfo(np.int64).max)  # an empty slot is larger than any hash
+        self.sequence: Ints = np.full(size, -1)
+        self.position: Ints = np.zeros(size, dtype=np.int64)
+
+    def offer(self, hashes: Ints, counted: npt.NDArray[np.bool_], sequence: Ints) -> SampleUpdate:
+        """Enter a batch's positions: `hashes` and `counted` are sequence position, `sequence` their numbers."""
+        row, position = np.nonzero(counted & (hashes < self.hash.max(initial=-1)))
+        offered = hashes[row, position]
+        everything = np.concatenate([self.hash, offered])
+        keep = np.zeros(len(everything), dtype=bool)
+        keep[np.argsort(everything, kind="stable")[: self.size]] = True
+        slot = np.nonzero(~keep[: self.size])[0]
+        entering = np.nonzero(keep[self.size :])[0]
+        self.hash[slot] = offered[entering]
+        self.sequence[slot] = sequence[row[entering]]
+        self.position[slot] = position[entering]
+        return SampleUpdate(slot, row[entering], position[entering])
+
+    def order(self) -> Ints:
+        """The filled slots, by hash."""
+        order = np.argsort(self.hash, kind="stable")
+        return order[: int((self.sequence >= 0).sum())]

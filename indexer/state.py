@@ -1,0 +1,213 @@
+"""What a run has found so far: statistics, best examples and sampled values of every site, fed batch by batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from .hashing import fold_keys, position_hashes
+from .quadrants import QUADRANTS, QUANTITIES, RANDOM_EXAMPLES, ranking_quadrants
+from .rankings import BestK, RankingList, magnitude_keys, random_keys
+from .reduction import RANDOM_ROW, Activations, Fuser, Reduction, first_positions, reduce_batch, signed_extremes
+from .sample import SCALE, PositionSample, SampleUpdate
+from .settings import Settings
+from .windows import gather_windows
+
+Ints = npt.NDArray[np.int64]
+
+
+class NonFiniteError(Exception):
+    """A value of the batch is NaN or infinite; `row` is its sequence's place in the batch."""
+
+    def __init__(self, row: int) -> None:
+        super().__init__(f"a value in row {row} is not finite")
+        self.row = row
+
+
+@dataclass(frozen=True)
+class BatchView:
+    """What the statistics of every site need to know of a batch; tensors are on the sites' device."""
+
+    sequence: Tensor  # sequence; numbers in the order of the corpus
+    length: Tensor  # sequence
+    counted: Tensor  # sequence position 1, bool
+    hashes: Tensor  # sequence position, int64
+    by_hash: Tensor  # sequence rank: positions, smallest hash first
+    priority: Tensor  # sequence position 1, float32: number of positions - rank by hash
+    folds: Tensor  # sequence position, int64
+    sampled: SampleUpdate
+    first: int  # the first counted position
+    tokens_counted: int
+
+
+def view_batch(
+    ids: npt.NDArray[np.int64],
+    length: Ints,
+    sequence: Ints,
+    document: Ints,
+    part: Ints,
+    settings: Settings,
+    sample: PositionSample,
+    device: torch.device,
+) -> BatchView:
+    """Prepare a padded batch, `ids` sequence position; its positions enter the sample."""
+    first = 0 if settings.count_first else 1
+    positions = np.arange(ids.shape[1])
+    counted = (positions >= first) & (positions < length[:, None])
+    hashes = position_hashes(settings.seed, document[:, None], part[:, None], positions[None, :])
+    by_hash = np.argsort(hashes, axis=1, kind="stable")
+    priority = np.empty(ids.shape, dtype=np.float32)
+    np.put_along_axis(priority, by_hash, (ids.shape[1] - positions[None, :]).astype(np.float32), axis=1)
+    return BatchView(
+        sequence=torch.from_numpy(sequence).to(device),
+        length=torch.from_numpy(length).to(device),
+        counted=torch.from_numpy(counted[:, :, None]).to(device),
+        hashes=torch.from_numpy(hashes).to(device),
+        by_hash=torch.from_numpy(by_hash).to(device),
+        priority=torch.from_numpy(priority[:, :, None]).to(device),
+        folds=torch.from_numpy(fold_keys(ids)).to(device),
+        sampled=sample.offer(hashes, counted, sequence),
+        first=first,
+        tokens_counted=int(counted.sum()),
+    )
+
+
+def magnitude_lists(settings: Settings) -> tuple[RankingList, ...]:
+    """The lists of a neuron that are ranked by the magnitude of a quantity."""
+    names = [name for name in settings.rank_by if name != "random"]
+    return tuple(RankingList(name, quadrant) for name in names for quadrant in ranking_quadrants(name))
+
+
+def random_lists(settings: Settings) -> tuple[RankingList, ...]:
+    return tuple(RankingList("random", q) for q in QUADRANTS) if "random" in settings.rank_by else ()
+
+
+def bytes_per_neuron(settings: Settings, lanes: int) -> int:
+    """Memory that the state takes for one neuron."""
+    example = 8 + 8 + 8 + 4 + 16 + lanes * (4 + sum(settings.window) + 1)
+    magnitude, random = len(magnitude_lists(settings)), len(random_lists(settings))
+    examples = (magnitude * settings.top_k + random * RANDOM_EXAMPLES) * example + (magnitude + random) * 8
+    statistics = len(QUADRANTS) * 8 + len(QUADRANTS) * len(QUANTITIES) * (8 + 4)
+    return examples + statistics + settings.sample * (lanes - 1) * 2
+
+
+class SiteState:
+    """The state of one site. A batch enters by `add`; nothing in it grows with the corpus."""
+
+    def __init__(
+        self, width: int, settings: Settings, *, sign_preserving: bool, keep_act: bool, device: torch.device
+    ) -> None:
+        self.width = width
+        self.settings = settings
+        self.sign_preserving = sign_preserving
+        self.quantities = ("gate", "in", "post", "act") if keep_act else ("gate", "in", "post")
+        self.tokens_counted = 0
+        self.count = torch.zeros((4, width), dtype=torch.int64, device=device)  # quadrant neuron
+        self.total = torch.zeros((16, width), dtype=torch.float64, device=device)  # quantity*quadrant neuron
+        self.extreme = torch.zeros((16, width), dtype=torch.float32, device=device)
+        before, after = settings.window
+        self.offsets = torch.arange(-before, after + 1, device=device)
+        window, lanes = before + 1 + after, len(self.quantities)
+        self.ranked = BestK(magnitude_lists(settings), width, settings.top_k, window, lanes, device)
+        self.random = BestK(random_lists(settings), width, RANDOM_EXAMPLES, window, lanes, device)
+        # lane slot neuron: the lanes without post, which is act * in
+        self.sample = torch.zeros(
+            (len(self.quantities) - 1, settings.sample, width), dtype=torch.float16, device=device
+        )
+        sign = [_sign(quantity, quadrant) for quantity in range(4) for quadrant in range(4)]
+        self._sign = torch.tensor(sign, dtype=torch.float32, device=device)[:, None]
+
+    def add(self, values: Activations, batch: BatchView, fuse: Fuser) -> None:
+        """Merge what the site computed for a batch. Raises NonFiniteError, and then the state is as before."""
+        reduction = fuse(reduce_batch, values, batch.counted, batch.priority)
+        if not bool(torch.isfinite(reduction.finite.sum())):
+            raise NonFiniteError(int((~torch.isfinite(reduction.finite)).any(1).to(torch.int8).argmax()))
+        self.tokens_counted += batch.tokens_counted
+        self.count += reduction.counts.sum(0, dtype=torch.float64).to(torch.int64)
+        self.total += reduction.totals.sum(0)
+        self._add_extremes(values, batch, reduction)
+        self._offer_magnitudes(values, batch, reduction, fuse)
+        self._offer_random(values, batch, reduction)
+        self._add_sample(values, batch)
+
+    def _add_extremes(self, values: Activations, batch: BatchView, reduction: Reduction) -> None:
+        extreme = reduction.magnitudes[:, :RANDOM_ROW].amax(0) * self._sign
+        if not self.sign_preserving:
+            for quantity in (2, 3):
+                extreme[quantity * 4 : quantity * 4 + 4] = signed_extremes(values, batch.counted, quantity)
+        larger = extreme.abs() > self.extreme.abs()
+        tied = (extreme.abs() == self.extreme.abs()) & (extreme > self.extreme)
+        self.extreme = torch.where(larger | tied, extreme, self.extreme)
+
+    def _offer_magnitudes(self, values: Activations, batch: BatchView, reduction: Reduction, fuse: Fuser) -> None:
+        if not self.ranked.lists:
+            return
+        rows = tuple(QUANTITIES.index(name) * 4 + QUADRANTS.index(q) for name, q in self.ranked.lists)
+        magnitude = reduction.magnitudes[:, list(rows)]  # sequence list neuron
+        keys = magnitude_keys(magnitude, batch.sequence[:, None, None]).flatten(1)  # sequence column
+        offered = (keys > self.ranked.threshold).nonzero()
+        if len(offered):
+            position = fuse(first_positions, values, batch.counted, reduction.magnitudes, rows).flatten(1)
+            row, column = offered.unbind(1)
+            self._enter(self.ranked, values, batch, row, column, keys[row, column], position[row, column])
+
+    def _offer_random(self, values: Activations, batch: BatchView, reduction: Reduction) -> None:
+        if not self.random.lists:
+            return
+        priority = reduction.magnitudes[:, RANDOM_ROW:].flatten(1)  # sequence column
+        rank = (batch.by_hash.shape[1] - priority).to(torch.int64).clamp(max=batch.by_hash.shape[1] - 1)
+        position = batch.by_hash.gather(1, rank)
+        keys = torch.where(priority > 0, random_keys(batch.hashes.gather(1, position)), -1)
+        offered = (keys > self.random.threshold).nonzero()
+        if len(offered):
+            row, column = offered.unbind(1)
+            self._enter(self.random, values, batch, row, column, keys[row, column], position[row, column])
+
+    def _enter(
+        self,
+        best: BestK,
+        values: Activations,
+        batch: BatchView,
+        row: Tensor,
+        column: Tensor,
+        key: Tensor,
+        position: Tensor,
+    ) -> None:
+        """Place offers, sorted by row, sequence by sequence; then keep the windows of those that stayed."""
+        sequence = batch.sequence[row]
+        fold = batch.folds[row, position] if self.settings.duplicates == "fold" else None
+        slots, offers, start = [], [], 0
+        for number in torch.bincount(row, minlength=len(batch.sequence)).tolist():
+            part = slice(start, start + number)
+            placed = best.place(
+                column[part], key[part], None if fold is None else fold[part], sequence[part], position[part]
+            )
+            slots.append(placed.slot)
+            offers.append(placed.offer + start)
+            start += number
+        slot, offer = torch.cat(slots), torch.cat(offers)
+        stayed = best.sequence.view(-1)[slot] == sequence[offer]
+        slot, offer = slot[stayed], offer[stayed]
+        lanes = tuple(values[QUANTITIES.index(name)] for name in self.quantities)
+        for block_slot, block in zip(torch.split(slot, 65536), torch.split(offer, 65536), strict=True):
+            where = (row[block], position[block], column[block] % self.width)
+            codes, scale = gather_windows(lanes, *where, batch.first, batch.length, self.offsets)
+            best.lanes.view(-1, *codes.shape[1:])[block_slot] = codes
+            best.scale.view(-1, scale.shape[1])[block_slot] = scale
+            best.values.view(-1, 4)[block_slot] = torch.stack([value[where] for value in values], 1)
+
+    def _add_sample(self, values: Activations, batch: BatchView) -> None:
+        slot, row, position = (torch.from_numpy(part).to(self.sample.device) for part in batch.sampled)
+        for lane, value in enumerate((values.gate, values.in_, values.act)[: len(self.sample)]):
+            limit = torch.finfo(torch.float16).max
+            self.sample[lane, slot] = (value[row, position] / SCALE).clamp(-limit, limit).to(torch.float16)
+
+
+def _sign(quantity: int, quadrant: int) -> int:
+    """The sign of a quantity inside a quadrant, for activations that keep the sign of their input."""
+    gate, in_ = QUADRANTS[quadrant].gate_sign, QUADRANTS[quadrant].in_sign
+    return (gate, in_, gate, gate * in_)[quantity]

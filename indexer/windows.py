@@ -1,0 +1,45 @@
+"""The values around a peak, as they are kept: one signed byte a token and quantity, with exact signs."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+LEVELS = 127
+MISSING = -128
+"""The code of a position outside the sequence, or not counted."""
+
+
+def gather_windows(
+    lanes: tuple[Tensor, ...],
+    row: Tensor,
+    position: Tensor,
+    neuron: Tensor,
+    first: int,
+    length: Tensor,
+    offsets: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """The windows of some peaks: codes `# peak lane offset` int8, and scales `# peak lane` float32.
+
+    `lanes`: the quantities kept, each sequence position neuron. `row`, `position`, `neuron`: where each peak is.
+    Positions before `first` or from `length` (of each sequence) on have no value. `offsets`: window, relative places.
+    """
+    place = position[:, None] + offsets  # peak offset
+    valid = (place >= first) & (place < length[row, None])
+    place = place.clamp(0, lanes[0].shape[1] - 1)
+    values = torch.stack([lane[row[:, None], place, neuron[:, None]] for lane in lanes], 1)  # peak lane offset
+    return encode_lanes(values, valid[:, None, :])
+
+
+def encode_lanes(values: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    """Codes and scales of windows: `values` and `valid` are peak lane offset (valid broadcasts).
+
+    The scale is the largest valid magnitude. A code c > 0 stands for (c - 0.5) / 127 of it, -c for the negative, 0 for
+    exactly 0 and -128 for no value: no value is off by more than 0.394 % of the scale, and no sign is lost.
+    """
+    magnitude = torch.where(valid, values.abs(), 0.0)
+    scale = magnitude.amax(2)  # peak lane
+    step = torch.where(scale > 0, scale, 1.0)[:, :, None]
+    code = (magnitude / step * LEVELS).ceil().clamp(1, LEVELS)
+    code = torch.where(values > 0, code, torch.where(values < 0, -code, 0.0))
+    return torch.where(valid, code, float(MISSING)).to(torch.int8), scale
