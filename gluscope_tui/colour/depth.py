@@ -48,7 +48,7 @@ def detect(
         if choice is None or choice == "auto":
             continue
         if choice not in CHOICES:
-            raise GluscopeError(f"{source}: unknown choice of colour {ascii(choice)}", f"use {', '.join(CHOICES)}")
+            raise GluscopeError(f"{source}: unknown choice of colour {choice!a}", f"use {', '.join(CHOICES)}")
         return _chosen(choice, source, environment)
     if not terminal:
         return Detection(Depth.PLAIN, "the output is no terminal")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 from .contrast import Rgb, text_on
 from .depth import Depth
@@ -19,14 +19,14 @@ _TRUE_ORANGE: tuple[tuple[Rgb, Rgb], ...] = (((64, 38, 8), (255, 184, 88)), ((25
 _TRUE_BLUE: tuple[tuple[Rgb, Rgb], ...] = (((18, 44, 74), (136, 200, 255)), ((220, 234, 247), (12, 78, 158)))
 _ORANGE_256 = ((58, 94, 136, 172, 208, 214), (224, 180, 173, 166, 130, 124))
 _BLUE_256 = ((24, 60, 67, 68, 75, 111), (152, 110, 74, 67, 32, 25))
-# Pairs that keep their contrast on common palettes: the weakest colours the text, the strongest is bold too.
+# Pairs that keep their contrast on common palettes: the weakest colours the text alone.
 _ORANGE_16 = (
-    (Style(11, 0), Style(0, 9), Style(0, 11, bold=True)),
-    (Style(1, 15), Style(0, 11), Style(15, 1, bold=True)),
+    (Style(11, 0), Style(0, 9), Style(0, 11)),
+    (Style(1, 15), Style(0, 11), Style(15, 1)),
 )
 _BLUE_16 = (
-    (Style(14, 0), Style(15, 12), Style(0, 14, bold=True)),
-    (Style(4, 15), Style(0, 14), Style(15, 4, bold=True)),
+    (Style(14, 0), Style(15, 12), Style(0, 14)),
+    (Style(4, 15), Style(0, 14), Style(15, 4)),
 )
 _ATTRIBUTES = (PLAIN, Style(bold=True), Style(reverse=True))
 
@@ -49,7 +49,7 @@ class Ramp:
         return (self.positive if value > 0 else self.negative)[level - 1]
 
 
-@lru_cache(maxsize=None)
+@cache
 def ramp(depth: Depth, *, light: bool = False) -> Ramp:
     """The ramp for a depth: 16 steps in truecolor, 6 in 256 colours, 3 in 16; attributes or nothing without colour."""
     if depth is Depth.TRUE:

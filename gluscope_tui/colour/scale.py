@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from functools import lru_cache
+from functools import cache
 
 _SIX = (0.02, 0.06, 0.12, 0.25, 0.50, 0.75)
 _THREE = (0.06, 0.25, 0.75)
 
 
-@lru_cache(maxsize=None)
+@cache
 def thresholds(steps: int) -> tuple[float, ...]:
     """The share of the largest magnitude at which each level begins: 6 steps from a table, 3 every second of them,
     otherwise by the square root, rounded (16 steps: 0.1 %, 0.9 %, 2.4 %, ... 94 %)."""
