@@ -32,7 +32,8 @@ def position_hashes(
         value = _mix(np.asarray([seed], dtype=np.int64).view(np.uint64) + _GOLDEN)
         for word in (document, part, positions):
             value = _mix((value ^ word.astype(np.uint64)) + _GOLDEN)
-    return (value >> np.uint64(1)).astype(np.int64)
+    hashes: npt.NDArray[np.int64] = (value >> np.uint64(1)).astype(np.int64)
+    return hashes
 
 
 def fold_keys(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -49,5 +50,6 @@ def fold_keys(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
             total[:, back:] += tokens[:, : width - back] * power
             power = power * _BASE
         length = np.minimum(np.arange(width), FOLD_TOKENS).astype(np.uint64)
-        keys: npt.NDArray[np.int64] = _mix(total ^ (length * _GOLDEN)).view(np.int64)
+        mixed = _mix(total ^ (length * _GOLDEN))
+    keys: npt.NDArray[np.int64] = mixed.view(np.int64)
     return keys

@@ -1,0 +1,108 @@
+"""The specification of every statistic, as slow and obvious loops over tokens. Nothing of the indexer is used here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+QUANTITIES = ("gate", "in", "act", "post")
+SIGNS = {"++": (1, 1), "+-": (1, -1), "-+": (-1, 1), "--": (-1, -1)}
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What a model computed for one sequence: its tokens, and a row of values a token for each quantity."""
+
+    document: int
+    part: int
+    ids: Sequence[int]
+    gate: Sequence[Sequence[float]]  # position neuron
+    in_: Sequence[Sequence[float]]
+    act: Sequence[Sequence[float]]
+    post: Sequence[Sequence[float]]
+
+    def value(self, quantity: str, position: int, neuron: int) -> float:
+        rows = {"gate": self.gate, "in": self.in_, "act": self.act, "post": self.post}[quantity]
+        return rows[position][neuron]
+
+
+@dataclass
+class Quadrant:
+    count: int = 0
+    values: dict[str, list[float]] = field(default_factory=lambda: {q: [] for q in QUANTITIES})
+    lists: dict[str, list[tuple[float, int, int, int]]] = field(default_factory=dict)  # value document part position
+
+    def mean(self, quantity: str) -> float | None:
+        return sum(self.values[quantity]) / self.count if self.count else None
+
+    def extreme(self, quantity: str) -> float | None:
+        return max(self.values[quantity], key=abs) if self.count else None
+
+
+@dataclass
+class Neuron:
+    counted: int
+    zero: int
+    quadrants: dict[str, Quadrant]
+
+
+def in_quadrant(sequence: Computed, position: int, neuron: int, quadrant: str) -> bool:
+    gate, in_ = sequence.value("gate", position, neuron), sequence.value("in", position, neuron)
+    return gate * SIGNS[quadrant][0] > 0 and in_ * SIGNS[quadrant][1] > 0
+
+
+def statistics(
+    sequences: Sequence[Computed],
+    neuron: int,
+    *,
+    rankings: Sequence[str] = ("post", "gate", "in"),
+    k: int = 16,
+    count_first: bool = False,
+    fold: bool = True,
+    random_hash: Callable[[int, int, int], int] | None = None,
+    random_k: int = 8,
+) -> Neuron:
+    """Everything that an index says of a neuron; `random_hash` (document, part, position) adds `random`."""
+    first = 0 if count_first else 1
+    counted = [(s, t) for s in sequences for t in range(first, len(s.ids))]
+    quadrants = {name: Quadrant() for name in SIGNS}
+    for name, quadrant in quadrants.items():
+        inside = [(s, t) for s, t in counted if in_quadrant(s, t, neuron, name)]
+        quadrant.count = len(inside)
+        for quantity in QUANTITIES:
+            quadrant.values[quantity] = [s.value(quantity, t, neuron) for s, t in inside]
+        for ranking in rankings:
+            if ranking == "act" and name[0] == "+":
+                continue
+            offers = []
+            for s in sequences:
+                mine = [(abs(s.value(ranking, t, neuron)), -t) for other, t in inside if other is s]
+                if mine and max(mine)[0] > 0:
+                    value, position = max(mine)[0], -max(mine)[1]
+                    offers.append(((-value, s.document, s.part), position, s, s.value(ranking, position, neuron)))
+            quadrant.lists[ranking] = best(offers, k, fold)
+        if random_hash is not None:
+            offers = []
+            for s in sequences:
+                hashes = [(random_hash(s.document, s.part, t), t) for other, t in inside if other is s]
+                if hashes:
+                    key, position = min(hashes)
+                    offers.append(((key, s.document, s.part), position, s, s.value("post", position, neuron)))
+            quadrant.lists["random"] = best(offers, random_k, fold)
+    return Neuron(len(counted), len(counted) - sum(q.count for q in quadrants.values()), quadrants)
+
+
+Offer = tuple[tuple[float, int, int], int, Computed, float]  # order, position, sequence, value
+
+
+def best(offers: list[Offer], k: int, fold: bool) -> list[tuple[float, int, int, int]]:
+    """The k best of the offers (the smallest order), one for each run of tokens up to the peak if folded."""
+    seen: set[tuple[int, ...]] = set()
+    kept = []
+    for _, position, s, value in sorted(offers, key=lambda offer: offer[0]):
+        tokens = tuple(s.ids[max(0, position - 24) : position + 1])
+        if fold and tokens in seen:
+            continue
+        seen.add(tokens)
+        kept.append((value, s.document, s.part, position))
+    return kept[:k]
