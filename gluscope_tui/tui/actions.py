@@ -1,0 +1,123 @@
+"""The one registry of actions: ids, keys and words. Bindings, foot, help, palette and the docs are made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+GROUPS = ("move", "panes", "show", "find", "keep", "app")
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that a key does. `keys` are Textual's names; `scope` is where they work.
+
+    "home": the four panes; "context": an open context; "both". `hint` is the short form in the foot.
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    group: str
+    title: str
+    hint: str = ""
+    scope: str = "home"
+
+
+ACTIONS = (
+    Action("list.next", ("j",), "move", "next neuron of the current list", "j/k neuron"),
+    Action("list.previous", ("k",), "move", "previous neuron of the current list"),
+    Action("list.page-down", ("J",), "move", "a screenful further in the current list"),
+    Action("list.page-up", ("K",), "move", "a screenful back in the current list"),
+    Action("layer.previous", ("h", "left_square_bracket"), "move", "same index in the layer before", "h/l layer"),
+    Action("layer.next", ("l", "right_square_bracket"), "move", "same index in the next layer"),
+    Action("go.to", ("g",), "move", "go to: 345, +20, -20, L13, 12.345, L12N345 -+", "g go to"),
+    Action("go.back", ("u",), "move", "back to where the last jump began"),
+    Action("go.forward", ("U",), "move", "forward again"),
+    Action("go.random", ("R",), "move", "a random neuron of the index"),
+    Action("pane.pp", ("1",), "panes", "the pane ++ (gate +, in +)", "1-4 pane", "both"),
+    Action("pane.pn", ("2",), "panes", "the pane +- (gate +, in -)", scope="both"),
+    Action("pane.np", ("3",), "panes", "the pane -+ (gate -, in +)", scope="both"),
+    Action("pane.nn", ("4",), "panes", "the pane -- (gate -, in -)", scope="both"),
+    Action("pane.next", ("tab",), "panes", "the next pane that has contexts", scope="both"),
+    Action("pane.previous", ("shift+tab",), "panes", "the pane before that has contexts", scope="both"),
+    Action("list.focus", ("0",), "panes", "the list of neurons"),
+    Action("cursor.down", ("down",), "panes", "the next context", "↑↓ context"),
+    Action("cursor.up", ("up",), "panes", "the context before"),
+    Action("cursor.right", ("right",), "panes", "the next token"),
+    Action("cursor.left", ("left",), "panes", "the token before"),
+    Action("cursor.page-down", ("pagedown",), "panes", "a pane further down"),
+    Action("cursor.page-up", ("pageup",), "panes", "a pane further up"),
+    Action("cursor.first", ("home",), "panes", "the first context"),
+    Action("cursor.last", ("end",), "panes", "the last context"),
+    Action("pane.zoom", ("z",), "panes", "one pane as large as the screen, and back"),
+    Action("pane.wrap", ("w",), "panes", "contexts wrapped, or a line each"),
+    Action("context.open", ("enter",), "panes", "open the context whole", "⏎ open"),
+    Action("token.down", ("j", "down", "right"), "panes", "in an open context: the next token", "j/k token", "context"),
+    Action("token.up", ("k", "up", "left"), "panes", "in an open context: the token before", scope="context"),
+    Action("token.page-down", ("pagedown",), "panes", "in an open context: a page further", scope="context"),
+    Action("token.page-up", ("pageup",), "panes", "in an open context: a page back", scope="context"),
+    Action("token.first", ("home",), "panes", "in an open context: the first token", scope="context"),
+    Action("token.last", ("end",), "panes", "in an open context: the last token", scope="context"),
+    Action("context.next", ("n",), "panes", "in an open context: the next context", "n/p context", "context"),
+    Action("context.previous", ("p",), "panes", "in an open context: the context before", scope="context"),
+    Action("show.ranking", ("r",), "show", "the next ranking, with its colour", "r rank"),
+    Action("show.colour", ("v",), "show", "another quantity's colour", "v colour", "both"),
+    Action("show.signs", ("s",), "show", "aligned or raw signs"),
+    Action("show.scale", ("c",), "show", "one colour scale for the neuron, or one for each pane", scope="both"),
+    Action("show.all-tokens", ("x",), "show", "colour own or all tokens", scope="both"),
+    Action("find.open", ("slash",), "find", "find text in the contexts"),
+    Action("find.next", ("n",), "find", "the next context that holds it"),
+    Action("find.previous", ("N",), "find", "the context before that holds it"),
+    Action("keep.mark", ("m",), "keep", "mark the neuron, with a note"),
+    Action("keep.marks", ("M",), "keep", "the marks as the current list"),
+    Action("keep.copy", ("y",), "keep", "copy the context", scope="both"),
+    Action("keep.command", ("C",), "keep", "copy the shell command that shows the same", scope="both"),
+    Action("keep.pager", ("o",), "keep", "the pane in the pager"),
+    Action("app.palette", ("colon", "ctrl+p"), "app", "all actions, by name", scope="both"),
+    Action("app.theme", ("T",), "app", "dark or light", scope="both"),
+    Action("app.help", ("question_mark",), "app", "how to read the screen, and the keys", "? help", "both"),
+    Action("app.undo", ("escape", "backspace"), "app", "undo the topmost prompt, overlay, find or zoom", scope="both"),
+    Action("app.quit", ("q",), "app", "the same; at home: quit", "q back", "both"),
+    Action("app.interrupt", ("ctrl+c",), "app", "twice within 2 s: quit", scope="both"),
+    Action("app.suspend", ("ctrl+z",), "app", "to the shell; fg comes back", scope="both"),
+)
+
+_NAMES = {
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "slash": "/",
+    "colon": ":",
+    "question_mark": "?",
+    "enter": "Enter",
+    "escape": "Escape",
+    "backspace": "Backspace",
+    "tab": "Tab",
+    "shift+tab": "Shift+Tab",
+    "up": "Up",
+    "down": "Down",
+    "left": "Left",
+    "right": "Right",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "home": "Home",
+    "end": "End",
+}
+
+
+def key_name(key: str) -> str:
+    """A key as a person writes it: `[` for left_square_bracket."""
+    return _NAMES.get(key, key)
+
+
+def actions_in(scope: str) -> tuple[Action, ...]:
+    """The actions whose keys work in "home" or "context", in the order of the registry."""
+    return tuple(action for action in ACTIONS if action.scope in (scope, "both"))
+
+
+def key_lines(action: Action) -> str:
+    """The keys of an action as help and docs show them."""
+    return " ".join(key_name(key) for key in action.keys)
+
+
+def hints(scope: str) -> str:
+    """The foot: the short forms of the most used actions."""
+    return "  ".join(action.hint for action in actions_in(scope) if action.hint)

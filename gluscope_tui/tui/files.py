@@ -1,0 +1,43 @@
+"""Where the explorer keeps its files, and writing one so that it is never half there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+
+def state_folder() -> Path:
+    """$XDG_STATE_HOME/gluscope, or ~/.local/state/gluscope."""
+    base = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(base) if os.path.isabs(base) else Path.home() / ".local" / "state") / "gluscope"
+
+
+def index_folder(index: Path) -> Path:
+    """The folder in it for one index, named after the file and a hash of its whole path."""
+    whole = os.fsencode(index.resolve())
+    stem = re.sub(r"[^A-Za-z0-9._-]", "_", index.stem)[:40]
+    return state_folder() / f"{stem}-{hashlib.sha256(whole).hexdigest()[:8]}"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file for its owner only, through a neighbour that is then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            file.write(text)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a file that can't be read to `NAME.broken`, `NAME.broken-2` ...; returns the new path."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.broken" + ("" if number == 1 else f"-{number}"))).exists():
+        number += 1
+    return path.rename(aside)

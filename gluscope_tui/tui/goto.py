@@ -1,0 +1,85 @@
+"""The go-to prompt: `345`, `+20`, `-20`, `L13`, `12.345`, `L12N345 -+` and quadrants alone, against one index."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from indexer.addresses import NeuronAddress, SiteAddress, parse_neuron, parse_site
+from indexer.database.records import SiteRecord
+from indexer.errors import GluscopeError
+from indexer.quadrants import Quadrant, parse_quadrant
+
+from .current_list import CurrentList
+
+_QUADRANT = re.compile(r"(?:^|\s)([+-]{2}|[pn]{2})$", re.IGNORECASE)
+_RELATIVE = re.compile(r"[+-]\d{1,9}", re.ASCII)
+_INDEX = re.compile(r"\d{1,9}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a go-to leads: a step within the current list, or a neuron; and a quadrant if one was named."""
+
+    step: int = 0
+    neuron: NeuronAddress | None = None
+    quadrant: Quadrant | None = None
+
+
+def parse_goto(text: str, current: CurrentList, sites: Sequence[SiteRecord]) -> Target:
+    """Read what was typed at the prompt; GluscopeError naming the range where the place doesn't exist."""
+    words = text.strip()
+    quadrant = None
+    if found := _QUADRANT.search(words):
+        quadrant, words = parse_quadrant(found[1]), words[: found.start()].strip()
+        if not words:
+            return Target(quadrant=quadrant)
+    if not words:
+        raise GluscopeError("nowhere to go", "345, +20, L13, 12.345 or L12N345 -+")
+    if _RELATIVE.fullmatch(words):
+        return Target(step=_step(int(words), current), quadrant=quadrant)
+    here = current.neuron
+    if _INDEX.fullmatch(words):
+        neuron = NeuronAddress(here.site, int(words))
+    else:
+        neuron = _neuron(words, here.index)
+    return Target(neuron=checked(neuron, sites), quadrant=quadrant)
+
+
+def _step(by: int, current: CurrentList) -> int:
+    before, after = current.place, len(current) - 1 - current.place
+    if not -before <= by <= after:
+        raise GluscopeError(f"{by:+d} leaves the list", f"from here it goes from -{before} to +{after}")
+    return by
+
+
+def _neuron(words: str, index: int) -> NeuronAddress:
+    """A whole address, or the same index in the site that was named."""
+    try:
+        return NeuronAddress(parse_site(words), index)
+    except GluscopeError:
+        return parse_neuron(words)
+
+
+def checked(neuron: NeuronAddress, sites: Sequence[SiteRecord]) -> NeuronAddress:
+    """The neuron, if the index holds it; GluscopeError naming what there is otherwise."""
+    site = find_site(neuron.site, sites)
+    if neuron.index >= site.width:
+        raise GluscopeError(f"there is no {neuron}", f"{site.address} has neurons 0-{site.width - 1}")
+    return neuron
+
+
+def find_site(address: SiteAddress, sites: Sequence[SiteRecord]) -> SiteRecord:
+    """The record of a site; GluscopeError naming the first and last one otherwise."""
+    for site in sites:
+        if site.address == address:
+            return site
+    raise GluscopeError(f"there is no {address}", f"the index has {sites[0].address} to {sites[-1].address}")
+
+
+def neighbour_site(address: SiteAddress, by: int, sites: Sequence[SiteRecord]) -> SiteRecord | None:
+    """The site `by` places further in the index's order, or None past its ends."""
+    places = {site.address: place for place, site in enumerate(sites)}
+    place = places[address] + by
+    return sites[place] if 0 <= place < len(sites) else None

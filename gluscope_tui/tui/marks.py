@@ -1,0 +1,71 @@
+"""Marks: neurons a person wants to find again, in a plain file of lines `L12N345<TAB>note`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.addresses import NeuronAddress, parse_neuron
+from indexer.errors import GluscopeError
+
+from .files import write_whole
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    neuron: NeuronAddress
+    note: str
+
+
+class MarksFile:
+    """The marks of one index. Read anew for every use, so that a person may edit the file meanwhile.
+
+    Lines that are no mark (comments, blank ones, mistakes) stay where they are.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> tuple[Mark, ...]:
+        """The marks in the order of the file; of several for a neuron the last note counts."""
+        marks: dict[NeuronAddress, Mark] = {}
+        for line in self._lines():
+            if (mark := _parse(line)) is not None:
+                marks[mark.neuron] = mark
+        return tuple(marks.values())
+
+    def put(self, neuron: NeuronAddress, note: str) -> None:
+        """Mark a neuron, or give its mark another note. One line: blanks stand for tabs and line ends."""
+        new = f"{neuron}\t{' '.join(note.split())}"
+        self._replace(neuron, new)
+
+    def remove(self, neuron: NeuronAddress) -> None:
+        self._replace(neuron, None)
+
+    def _replace(self, neuron: NeuronAddress, new: str | None) -> None:
+        kept: list[str] = []
+        for line in self._lines():
+            mark = _parse(line)
+            if mark is None or mark.neuron != neuron:
+                kept.append(line)
+            elif new is not None:
+                kept.append(new)
+                new = None
+        if new is not None:
+            kept.append(new)
+        write_whole(self.path, "".join(line + "\n" for line in kept))
+
+    def _lines(self) -> list[str]:
+        try:
+            text = self.path.read_text(encoding="utf-8", errors="surrogateescape")
+        except FileNotFoundError:
+            return []
+        return text.removesuffix("\n").split("\n") if text else []
+
+
+def _parse(line: str) -> Mark | None:
+    address, _, note = line.partition("\t")
+    try:
+        return Mark(parse_neuron(address), note.strip())
+    except GluscopeError:
+        return None

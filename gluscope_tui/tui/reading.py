@@ -1,0 +1,50 @@
+"""The one thread that reads the index: the interface never waits for a disk."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar
+
+Resource = TypeVar("Resource")
+Result = TypeVar("Result")
+
+
+class ReadingThread(Generic[Resource]):
+    """Opens something in a thread of its own and answers questions about it there, one after the other.
+
+    The thread is a daemon: a disk that never answers does not keep the process. A question that was cancelled
+    before its turn is never asked.
+    """
+
+    def __init__(self, open_resource: Callable[[], Resource]) -> None:
+        self._questions: SimpleQueue[tuple[Callable[[Resource], Any], Future[Any]] | None] = SimpleQueue()
+        self.opened: Future[Resource] = Future()
+        threading.Thread(target=self._run, args=(open_resource,), name="gluscope-reader", daemon=True).start()
+
+    def ask(self, question: Callable[[Resource], Result]) -> Future[Result]:
+        """The answer to come; an error of the question, or of the opening, is the future's."""
+        answer: Future[Result] = Future()
+        self._questions.put((question, answer))
+        return answer
+
+    def stop(self) -> None:
+        """Let the thread end once it has answered what was asked."""
+        self._questions.put(None)
+
+    def _run(self, open_resource: Callable[[], Resource]) -> None:
+        _answer(self.opened, open_resource)
+        while (item := self._questions.get()) is not None:
+            question, answer = item
+            if answer.set_running_or_notify_cancel():
+                _answer(answer, lambda question=question: question(self.opened.result()))  # type: ignore[misc]
+
+
+def _answer(future: Future[Any], question: Callable[[], Any]) -> None:
+    """Whatever happens in the thread belongs to the one who asked: the error is raised there."""
+    try:
+        future.set_result(question())
+    except BaseException as error:
+        future.set_exception(error)

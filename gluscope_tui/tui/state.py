@@ -1,0 +1,76 @@
+"""What the explorer remembers between two starts: the position in an index and how it was shown."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from .files import set_aside, write_whole
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """Position and looks; the defaults are those of a first start."""
+
+    neuron: str = ""
+    quadrant: str = ""
+    ranking: str = "post"
+    signs: str = "aligned"
+    theme: str = "dark"
+    scale: str = "neuron"
+    wrap: bool = False
+
+
+class StateFile:
+    """The state of one index as JSON. A file that can't be read is set aside, never fatal."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> tuple[Remembered, str]:
+        """What was kept, and a notice ("" if all is well)."""
+        try:
+            kept = json.loads(self.path.read_text(encoding="utf-8"))
+            return _checked(kept), ""
+        except FileNotFoundError:
+            return Remembered(), ""
+        except OSError as error:
+            return Remembered(), f"the last position can't be read: {error.strerror}"
+        except (ValueError, RecursionError):
+            return Remembered(), self._aside()
+
+    def _aside(self) -> str:
+        try:
+            return f"the state file was broken; it is now {set_aside(self.path).name}"
+        except OSError as error:
+            return f"the state file is broken and can't be renamed: {error.strerror}"
+
+    def write(self, remembered: Remembered) -> str:
+        """Keep it; returns a notice where that failed ("" if all is well): a full disk ends no session."""
+        try:
+            write_whole(self.path, json.dumps(asdict(remembered), indent=1) + "\n")
+        except OSError as error:
+            return f"the position can't be kept: {error.strerror}"
+        return ""
+
+
+_CHOICES = {
+    "quadrant": ("", "++", "+-", "-+", "--"),
+    "ranking": ("post", "gate", "in", "act", "random"),
+    "signs": ("aligned", "raw"),
+    "theme": ("dark", "light"),
+    "scale": ("neuron", "pane"),
+}
+
+
+def _checked(kept: Any) -> Remembered:
+    """The known keys; ValueError where one holds what this program never writes."""
+    if not isinstance(kept, dict):
+        raise ValueError("no object")
+    known = {field.name: kept[field.name] for field in fields(Remembered) if field.name in kept}
+    for name, value in known.items():
+        if type(value) is not type(getattr(Remembered(), name)) or value not in _CHOICES.get(name, (value,)):
+            raise ValueError(f"{name} can't be {value!r}")
+    return Remembered(**known)

@@ -1,0 +1,131 @@
+"""State, marks and copied text: plain files that survive mistakes."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gluscope_tui.tui.clipboard import OSC52_LIMIT, copy, osc52
+from gluscope_tui.tui.files import index_folder, state_folder
+from gluscope_tui.tui.marks import Mark, MarksFile
+from gluscope_tui.tui.state import Remembered, StateFile
+from indexer.addresses import parse_neuron
+
+
+def test_what_was_remembered_is_there_at_the_next_start(tmp_path: Path) -> None:
+    file = StateFile(tmp_path / "deep" / "state.json")
+    assert file.read() == (Remembered(), "")
+    kept = Remembered("L3N4", "-+", "gate", "raw", "light", "pane", True)
+    assert file.write(kept) == ""
+    assert file.read() == (kept, "")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["", "{", "[]", "null", "[" * 100_000, "\x00\x01", '{"theme": "pink"}', '{"wrap": 1}', '{"neuron": null}'],
+)
+def test_a_broken_state_file_is_set_aside(tmp_path: Path, broken: str) -> None:
+    path = tmp_path / "state.json"
+    path.write_text(broken)
+    remembered, notice = StateFile(path).read()
+    assert remembered == Remembered()
+    assert "state.json.broken" in notice
+    assert not path.exists()
+    assert (tmp_path / "state.json.broken").read_text() == broken
+    path.write_text(broken)
+    StateFile(path).read()
+    assert (tmp_path / "state.json.broken-2").exists()
+
+
+def test_a_state_file_of_a_later_version_may_hold_more(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    path.write_text(json.dumps({"neuron": "L1N2", "later": 3}))
+    assert StateFile(path).read() == (Remembered(neuron="L1N2"), "")
+
+
+def test_a_state_that_cannot_be_written_is_a_notice(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "kept" in StateFile(tmp_path / "file" / "state.json").write(Remembered())
+
+
+def test_each_index_has_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    one, other = index_folder(Path("/a/my\nindex.db")), index_folder(Path("/b/my\nindex.db"))
+    assert one != other
+    assert one.parent == state_folder() == tmp_path / "gluscope"
+    assert one.name.startswith("my_index-")
+
+
+def test_marks_keep_what_a_person_wrote(tmp_path: Path) -> None:
+    path = tmp_path / "marks.tsv"
+    path.write_text("# mine\n\n12.345\tfirst\nnonsense\tx\nL1N2\n")
+    marks = MarksFile(path)
+    marks.put(parse_neuron("L12N345"), " second\tnote\nof two lines ")
+    marks.put(parse_neuron("L9N9"), "")
+    assert path.read_text() == "# mine\n\nL12N345\tsecond note of two lines\nnonsense\tx\nL1N2\nL9N9\t\n"
+    assert marks.read() == (
+        Mark(parse_neuron("L12N345"), "second note of two lines"),
+        Mark(parse_neuron("L1N2"), ""),
+        Mark(parse_neuron("L9N9"), ""),
+    )
+    marks.remove(parse_neuron("L12N345"))
+    assert path.read_text() == "# mine\n\nnonsense\tx\nL1N2\nL9N9\t\n"
+
+
+def test_marks_keep_a_last_line_without_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "marks.tsv"
+    path.write_text("L1N2\tmine")
+    MarksFile(path).put(parse_neuron("L3N4"), "new")
+    assert path.read_text() == "L1N2\tmine\nL3N4\tnew\n"
+
+
+@given(st.text(max_size=2000))
+def test_osc52_carries_the_text_and_no_control_but_its_frame(text: str) -> None:
+    sequence = osc52(text)
+    assert sequence.startswith("\x1b]52;c;")
+    assert sequence.endswith("\a")
+    inside = sequence[7:-1]
+    assert base64.b64decode(inside, validate=True) == text.encode("utf-8", "replace")
+
+
+def test_copying_says_what_was_done_and_always_leaves_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    sent: list[str] = []
+    done = copy("text\x1b", sent.append, {})
+    assert sent == [osc52("text\x1b")]
+    assert done.tmux is None
+    assert done.file is not None
+    assert done.file.read_text() == "text\x1b\n"
+    assert "OSC 52" in done.notice()
+    assert "copied.txt" in done.notice()
+
+
+def test_a_text_too_long_for_a_terminal_goes_to_the_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    sent: list[str] = []
+    done = copy("x" * OSC52_LIMIT, sent.append, {})
+    assert sent == []
+    assert "OSC 52" not in done.notice()
+    assert done.file is not None
+    assert done.file.read_text() == "x" * OSC52_LIMIT + "\n"
+
+
+def test_a_tmux_that_fails_is_not_claimed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = copy("text", lambda _: None, {"TMUX": "/tmp/none,1,0"})
+    assert done.tmux is False
+    assert "buffer" not in done.notice()
+
+
+def test_a_copy_without_a_file_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    done = copy("text", lambda _: None, {})
+    assert done.file is None
+    assert "no file" in done.notice()
