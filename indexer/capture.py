@@ -1,0 +1,86 @@
+"""Reading gate, in and post of gated MLPs with plain hooks while a model runs, and running no more than is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from .sites import Site
+
+if TYPE_CHECKING:
+    from .models import LoadedModel
+
+Observe = Callable[[Site, Tensor, Tensor, Tensor], None]
+"""Takes site, gate, in, post, each `# batch position neuron`, in the model's dtype. They are the model's own tensors:
+read them at once, don't write to them, and copy what is to be kept."""
+
+
+@contextmanager
+def capture(sites: Iterable[Site], observe: Observe) -> Iterator[None]:
+    """Within the context, every run of the model calls `observe` once a site, as soon as its post is computed.
+
+    Nothing is computed twice and nothing copied: gate and in are the outputs of their linear maps (without sparsifying
+    or clamping), post is what enters the down projection. Nothing stays registered, even after an exception.
+    """
+    with ExitStack() as stack:
+        for site in sites:
+            for handle in _register(site, observe):
+                stack.callback(handle.remove)
+        yield
+
+
+def _register(site: Site, observe: Observe) -> list[torch.utils.hooks.RemovableHandle]:
+    seen: dict[str, Tensor] = {}
+
+    def keep(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
+        def hook(_module: nn.Module, _args: Any, output: Tensor) -> None:
+            seen[name] = output
+
+        return hook
+
+    def before_down(_module: nn.Module, args: tuple[Tensor, ...]) -> None:
+        if site.fused:
+            gate, in_ = seen.pop("both").tensor_split(2, dim=-1)  # batch position neuron
+        else:
+            gate, in_ = seen.pop("gate"), seen.pop("in")  # batch position neuron
+        observe(site, gate, in_, args[0])
+
+    if site.fused:
+        kept = [site.gate.register_forward_hook(keep("both"))]
+    else:
+        kept = [site.gate.register_forward_hook(keep("gate")), site.in_.register_forward_hook(keep("in"))]
+    return [*kept, site.down.register_forward_pre_hook(before_down)]
+
+
+class _Finished(Exception):
+    """Raised inside a forward pass to leave it: everything wanted has been seen."""
+
+
+def run_body(
+    loaded: LoadedModel, ids: Tensor, attention_mask: Tensor | None = None, last_site: Site | None = None
+) -> None:
+    """Run the model's body on `ids` (# batch position, padded on the right), up to the product of `last_site`.
+
+    No language-model head, no cache of keys and values, no gradients. `attention_mask` (# batch position, 1 for real
+    tokens) is used only where it matters: a causal model's tokens never see the padding to their right, so its values
+    there are exact without one, and the faster kernels without a mask can be used.
+    """
+    model = loaded.model
+    inputs: dict[str, Tensor] = {"input_ids": ids.to(loaded.device, non_blocking=True)}
+    if attention_mask is not None and not loaded.causal and not bool(attention_mask.all()):
+        inputs["attention_mask"] = attention_mask.to(loaded.device, non_blocking=True)
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode())
+        if last_site is not None:
+            # registered after capture's hook on the same module, so it runs after it
+            stack.callback(last_site.down.register_forward_pre_hook(_stop).remove)
+        with suppress(_Finished):
+            model(**inputs, use_cache=False)
+
+
+def _stop(_module: nn.Module, _args: Any) -> None:
+    raise _Finished

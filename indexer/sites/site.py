@@ -1,0 +1,64 @@
+"""One gated MLP of a model, and the choice among them by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+from ..activations import Activation
+from ..addresses import SiteAddress
+from ..errors import GluscopeError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Site:
+    """One gated MLP: post = act_fn(gate) * in, and post enters `down`. Compared and hashed by identity.
+
+    `gate` and `in_` are the linear maps whose outputs are the two factors. In a fused site they are one module, whose
+    output holds gate in its first `width` columns and in in the following `width`.
+    """
+
+    address: SiteAddress
+    width: int  # neurons: what the down projection takes
+    activation: str  # a name of indexer.database.activations, or one without a twin
+    sign_preserving: bool  # act has the sign of gate
+    act_fn: Activation  # as the module itself calls it
+    adapter: str  # how gate and in were found, e.g. "gate_proj, up_proj"
+    path: str  # of the module in the body, e.g. "layers.3.mlp"
+    module: nn.Module
+    gate: nn.Module
+    in_: nn.Module
+    down: nn.Module
+
+    @property
+    def fused(self) -> bool:
+        return self.gate is self.in_
+
+
+def select(sites: Sequence[Site], layers: Sequence[int] | None) -> tuple[Site, ...]:
+    """The sites of `layers` (None: all), in the order in which the model runs them.
+
+    GluscopeError for a layer that the model doesn't have or that has no gated MLP.
+    """
+    if layers is None:
+        return tuple(sites)
+    present = sorted({site.address.layer for site in sites})
+    for layer in layers:
+        if layer not in present:
+            raise GluscopeError(
+                f"the model has no gated MLP in layer {layer}", f"its layers with one are {_ranges(present)}"
+            )
+    return tuple(site for site in sites if site.address.layer in layers)
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Sorted numbers as an option takes them: 0-3,7."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)

@@ -1,0 +1,64 @@
+"""What the weights of a gated MLP say about its neurons."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from .sites import Site
+
+_ROWS = 1024  # neurons at once: bounds the float64 copies
+
+
+class SiteWeights(NamedTuple):
+    """The loaded weights of a site as views, one neuron a row, without norm gains."""
+
+    gate: Tensor  # neuron d_model
+    in_: Tensor  # neuron d_model
+    out: Tensor  # neuron d_model
+
+
+def site_weights(site: Site) -> SiteWeights | None:
+    """The weights of a site, or None where they can't be read: quantised, adapted or not loaded."""
+    gate, in_, down = _matrix(site.gate), _matrix(site.in_), _matrix(site.down)
+    if gate is None or in_ is None or down is None:
+        return None
+    if site.fused:
+        gate, in_ = gate[: site.width], gate[site.width :]
+    return SiteWeights(gate, in_, down.T)
+
+
+def gate_in_dot(site: Site) -> NDArray[np.float64] | None:
+    """The dot product of each neuron's gate and in weights as loaded, in float64 (# neuron); None where unreadable.
+
+    Where it is below 0, aligning signs negates in and post (the flip bit); 0 counts as positive.
+    """
+    weights = site_weights(site)
+    if weights is None:
+        return None
+    dots = np.empty(site.width, dtype=np.float64)
+    for start in range(0, site.width, _ROWS):
+        gate, in_ = (
+            _float64(matrix[start : start + _ROWS]) for matrix in (weights.gate, weights.in_)
+        )  # neuron d_model
+        dots[start : start + _ROWS] = (gate * in_).sum(dim=1).cpu().numpy()
+    return dots
+
+
+def _float64(matrix: Tensor) -> Tensor:
+    if matrix.device.type == "mps":  # has no float64
+        matrix = matrix.cpu()
+    return matrix.detach().to(torch.float64)
+
+
+def _matrix(linear: nn.Module) -> Tensor | None:
+    """The weight (# output input) of a plain linear map; None for any other: its numbers would need decoding."""
+    if type(linear) is not nn.Linear:
+        return None
+    weight = linear.weight
+    readable = weight.dim() == 2 and weight.is_floating_point() and weight.dtype.itemsize > 1 and not weight.is_meta
+    return weight if readable else None
