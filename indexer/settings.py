@@ -38,3 +38,14 @@ class Execution:
     compile: str = "auto"  # "auto", "on" or "off"
     trust_remote_code: bool = False
     checkpoint_every: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Where the documents come from, as the user named it."""
+
+    paths: tuple[str, ...] = ()  # files, folders, globs; "-" is standard input
+    column: str = "text"  # of JSON lines, CSV and Parquet
+    dataset: str | None = None  # a Hugging Face data set, streamed
+    config: str | None = None
+    split: str = "train"

@@ -1,0 +1,74 @@
+"""From the state of a run to the arrays that an index is written from."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from .addresses import SiteAddress
+from .database.arrays import Float64, Int64, ListArrays, SiteArrays
+from .rankings import BestK
+from .state import SiteState
+
+
+def site_arrays(
+    state: SiteState,
+    *,
+    address: SiteAddress,
+    activation: str,
+    adapter: str,
+    identity_error: float | None,
+    dot_gate_in: Float64 | None,
+    sample_order: Int64,
+    sample_id: int,
+) -> SiteArrays:
+    """The finished statistics of a site. `sample_order`: the filled slots of its sample, by rank."""
+    count = state.count.cpu().numpy()
+    order = torch.from_numpy(sample_order).to(state.sample.device)
+    return SiteArrays(
+        address=address,
+        activation=activation,
+        adapter=adapter,
+        identity_error=identity_error,
+        tokens_counted=state.tokens_counted,
+        flipped=None if dot_gate_in is None else dot_gate_in < 0,
+        dot_gate_in=dot_gate_in,
+        count=count,
+        zero=state.tokens_counted - count.sum(axis=0),
+        sum=state.total.cpu().numpy().reshape(4, 4, state.width),
+        extreme=state.extreme.cpu().numpy().reshape(4, 4, state.width),
+        lists=(*_list_arrays(state.ranked), *_list_arrays(state.random)),
+        sample=state.sample[:, order].cpu().numpy(),
+        sample_id=sample_id,
+    )
+
+
+def _list_arrays(best: BestK) -> tuple[ListArrays, ...]:
+    order = best.order()  # column k
+    columns = torch.arange(len(order), device=order.device)[:, None]
+    sequence, position, values, scale, lanes = (
+        tensor[columns, order].cpu().numpy().reshape(len(best.lists), best.width, best.k, *tensor.shape[2:])
+        for tensor in (best.sequence, best.position, best.values, best.scale, best.lanes)
+    )
+    return tuple(
+        ListArrays(
+            ranking=kept.ranking,
+            quadrant=kept.quadrant,
+            sequence=sequence[place].astype(np.int64),
+            position=position[place],
+            values=values[place],
+            scale=scale[place],
+            lanes=lanes[place],
+        )
+        for place, kept in enumerate(best.lists)
+    )
+
+
+def used_sequences(states: list[SiteState], sampled: Int64) -> Int64:
+    """The numbers of all sequences that an example or a sampled position lies in, ascending."""
+    used = [np.unique(sampled[sampled >= 0])]
+    for state in states:
+        for best in (state.ranked, state.random):
+            numbers = torch.unique(best.sequence).cpu().numpy()
+            used.append(numbers[numbers >= 0])
+    return np.unique(np.concatenate(used)).astype(np.int64)
