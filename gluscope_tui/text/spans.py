@@ -62,14 +62,23 @@ def concordance(
 
 
 def wrap(
-    tokens: Sequence[str], width: int, *, peak: int | None = None, collapse: bool = True, ascii_only: bool = False
+    tokens: Sequence[str],
+    width: int,
+    *,
+    peak: int | None = None,
+    marks: tuple[str, str] | None = None,
+    ascii_only: bool = False,
 ) -> list[Line]:
-    """All the tokens as lines of exactly `width` cells each, broken behind blanks where there are any."""
+    """All the tokens as lines of exactly `width` cells each, broken behind blanks where there are any.
+
+    The peak has cells of its own, with the one-cell `marks` around it. What is wider than a line shows as ?.
+    """
     if width < 1:
         return []
     lines: list[Line] = []
     line: list[Span] = []
-    for unit in _units(pieces(tokens, peak, collapse=collapse, ascii_only=ascii_only), width):
+    parts = _marked(pieces(tokens, peak, ascii_only=ascii_only), peak, marks)
+    for unit in _units(parts, width):
         while line and _cells(line) + unit.width > width:
             place = _break(line)
             lines.append(_joined([*line[:place], *_padding(width - _cells(line[:place]))]))
@@ -93,6 +102,15 @@ def _marks(
     opening = (Span(marks[0], peak, peak, 1),) if before >= 1 else ()
     closing = (Span(marks[1], peak, peak, 1),) if after >= 2 else ()
     return opening, closing
+
+
+def _marked(parts: list[Piece], peak: int | None, marks: tuple[str, str] | None) -> list[Piece]:
+    places = [place for place, piece in enumerate(parts) if peak is not None and piece.belongs_to(peak)]
+    if peak is None or marks is None or not places:
+        return parts
+    start, end = places[0], places[-1] + 1
+    opening, closing = (Piece(mark, peak, peak, 1, False) for mark in marks)
+    return [*parts[:start], opening, *parts[start:end], closing, *parts[end:]]
 
 
 def _cells(spans: Iterable[Span]) -> int:

@@ -1,0 +1,113 @@
+"""The JSON of a neuron and of an index, exactly as docs/formats.md says: stable, keys may be added."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from indexer.database.records import Example, IndexInfo, NeuronRecord, QuadrantRecord, Quantities, SiteRecord
+
+from .numbers import float32
+
+FORMAT = 1
+
+
+def neuron(record: NeuronRecord) -> dict[str, Any]:
+    """Everything in the record; means, extremes and values as float32."""
+    site = record.neuron.site
+    return {
+        "format": FORMAT,
+        "neuron": record.neuron.name,
+        "site": site.name,
+        "layer": site.layer,
+        "index": record.neuron.index,
+        "model": record.model,
+        "signs": record.signs,
+        "flipped": record.flipped,
+        "tokens_counted": record.tokens_counted,
+        "tokens_corpus": record.tokens_corpus,
+        "zero": record.zero,
+        "quadrants": {name.value: _quadrant(quadrant) for name, quadrant in record.quadrants.items()},
+    }
+
+
+def dumps(value: object) -> str:
+    """One line of ASCII: other characters are escaped, so that it is safe to look at in a terminal too."""
+    return json.dumps(value, ensure_ascii=True, allow_nan=False)
+
+
+def listed(values: Iterable[object]) -> Iterable[str]:
+    """The pieces of a JSON list, written as they come: a value a line."""
+    yield "["
+    separator = ""
+    for value in values:
+        yield f"{separator}\n{dumps(value)}"
+        separator = ","
+    yield "\n]\n"
+
+
+def _quadrant(quadrant: QuadrantRecord) -> dict[str, Any]:
+    return {
+        "count": quadrant.count,
+        "frequency": quadrant.frequency,
+        "mean": _quantities(quadrant.mean),
+        "extreme": _quantities(quadrant.extreme),
+        "examples": {
+            ranking: [_example(example) for example in examples] for ranking, examples in quadrant.examples.items()
+        },
+    }
+
+
+def _quantities(quantities: Quantities) -> dict[str, float | None]:
+    return {name: float32(value) for name, value in quantities.as_dict().items()}
+
+
+def _example(example: Example) -> dict[str, Any]:
+    return {
+        "rank": example.rank,
+        "value": float32(example.value),
+        "document": example.document,
+        "part": example.part,
+        "position": example.position,
+        "source": example.source,
+        "peak": example.peak,
+        "text": example.text,
+        "tokens": list(example.tokens),
+        "gate": [float32(value) for value in example.gate],
+        "in": [float32(value) for value in example.in_],
+        "act": [float32(value) for value in example.act],
+        "post": [float32(value) for value in example.post],
+    }
+
+
+def info(record: IndexInfo) -> dict[str, Any]:
+    """All provenance of an index."""
+    telling = record.telling_neuron
+    return {
+        "format": FORMAT,
+        "path": record.path,
+        "size": record.size,
+        "schema_version": record.schema_version,
+        "complete": record.complete,
+        "neurons": record.neurons,
+        "telling_neuron": None if telling is None else telling.name,
+        "model": dict(record.model),
+        "corpus": dict(record.corpus),
+        "settings": dict(record.settings),
+        "software": dict(record.software),
+        "run": dict(record.run),
+        "sites": [_site(site) for site in record.sites],
+    }
+
+
+def _site(site: SiteRecord) -> dict[str, Any]:
+    return {
+        "site": site.address.name,
+        "layer": site.address.layer,
+        "neurons": site.width,
+        "activation": site.activation,
+        "tokens_counted": site.tokens_counted,
+        "identity_error": site.identity_error,
+        "adapter": site.adapter,
+    }

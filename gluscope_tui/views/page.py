@@ -1,0 +1,117 @@
+"""A neuron as `gluscope show` puts it on a terminal: header, table, legend, contexts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from indexer.database.records import Example, NeuronRecord, QuadrantRecord
+
+from ..colour.depth import Depth
+from ..colour.legend import legend
+from ..colour.ramp import Ramp, ramp
+from ..colour.style import PLAIN, Style, StyledLine
+from ..text.cells import column, shorten
+from .contexts import Fragment, Look, colour_of, context_line, context_lines, neuron_scale, split_width
+from .neuron import header, table
+from .numbers import frequency, full_count, signed
+
+_BOLD = Style(bold=True)
+_VALUE_CELLS = 8  # +1.23e-5
+_MARKS = ("«", "»")
+_NARROWEST = 8  # cells of text, however narrow the terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """How wide, with which colours, and whether contexts are one line each or whole."""
+
+    width: int
+    depth: Depth
+    light: bool = False
+    wrap: bool = False
+
+
+def neuron(record: NeuronRecord, page: Page) -> Iterator[StyledLine]:
+    """The lines of one neuron; all examples of the record are shown.
+
+    Without any escape sequence the peaks stand between « and », otherwise they are bold and underlined.
+    """
+    bold = PLAIN if page.depth is Depth.PLAIN else _BOLD
+    name, rest = record.neuron.name, shorten(header(record), 10_000).removeprefix(record.neuron.name)
+    yield ((name, bold), (rest, PLAIN))
+    yield ()
+    for line in table(record, page.width):
+        yield ((line, PLAIN),)
+    yield ()
+    colours = ramp(page.depth, light=page.light)
+    rankings = list(dict.fromkeys(name for quadrant in record.quadrants.values() for name in quadrant.examples))
+    for ranking in rankings:
+        look = _look(record, ranking, colours, page)
+        if look.maximum > 0:
+            yield _legend(look)
+            yield ()
+        for quadrant in record.quadrants.values():
+            yield from _pane(record, quadrant, ranking, look, page, bold)
+
+
+def _look(record: NeuronRecord, ranking: str, colours: Ramp, page: Page) -> Look:
+    quantity = colour_of(ranking)
+    return Look(
+        quantity,
+        neuron_scale(record, quantity),
+        colours,
+        marks=_MARKS if page.depth is Depth.PLAIN else None,
+    )
+
+
+def _legend(look: Look) -> StyledLine:
+    low, high = signed(-look.maximum), signed(look.maximum)
+    scale = legend(f"{look.quantity} {low}", high, look.ramp)
+    return (*scale, ("  scale: neuron", PLAIN))
+
+
+def _pane(
+    record: NeuronRecord, quadrant: QuadrantRecord, ranking: str, look: Look, page: Page, bold: Style
+) -> Iterator[StyledLine]:
+    examples = quadrant.examples.get(ranking)
+    if examples is None:
+        return
+    total = record.tokens_counted
+    name = quadrant.quadrant.value
+    if not quadrant.count:
+        yield ((name, bold), (f" never: 0 of {full_count(total)}", PLAIN))
+    else:
+        share = frequency(quadrant.count, total)
+        yield ((name, bold), (f" by {ranking}  {share}  {full_count(quadrant.count)} tokens", PLAIN))
+    for example in examples:
+        yield from _context(example, quadrant, look, page)
+    yield ()
+
+
+def _context(example: Example, quadrant: QuadrantRecord, look: Look, page: Page) -> Iterator[StyledLine]:
+    value = column(signed(example.value), _VALUE_CELLS) + " "
+    room = max(page.width - len(value), _NARROWEST)
+    if not page.wrap:
+        yield _styled(value, context_line(example, quadrant.quadrant, *split_width(room), look))
+        return
+    for line in context_lines(example, quadrant.quadrant, room, look):
+        yield _styled(value, line)
+        value = " " * len(value)
+
+
+def _styled(value: str, fragments: tuple[Fragment, ...]) -> StyledLine:
+    return ((value, PLAIN), *((fragment.text, fragment.style) for fragment in fragments))
+
+
+def painted(line: StyledLine) -> str:
+    """The line with its escape sequences, without blanks at its end that nobody sees."""
+    runs: list[tuple[str, Style]] = []
+    for text, style in line:
+        if runs and runs[-1][1] == style:
+            runs[-1] = (runs[-1][0] + text, style)
+        else:
+            runs.append((text, style))
+    if runs and runs[-1][1] == PLAIN:
+        runs[-1] = (runs[-1][0].rstrip(" "), PLAIN)
+    return "".join(style.paint(text) for text, style in runs)

@@ -1,0 +1,44 @@
+"""Lines for pipes: tab-separated fields, no header, no colour, nothing that needs quoting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from indexer.database.records import Example, NeuronRecord, QuadrantRecord
+from indexer.quadrants import QUANTITIES
+
+from ..text.clean import clean
+from .numbers import exact
+from .text import around_peak
+
+
+def contexts(record: NeuronRecord) -> Iterator[str]:
+    """A line a context: neuron, quadrant, ranking, rank, value, document, part, position, text with the peak in «»."""
+    for quadrant in record.quadrants.values():
+        for examples in quadrant.examples.values():
+            for example in examples:
+                yield _fields(record, quadrant, _context(example))
+
+
+def statistics(record: NeuronRecord) -> Iterator[str]:
+    """A line a quadrant: neuron, quadrant, count, frequency, the means of gate, in, act, post, their extremes."""
+    for quadrant in record.quadrants.values():
+        means = (exact(quadrant.mean[quantity]) for quantity in QUANTITIES)
+        extremes = (exact(quadrant.extreme[quantity]) for quantity in QUANTITIES)
+        yield _fields(record, quadrant, (str(quadrant.count), repr(quadrant.frequency), *means, *extremes))
+
+
+def _fields(record: NeuronRecord, quadrant: QuadrantRecord, fields: tuple[str, ...]) -> str:
+    return "\t".join((record.neuron.name, quadrant.quadrant.value, *fields))
+
+
+def _context(example: Example) -> tuple[str, ...]:
+    before, peak, after = around_peak(example)
+    numbers = (example.document, example.part, example.position)
+    return (
+        clean(example.ranking),
+        str(example.rank),
+        exact(example.value),
+        *map(str, numbers),
+        f"{before}«{peak}»{after}",
+    )
