@@ -1,0 +1,31 @@
+"""The column of a table that holds the text: what its cells may be, and what to tell where it is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import GluscopeError
+
+_FIX = "name the column that holds the text with --column"
+_SHOWN = 8  # columns named in a message
+
+
+def text_of(value: Any, column: str, place: str) -> str:
+    """The text that a cell holds: null is an empty document, anything else but text a GluscopeError."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise GluscopeError(f"{place}: column {column!r} holds a {type(value).__name__}, not text", _FIX)
+    return value
+
+
+def missing_column(column: str, columns: Sequence[str], place: str) -> GluscopeError:
+    """What to tell where a table lacks the column; names the first of those that it has."""
+    shown = ", ".join(columns[:_SHOWN]) + (", ..." if len(columns) > _SHOWN else "")
+    return GluscopeError(f"{place} has no column {column!r}; it has: {shown or 'none'}", _FIX)
+
+
+def column_of_wrong_type(column: str, type_name: str, place: str) -> GluscopeError:
+    """What to tell where the whole column holds something else."""
+    return GluscopeError(f"{place}: column {column!r} holds {type_name}, not text", _FIX)

@@ -1,0 +1,176 @@
+"""The corpus: documents numbered in the order of the inputs, checked before anything costly starts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from ..errors import GluscopeError
+from .decoding import NotTextError, decode, refuse_binary
+from .document import Document
+from .hub import HubDataset
+from .inputs import STDIN, InputFile, expand, printable
+from .rows import check_file, read_file
+from .streams import HEAD, Meter
+
+Notice = Callable[[str], None]
+_PEEKED = 1000  # empty documents at the start that are read to find whether there is any text
+
+
+class Corpus:
+    """Documents, read anew and lazily by every iteration (standard input is kept, so that it can be read again).
+
+    Memory holds one document, or a few rows of a table, at a time. Iterating raises GluscopeError where an input is
+    broken, naming the file and the line, row or byte, and at the end if no document held any text.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[str],
+        column: str,
+        dataset: HubDataset | None,
+        skip: frozenset[str] = frozenset(),
+        notice: Notice | None = None,
+    ) -> None:
+        self._inputs = inputs
+        self._column = column
+        self._dataset = dataset
+        self._skip = skip
+        self._notice = notice or _silent
+        self._stdin: str | None = None
+        self._meter = Meter()
+        self.size: int | None = None  # bytes on the disk of all inputs; None where that isn't known
+
+    @property
+    def bytes_read(self) -> int:
+        """Of `size`, how much the latest iteration has read so far: for progress, not exact."""
+        return self._meter.bytes
+
+    def __iter__(self) -> Iterator[Document]:
+        self._meter = Meter()
+        return self._documents(self._meter, self._notice)
+
+    def describe(self) -> dict[str, Any]:
+        """Where the text came from, as it was asked for, ready for JSON."""
+        if self._dataset is not None:
+            where = {"dataset": self._dataset.id, "config": self._dataset.config, "split": self._dataset.split}
+            return {**where, "column": self._column}
+        return {"inputs": [printable(path) for path in self._inputs], "column": self._column}
+
+    def _documents(self, meter: Meter, notice: Notice) -> Iterator[Document]:
+        number = -1
+        some_text = False
+        for number, (source, text) in enumerate(self._pairs(meter, notice)):
+            some_text = some_text or bool(text)
+            yield Document(number, source, text)
+        if not some_text:
+            raise self._empty(number + 1)
+
+    def _empty(self, documents: int) -> GluscopeError:
+        where = self._dataset.label if self._dataset else ", ".join(printable(path) for path in self._inputs)
+        found = f"{documents} documents, all empty" if documents else "no document"
+        return GluscopeError(f"there is no text in {where} ({found})", "name files or folders that hold text")
+
+    def _pairs(self, meter: Meter, notice: Notice) -> Iterator[tuple[str, str]]:
+        if self._dataset is not None:
+            yield from self._dataset.read(self._column)
+            return
+        for path in self._inputs:
+            if path == STDIN:
+                yield STDIN, self._read_stdin()
+            else:
+                yield from self._read_input(path, meter, notice)
+
+    def _read_input(self, path: str, meter: Meter, notice: Notice) -> Iterator[tuple[str, str]]:
+        passed_over: list[str] = []
+        count = 0
+        try:
+            for file in expand(path, self._skip):
+                try:
+                    yield from read_file(file, self._column, meter)
+                except NotTextError:
+                    if file.named or file.kind != "text":
+                        raise
+                    count += 1
+                    passed_over = passed_over or [file.label]
+        finally:
+            if count:
+                others = "is no text file" if count == 1 else f"and {count - 1} more are no text files"
+                notice(f"passed over in {printable(path)}: {passed_over[0]} {others}")
+
+    def _read_stdin(self) -> str:
+        if self._stdin is None:
+            data = sys.stdin.buffer.read()
+            refuse_binary(data[:HEAD], "standard input")
+            self._stdin = decode(data, "standard input")
+        return self._stdin
+
+    def check(self) -> None:
+        """Find `size`, and raise what can be known without reading everything: see `open_corpus`."""
+        if self._dataset is None:
+            files = self._check_files()
+            if any(not file.regular for file in files):
+                return  # a pipe can be read only once: its text shows itself later
+        for document in self._documents(Meter(), _silent):
+            if document.text or document.number >= _PEEKED:
+                return
+
+    def _check_files(self) -> list[InputFile]:
+        """Look at the start of every table and every named file; returns the pipes and devices among them."""
+        size: int | None = 0
+        pipes = []
+        for path in self._inputs:
+            if path == STDIN:
+                size = None
+                continue
+            found = False
+            for file in expand(path, self._skip):
+                found = True
+                if file.named or file.kind != "text":
+                    check_file(file, self._column)
+                if not file.regular:
+                    pipes.append(file)
+                size = None if size is None or not file.regular else size + file.size
+            if not found:
+                raise GluscopeError(f"folder {printable(path)!r} holds no file", "name files or folders that hold text")
+        self.size = size
+        return pipes
+
+
+def open_corpus(
+    inputs: Sequence[str | os.PathLike[str]],
+    *,
+    column: str = "text",
+    dataset: str | None = None,
+    config: str | None = None,
+    split: str = "train",
+    skip: Sequence[str | os.PathLike[str]] = (),
+    notice: Notice | None = None,
+) -> Corpus:
+    """The corpus that inputs (files, folders, globs, `-`) or a Hugging Face data set stand for, in their order.
+
+    Files and folders in `skip`, such as the index that is being made, are passed over inside folders and globs.
+    `notice` is told, in one line an input, of files in folders that are no text.
+
+    Raises GluscopeError, before any document is asked for, where an input is missing, a folder is empty, a named file
+    isn't text, a table lacks the column, or there is no text at all.
+    """
+    paths = [os.fspath(path) for path in inputs]
+    if paths and dataset is not None:
+        raise GluscopeError(f"both text ({printable(paths[0])}) and --dataset {dataset} are given", "give one of them")
+    if not paths and dataset is None:
+        raise GluscopeError(
+            "there is no text to read", "name files, folders, globs, - for standard input, or --dataset ID"
+        )
+    if paths.count(STDIN) > 1:
+        raise GluscopeError("standard input (-) is named twice", "name it once")
+    hub = None if dataset is None else HubDataset(dataset, config, split)
+    corpus = Corpus(paths, column, hub, frozenset(os.path.realpath(path) for path in skip), notice)
+    corpus.check()
+    return corpus
+
+
+def _silent(_: str) -> None:
+    """Tell nobody."""

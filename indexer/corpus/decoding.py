@@ -1,0 +1,89 @@
+"""Bytes to text: byte order marks, and the refusal of what isn't text, with the place where it stops being so."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import GluscopeError
+
+_MARKS = (  # UTF-32 first: its little-endian mark starts with that of UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_TEXT_CONTROLS = b"\a\b\t\n\v\f\r\x1b"
+_NOT_CONTROLS = bytes(byte for byte in range(256) if byte >= 0x20 and byte != 0x7F) + _TEXT_CONTROLS
+_CONTROLS_ALLOWED = 16  # a text may hold a NUL; one that is mostly controls is no text
+_FIX = "leave it out, or convert it to UTF-8 (iconv -f latin1 -t utf-8)"
+
+
+class NotTextError(GluscopeError):
+    """A file isn't text; a folder's walk passes over such files."""
+
+
+def refuse_binary(head: bytes, label: str) -> None:
+    """Raise NotTextError if the start of a file is that of an archive or more than 30 % control bytes."""
+    if wide_encoding(head):
+        return
+    controls = len(head.translate(None, _NOT_CONTROLS))
+    if head[257:262] == b"ustar" or (controls > _CONTROLS_ALLOWED and controls > 0.3 * len(head)):
+        raise NotTextError(
+            f"{label} is a binary file, not text ({controls} control bytes in its first {len(head)})", _FIX
+        )
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError as error:
+        raise _not_utf8(label, head, error, 0) from None
+
+
+def wide_encoding(head: bytes) -> str | None:
+    """The encoding that a byte order mark names, if it isn't UTF-8."""
+    return next((encoding for mark, encoding in _MARKS if head.startswith(mark)), None)
+
+
+def decode(data: bytes, label: str) -> str:
+    """A whole text without its byte order mark, newlines as they are; NotTextError names the first bad byte."""
+    encoding = wide_encoding(data)
+    skipped = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
+    try:
+        return data.decode(encoding) if encoding else data[skipped:].decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _not_utf8(label, data[skipped:], error, skipped, encoding or "utf-8") from None
+
+
+def lines(stream: io.BufferedReader[Any], head: bytes, label: str) -> Iterator[str]:
+    """The lines of a text, split at newlines only and with them; NotTextError names the line and the byte."""
+    if encoding := wide_encoding(head):
+        yield from _wide_lines(stream, encoding, label)
+        return
+    start = 0
+    for number, line in enumerate(stream, 1):
+        skipped = len(codecs.BOM_UTF8) if number == 1 and line.startswith(codecs.BOM_UTF8) else 0
+        try:
+            yield line[skipped:].decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise _not_utf8(f"{label}, line {number}", line[skipped:], error, start + skipped) from None
+        start += len(line)
+
+
+def _wide_lines(stream: io.BufferedReader[Any], encoding: str, label: str) -> Iterator[str]:
+    number = 0
+    try:
+        for line in io.TextIOWrapper(stream, encoding=encoding, newline="\n"):
+            number += 1
+            yield line
+    except UnicodeDecodeError as error:
+        raise NotTextError(
+            f"{label} is no valid {encoding.upper()} after line {number}: {error.reason}", _FIX
+        ) from None
+
+
+def _not_utf8(label: str, data: bytes, error: UnicodeDecodeError, offset: int, encoding: str = "utf-8") -> NotTextError:
+    byte = data[error.start]
+    return NotTextError(
+        f"{label} is not {encoding.upper()} text: byte 0x{byte:02x} at offset {offset + error.start}", _FIX
+    )

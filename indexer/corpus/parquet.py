@@ -1,0 +1,95 @@
+"""The documents of a Parquet file, a row each, read a few rows at a time."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from ..errors import GluscopeError
+from .columns import column_of_wrong_type, missing_column, text_of
+from .inputs import InputFile
+from .streams import Meter, open_bytes, unreadable
+
+_ROWS = 256
+_BUFFER = 1 << 20  # bytes of a column chunk read at a time; else pyarrow reads the whole chunk
+
+
+def read_parquet(file: InputFile, column: str, meter: Meter) -> Iterator[tuple[str, str]]:
+    """The (source, text) pairs of a file; rows count from 1. GluscopeError names the file, and the row where it can."""
+    with _opened(file, column) as table:
+        number = 0
+        rows = max(table.metadata.num_rows, 1)
+        for batch in _guarded(table.iter_batches(batch_size=_ROWS, columns=[column], use_threads=False), file):
+            meter.bytes += file.size * batch.num_rows // rows
+            for cell in batch.column(0):
+                number += 1
+                place = f"{file.label}, row {number}"
+                yield f"{file.label}:{number}", text_of(_value(cell, place), column, place)
+
+
+def check_parquet(file: InputFile, column: str) -> None:
+    """Raise GluscopeError if the file is no Parquet file or lacks a column of texts of that name."""
+    with _opened(file, column):
+        pass
+
+
+@contextmanager
+def _opened(file: InputFile, column: str) -> Iterator[Any]:
+    import pyarrow
+    import pyarrow.parquet
+
+    with ExitStack() as stack:
+        source: Any = file.path
+        if file.compression:  # Parquet is read from its end: unpack it first
+            _, stream = stack.enter_context(open_bytes(file, Meter()))
+            source = stack.enter_context(tempfile.TemporaryFile())
+            try:
+                shutil.copyfileobj(stream, source)
+            except OSError as error:
+                raise GluscopeError(f"{file.label} can't be unpacked: {error.strerror}", "unpack it yourself") from None
+            source.seek(0)
+        try:
+            table = pyarrow.parquet.ParquetFile(source, buffer_size=_BUFFER)
+        except pyarrow.ArrowException as error:
+            raise _broken(file, error) from None
+        except OSError as error:
+            raise unreadable(file, error) from None
+        stack.enter_context(table)
+        _check_column(table.schema_arrow, column, file)
+        yield table
+
+
+def _check_column(schema: Any, column: str, file: InputFile) -> None:
+    import pyarrow
+
+    if column not in schema.names:
+        raise missing_column(column, schema.names, file.label)
+    found = schema.field(column).type
+    plain = found.value_type if pyarrow.types.is_dictionary(found) else found
+    if str(plain) not in ("string", "large_string", "string_view", "binary", "large_binary", "binary_view", "null"):
+        raise column_of_wrong_type(column, str(found), file.label)
+
+
+def _guarded(batches: Iterator[Any], file: InputFile) -> Iterator[Any]:
+    import pyarrow
+
+    try:
+        yield from batches
+    except (pyarrow.ArrowException, OSError) as error:
+        raise _broken(file, error) from None
+
+
+def _value(cell: Any, place: str) -> Any:
+    try:
+        value = cell.as_py()
+        return value.decode("utf-8") if isinstance(value, bytes) else value
+    except UnicodeDecodeError as error:
+        raise GluscopeError(f"{place} is not UTF-8 text: {error.reason}", "remove or convert the row") from None
+
+
+def _broken(file: InputFile, error: Exception) -> GluscopeError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return GluscopeError(f"{file.label} is no whole Parquet file: {reason}", "fetch or write it again")

@@ -1,0 +1,161 @@
+"""The bytes of an input file: decompressed, counted, and with errors that name the file."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import zstandard
+
+from ..errors import GluscopeError
+from .inputs import InputFile
+
+HEAD = 8192
+"""Bytes at the start of a file by which its encoding, and whether it is text, are judged."""
+
+_BUFFER = 1 << 18
+_ZSTD_INPUT = 1 << 14  # bytes given to the decompressor at a time: bounds what one step may expand to
+_ZSTD_WINDOW = 1 << 31  # that of `zstd --long=31`, the largest there is
+
+
+class Meter:
+    """Counts the bytes of the disk that have been read, for progress."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+
+class _Readable(Protocol):
+    def readinto(self, buffer: bytearray | memoryview, /) -> int | None: ...
+
+
+class _Counted(io.RawIOBase):
+    """A file whose reads are counted."""
+
+    def __init__(self, path: str, meter: Meter) -> None:
+        self._file = io.FileIO(path, "rb")
+        self._meter = meter
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]  # Buffer: Python 3.12
+        count = self._file.readinto(buffer) or 0
+        self._meter.bytes += count
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+class _Zstd(io.RawIOBase):
+    """Decompressed Zstandard frames, one after the other; EOFError where the last is cut short."""
+
+    def __init__(self, compressed: io.BufferedReader[Any]) -> None:
+        self._compressed = compressed
+        self._zstd = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
+        self._frame: zstandard.ZstdDecompressionObj | None = None
+        self._ready = memoryview(b"")
+        self._left = b""  # compressed bytes behind the end of a frame
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]  # Buffer: Python 3.12
+        while not self._ready:
+            if not self._decompress():
+                return 0
+        count = min(len(buffer), len(self._ready))
+        buffer[:count] = self._ready[:count]
+        self._ready = self._ready[count:]
+        return count
+
+    def _decompress(self) -> bool:
+        """Make some bytes ready, perhaps none yet; False at the end of the file."""
+        compressed = self._left or self._compressed.read(_ZSTD_INPUT)
+        self._left = b""
+        if not compressed:
+            if self._frame is not None:
+                raise EOFError("the last frame is cut short")
+            return False
+        if self._frame is None:
+            self._frame = self._zstd.decompressobj()
+        self._ready = memoryview(self._frame.decompress(compressed))
+        if self._frame.eof:
+            self._left = self._frame.unused_data
+            self._frame = None
+        return True
+
+
+class _Guarded(io.RawIOBase):
+    """A stream whose failures are GluscopeErrors that name the file."""
+
+    def __init__(self, stream: _Readable, file: InputFile) -> None:
+        self._stream = stream
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]  # Buffer: Python 3.12
+        label = self._file.label
+        try:
+            return self._stream.readinto(buffer) or 0
+        except EOFError:
+            raise GluscopeError(f"{label} is cut short: its compressed data ends too early", "fetch it again") from None
+        except (gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
+            raise GluscopeError(
+                f"{label} can't be decompressed as .{self._file.compression}: {error}", "fetch it again, or rename it"
+            ) from None
+        except OSError as error:
+            raise unreadable(self._file, error) from None
+
+
+def unreadable(file: InputFile, error: OSError) -> GluscopeError:
+    """What to tell where the system refuses to open or read a file."""
+    return GluscopeError(f"{file.label} can't be read: {error.strerror or error}", "check the file and its permissions")
+
+
+@contextmanager
+def open_bytes(file: InputFile, meter: Meter) -> Iterator[tuple[bytes, io.BufferedReader[Any]]]:
+    """The first bytes of a file (at most HEAD) and a stream of all of them, decompressed.
+
+    Reading raises GluscopeError where the file can't be opened or read, is cut short or isn't compressed as named.
+    """
+    try:
+        counted = io.BufferedReader(_Counted(file.path, meter), _BUFFER)
+    except OSError as error:
+        raise unreadable(file, error) from None
+    with counted:
+        stream: _Readable = counted
+        if file.compression == "gz":
+            stream = gzip.GzipFile(fileobj=counted, mode="rb")
+        elif file.compression == "zst":
+            stream = _Zstd(counted)
+        guarded = io.BufferedReader(_Guarded(stream, file), _BUFFER)
+        head = guarded.read(HEAD)
+        yield head, io.BufferedReader(_Rejoined(head, guarded), _BUFFER)
+
+
+class _Rejoined(io.RawIOBase):
+    """A stream with its head, which was read already, in front again."""
+
+    def __init__(self, head: bytes, rest: io.BufferedReader[Any]) -> None:
+        self._head = memoryview(head)
+        self._rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]  # Buffer: Python 3.12
+        if not self._head:
+            return self._rest.readinto(buffer)
+        count = min(len(buffer), len(self._head))
+        buffer[:count] = self._head[:count]
+        self._head = self._head[count:]
+        return count
