@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from .quadrants import Quadrant
 
 EMPTY = -1
+_KEPT = ("key", "fold", "sequence", "position", "threshold", "values", "scale", "lanes")
 
 
 class RankingList(NamedTuple):
@@ -72,10 +74,29 @@ class BestK:
         """The places of every column, best first, empty ones last: column k."""
         return self.key.argsort(dim=1, descending=True, stable=True)
 
-    def bytes(self) -> int:
-        """Memory that the lists take."""
-        tensors = (self.key, self.fold, self.sequence, self.position, self.threshold, self.values, self.scale)
-        return sum(t.numel() * t.element_size() for t in (*tensors, self.lanes))
+    def merge(self, other: BestK, *, fold: bool) -> None:
+        """Enter the examples of the same lists fed from other sequences; `other` stays as it is."""
+        for rank in range(other.k):
+            column = (other.key[:, rank] >= 0).nonzero()[:, 0]
+            placed = self.place(
+                column,
+                other.key[column, rank],
+                other.fold[column, rank] if fold else None,
+                other.sequence[column, rank],
+                other.position[column, rank],
+            )
+            column = column[placed.offer]
+            for mine, theirs in ((self.values, other.values), (self.scale, other.scale), (self.lanes, other.lanes)):
+                mine.view(-1, *mine.shape[2:])[placed.slot] = theirs[column, rank]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that a checkpoint keeps, by name."""
+        return {name: getattr(self, name) for name in _KEPT}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take up what `tensors` gave."""
+        for name in _KEPT:
+            getattr(self, name).copy_(tensors[name])
 
 
 def magnitude_keys(magnitude: Tensor, sequence: Tensor) -> Tensor:

@@ -43,6 +43,17 @@ class PositionSample:
         self.position[slot] = position[entering]
         return SampleUpdate(slot, row[entering], position[entering])
 
+    def merge(self, other: PositionSample) -> tuple[Ints, Ints]:
+        """Enter another sample of other positions: which slots take which slots of the other's."""
+        theirs = other.order()
+        update = self.offer(
+            other.hash[theirs][None, :], np.ones((1, len(theirs)), dtype=bool), np.zeros(1, dtype=np.int64)
+        )
+        entered = theirs[update.position]
+        self.sequence[update.slot] = other.sequence[entered]
+        self.position[update.slot] = other.position[entered]
+        return update.slot, entered
+
     def order(self) -> Ints:
         """The filled slots, by hash."""
         order = np.argsort(self.hash, kind="stable")

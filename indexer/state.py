@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -134,11 +135,49 @@ class SiteState:
         self._offer_random(values, batch, reduction)
         self._add_sample(values, batch)
 
+    def merge(self, other: SiteState, ours: Ints, theirs: Ints) -> None:
+        """Take in the state of the same site fed from other batches; `other` stays as it is.
+
+        Sampled slots `ours` take the values of the other's slots `theirs`, as `PositionSample.merge` tells.
+        """
+        self.tokens_counted += other.tokens_counted
+        self.count += other.count
+        self.total += other.total
+        self._take_extremes(other.extreme)
+        fold = self.settings.duplicates == "fold"
+        self.ranked.merge(other.ranked, fold=fold)
+        self.random.merge(other.random, fold=fold)
+        to, source = (torch.from_numpy(slots).to(self.sample.device) for slots in (ours, theirs))
+        self.sample[:, to] = other.sample[:, source]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that a checkpoint keeps, by name."""
+        lists = {
+            f"{name}.{key}": t for name in ("ranked", "random") for key, t in getattr(self, name).tensors().items()
+        }
+        own = {"count": self.count, "total": self.total, "extreme": self.extreme, "sample": self.sample}
+        return {**own, **lists, "tokens_counted": torch.tensor([self.tokens_counted])}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take up what `tensors` gave."""
+        for name in ("count", "total", "extreme", "sample"):
+            getattr(self, name).copy_(tensors[name])
+        for name in ("ranked", "random"):
+            prefix = f"{name}."
+            getattr(self, name).restore(
+                {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}
+            )
+        self.tokens_counted = int(tensors["tokens_counted"][0])
+
     def _add_extremes(self, values: Activations, batch: BatchView, reduction: Reduction) -> None:
         extreme = reduction.magnitudes[:, :RANDOM_ROW].amax(0) * self._sign
         if not self.sign_preserving:
             for quantity in (2, 3):
                 extreme[quantity * 4 : quantity * 4 + 4] = signed_extremes(values, batch.counted, quantity)
+        self._take_extremes(extreme)
+
+    def _take_extremes(self, extreme: Tensor) -> None:
+        """Keep the larger magnitude of each; of a tie the positive value, so that order doesn't matter."""
         larger = extreme.abs() > self.extreme.abs()
         tied = (extreme.abs() == self.extreme.abs()) & (extreme > self.extreme)
         self.extreme = torch.where(larger | tied, extreme, self.extreme)

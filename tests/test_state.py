@@ -65,9 +65,16 @@ def make_sequences(seed: int, number: int = 30, longest: int = 40) -> list[naive
 
 
 def feed(sequences: list[naive.Computed], settings: Settings, batch_size: int) -> tuple[SiteState, PositionSample]:
+    return feed_part(sequences, settings, batch_size, 0, 1)
+
+
+def feed_part(
+    sequences: list[naive.Computed], settings: Settings, batch_size: int, part: int, parts: int
+) -> tuple[SiteState, PositionSample]:
+    """The state fed with every `parts`-th batch."""
     state = SiteState(WIDTH, settings, sign_preserving=True, keep_act=False, device=CPU)
     sample = PositionSample(settings.sample)
-    for start in range(0, len(sequences), batch_size):
+    for start in range(part * batch_size, len(sequences), parts * batch_size):
         batch = sequences[start : start + batch_size]
         longest = max(len(s.ids) for s in batch)
 
@@ -216,3 +223,40 @@ def test_a_nan_names_its_row_and_leaves_the_state_as_it_was() -> None:
         state.add(Activations(gate, gate, gate, gate), view, Fuser(False, no_notice))
     assert error.value.row == 1
     assert torch.equal(state.count, before)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
+def test_states_of_disjoint_batches_merge_to_the_state_of_all(order: tuple[int, ...]) -> None:
+    sequences = make_sequences(17, number=36)
+    settings = Settings(top_k=4, rank_by=("post", "gate", "in", "act", "random"), sample=16, seed=3)
+    whole, whole_sample = feed(sequences, settings, 4)
+    parts = [feed_part(sequences, settings, 4, part, 3) for part in order]
+    state, sample = parts[0]
+    for other, other_sample in parts[1:]:
+        state.merge(other, *sample.merge(other_sample))
+    assert state.tokens_counted == whole.tokens_counted
+    assert torch.equal(state.count, whole.count)
+    assert torch.equal(state.extreme, whole.extreme)
+    torch.testing.assert_close(state.total, whole.total, rtol=1e-14, atol=1e-14)
+    for mine, theirs in ((state.ranked, whole.ranked), (state.random, whole.random)):
+        assert listed(mine, sequences) == listed(theirs, sequences)
+        columns = torch.arange(len(mine.key))[:, None]
+        for name in ("key", "values", "scale", "lanes"):
+            one, other_tensor = getattr(mine, name), getattr(theirs, name)
+            filled = mine.key[columns, mine.order()] >= 0
+            assert torch.equal(one[columns, mine.order()][filled], other_tensor[columns, theirs.order()][filled]), name
+    mine_order, whole_order = sample.order(), whole_sample.order()
+    for name in ("hash", "sequence", "position"):
+        assert getattr(sample, name)[mine_order].tolist() == getattr(whole_sample, name)[whole_order].tolist()
+    assert torch.equal(state.sample[:, mine_order], whole.sample[:, whole_order])
+
+
+def test_a_restored_state_goes_on_as_the_first_would() -> None:
+    sequences = make_sequences(4)
+    settings = Settings(top_k=4, sample=8)
+    state, _ = feed(sequences, settings, 4)
+    twin = SiteState(WIDTH, settings, sign_preserving=True, keep_act=False, device=CPU)
+    twin.restore({name: tensor.clone() for name, tensor in state.tensors().items()})
+    assert twin.tokens_counted == state.tokens_counted
+    for name, tensor in state.tensors().items():
+        assert torch.equal(tensor, twin.tensors()[name]), name

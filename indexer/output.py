@@ -1,0 +1,95 @@
+"""Where an index is made: the checks of its path, and the folder `FILE.run` that holds a run under way."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .database.schema import APPLICATION_ID
+from .errors import GluscopeError
+
+
+def check_output(db: Path) -> bool:
+    """Whether an index is there already. GluscopeError where none can be written, or where something else is."""
+    if db.is_dir():
+        raise GluscopeError(f"{db} is a folder", "name a file with --db")
+    folder = db.parent
+    if not folder.is_dir():
+        raise GluscopeError(f"the folder {folder} does not exist", f"make it, or name another file than {db} with --db")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise GluscopeError(f"the folder {folder} can't be written to", "name a file in another folder with --db")
+    if not db.exists():
+        return False
+    if not is_index(db):
+        raise GluscopeError(
+            f"{db} holds something other than an index, and is left as it is", "name another file with --db"
+        )
+    return True
+
+
+def is_index(path: Path) -> bool:
+    """Whether the file is an index of gluscope, of any version."""
+    try:
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        try:
+            return bool(connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID)
+        finally:
+            connection.close()
+    except sqlite3.DatabaseError:
+        return False
+
+
+def run_folder(db: Path) -> Path:
+    return db.with_name(db.name + ".run")
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Make the run folder if need be and keep every other run out of it. GluscopeError where one is at work in it."""
+    folder.mkdir(exist_ok=True)
+    with open(folder / "lock", "a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise
+            raise GluscopeError(
+                f"another run is writing {folder}", "wait for it, stop it, or name another file with --db"
+            ) from None
+        yield
+
+
+def discard(folder: Path) -> None:
+    """Remove a run folder and all in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write aside, flush to disk and rename: the file is there whole or not at all."""
+    aside = path.with_name(path.name + ".new")
+    with open(aside, "w", encoding="utf-8") as file:
+        json.dump(value, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(aside, path)
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn a full disk into an error that says so."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise GluscopeError(
+                f"the disk of {folder} is full", "free some space and run the same command again: it continues"
+            ) from error
+        raise
