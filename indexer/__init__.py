@@ -1,0 +1,23 @@
+"""Gated neurons of language models, indexed by the signs of gate and in: `indexer.open` reads an index."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .database.reader import Index
+
+__version__ = "0.1.0"
+
+__all__ = ["__version__", "open"]
+
+
+def open(path: str | os.PathLike[str]) -> Index:
+    """Open a finished index for reading: `indexer.open("gluscope.db").neuron("L12N345")`.
+
+    Needs neither torch nor numpy. GluscopeError where the file is missing, foreign, damaged or too new.
+    """
+    from .database.reader import Index
+
+    return Index(path)

@@ -1,0 +1,61 @@
+"""What the writer of an index gets: the finished statistics of a site, as numpy arrays with raw signs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..addresses import SiteAddress
+from ..quadrants import Quadrant
+
+Float16 = npt.NDArray[np.float16]
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Int8 = npt.NDArray[np.int8]
+Int32 = npt.NDArray[np.int32]
+Int64 = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class ListArrays:
+    """The examples of one ranking in one quadrant, for every neuron of a site, best first.
+
+    Lanes are gate, in and post, and act as a fourth where the site's activation has no plain-Python twin. Their codes
+    are those of `packing.encode_lanes`; slot w of a window of before + 1 + after slots is position peak - before + w.
+    """
+
+    ranking: str
+    quadrant: Quadrant
+    sequence: Int64  # neuron rank; -1: an empty slot, after all others
+    position: Int32  # neuron rank
+    values: Float32  # neuron rank quantity (gate, in, act, post): exact, at the peak
+    scale: Float32  # neuron rank lane: the largest |value| of the lane in the window
+    lanes: Int8  # neuron rank lane slot
+
+
+@dataclass(frozen=True, slots=True)
+class SiteArrays:
+    """Everything an index keeps of one site. Quantities in the order of QUANTITIES, quadrants in that of QUADRANTS."""
+
+    address: SiteAddress
+    activation: str
+    adapter: str  # how gate and in were found
+    identity_error: float | None  # largest relative error of act(gate) * in; None: not proven
+    tokens_counted: int
+    flipped: Bool | None  # neuron; None: the weights could not be read
+    dot_gate_in: Float64 | None  # neuron: w_gate · w_in as loaded
+    count: Int64  # quadrant neuron
+    zero: Int64  # neuron: tokens whose gate or in is exactly 0
+    sum: Float64  # quantity quadrant neuron
+    extreme: Float32  # quantity quadrant neuron: the signed value of largest magnitude; ignored where the count is 0
+    lists: tuple[ListArrays, ...]
+    sample: Float16  # lane (gate, in[, act]) rank neuron: `packing.encode_sample` of the values
+    sample_id: int  # the positions of the ranks: IndexWriter.add_sample
+
+    @property
+    def width(self) -> int:
+        """How many neurons the site has."""
+        return int(self.zero.shape[0])

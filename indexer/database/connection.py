@@ -1,0 +1,113 @@
+"""Opens an index file read-only, and turns what SQLite complains about into errors a user can mend."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import GluscopeError
+from .schema import APPLICATION_ID, SCHEMA_VERSION
+
+Row = tuple[Any, ...]
+
+_MAGIC = b"SQLite format 3\0"
+_REMAKE = "copy it again, or make it anew with gluscope index"
+
+
+class Interrupted(Exception):
+    """A query was stopped by `Connection.interrupt`."""
+
+
+class Connection:
+    """A read-only connection that threads may share: a lock guards each query, `interrupt` needs none."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Open and recognise an index; GluscopeError where it is missing, foreign, damaged or too new."""
+        self.path = os.fspath(path)
+        self._lock = threading.Lock()
+        _look(self.path)
+        with self._mendable():
+            self._sqlite = sqlite3.connect(_uri(self.path), uri=True, check_same_thread=False)
+        try:
+            self.schema_version = self._recognise()
+        except GluscopeError:
+            self._sqlite.close()
+            raise
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """All rows of a query. Interrupted when it was stopped, GluscopeError where the file can't be read."""
+        with self._lock, self._mendable():
+            return self._sqlite.execute(sql, parameters).fetchall()
+
+    def interrupt(self) -> None:
+        """Stop the query that another thread is in."""
+        self._sqlite.interrupt()
+
+    def close(self) -> None:
+        with self._lock:
+            self._sqlite.close()
+
+    def damaged(self, what: object) -> GluscopeError:
+        """The error for content that can't be what the writer wrote."""
+        return GluscopeError(f"{self.path} is damaged: {what}", _REMAKE)
+
+    def _recognise(self) -> int:
+        application = self.rows("PRAGMA application_id")[0][0]
+        version: int = self.rows("PRAGMA user_version")[0][0]
+        if application != APPLICATION_ID:
+            raise GluscopeError(
+                f"{self.path} is an SQLite file, but not a finished index of gluscope",
+                "name another file with --db, or make one with gluscope index",
+            )
+        if version > SCHEMA_VERSION:
+            raise GluscopeError(
+                f"{self.path} has schema version {version}, this gluscope reads up to {SCHEMA_VERSION}",
+                "update gluscope to read it: pip install --upgrade gluscope",
+            )
+        if version < 1:
+            raise self.damaged(f"schema version {version}")
+        return version
+
+    @contextmanager
+    def _mendable(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            cause = str(error)
+            if cause == "interrupted":
+                raise Interrupted from error
+            if "locked" in cause:
+                raise GluscopeError(f"{self.path} is locked", "another program is writing to it: try again") from error
+            if "unable to open" in cause:
+                raise GluscopeError(f"{self.path} can't be opened", "is it readable, and its folder?") from error
+            raise self.damaged(cause) from error
+
+
+def _look(path: str) -> None:
+    """Refuse what is no SQLite file with a better message than SQLite's."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(len(_MAGIC))
+    except FileNotFoundError:
+        raise GluscopeError(
+            f"there is no index {path}", "name one with --db, or make one with gluscope index"
+        ) from None
+    except IsADirectoryError:
+        raise GluscopeError(f"{path} is a folder", "name an index file with --db") from None
+    except OSError as error:
+        raise GluscopeError(f"{path} can't be opened: {error.strerror}", "is it readable, and its folder?") from None
+    if head != _MAGIC:
+        what = "empty" if not head else "no index"
+        raise GluscopeError(f"{path} is {what}", "name another file with --db, or make one with gluscope index")
+
+
+def _uri(path: str) -> str:
+    """A read-only URI; immutable, so without locks, where nobody can write: read-only disks, some network disks."""
+    absolute = Path(path).absolute()
+    writable = os.access(absolute, os.W_OK) and os.access(absolute.parent, os.W_OK)
+    return f"{absolute.as_uri()}?mode=ro" + ("" if writable else "&immutable=1")

@@ -1,0 +1,235 @@
+"""Reads an index: `Index(path).neuron("L12N345")`. Plain Python, so that a command starts at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+from ..addresses import NeuronAddress, SiteAddress, parse_neuron
+from ..errors import GluscopeError
+from ..quadrants import QUADRANTS, RANKINGS, Quadrant
+from .activations import twin
+from .connection import Connection, Interrupted, Row
+from .examples import chosen, decode
+from .provenance import check_neuron, find_site, index_info, read_info, read_sites, telling_neuron
+from .records import Example, IndexInfo, NeuronRecord, NeuronRow, Sample, SequenceRecord, SiteRecord
+from .signs import aligned_quadrants
+from .statistics import COLUMNS, flipped, quadrant_record, zero
+from .texts import Texts
+from .unpacking import DamagedValue, unpack_examples, unpack_sample
+
+__all__ = ["SIGNS", "Index", "Interrupted"]
+
+SIGNS = ("aligned", "raw")
+
+_ALL = ", ".join(f'"{column}"' for column in COLUMNS)
+_NARROW = ("count", "extreme_post")
+
+
+class Index:
+    """A finished index, opened for reading. Threads may share it; close it, or use it in a `with`.
+
+    Every method raises GluscopeError where the file turns out to be damaged, and Interrupted when another thread
+    called `interrupt` meanwhile.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Open; GluscopeError where the file is missing, foreign, damaged or of a newer schema."""
+        self._connection = Connection(path)
+        self._texts = Texts(self._connection)
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def interrupt(self) -> None:
+        """Stop what another thread is reading: it gets Interrupted."""
+        self._connection.interrupt()
+
+    @property
+    def path(self) -> str:
+        return self._connection.path
+
+    @cached_property
+    def sites(self) -> tuple[SiteRecord, ...]:
+        """The sites, in the order of the neurons' rows."""
+        return read_sites(self._connection)
+
+    @cached_property
+    def neuron_count(self) -> int:
+        return sum(site.width for site in self.sites)
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return str(self._info["model"]["name"])
+
+    @property
+    def rankings(self) -> tuple[str, ...]:
+        """The rankings that this index keeps, in the order of RANKINGS."""
+        return tuple(ranking for ranking in RANKINGS if ranking in self._info["rankings"])
+
+    @property
+    def telling_neuron(self) -> NeuronAddress | None:
+        """The neuron to show first: one that visits three quadrants or more, with an extreme far from its mean."""
+        return telling_neuron(self._info)
+
+    def info(self) -> IndexInfo:
+        """The provenance of the index."""
+        return index_info(self._connection, self._info, self.sites)
+
+    def site(self, address: SiteAddress) -> SiteRecord:
+        """The site of an address; GluscopeError that says what there is otherwise."""
+        return find_site(self.sites, self._info, address)
+
+    def address(self, neuron: str | NeuronAddress) -> NeuronAddress:
+        """The address of a neuron of this index; GluscopeError where there is no such neuron."""
+        address = parse_neuron(neuron) if isinstance(neuron, str) else neuron
+        check_neuron(self.site(address.site), address.index)
+        return address
+
+    def neuron(
+        self,
+        neuron: str | NeuronAddress,
+        *,
+        signs: str = "aligned",
+        rankings: Iterable[str] | None = None,
+        limit: int | None = None,
+        quadrants: Iterable[Quadrant] | None = None,
+    ) -> NeuronRecord:
+        """A neuron's statistics and examples.
+
+        `rankings` None: all that the index keeps; `()`: statistics only. `limit`: at most so many examples a ranking
+        and quadrant. `quadrants`, under the signs asked for: those to return, None: all. Only what is asked for is
+        decoded. GluscopeError for what the index doesn't have.
+        """
+        address = self.address(neuron)
+        site = self.site(address.site)
+        wanted_rankings = self._known_rankings(rankings)
+        row = self._row(_ALL, "neurons", "id", site.first_neuron + address.index)
+        flip = _aligned(signs) and bool(flipped(row))
+        asked = [quadrant for quadrant in QUADRANTS if quadrants is None or quadrant in set(quadrants)]
+        wanted = {quadrant.flipped if flip else quadrant for quadrant in asked}
+        examples = self._examples(site, address, wanted_rankings, wanted, limit)
+        stored = {
+            quadrant: quadrant_record(row, quadrant, site.tokens_counted, examples[quadrant])
+            for quadrant in QUADRANTS
+            if quadrant in wanted
+        }
+        return NeuronRecord(
+            neuron=address,
+            model=self.model,
+            signs=signs,
+            flipped=flipped(row),
+            tokens_counted=site.tokens_counted,
+            tokens_corpus=int(self._info["corpus"]["tokens"]),
+            zero=zero(row),
+            quadrants=aligned_quadrants(stored) if flip else stored,
+        )
+
+    def rows(self, site: SiteAddress, *, signs: str = "aligned") -> list[NeuronRow]:
+        """The narrow row of every neuron of a site, by index."""
+        record = self.site(site)
+        view = "neuron_aligned" if _aligned(signs) else "neuron_raw"
+        columns = ", ".join(f"{kind}_{quadrant.letters}" for kind in _NARROW for quadrant in QUADRANTS)
+        counted = record.tokens_counted or 1
+        return [
+            NeuronRow(
+                neuron=NeuronAddress(record.address, index),
+                flipped=None if flip is None else bool(flip),
+                tokens_counted=record.tokens_counted,
+                frequency=(pp / counted, pn / counted, np / counted, nn / counted),
+                extreme_post=(post_pp, post_pn, post_np, post_nn),
+            )
+            for index, flip, pp, pn, np, nn, post_pp, post_pn, post_np, post_nn in self._rows_of(record, view, columns)
+        ]
+
+    def sequence(self, document: int, part: int) -> SequenceRecord:
+        """A sequence of the corpus, whole; GluscopeError where no example needed it, so that it was not kept."""
+        rows = self._connection.rows("SELECT id FROM sequences WHERE document = ? AND part = ?", (document, part))
+        if not rows:
+            raise GluscopeError(
+                f"part {part} of document {document} is not in this index",
+                "only sequences that an example or the sample is from are kept",
+            )
+        number: int = rows[0][0]
+        stored = self._texts.sequences([number])[number]
+        self._texts.load(stored.tokens)
+        tokens = self._texts.window(stored.tokens, 0, len(stored.tokens))
+        return SequenceRecord(stored.document, stored.part, stored.source, "".join(tokens), tokens)
+
+    def sample(self, neuron: str | NeuronAddress, *, signs: str = "aligned") -> Sample:
+        """Gate and in at the sampled positions, to float16."""
+        address = self.address(neuron)
+        id_ = self.site(address.site).first_neuron + address.index
+        flip = _aligned(signs) and self._row("flipped", "neurons", "id", id_)[0] == 1
+        try:
+            gate, in_, *_ = unpack_sample(self._row("sample", "packed", "neuron", id_)[0])
+        except (DamagedValue, ValueError) as error:
+            raise self._connection.damaged(f"{address}: {error}") from error
+        return Sample(gate, tuple(0.0 - value for value in in_) if flip else in_)
+
+    @cached_property
+    def _info(self) -> dict[str, Any]:
+        return read_info(self._connection)
+
+    def _row(self, columns: str, table: str, key: str, id_: int) -> Row:
+        rows = self._connection.rows(f"SELECT {columns} FROM {table} WHERE {key} = ?", (id_,))
+        if not rows:
+            raise self._connection.damaged(f"{table} has no row {id_}")
+        return rows[0]
+
+    def _rows_of(self, site: SiteRecord, view: str, columns: str) -> list[Row]:
+        return self._connection.rows(
+            f'SELECT "index", flipped, {columns} FROM {view} WHERE id >= ? AND id < ? ORDER BY id',
+            (site.first_neuron, site.first_neuron + site.width),
+        )
+
+    def _known_rankings(self, rankings: Iterable[str] | None) -> tuple[str, ...]:
+        if rankings is None:
+            return self.rankings
+        asked = tuple(rankings)
+        for ranking in asked:
+            if ranking not in RANKINGS:
+                raise GluscopeError(f"unknown ranking {ranking!a}", f"use one of {', '.join(self.rankings)}")
+            if ranking not in self.rankings:
+                raise GluscopeError(
+                    f"this index keeps no ranking by {ranking}",
+                    f"use one of {', '.join(self.rankings)}, or index again with --rank-by",
+                )
+        return asked
+
+    def _examples(
+        self,
+        site: SiteRecord,
+        address: NeuronAddress,
+        rankings: tuple[str, ...],
+        quadrants: set[Quadrant],
+        limit: int | None,
+    ) -> dict[Quadrant, dict[str, tuple[Example, ...]]]:
+        found: dict[Quadrant, dict[str, tuple[Example, ...]]] = {quadrant: {} for quadrant in quadrants}
+        if not rankings or not quadrants:
+            return found
+        blob = self._row("examples", "packed", "neuron", site.first_neuron + address.index)[0]
+        try:
+            packed = unpack_examples(blob)
+            lists = chosen(packed, rankings, quadrants, limit)
+            examples = decode(packed, lists, self._texts, twin(site.activation))
+        except DamagedValue as error:
+            raise self._connection.damaged(f"{address}: {error}") from error
+        for (ranking, quadrant), list_ in examples.items():
+            found[quadrant][ranking] = list_
+        return found
+
+
+def _aligned(signs: str) -> bool:
+    if signs not in SIGNS:
+        raise GluscopeError(f"unknown signs {signs!a}", "use aligned or raw")
+    return signs == "aligned"

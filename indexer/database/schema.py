@@ -1,0 +1,24 @@
+"""What identifies an index file, and the codes that its packed values use. See docs/schema.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+APPLICATION_ID = 0x474C5553
+"""SQLite's application_id of an index: "GLUS". Set last, so that a half-written file is no index."""
+
+SCHEMA_VERSION = 1
+"""SQLite's user_version of an index. Readers refuse a larger one."""
+
+PAGE_SIZE = 4096
+
+RANKING_CODES = {"post": 1, "gate": 2, "in": 3, "act": 4, "random": 5}
+"""How a packed list names its ranking. Codes are never reused."""
+
+SAMPLE_SCALE = 16.0
+"""Sampled values are kept as float16 of value / 16, which reaches to about a million."""
+
+
+def schema_sql() -> str:
+    """The statements that make the tables and views of an empty index."""
+    return Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")

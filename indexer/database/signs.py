@@ -1,0 +1,51 @@
+"""The flip of a neuron's sign convention, as one pure function on records; the view neuron_aligned says it in SQL."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..quadrants import QUADRANTS, Quadrant
+from .records import Example, QuadrantRecord, Quantities
+
+NEGATED_RANKINGS = ("in", "post", "random")
+"""The rankings whose value changes sign with a flip; that of `random` is post."""
+
+
+def negate(value: float | None) -> float | None:
+    """The value with the other sign; zero stays 0.0."""
+    return None if value is None else 0.0 - value
+
+
+def aligned_quadrants(quadrants: dict[Quadrant, QuadrantRecord]) -> dict[Quadrant, QuadrantRecord]:
+    """The quadrants of a flipped neuron as if w_in and w_out were negated, in the order of QUADRANTS.
+
+    ++ and +- swap, -+ and -- swap; in and post change sign, gate and act do not. Its own inverse.
+    """
+    return {q: _quadrant(quadrants[q.flipped]) for q in QUADRANTS if q.flipped in quadrants}
+
+
+def _quadrant(record: QuadrantRecord) -> QuadrantRecord:
+    return replace(
+        record,
+        quadrant=record.quadrant.flipped,
+        mean=_quantities(record.mean),
+        extreme=_quantities(record.extreme),
+        examples={ranking: tuple(map(_example, examples)) for ranking, examples in record.examples.items()},
+    )
+
+
+def _quantities(values: Quantities) -> Quantities:
+    return replace(values, in_=negate(values.in_), post=negate(values.post))
+
+
+def _example(example: Example) -> Example:
+    return replace(
+        example,
+        value=0.0 - example.value if example.ranking in NEGATED_RANKINGS else example.value,
+        in_=_negated(example.in_),
+        post=_negated(example.post),
+    )
+
+
+def _negated(values: tuple[float | None, ...]) -> tuple[float | None, ...]:
+    return tuple([None if value is None else 0.0 - value for value in values])

@@ -1,0 +1,67 @@
+"""The text of a window of tokens: which characters it shows, and which token each belongs to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+BLOCK = 4096  # bytes decoded at a time: an invalid byte costs a copy of its block
+REACH = 3
+"""A character has at most four bytes, so three on either side of a window tell what its edges cut."""
+
+
+def window_text(before: Sequence[bytes], window: Sequence[bytes], after: Sequence[bytes] = ()) -> tuple[str, ...]:
+    """The text of every token of a window; joined, they are the window's text.
+
+    A character belongs to the token that holds its first byte, its later tokens are "". A character cut by an edge of
+    the window is taken whole from `before` and `after`, its neighbours in the sequence of which only the nearest three
+    bytes matter, and belongs to the first or last token of the window that holds a part of it. Each maximal invalid
+    part of a character, as Unicode defines it, becomes one U+FFFD.
+    """
+    left = b"".join(before)[-REACH:]
+    inner = b"".join(window)
+    data = left + inner + b"".join(after)[:REACH]
+    start, stop = len(left), len(left) + len(inner)
+    ends: list[int] = []
+    end = start
+    for token in window:
+        end += len(token)
+        ends.append(end)
+
+    texts = [""] * len(window)
+    holder = 0
+    place = _boundary(data, start)
+    for character, size in _characters(data[place:]):
+        if place >= stop:
+            break
+        if place + size > start:
+            while ends[holder] <= max(place, start):
+                holder += 1
+            texts[holder] += character
+        place += size
+    return tuple(texts)
+
+
+def _boundary(data: bytes, start: int) -> int:
+    """Where the character begins that the byte at `start` belongs to, or one before it."""
+    for place in range(start, max(-1, start - REACH - 1), -1):
+        if place < len(data) and data[place] & 0xC0 != 0x80:  # only a first byte is no continuation
+            return place
+    return start
+
+
+def _characters(data: bytes) -> Iterator[tuple[str, int]]:
+    """The characters that bytes decode to, with the number of bytes each was made of."""
+    place = 0
+    while place < len(data):
+        stop = len(data) if len(data) - place <= BLOCK else _boundary(data, place + BLOCK)
+        try:
+            text, invalid = data[place:stop].decode(), 0
+        except UnicodeDecodeError as error:
+            text, invalid = data[place : place + error.start].decode(), error.end - error.start
+        for character in text:
+            size = len(character.encode())
+            place += size
+            yield character, size
+        if invalid:
+            place += invalid
+            yield "\ufffd", invalid
