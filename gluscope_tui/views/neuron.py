@@ -48,39 +48,29 @@ def cells_of(quadrant: QuadrantRecord, total: int) -> tuple[str, ...]:
     )
 
 
-def table(record: NeuronRecord, width: int) -> list[str]:
+def table(quadrants: Sequence[QuadrantRecord], total: int, width: int) -> list[str]:
     """The quadrants as a table; means above extremes where both side by side are wider than `width`."""
-    rows = [cells_of(quadrant, record.tokens_counted) for quadrant in record.quadrants.values()]
-    first, means, extremes = slice(0, 3), slice(3, 7), slice(7, 11)
-    side_by_side = _table((COLUMNS[first], COLUMNS[means], COLUMNS[extremes]), ("", "mean", "extreme"),
-                          [(row[first], row[means], row[extremes]) for row in rows])  # fmt: skip
+    rows = [COLUMNS, *(cells_of(quadrant, total) for quadrant in quadrants)]
+    side_by_side = _titled(rows, (*range(11),))
     if all(cell_len(line) <= width for line in side_by_side):
         return side_by_side
-    above = _table((COLUMNS[first], COLUMNS[means]), ("", "mean"), [(row[first], row[means]) for row in rows])
-    below = _table((COLUMNS[:1], COLUMNS[extremes]), ("", "extreme"), [(row[:1], row[extremes]) for row in rows])
-    return [*above, *below]
+    return [*_titled(rows, (*range(7),)), *_titled(rows, (0, *range(7, 11)))]
 
 
-Groups = Sequence[Sequence[str]]
+def _titled(rows: Sequence[Sequence[str]], places: tuple[int, ...]) -> list[str]:
+    """Some columns of the rows, with the titles of the means and the extremes above their first columns."""
+    widths = {place: max(cell_len(row[place]) for row in rows) for place in places}
+    gaps = {place: "" if place == 0 else "   " if place in _TITLES else "  " for place in places}
+    above, start = "", 0
+    for place in places:
+        start += len(gaps[place])
+        above = fit(above, start) + _TITLES[place] if place in _TITLES else above
+        start += widths[place]
+    lines = [above]
+    for row in rows:
+        cells = (gaps[place] + (fit if place == 0 else column)(row[place], widths[place]) for place in places)
+        lines.append("".join(cells))
+    return [line.rstrip() for line in lines]
 
 
-def _table(names: Groups, titles: Sequence[str], rows: Sequence[Groups]) -> list[str]:
-    """Columns in groups, each group under its title; the first column to the left, numbers to the right."""
-    widths = [
-        [max(cell_len(row[group][place]) for row in (names, *rows)) for place in range(len(names[group]))]
-        for group in range(len(names))
-    ]
-    lines = []
-    if any(titles):
-        over = [fit(title, sum(own) + 2 * (len(own) - 1)) for title, own in zip(titles, widths, strict=True)]
-        lines.append("   ".join(over).rstrip())
-    for row in (names, *rows):
-        groups = []
-        for group, (cells, own) in enumerate(zip(row, widths, strict=True)):
-            texts = [
-                fit(cell, cells_wide) if group == 0 and place == 0 else column(cell, cells_wide)
-                for place, (cell, cells_wide) in enumerate(zip(cells, own, strict=True))
-            ]
-            groups.append("  ".join(texts))
-        lines.append("   ".join(groups).rstrip())
-    return lines
+_TITLES = {3: "mean", 7: "extreme"}

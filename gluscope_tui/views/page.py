@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from indexer.database.records import Example, NeuronRecord, QuadrantRecord
+from indexer.quadrants import QUADRANTS, Quadrant
 
 from ..colour.depth import Depth
 from ..colour.legend import legend
 from ..colour.ramp import Ramp, ramp
 from ..colour.style import PLAIN, Style, StyledLine
-from ..text.cells import column, shorten
+from ..text.cells import column
 from .contexts import Fragment, Look, colour_of, context_line, context_lines, neuron_scale, split_width
 from .neuron import header, table
 from .numbers import frequency, full_count, signed
@@ -30,6 +31,7 @@ class Page:
     depth: Depth
     light: bool = False
     wrap: bool = False
+    quadrants: frozenset[Quadrant] = frozenset(QUADRANTS)  # those that are shown; the scale is always the neuron's
 
 
 def neuron(record: NeuronRecord, page: Page) -> Iterator[StyledLine]:
@@ -38,20 +40,21 @@ def neuron(record: NeuronRecord, page: Page) -> Iterator[StyledLine]:
     Without any escape sequence the peaks stand between « and », otherwise they are bold and underlined.
     """
     bold = PLAIN if page.depth is Depth.PLAIN else _BOLD
-    name, rest = record.neuron.name, shorten(header(record), 10_000).removeprefix(record.neuron.name)
-    yield ((name, bold), (rest, PLAIN))
+    name = record.neuron.name
+    yield ((name, bold), (header(record).removeprefix(name), PLAIN))
     yield ()
-    for line in table(record, page.width):
+    shown = [quadrant for name, quadrant in record.quadrants.items() if name in page.quadrants]
+    for line in table(shown, record.tokens_counted, page.width):
         yield ((line, PLAIN),)
     yield ()
     colours = ramp(page.depth, light=page.light)
-    rankings = list(dict.fromkeys(name for quadrant in record.quadrants.values() for name in quadrant.examples))
+    rankings = list(dict.fromkeys(name for quadrant in shown for name in quadrant.examples))
     for ranking in rankings:
         look = _look(record, ranking, colours, page)
         if look.maximum > 0:
             yield _legend(look)
             yield ()
-        for quadrant in record.quadrants.values():
+        for quadrant in shown:
             yield from _pane(record, quadrant, ranking, look, page, bold)
 
 

@@ -1,0 +1,100 @@
+"""The command `gluscope`: finds the command, runs it, and turns what went wrong into a message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from io import TextIOWrapper
+from typing import Annotated, Any
+
+import typer
+from typer.main import get_command
+
+from indexer import __version__
+from indexer.errors import GluscopeError
+
+from .output import complain
+
+NAME = "gluscope"
+MENDABLE = 2
+INTERRUPTED = 130
+
+COMMANDS = {
+    "index": "Read text with a model and keep what every gated neuron does.",
+    "show": "Show neurons: their four quadrants and their contexts.",
+    "info": "Tell what an index is made of: model, corpus, settings, versions.",
+    "demo": "Index a small model on the documentation of Python and show a neuron.",
+}
+"""The commands and their summaries, in the order of the help. Each is the function `command` in the module of its name
+in this package, which is imported only when the command is asked for."""
+
+
+def main() -> None:
+    """Run this process's command line and exit: 0 fine, 1 nothing found, 2 the user can mend it, 130 interrupted."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line; the exit code. Bugs keep their traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = get_command(application(arguments)).main(
+            list(arguments) or ["--help"], prog_name=NAME, standalone_mode=False
+        )
+        sys.stdout.flush()
+    except GluscopeError as error:
+        complain(error)
+        return MENDABLE
+    except typer.TyperException as error:
+        complain(GluscopeError(error.format_message(), f"see {_help(arguments)}"))
+        return MENDABLE
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    return code if isinstance(code, int) else 0
+
+
+def application(arguments: Sequence[str]) -> typer.Typer:
+    """The commands as Typer knows them; only those named among the arguments are imported."""
+    app = typer.Typer(
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_top)
+    completing = f"_{NAME.upper()}_COMPLETE" in os.environ
+    for name, summary in COMMANDS.items():
+        wanted = completing or name in arguments
+        app.command(name, short_help=summary)(_command(name) if wanted else _listed_only)
+    return app
+
+
+def _command(name: str) -> Callable[..., Any]:
+    function: Callable[..., Any] = import_module(f".{name}", __package__).command
+    return function
+
+
+def _listed_only() -> None:
+    """Stands in the help for a command that was not asked for."""
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"{NAME} {__version__}")
+        raise typer.Exit
+
+
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """The terminal explorer for the gated neurons of language models."""
+
+
+def _help(arguments: Sequence[str]) -> str:
+    command = next((argument for argument in arguments if argument in COMMANDS), None)
+    return f"{NAME} {command} --help" if command else f"{NAME} --help"

@@ -1,0 +1,45 @@
+"""`gluscope demo`: makes the demo's index, or finds it made, and shows its telling neuron."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import indexer
+
+from .output import tell
+
+
+def command(
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Another model than SmolLM2-135M: an id, a folder, a .gguf file."),
+    ] = None,
+) -> None:
+    """Index 20,000 tokens of the documentation of Python with a small model, and show a telling neuron."""
+    from indexer.demo import make_demo
+
+    from .progress import narrator
+
+    with narrator() as report:
+        db: Path = make_demo(model, progress=report)
+    show_telling(db)
+
+
+def show_telling(db: Path) -> None:
+    """Show the telling neuron of an index, and tell commands to try next, which work as pasted."""
+    from .show import command as show
+
+    with indexer.open(db) as index:
+        telling = index.telling_neuron
+        neuron = telling.name if telling is not None else f"{index.sites[0].address}N0"
+    show([neuron], db=db)
+    place = shlex.quote(str(db))
+    tell("")
+    tell("Try next:")
+    tell(f"  gluscope show {neuron} -q -+ -n 16 --db {place}")
+    tell(f"  gluscope show {neuron} -f json --db {place}")
+    tell(f"  gluscope info --db {place}")

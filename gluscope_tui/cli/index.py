@@ -1,0 +1,141 @@
+"""`gluscope index`: the options of a run, handed to `indexer.job.index`."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+import typer
+
+from indexer.errors import GluscopeError
+from indexer.quadrants import DEFAULT_RANKINGS, RANKINGS
+from indexer.settings import Execution, Inputs, Settings
+
+from .options import Db, index_path, parse_amount, parse_numbers
+from .output import tell
+
+Bos = Literal["auto", "always", "never"]
+Compile = Literal["auto", "on", "off"]
+Duplicates = Literal["fold", "keep"]
+Long = Literal["truncate", "split"]
+
+_DEFAULT = Settings()
+
+
+def command(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A Hugging Face id, a folder, or a .gguf file.")],
+    text: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TEXT]...", help="Files, folders, globs or -: text, .jsonl, .csv, .parquet, .gz, .zst."
+        ),
+    ] = None,
+    db: Db = None,
+    column: Annotated[str, typer.Option(help="Of JSON lines, CSV, Parquet and data sets: where the text is.")] = "text",
+    dataset: Annotated[str | None, typer.Option(metavar="ID", help="A Hugging Face data set, streamed.")] = None,
+    config: Annotated[str | None, typer.Option(metavar="C", help="The data set's configuration.")] = None,
+    split: Annotated[str, typer.Option(help="The data set's split.")] = "train",
+    context: Annotated[int, typer.Option(min=2, metavar="N", help="Tokens a sequence, BOS included.")] = 1024,
+    long: Annotated[Long, typer.Option(help="A longer document: its first sequence only, or all of them.")] = "split",
+    tokens: Annotated[
+        str, typer.Option(metavar="N", help="End with the document that reaches 500k, 20M, all.")
+    ] = "all",
+    bos: Annotated[
+        Bos, typer.Option(help="BOS in front of every sequence; auto: where the tokenizer has one.")
+    ] = "auto",
+    count_first: Annotated[
+        bool, typer.Option("--count-first", help="Count position 0, an attention sink, too.")
+    ] = False,
+    layers: Annotated[str, typer.Option(metavar="LIST", help="Only these layers, e.g. 0-3,7.")] = "all",
+    experts: Annotated[str, typer.Option(metavar="LIST", help="Only these experts, e.g. 0-7.")] = "all",
+    top_k: Annotated[int, typer.Option(min=1, metavar="N", help="Examples a ranking.")] = 16,
+    rank_by: Annotated[str, typer.Option(metavar="LIST", help=f"Rankings, of {', '.join(RANKINGS)}.")] = ",".join(
+        DEFAULT_RANKINGS
+    ),
+    duplicates: Annotated[
+        Duplicates, typer.Option(help="Examples with the same tokens up to the peak: one, or all of them.")
+    ] = "fold",
+    window: Annotated[str, typer.Option(metavar="B,A", help="Tokens kept before and after the peak.")] = "24,7",
+    sample: Annotated[int, typer.Option(min=0, metavar="N", help="Positions drawn uniformly, for densities.")] = 1024,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the random ranking and the sample.")] = 0,
+    dtype: Annotated[str, typer.Option(help="As in transformers: auto, float32, bfloat16, ...")] = "auto",
+    device: Annotated[str, typer.Option(help="As in torch: auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    device_map: Annotated[
+        str | None, typer.Option(metavar="MAP", help="As in transformers: spread over devices.")
+    ] = None,
+    revision: Annotated[str | None, typer.Option(metavar="REV", help="Of the model, as in transformers.")] = None,
+    batch_tokens: Annotated[str, typer.Option(metavar="N", help="Padded tokens a forward pass.")] = "auto",
+    compile: Annotated[Compile, typer.Option(help="Fuse the statistics.")] = "auto",
+    checkpoint_every: Annotated[
+        float | None, typer.Option(min=0, metavar="S", help="Seconds between checkpoints.")
+    ] = None,
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="Only this part of the batches.", hidden=True)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.", hidden=True)] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a finished index, once the new one is complete.")
+    ] = False,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run the code that comes with the model.")
+    ] = False,
+) -> None:
+    """Read text with a model and keep, for every gated neuron, what it does in each sign quadrant of gate and in.
+
+    Examples: gluscope index HuggingFaceTB/SmolLM2-135M corpus/ --tokens 20M; gluscope index model.gguf notes.txt.
+    """
+    if shard is not None or dry_run:
+        raise GluscopeError(f"{'--shard' if shard is not None else '--dry-run'} is not there yet", "run without it")
+    inputs = Inputs(paths=tuple(text or ()), column=column, dataset=dataset, config=config, split=split)
+    if not inputs.paths and inputs.dataset is None:
+        raise GluscopeError("there is no text to index", "name files, folders, globs or -, or a --dataset")
+    settings = Settings(
+        context=context,
+        long=long,
+        tokens=None if tokens == "all" else parse_amount("--tokens", tokens),
+        bos=bos,
+        count_first=count_first,
+        layers=None if layers == "all" else parse_numbers("--layers", layers),
+        experts=None if experts == "all" else parse_numbers("--experts", experts),
+        top_k=top_k,
+        rank_by=parse_rankings(rank_by),
+        duplicates=duplicates,
+        window=parse_window(window, context),
+        sample=sample,
+        seed=seed,
+        dtype=dtype,
+        revision=revision,
+        batch_tokens=None if batch_tokens == "auto" else parse_amount("--batch-tokens", batch_tokens),
+    )
+    execution = Execution(
+        device=device,
+        device_map=device_map,
+        compile=compile,
+        trust_remote_code=trust_remote_code,
+        checkpoint_every=checkpoint_every,
+    )
+    from indexer.job import index
+
+    from .progress import narrator
+
+    with narrator() as report:
+        made = index(model, inputs, index_path(db), settings, execution, overwrite=overwrite, progress=report)
+    tell(f"{made} is ready: gluscope info --db {made}")
+
+
+def parse_rankings(text: str) -> tuple[str, ...]:
+    """Rankings such as post,gate, in their usual order, each once; GluscopeError for an unknown one, or for none."""
+    asked = {part.strip().lower() for part in text.split(",") if part.strip()}
+    for name in sorted(asked - set(RANKINGS)):
+        raise GluscopeError(f"--rank-by: unknown ranking {name!a}", f"use some of {','.join(RANKINGS)}")
+    if not asked:
+        raise GluscopeError("--rank-by names no ranking", f"use some of {','.join(RANKINGS)}")
+    return tuple(ranking for ranking in RANKINGS if ranking in asked)
+
+
+def parse_window(text: str, context: int) -> tuple[int, int]:
+    """Tokens before and after the peak, such as 24,7; GluscopeError otherwise."""
+    match = re.fullmatch(r"\s*(\d{1,5})\s*,\s*(\d{1,5})\s*", text, re.ASCII)
+    if match is None:
+        raise GluscopeError(f"--window: {text!a} is no pair of numbers", "write it like --window 24,7")
+    return min(int(match[1]), context - 1), min(int(match[2]), context - 1)

@@ -1,0 +1,77 @@
+"""Tells on stderr how far a run is: one line that is rewritten on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from indexer.progress import Progress
+
+from ..text.cells import fit
+from ..text.clean import clean
+from ..views.numbers import short_count
+
+_ON_TERMINAL = 0.2  # seconds between two lines
+_ELSEWHERE = 20.0
+
+
+@contextmanager
+def narrator(stream: TextIO | None = None) -> Iterator[Callable[[Progress], None]]:
+    """A function that takes reports while the `with` lasts; it leaves the cursor on a fresh line."""
+    voice = _Narrator(sys.stderr if stream is None else stream)
+    try:
+        yield voice.report
+    finally:
+        voice.end_line()
+
+
+def line(progress: Progress) -> str:
+    """What a report says: `indexing 14.0k of 113k tokens, 1.20k/s, 1:23 left`."""
+    words = [clean(progress.message or progress.phase)]
+    if progress.done or progress.total:
+        words.append(short_count(progress.done) + (f" of {short_count(progress.total)}" if progress.total else ""))
+    rate = [f"{short_count(round(progress.rate))}/s"] if progress.rate else []
+    left = [] if progress.seconds_left is None else [f"{duration(progress.seconds_left)} left"]
+    return ", ".join([" ".join(words), *rate, *left])
+
+
+def duration(seconds: float) -> str:
+    """Minutes and seconds, or hours and minutes: 0:07, 12:34, 3h05."""
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d}"
+    return f"{whole // 3600}h{whole % 3600 // 60:02d}"
+
+
+class _Narrator:
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._terminal = stream.isatty()
+        self._last: tuple[float, str] | None = None
+        self._open_line = False
+
+    def report(self, progress: Progress) -> None:
+        if progress.phase == "notice":
+            self.end_line()
+            print(clean(progress.message), file=self._stream, flush=True)
+            return
+        now = time.monotonic()
+        pause = _ON_TERMINAL if self._terminal else _ELSEWHERE
+        if self._last is not None and self._last[1] == progress.phase and now - self._last[0] < pause:
+            return
+        self._last = (now, progress.phase)
+        if self._terminal:
+            columns = shutil.get_terminal_size().columns - 1
+            print(f"\r{fit(line(progress), columns)}", end="", file=self._stream, flush=True)
+            self._open_line = True
+        else:
+            print(line(progress), file=self._stream, flush=True)
+
+    def end_line(self) -> None:
+        if self._open_line:
+            print(file=self._stream, flush=True)
+            self._open_line = False

@@ -1,0 +1,169 @@
+"""`gluscope show`: reads neurons of an index and prints them in the format asked for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import Annotated, Literal
+
+import typer
+
+import indexer
+from indexer.addresses import NeuronAddress
+from indexer.database.reader import Index
+from indexer.database.records import NeuronRecord
+from indexer.errors import GluscopeError
+from indexer.quadrants import QUADRANTS, Quadrant, parse_quadrant
+
+from .options import Color, Db, Signs, index_path
+from .output import complain, emit, emit_lines
+
+Format = Literal["rich", "plain", "json", "jsonl", "md"]
+
+_TEXT_LIMIT = 3  # contexts a quadrant, where a person reads them
+_NARROWEST = 20  # cells
+
+
+def command(
+    neurons: Annotated[
+        list[str], typer.Argument(metavar="NEURON...", help="L12N345 or 12.345; - reads addresses from stdin.")
+    ],
+    quadrant: Annotated[
+        list[str] | None,
+        typer.Option("--quadrant", "-q", metavar="Q", help="Only this quadrant: ++, +-, -+, --; may be repeated."),
+    ] = None,
+    rank_by: Annotated[
+        str | None, typer.Option("--rank-by", metavar="R", help="The ranking: post, gate, in, act or random.")
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", "-n", min=0, metavar="K", help="Contexts a quadrant; 0: statistics only."),
+    ] = None,
+    format: Annotated[
+        Format | None, typer.Option("--format", "-f", help="rich on a terminal, plain in a pipe, unless said here.")
+    ] = None,
+    signs: Annotated[
+        Signs, typer.Option("--signs", help="Signs after alignment, or as the model has them.")
+    ] = "aligned",
+    wrap: Annotated[bool, typer.Option("--wrap", help="rich: contexts whole instead of one line each.")] = False,
+    width: Annotated[
+        int | None, typer.Option("--width", min=_NARROWEST, metavar="W", help="rich: cells a line.")
+    ] = None,
+    color: Color = "auto",
+    db: Db = None,
+) -> None:
+    """Show neurons: how often they visit each quadrant of gate and in, and the contexts that move them most.
+
+    Examples: gluscope show L12N345; gluscope show 12.345 -q -+ -n 16; gluscope show L12N345 -f json.
+    """
+    quadrants = _quadrants(quadrant)
+    chosen: Format = format or ("rich" if sys.stdout.isatty() else "plain")
+    if limit is None and chosen not in ("json", "jsonl"):
+        limit = _TEXT_LIMIT
+    with indexer.open(index_path(db)) as index:
+        rankings = _rankings(index, rank_by, chosen, limit)
+
+        def read(address: NeuronAddress) -> NeuronRecord:
+            wanted = QUADRANTS if chosen == "rich" else quadrants
+            return index.neuron(address, signs=signs, rankings=rankings, limit=limit, quadrants=wanted)
+
+        reading = Reading(index, _asked(neurons), read)
+        if chosen == "rich":
+            _rich(reading, quadrants, color, width, wrap)
+        elif chosen == "plain":
+            _plain(reading, statistics=limit == 0)
+        elif chosen == "md":
+            _markdown(reading)
+        else:
+            _json(reading, whole_list=chosen == "json" and (len(neurons) > 1 or neurons == ["-"]))
+    if reading.refused:
+        raise typer.Exit(2)
+
+
+class Reading:
+    """The records of the neurons asked for, one by one; an address that the index lacks is reported and passed over."""
+
+    def __init__(self, index: Index, asked: Iterable[str], read: Callable[[NeuronAddress], NeuronRecord]) -> None:
+        self._index = index
+        self._asked = asked
+        self._read = read
+        self.refused = 0
+
+    def __iter__(self) -> Iterator[NeuronRecord]:
+        for text in self._asked:
+            try:
+                address = self._index.address(text)
+            except GluscopeError as error:
+                self.refused += 1
+                complain(error)
+                continue
+            yield self._read(address)
+
+
+def _asked(neurons: Iterable[str]) -> Iterator[str]:
+    """The addresses; `-` stands for the first field of every line of stdin, but for blank lines and comments."""
+    for neuron in neurons:
+        if neuron != "-":
+            yield neuron
+            continue
+        for line in sys.stdin:
+            fields = line.split(maxsplit=1)
+            if fields and not fields[0].startswith("#"):
+                yield fields[0]
+
+
+def _quadrants(asked: list[str] | None) -> tuple[Quadrant, ...]:
+    wanted = {parse_quadrant(text) for text in asked} if asked else set(QUADRANTS)
+    return tuple(quadrant for quadrant in QUADRANTS if quadrant in wanted)
+
+
+def _rankings(index: Index, rank_by: str | None, chosen: Format, limit: int | None) -> tuple[str, ...] | None:
+    """The rankings to read: the one asked for, else all for scripts and one for people; checked here, once."""
+    if rank_by is not None and rank_by not in index.rankings:
+        raise GluscopeError(f"this index has no ranking {rank_by!a}", f"use one of {', '.join(index.rankings)}")
+    if chosen in ("json", "jsonl"):
+        return None if rank_by is None else (rank_by,)
+    if limit == 0:
+        return ()
+    if rank_by is None and not index.rankings:
+        return ()
+    return (rank_by or ("post" if "post" in index.rankings else index.rankings[0]),)
+
+
+def _rich(reading: Reading, quadrants: tuple[Quadrant, ...], color: str, width: int | None, wrap: bool) -> None:
+    from ..colour.depth import detect, light_background
+    from ..views import page
+
+    found = detect(color, environment=os.environ, terminal=sys.stdout.isatty())
+    look = page.Page(
+        width=width or max(shutil.get_terminal_size().columns, _NARROWEST),
+        depth=found.depth,
+        light=light_background(os.environ),
+        wrap=wrap,
+        quadrants=frozenset(quadrants),
+    )
+    lines = (page.neuron(record, look) for record in reading)
+    emit_lines(page.painted(line) for line in chain.from_iterable(lines))
+
+
+def _plain(reading: Reading, *, statistics: bool) -> None:
+    from ..views import plain
+
+    lines = plain.statistics if statistics else plain.contexts
+    emit_lines(chain.from_iterable(map(lines, reading)))
+
+
+def _markdown(reading: Reading) -> None:
+    from ..views import markdown
+
+    emit_lines(chain.from_iterable(map(markdown.neuron, reading)))
+
+
+def _json(reading: Reading, *, whole_list: bool) -> None:
+    from ..views import json
+
+    values = map(json.neuron, reading)
+    emit(json.listed(values) if whole_list else (f"{json.dumps(value)}\n" for value in values))

@@ -1,0 +1,89 @@
+"""The provenance of an index as lines of a name and a value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from indexer.database.records import IndexInfo, SiteRecord
+
+from ..text.clean import clean
+from .numbers import full_count, signed
+
+Field = tuple[str, str]
+
+
+def sections(info: IndexInfo) -> Iterator[tuple[str, list[Field]]]:
+    """Titled groups of names and values, for reading; everything is cleaned."""
+    telling = info.telling_neuron
+    yield (
+        "index",
+        [
+            ("path", clean(info.path)),
+            ("size", size(info.size)),
+            ("schema", str(info.schema_version)),
+            ("state", "complete" if info.complete else "under way: the numbers are those of a part of the corpus"),
+            ("neurons", full_count(info.neurons)),
+            ("telling neuron", "none" if telling is None else telling.name),
+        ],
+    )
+    for title in ("model", "corpus", "settings", "software", "run"):
+        yield title, list(_fields(getattr(info, title)))
+    yield "sites", [(site.address.name, _site(site)) for site in info.sites]
+
+
+def plain(info: IndexInfo) -> Iterator[str]:
+    """A line a field: section.name, tab, value; numbers in full, other values as JSON where they are no text."""
+    telling = info.telling_neuron
+    yield f"index.path\t{clean(info.path)}"
+    yield f"index.size\t{info.size}"
+    yield f"index.schema_version\t{info.schema_version}"
+    yield f"index.complete\t{json.dumps(info.complete)}"
+    yield f"index.neurons\t{info.neurons}"
+    yield f"index.telling_neuron\t{'' if telling is None else telling.name}"
+    for title in ("model", "corpus", "settings", "software", "run"):
+        for name, value in getattr(info, title).items():
+            yield f"{title}.{clean(str(name))}\t{_raw(value)}"
+    for site in info.sites:
+        error = "" if site.identity_error is None else repr(site.identity_error)
+        fields = (f"neurons={site.width}", f"activation={clean(site.activation)}")
+        counts = (f"tokens_counted={site.tokens_counted}", f"identity_error={error}", f"adapter={clean(site.adapter)}")
+        yield f"site.{site.address.name}\t{' '.join((*fields, *counts))}"
+
+
+def size(count: int) -> str:
+    """Bytes for people: 812 B, 13.4 MB."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 999.5:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.3g} {unit}"
+        amount /= 1000
+    return f"{amount:.3g} TB"
+
+
+def _fields(values: Mapping[str, Any]) -> Iterator[Field]:
+    for name, value in values.items():
+        yield clean(str(name)).replace("_", " "), _shown(value)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return "none"
+    if isinstance(value, int):
+        return full_count(value)
+    if isinstance(value, (list, tuple)):
+        return ", ".join(clean(item) if isinstance(item, str) else _raw(item) for item in value) or "none"
+    return _raw(value)
+
+
+def _raw(value: Any) -> str:
+    return clean(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _site(site: SiteRecord) -> str:
+    proof = "not proven" if site.identity_error is None else f"identity error {signed(site.identity_error).lstrip('+')}"
+    counted = f"{full_count(site.tokens_counted)} tokens counted"
+    return f"{full_count(site.width)} neurons, {clean(site.activation)}, {counted}, {proof}, {clean(site.adapter)}"
