@@ -1,0 +1,80 @@
+"""The batch plan: which sequences the model is fed together, determined by the corpus and the batch size alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .sequences import TokenSequence
+
+BLOCK_BATCHES = 32
+"""A block of sequences is closed when its tokens reach those of this many batches; only inside one are they sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Sequences that go through the model together, the longest first."""
+
+    number: int  # 0-based, over the whole plan
+    block: int  # 0-based; every sequence of a block comes before every one of the next in the corpus
+    last: bool  # the last batch of its block: then all sequences up to the block's end are in some batch
+    sequences: tuple[TokenSequence, ...]
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Tokens of each sequence, descending."""
+        return np.asarray([sequence.length for sequence in self.sequences], dtype=np.int64)  # batch
+
+    @property
+    def ids(self) -> npt.NDArray[np.int64]:
+        """Token ids, padded on the right with 0 to the longest sequence; mask by `lengths`."""
+        padded = np.zeros((len(self.sequences), self.sequences[0].length), dtype=np.int64)  # batch position
+        for row, sequence in zip(padded, self.sequences, strict=True):
+            row[: sequence.length] = sequence.ids
+        return padded
+
+    @property
+    def tokens(self) -> int:
+        """Tokens without padding."""
+        return sum(sequence.length for sequence in self.sequences)
+
+
+def plan(sequences: Iterable[TokenSequence], batch_tokens: int) -> Iterator[Batch]:
+    """Batches of at most `batch_tokens` padded tokens (a longer sequence is a batch alone), lazily.
+
+    Runs of consecutive sequences, closed when their tokens reach BLOCK_BATCHES * batch_tokens, are sorted by length
+    (descending, equal ones in order) and cut into batches. Every sequence is in exactly one batch, and one block of
+    sequences is in memory at a time. A longer corpus with the same beginning has the same batches up to the last block.
+    """
+    number = 0
+    for block, members in enumerate(_blocks(sequences, BLOCK_BATCHES * batch_tokens)):
+        rows = list(_rows(members, batch_tokens))
+        for place, row in enumerate(rows):
+            yield Batch(number, block, place == len(rows) - 1, row)
+            number += 1
+
+
+def _blocks(sequences: Iterable[TokenSequence], block_tokens: int) -> Iterator[list[TokenSequence]]:
+    block: list[TokenSequence] = []
+    tokens = 0
+    for sequence in sequences:
+        block.append(sequence)
+        tokens += sequence.length
+        if tokens >= block_tokens:
+            yield block
+            block = []
+            tokens = 0
+    if block:
+        yield block
+
+
+def _rows(block: list[TokenSequence], batch_tokens: int) -> Iterator[tuple[TokenSequence, ...]]:
+    by_length = sorted(block, key=lambda sequence: -sequence.length)
+    start = 0
+    while start < len(by_length):
+        rows = max(1, batch_tokens // by_length[start].length)
+        yield tuple(by_length[start : start + rows])
+        start += rows

@@ -1,0 +1,177 @@
+"""Sequences: documents as the token ids that the model is fed, tokenised ahead of the model."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from .ahead import Ahead
+from .corpus import Document
+from .errors import GluscopeError
+from .settings import Settings
+from .tokens import Encode
+
+Ids: TypeAlias = npt.NDArray[np.int32]
+
+_CHUNK_DOCUMENTS = 64
+_CHUNK_CHARACTERS = 1 << 18
+_CHUNKS_AHEAD = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenSequence:
+    """A document, or a part of one, as the model reads it."""
+
+    number: int  # 0-based, over the whole corpus
+    document: int
+    part: int  # 0-based, within the document
+    ids: Ids  # position; the BOS token first where there is one
+    source: str  # of the document
+
+    @property
+    def length(self) -> int:
+        """Tokens, BOS included."""
+        return int(self.ids.shape[0])
+
+
+class CorpusHash:
+    """A running hash of the token ids, with the borders of documents and parts: the identity of a corpus.
+
+    Equal for two corpora up to a sequence if the model is fed the same there, wherever the text came from.
+    """
+
+    def __init__(self) -> None:
+        self._hash = hashlib.blake2b(digest_size=16)
+
+    def add(self, sequence: TokenSequence) -> None:
+        self._hash.update(struct.pack("<qqq", sequence.document, sequence.part, sequence.length))
+        self._hash.update(sequence.ids.astype("<i4", copy=False).tobytes())
+
+    def hexdigest(self) -> str:
+        """The hash of the sequences so far, 32 hexadecimal digits."""
+        return self._hash.hexdigest()
+
+
+class Sequences:
+    """The sequences of a corpus, in order; a thread reads and tokenises ahead of whoever iterates.
+
+    Memory holds some chunks of documents. Iterating raises what reading or tokenising raised, after the sequences
+    before it, and GluscopeError at the end if there was no sequence. Close it (or use `with`) to stop the thread early.
+    """
+
+    def __init__(self, chunks: Iterator[_Chunk]) -> None:
+        self._chunks = Ahead(chunks, _CHUNKS_AHEAD)
+        self._current: Iterator[TokenSequence] = iter(())
+        self._documents_after = 0
+        self._closed = False
+        self.documents = 0  # read so far, empty ones included
+        self.sequences = 0  # given out so far
+        self.tokens = 0  # of those sequences, BOS included
+        self.identity = CorpusHash()  # of those sequences
+
+    def __iter__(self) -> Iterator[TokenSequence]:
+        return self
+
+    def __next__(self) -> TokenSequence:
+        while (sequence := next(self._current, None)) is None:
+            self.documents = self._documents_after
+            try:
+                chunk = next(self._chunks)
+            except StopIteration:
+                if not self.sequences and not self._closed:
+                    raise GluscopeError("the text gives no tokens", "index text that the tokenizer knows") from None
+                raise
+            self._current = iter(chunk.sequences)
+            self._documents_after = chunk.documents
+        self.documents = sequence.document + 1
+        self.sequences += 1
+        self.tokens += sequence.length
+        self.identity.add(sequence)
+        return sequence
+
+    def close(self) -> None:
+        """Stop reading ahead."""
+        self._closed = True
+        self._current = iter(())
+        self._chunks.close()
+
+    def __enter__(self) -> Sequences:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def sequences(documents: Iterable[Document], encode: Encode, settings: Settings, bos: int | None) -> Sequences:
+    """The sequences that documents are cut into under the settings `context`, `long` and `tokens`.
+
+    `bos` is the id in front of every sequence, if any. An empty document gives no sequence. With `tokens`, the last
+    document is that in which the tokens of the sequences reach the number; it is whole, and no later one is used.
+
+    Raises GluscopeError where the context has no room for a token behind BOS.
+    """
+    if settings.context < (1 if bos is None else 2):
+        raise GluscopeError(f"--context {settings.context} leaves no room for text", "use a larger --context")
+    return Sequences(_chunks(iter(documents), encode, settings, bos))
+
+
+def cut(ids: list[int], bos: int | None, context: int, long: str) -> list[Ids]:
+    """A document's token ids as sequences of at most `context` tokens, BOS in front of each; `truncate`: the first."""
+    tokens = np.asarray(ids, dtype=np.int32)  # token
+    front = np.asarray([] if bos is None else [bos], dtype=np.int32)
+    room = context - len(front)
+    starts = range(0, len(tokens), room)
+    if long == "truncate":
+        starts = starts[:1]
+    return [np.concatenate((front, tokens[start : start + room])) for start in starts]  # position
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """The sequences of some documents, and how many documents there were up to here."""
+
+    sequences: list[TokenSequence]
+    documents: int
+
+
+def _chunks(documents: Iterator[Document], encode: Encode, settings: Settings, bos: int | None) -> Iterator[_Chunk]:
+    number = tokens = 0
+    try:
+        for group in _groups(documents):
+            made: list[TokenSequence] = []
+            for document, ids in zip(group, encode([document.text for document in group]), strict=True):
+                for part, piece in enumerate(cut(ids, bos, settings.context, settings.long)):
+                    made.append(TokenSequence(number, document.number, part, piece, document.source))
+                    number += 1
+                    tokens += len(piece)
+                if settings.tokens is not None and tokens >= settings.tokens:
+                    yield _Chunk(made, document.number + 1)
+                    return
+            yield _Chunk(made, group[-1].number + 1)
+    finally:
+        if (close := getattr(documents, "close", None)) is not None:
+            close()
+
+
+def _groups(documents: Iterator[Document]) -> Iterator[list[Document]]:
+    """Documents in runs that are worth a call of the tokenizer."""
+    group: list[Document] = []
+    characters = 0
+    for document in documents:
+        group.append(document)
+        characters += len(document.text)
+        if len(group) >= _CHUNK_DOCUMENTS or characters >= _CHUNK_CHARACTERS:
+            yield group
+            group = []
+            characters = 0
+    if group:
+        yield group

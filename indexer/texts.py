@@ -1,0 +1,285 @@
+"""What was read, spilled to a folder as it is read, and read back by sequence for what the examples use.
+
+Three files, appended to; integers are little-endian:
+
+- `tokens.bin`: the token ids of all sequences one after the other, int32 each.
+- `sources.bin`: the sources of the documents one after the other, UTF-8.
+- `sequences.bin`: a header of one record's size, then a record of fixed size for each sequence, in order: document
+  (int64), part (int32), tokens (int32), offset of its first token (int64, in tokens), offset and bytes of its source
+  (int64, int32), and the CRC-32 of those (uint32).
+
+`flush` writes the records after what they point at, so a record that is whole, and whose CRC is right, can be read:
+whatever the moment at which a run was cut off, the intact sequences are a beginning of what was added.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import struct
+import zlib
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from .errors import GluscopeError
+from .sequences import Ids, TokenSequence
+
+_BODY = struct.Struct("<qiiqqi")
+_CRC = struct.Struct("<I")
+_RECORD = _BODY.size + _CRC.size
+_HEADER = b"gluscope texts 1".ljust(_RECORD, b"\0")
+_BUFFERED = 1 << 20  # bytes kept in memory between writes
+_NAMES = ("tokens.bin", "sources.bin", "sequences.bin")
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    document: int
+    part: int
+    tokens: int
+    offset: int  # of its first token, in tokens
+    source_offset: int
+    source_bytes: int
+
+    def pack(self) -> bytes:
+        body = _BODY.pack(self.document, self.part, self.tokens, self.offset, self.source_offset, self.source_bytes)
+        return body + _CRC.pack(zlib.crc32(body))
+
+    @classmethod
+    def unpack(cls, data: bytes) -> _Record | None:
+        """The record; None where it is cut short or its CRC is wrong."""
+        body = data[: _BODY.size]
+        if len(data) != _RECORD or zlib.crc32(body) != _CRC.unpack(data[_BODY.size :])[0]:
+            return None
+        return cls(*_BODY.unpack(body))
+
+
+class Texts:
+    """The sequences of a folder, read back by number. Memory does not grow with their number."""
+
+    def __init__(self, folder: str | Path) -> None:
+        """Open what a TextsWriter wrote; GluscopeError where it isn't there or is something else."""
+        self._folder = Path(folder)
+        self._stack = ExitStack()
+        try:
+            files = [self._stack.enter_context(io.FileIO(self._folder / name)) for name in _NAMES]
+        except OSError as error:
+            self._stack.close()
+            raise GluscopeError(f"the texts in {folder} can't be read: {error.strerror}", _START_AGAIN) from None
+        self._tokens, self._sources, self._records = (file.fileno() for file in files)
+        if os.pread(self._records, _RECORD, 0) != _HEADER:
+            self._stack.close()
+            raise GluscopeError(f"{folder} holds no texts of this version", _START_AGAIN)
+        self._intact = self._count_intact()
+
+    def __len__(self) -> int:
+        """Sequences that are there whole."""
+        return self._intact
+
+    def ids(self, number: int) -> Ids:
+        """The token ids of a sequence, by position, BOS included."""
+        record = self._record(number)
+        data = os.pread(self._tokens, 4 * record.tokens, 4 * record.offset)
+        return np.frombuffer(data, dtype="<i4").astype(np.int32)  # position
+
+    def document(self, number: int) -> int:
+        """The document of a sequence."""
+        return self._record(number).document
+
+    def part(self, number: int) -> int:
+        """The place of a sequence in its document."""
+        return self._record(number).part
+
+    def source(self, document: int) -> str:
+        """Where a document came from; KeyError if it has no sequence."""
+        number = bisect_left(range(len(self)), document, key=self.document)
+        if number == len(self) or self.document(number) != document:
+            raise KeyError(document)
+        return self._source(self._record(number))
+
+    def sequence(self, number: int) -> TokenSequence:
+        """A sequence as it was added; IndexError where there is none of that number."""
+        record = self._record(number)
+        return TokenSequence(number, record.document, record.part, self.ids(number), self._source(record))
+
+    def used(self, numbers: Iterable[int]) -> Iterator[TokenSequence]:
+        """The sequences of these numbers, each once, ascending: what the examples use of all that was read."""
+        for number in sorted(set(numbers)):
+            yield self.sequence(number)
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def __enter__(self) -> Texts:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _record(self, number: int) -> _Record:
+        if not 0 <= number < self._intact:
+            raise IndexError(f"no sequence {number} among {self._intact}")
+        record = self._read(number)
+        if record is None:
+            raise GluscopeError(f"the texts in {self._folder} are damaged at sequence {number}", _START_AGAIN)
+        return record
+
+    def _read(self, number: int) -> _Record | None:
+        return _Record.unpack(os.pread(self._records, _RECORD, _RECORD * (1 + number)))
+
+    def _source(self, record: _Record) -> str:
+        return os.pread(self._sources, record.source_bytes, record.source_offset).decode("utf-8")
+
+    def _count_intact(self) -> int:
+        """Whole records at the start whose tokens and source are there; what was cut off is at the end."""
+        tokens, sources, records = (os.fstat(file).st_size for file in (self._tokens, self._sources, self._records))
+        count = max(records // _RECORD - 1, 0)
+        while count:
+            record = self._read(count - 1)
+            if (
+                record is not None
+                and 4 * (record.offset + record.tokens) <= tokens
+                and record.source_offset + record.source_bytes <= sources
+            ):
+                break
+            count -= 1
+        return count
+
+    def sizes(self, count: int) -> tuple[int, int, int]:
+        """Bytes of the three files, in their order, that hold exactly the first `count` sequences."""
+        if count == 0:
+            return 0, 0, _RECORD
+        last = self._record(count - 1)
+        return 4 * (last.offset + last.tokens), last.source_offset + last.source_bytes, _RECORD * (1 + count)
+
+
+class TextsWriter:
+    """Appends sequences to a folder, in order; memory holds at most a mebibyte of them."""
+
+    def __init__(self, folder: str | Path, keep: int = 0) -> None:
+        """Begin in a folder, which is made if need be; go on after its first `keep` sequences, dropping later ones.
+
+        Raises GluscopeError where the folder can't be written or doesn't hold that many intact sequences.
+        """
+        self._folder = Path(folder)
+        self._stack = ExitStack()
+        self._last: _Record | None = None
+        sizes = (0, 0, 0)
+        if keep:
+            with Texts(folder) as texts:
+                if len(texts) < keep:
+                    raise GluscopeError(f"{folder} holds {len(texts)} of {keep} sequences", _START_AGAIN)
+                sizes = texts.sizes(keep)
+                self._last = texts._record(keep - 1)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._files = [
+                _Appended(self._stack, self._folder / name, size) for name, size in zip(_NAMES, sizes, strict=True)
+            ]
+        except OSError as error:
+            self._stack.close()
+            raise self._refused(error) from None
+        self._tokens, self._sources, self._records = self._files
+        if not keep:
+            self._records.add(_HEADER)
+        self.sequences = keep
+        """Sequences added, those kept included."""
+
+    def add(self, sequence: TokenSequence) -> None:
+        """Append a sequence; its number must be that of the sequences before it.
+
+        Raises GluscopeError where the disk is full.
+        """
+        if sequence.number != self.sequences:
+            raise ValueError(f"sequence {sequence.number} added as number {self.sequences}")
+        record = self._record_of(sequence)
+        self._tokens.add(sequence.ids.astype("<i4", copy=False).tobytes())
+        self._records.add(record.pack())
+        self._last = record
+        self.sequences += 1
+        if sum(file.waiting for file in self._files) >= _BUFFERED:
+            self.flush(sync=False)
+
+    def flush(self, sync: bool = True) -> None:
+        """Write all that was added; with `sync`, see that it survives a loss of power.
+
+        Raises GluscopeError where the disk is full.
+        """
+        try:
+            for file in self._files:  # the records last: they may only point at what is there
+                file.write(sync)
+        except OSError as error:
+            raise self._refused(error) from None
+
+    def close(self) -> None:
+        """Write all that was added and close the files."""
+        with self._stack:
+            self.flush(sync=False)
+
+    def __enter__(self) -> TextsWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._stack.close()
+
+    def _record_of(self, sequence: TokenSequence) -> _Record:
+        last = self._last
+        if last is not None and last.document == sequence.document:
+            source_offset, source_bytes = last.source_offset, last.source_bytes
+        else:
+            source = sequence.source.encode("utf-8", "backslashreplace")
+            source_offset = self._sources.size
+            source_bytes = len(source)
+            self._sources.add(source)
+        offset = self._tokens.size // 4
+        return _Record(sequence.document, sequence.part, sequence.length, offset, source_offset, source_bytes)
+
+    def _refused(self, error: OSError) -> GluscopeError:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return GluscopeError(
+                f"the disk is full: {self._folder}", "free some space, or make the index elsewhere (--db)"
+            )
+        return GluscopeError(f"{self._folder} can't be written: {error.strerror}", "make the index elsewhere (--db)")
+
+
+class _Appended:
+    """One file that only grows, written in large pieces."""
+
+    def __init__(self, stack: ExitStack, path: Path, size: int) -> None:
+        self._file = stack.enter_context(io.FileIO(path, "r+b" if size else "wb"))
+        self._file.truncate(size)
+        self._file.seek(size)
+        self._waiting = bytearray()
+        self.size = size  # with what waits
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def add(self, data: bytes) -> None:
+        self._waiting += data
+        self.size += len(data)
+
+    def write(self, sync: bool) -> None:
+        while self._waiting:
+            written = self._file.write(self._waiting[: 1 << 20])
+            del self._waiting[:written]
+        if sync:
+            os.fsync(self._file.fileno())
+
+
+_START_AGAIN = "start the run again"
