@@ -1,0 +1,228 @@
+"""Loading a model: its body without the language-model head, its tokenizer, and who it is."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from dataclasses import dataclass
+from logging import ERROR
+from typing import TYPE_CHECKING, Any
+
+from .errors import GluscopeError
+from .model_config import arguments_for, first_line, read_config
+from .model_source import ModelSource, locate
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+_DTYPES = {"auto", "float32", "bfloat16", "float16", "float64"}
+_SHORT_DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16", "fp64": "float64"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedModel:
+    """A model ready to read text, and its provenance."""
+
+    model: nn.Module  # the text body, in eval mode: token ids to hidden states, no language-model head
+    tokenizer: Any
+    name: str  # as it is to be shown: the hub id, or the name of the folder or file
+    revision: str | None  # the hub's commit
+    architecture: str  # e.g. LlamaForCausalLM
+    model_type: str  # e.g. llama
+    dtype: str  # of the weights, e.g. bfloat16
+    device: str  # where token ids go
+    causal: bool  # a token sees only the tokens before it
+    fingerprint: str
+
+
+def load(
+    model: str,
+    *,
+    dtype: str = "auto",
+    revision: str | None = None,
+    device: str = "auto",
+    device_map: str | None = None,
+    trust_remote_code: bool = False,
+) -> LoadedModel:
+    """Load a Hugging Face id, a folder or a .gguf file.
+
+    A model that can't be indexed is refused before its weights are read. `device` auto is cuda, mps or cpu, whichever
+    is there first; `device_map` spreads the model as transformers does. GluscopeError for everything a user can mend.
+    """
+    source = locate(model, revision)
+    resolved_dtype = _dtype(dtype)
+    with _quiet():
+        resolved_device = _device(device)
+        config = read_config(source, revision, trust_remote_code)
+        common = arguments_for(source, getattr(config, "_commit_hash", None) or revision, trust_remote_code)
+        _refuse_early(config, trust_remote_code)
+        tokenizer = _tokenizer(source, common)
+        body = _body(source, config, common, resolved_dtype, resolved_device, device_map)
+    return _loaded(source, config, tokenizer, body)
+
+
+def _loaded(source: ModelSource, config: Any, tokenizer: Any, body: nn.Module) -> LoadedModel:
+    from .fingerprint import fingerprint
+    from .sites.refuse import architecture
+
+    weight = body.get_input_embeddings().weight  # type: ignore[operator]  # a method of every transformers model
+    return LoadedModel(
+        model=body,
+        tokenizer=tokenizer,
+        name=source.name,
+        revision=source.revision if source.local else getattr(config, "_commit_hash", None) or source.revision,
+        architecture=config.architectures[0] if getattr(config, "architectures", None) else architecture(body),
+        model_type=str(config.model_type),
+        dtype=str(weight.dtype).removeprefix("torch."),
+        device=str(weight.device),
+        causal=_causal(body),
+        fingerprint=fingerprint(body, body.config.to_dict()),  # type: ignore[union-attr,operator]  # see above
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the libraries' notices and bars off the screen, and anything they print off stdout, which is for data."""
+    from huggingface_hub.utils import logging as hub_logging
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    from transformers import modeling_gguf_pytorch_utils
+    from transformers.utils import logging as transformers_logging
+
+    logging: Any = transformers_logging  # its functions have no types
+    gguf: Any = modeling_gguf_pytorch_utils
+    with ExitStack() as stack:
+        for library in (logging, hub_logging):
+            stack.callback(library.set_verbosity, library.get_verbosity())
+            library.set_verbosity(ERROR)
+        if logging.is_progress_bar_enabled():
+            stack.callback(logging.enable_progress_bar)
+            logging.disable_progress_bar()
+        if not sys.stderr.isatty() and not are_progress_bars_disabled():  # a download's bar is worth seeing
+            stack.callback(enable_progress_bars)
+            disable_progress_bars()
+        stack.callback(setattr, gguf, "tqdm", gguf.tqdm)
+        gguf.tqdm = lambda items, **_: items  # a bar without a switch
+        stack.enter_context(redirect_stdout(sys.stderr))
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _dtype(dtype: str) -> str:
+    name = _SHORT_DTYPES.get(dtype, dtype)
+    if name not in _DTYPES:
+        raise GluscopeError(f"unknown dtype {dtype!r}", "use auto, float32, bfloat16 or float16")
+    return name
+
+
+def _device(device: str) -> torch.device:
+    import torch
+
+    if device == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        return torch.device(name)
+    try:
+        resolved = torch.device(device)
+    except RuntimeError:
+        raise GluscopeError(f"unknown device {device!r}", "use auto, cpu, cuda, cuda:1 or mps") from None
+    absent = resolved.type == "cuda" and (resolved.index or 0) >= torch.cuda.device_count()
+    if absent or (resolved.type == "mps" and not torch.backends.mps.is_available()):
+        raise GluscopeError(f"there is no device {device} here", "use --device auto or --device cpu")
+    return resolved
+
+
+def _refuse_early(config: Any, trust_remote_code: bool) -> None:
+    """Refuse a model that can't be indexed by its structure alone, before its weights are fetched and read."""
+    import torch
+
+    from .sites import find_sites
+
+    with torch.device("meta"):
+        find_sites(_auto_class(config).from_config(config, trust_remote_code=trust_remote_code))
+
+
+def _auto_class(config: Any) -> Any:
+    """The transformers class that loads a body without its head, where the model has one."""
+    from transformers import MODEL_MAPPING, AutoModel, AutoModelForCausalLM
+
+    remote = getattr(config, "auto_map", None) or {}
+    return AutoModel if type(config) in MODEL_MAPPING or "AutoModel" in remote else AutoModelForCausalLM
+
+
+def _tokenizer(source: ModelSource, arguments: dict[str, Any]) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(source.location, **arguments)
+    except (OSError, ValueError, ImportError) as error:
+        raise GluscopeError(
+            f"{source.name} has no tokenizer that transformers can load",
+            "save one beside the model: tokenizer.save_pretrained(folder)",
+        ) from error
+
+
+def _body(
+    source: ModelSource,
+    config: Any,
+    arguments: dict[str, Any],
+    dtype: str,
+    device: torch.device,
+    device_map: str | None,
+) -> nn.Module:
+    """The text body with its weights, on its device. GluscopeError where a weight is missing or doesn't fit."""
+    import torch
+
+    from .sites import text_body
+
+    where = device_map if device_map is not None else {"": device} if device.type != "cpu" else None
+    try:
+        model, report = _auto_class(config).from_pretrained(
+            source.location,
+            config=config,
+            dtype=dtype,
+            device_map=where,
+            use_safetensors=None if source.gguf_file else True,
+            ignore_mismatched_sizes=True,  # they are in the report, and refused below
+            output_loading_info=True,
+            **arguments,
+        )
+    except OSError as error:
+        raise GluscopeError(
+            f"the weights of {source.name} can't be loaded: {first_line(error)}",
+            "gluscope reads safetensors and GGUF; a model with pickles only must be converted first",
+        ) from error
+    except torch.OutOfMemoryError as error:
+        raise GluscopeError(
+            f"{source.name} doesn't fit into the memory of {device}", "use --dtype bfloat16, or --device-map auto"
+        ) from error
+    body = text_body(model)
+    _check_report(source, model, body, report)
+    return body.eval()
+
+
+def _check_report(source: ModelSource, model: nn.Module, body: nn.Module, report: dict[str, Any]) -> None:
+    prefix = next(path for path, module in model.named_modules() if module is body)
+    faults = {
+        "lacks": sorted(str(name) for name in report["missing_keys"]),
+        "has in another shape": sorted(str(entry[0]) for entry in report["mismatched_keys"]),
+    }
+    for fault, names in faults.items():
+        wanted = [name for name in names if name.startswith(prefix)]
+        if wanted:
+            raise GluscopeError(
+                f"{source.name} {fault} {len(wanted)} weights that its config.json announces, such as {wanted[0]}",
+                "its values would be random: download or save the model again",
+            )
+    if any(parameter.is_meta for parameter in body.parameters()):
+        raise GluscopeError(
+            f"{source.name} doesn't fit: some of its layers would be read from disk for every batch",
+            "use --dtype bfloat16, a larger device, or --layers on a machine with more memory",
+        )
+
+
+def _causal(body: nn.Module) -> bool:
+    """Whether a token sees only those before it: said by the attention modules (models without any have a state)."""
+    return all(getattr(module, "is_causal", True) is not False for module in body.modules())
