@@ -116,7 +116,7 @@ def _asked(neurons: Iterable[str]) -> Iterator[str]:
 
 
 def _quadrants(asked: list[str] | None) -> tuple[Quadrant, ...]:
-    wanted = {parse_quadrant(text) for text in asked} if asked else set(QUADRANTS)
+    wanted = {parse_quadrant(text.removeprefix("=")) for text in asked} if asked else set(QUADRANTS)
     return tuple(quadrant for quadrant in QUADRANTS if quadrant in wanted)
 
 

@@ -12,6 +12,7 @@ from ..text.clean import clean
 from .numbers import full_count, signed
 
 Field = tuple[str, str]
+_WITHOUT_LIMIT = ("tokens", "layers", "experts")  # settings that leave nothing out where they are null
 
 
 def sections(info: IndexInfo) -> Iterator[tuple[str, list[Field]]]:
@@ -64,7 +65,8 @@ def size(count: int) -> str:
 
 def _fields(values: Mapping[str, Any]) -> Iterator[Field]:
     for name, value in values.items():
-        yield clean(str(name)).replace("_", " "), _shown(value)
+        shown = "all" if value is None and name in _WITHOUT_LIMIT else _shown(value)
+        yield clean(str(name)).replace("_", " "), shown
 
 
 def _shown(value: Any) -> str:

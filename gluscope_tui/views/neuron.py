@@ -25,11 +25,10 @@ def signs_of(record: NeuronRecord) -> str:
 
 
 def tokens_of(record: NeuronRecord) -> str:
-    """How many tokens the numbers are over: `113,108 tokens`."""
-    counted = f"{full_count(record.tokens_counted)} tokens"
-    if record.tokens_counted != record.tokens_corpus:
-        counted += f" of {full_count(record.tokens_corpus)}"
-    return counted + (f", {full_count(record.zero)} in no quadrant" if record.zero else "")
+    """How many tokens the numbers are over: `113,000 of 113,108 tokens counted`."""
+    counted, corpus = full_count(record.tokens_counted), full_count(record.tokens_corpus)
+    of_all = counted if counted == corpus else f"{counted} of {corpus}"
+    return f"{of_all} tokens counted" + (f", {full_count(record.zero)} in no quadrant" if record.zero else "")
 
 
 def header(record: NeuronRecord) -> str:

@@ -51,7 +51,7 @@ def neuron(record: NeuronRecord, page: Page) -> Iterator[StyledLine]:
     rankings = list(dict.fromkeys(name for quadrant in shown for name in quadrant.examples))
     for ranking in rankings:
         look = _look(record, ranking, colours, page)
-        if look.maximum > 0:
+        if look.maximum > 0 and page.depth is not Depth.PLAIN:
             yield _legend(look)
             yield ()
         for quadrant in shown:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from indexer.database.records import Example, NeuronRecord, QuadrantRecord
 from indexer.quadrants import QUANTITIES
 
-from ..text.clean import clean
 from .numbers import exact
 from .text import around_peak
 
@@ -36,7 +35,7 @@ def _context(example: Example) -> tuple[str, ...]:
     before, peak, after = around_peak(example)
     numbers = (example.document, example.part, example.position)
     return (
-        clean(example.ranking),
+        example.ranking,
         str(example.rank),
         exact(example.value),
         *map(str, numbers),
