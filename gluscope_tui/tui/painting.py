@@ -1,0 +1,78 @@
+"""From styled text to the strips that a widget hands to the screen: exact widths, the least important dropped first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.strip import Strip
+
+from ..colour.style import Style, StyledLine
+from ..text.cells import fit
+
+
+def strip(parts: Iterable[tuple[str, Style]], width: int, ground: Style) -> Strip:
+    """Exactly `width` cells: the parts in order, cut at the right, then ground. Neighbours of one style are joined.
+
+    The text must be clean.
+    """
+    joined: list[tuple[str, Style]] = []
+    room = width
+    for text, style in parts:
+        if room <= 0:
+            break
+        cells = cell_len(text)
+        if cells > room:
+            text, cells = fit(text, room), room
+        room -= cells
+        if joined and joined[-1][1] == style:
+            joined[-1] = (joined[-1][0] + text, style)
+        elif text:
+            joined.append((text, style))
+    if room > 0:
+        if joined and joined[-1][1] == ground:
+            joined[-1] = (joined[-1][0] + " " * room, ground)
+        else:
+            joined.append((" " * room, ground))
+    return Strip([Segment(text, style.rich()) for text, style in joined], width)
+
+
+def blank(width: int, ground: Style) -> Strip:
+    """A row of ground."""
+    return strip((), width, ground)
+
+
+def first_that_fits(candidates: Iterable[str], width: int) -> str:
+    """The first of several wordings, from the fullest to the shortest, that fits; the last one cut if none does."""
+    wording = ""
+    for wording in candidates:
+        if cell_len(wording) <= width:
+            return wording
+    return fit(wording, width)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some words of a line; where there is too little room, those with the largest `drop` go first. 0 stays."""
+
+    text: str
+    style: Style
+    drop: int = 0
+
+
+def fitted(parts: Sequence[Part], width: int, gap: str, ground: Style) -> StyledLine:
+    """The parts with gaps between them, in at most `width` cells."""
+    kept = [part for part in parts if part.text]
+    while len(kept) > 1 and sum(cell_len(part.text) for part in kept) + len(gap) * (len(kept) - 1) > width:
+        worst = max(kept, key=lambda part: part.drop)
+        if worst.drop == 0:
+            break
+        kept.remove(worst)
+    line: list[tuple[str, Style]] = []
+    for part in kept:
+        if line:
+            line.append((gap, ground))
+        line.append((part.text, part.style))
+    return tuple(line)

@@ -1,0 +1,1 @@
+"""The screens: home with its four panes, and what opens above it."""

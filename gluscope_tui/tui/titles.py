@@ -1,0 +1,64 @@
+"""What a pane says of its quadrant in one line: how often, how many, mean and extreme; and after its last context."""
+
+from __future__ import annotations
+
+from indexer.database.records import QuadrantRecord
+from indexer.quadrants import Quadrant
+
+from ..views.contexts import colour_of
+from ..views.numbers import frequency, full_count, short_count, signed
+from .layout import WORDS_FROM
+from .painting import first_that_fits
+
+_SIGNS = {1: "+", -1: "-"}
+
+
+def title(record: QuadrantRecord, total: int, ranking: str, width: int, *, faint: bool = False) -> str:
+    """The title of a pane in at most `width` cells; fuller from 50 cells. `faint`: no colour reaches the scale."""
+    name = record.quadrant.value
+    if not record.count:
+        return first_that_fits((f"{name} never  0 of {full_count(total)}", f"{name} never"), width)
+    often = frequency(record.count, total)
+    if width >= WORDS_FROM:
+        head = f"{name} {in_words(record.quadrant)}  {often}  {full_count(record.count)} tokens"
+        if width < 70:
+            head = f"{name} {in_words(record.quadrant)}  {often} {full_count(record.count)}"
+    else:
+        head = f"{name} {often}" + ("" if "/" in often else f" {short_count(record.count)}")
+    quantity = colour_of(ranking)
+    mean, extreme = f"  mean {signed(record.mean[quantity])}", f"  ext {signed(record.extreme[quantity])}"
+    short = f"{name} {often}"
+    if faint:
+        note = "  too faint: c"
+        return first_that_fits((head + mean + extreme + note, head + extreme + note, short + note, short), width)
+    return first_that_fits((head + mean + extreme, short + mean + extreme, short + extreme, short), width)
+
+
+def in_words(quadrant: Quadrant) -> str:
+    """`gate+ in-` for `+-`."""
+    return f"gate{_SIGNS[quadrant.gate_sign]} in{_SIGNS[quadrant.in_sign]}"
+
+
+def empty(record: QuadrantRecord, ranking: str) -> str:
+    """The sentence in a pane without contexts."""
+    signs = f"gate {_SIGNS[record.quadrant.gate_sign]} and in {_SIGNS[record.quadrant.in_sign]}"
+    if not record.count:
+        return f"no counted token had {signs}"
+    if ranking == "act" and record.quadrant.gate_sign > 0:
+        return "the ranking by act is kept where gate is -"
+    return f"no context by {ranking} is kept"
+
+
+def end(record: QuadrantRecord, ranking: str, top_k: int) -> str:
+    """What stands after the last context: how many tokens and sequences there were, and whether these are all."""
+    shown = record.examples.get(ranking, ())
+    tokens = f"end{_DOT}{full_count(record.count)} token{'s' if record.count != 1 else ''}"
+    if len(shown) >= top_k and record.count > len(shown):
+        return f"{tokens}, {len(shown)} {'drawn' if ranking == 'random' else 'strongest'} contexts"
+    sequences = len({(example.document, example.part) for example in shown})
+    if record.count == len(shown):
+        return f"{tokens}, {sequences} sequence{'s' if sequences != 1 else ''}, all shown"
+    return f"{tokens}, {len(shown)} different context{'s' if len(shown) != 1 else ''}, all shown"
+
+
+_DOT = " · "

@@ -1,0 +1,53 @@
+"""The line that tells everything about the token under the cursor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from indexer.database.records import Example
+from indexer.quadrants import Quadrant
+
+from ...colour.style import StyledLine
+from ...text.cells import shorten
+from ...views.numbers import signed
+from ..painting import Part, fitted
+from ..palette import Palette
+from .lines import OneLine
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """A token of a context; `example` None: the pane has no context."""
+
+    example: Example | None
+    quadrant: Quadrant
+    token: int | None
+
+
+def inspector_line(
+    example: Example | None, quadrant: Quadrant, token: int | None, width: int, palette: Palette
+) -> StyledLine:
+    """Quadrant, rank, document, position, token, and the four values of the token under the cursor."""
+    if example is None:
+        return ((f" {quadrant.value} has no context here", palette.faint),)
+    at = example.peak if token is None else token
+    where = example.position - example.peak + at
+    text = shorten(example.tokens[at], 24, ascii_only=palette.ascii_only)
+    quoted = f'"{text}"' if palette.ascii_only else f"«{text}»"
+    part = f".{example.part}" if example.part else ""
+    values = [(name, example.values(name)[at]) for name in ("gate", "in", "act", "post")]
+    numbers = [Part(f"{name} {signed(value)}", palette.text) for name, value in values if value is not None]
+    parts = [
+        Part(f"{palette.glyphs.cursor}{quadrant.value} #{example.rank + 1}", palette.strong, 4),
+        Part(f"doc {example.document}{part} pos {where}", palette.text, 5),
+        Part(quoted, palette.strong, 3),
+        *(numbers or [Part("not counted", palette.faint)]),
+    ]
+    return fitted(parts, width, "  ", palette.text)
+
+
+class Inspector(OneLine[Inspected]):
+    """The inspector line."""
+
+    def line(self, picture: Inspected, width: int) -> StyledLine:
+        return inspector_line(picture.example, picture.quadrant, picture.token, width, self.palette)

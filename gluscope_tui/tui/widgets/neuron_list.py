@@ -1,0 +1,99 @@
+"""The current list of neurons: address, small bars of the four frequencies, extreme."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from textual import events
+from textual.message import Message
+from textual.strip import Strip
+
+from indexer.database.records import NeuronRow
+
+from ...text.cells import shorten
+from ...views.numbers import signed
+from ..painting import strip
+from .lines import Lines
+
+
+@dataclass(frozen=True, slots=True)
+class ListEntry:
+    """A line of the list; the row comes later than the address where it must be read first."""
+
+    address: str
+    row: NeuronRow | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListPicture:
+    """The part of the current list that is seen."""
+
+    title: str
+    first: int  # place of the first entry
+    entries: tuple[ListEntry, ...]
+    place: int  # of the neuron shown
+    focused: bool
+
+
+class NeuronList(Lines[ListPicture]):
+    """The list beside the panes, behind its own divider."""
+
+    class Clicked(Message):
+        """A neuron of the list was clicked."""
+
+        def __init__(self, place: int) -> None:
+            self.place = place
+            super().__init__()
+
+    class Wheel(Message):
+        """The wheel was turned over the list."""
+
+        def __init__(self, by: int) -> None:
+            self.by = by
+            super().__init__()
+
+    def draw(self, picture: ListPicture, width: int, height: int) -> list[Strip]:
+        palette, glyphs = self.palette, self.palette.glyphs
+        words = shorten(picture.title, width - 4, ascii_only=palette.ascii_only)
+        head = [
+            (f"{glyphs.tee} ", palette.faint),
+            (words, palette.title_focused if picture.focused else palette.title),
+            (" ", palette.faint),
+            (glyphs.horizontal * width, palette.faint),
+        ]
+        longest = max((len(entry.address) for entry in picture.entries), default=0)
+        rows = [strip(head, width, palette.faint)]
+        for offset, entry in enumerate(picture.entries[: height - 1]):
+            here = picture.first + offset == picture.place
+            style = palette.strong if here else palette.text
+            mark = glyphs.cursor if here else " "
+            text = f"{mark}{entry.address:<{longest}} {self._numbers(entry.row)}"
+            rows.append(strip([(glyphs.vertical, palette.faint), (text, style)], width, palette.text))
+        edge = strip([(glyphs.vertical, palette.faint)], width, palette.text)
+        return rows + [edge] * (height - len(rows))
+
+    def _numbers(self, row: NeuronRow | None) -> str:
+        if row is None:
+            return ""
+        glyphs = self.palette.glyphs.bars
+        bars = "".join(bar(share, glyphs) for share in row.frequency)
+        extreme = max((value for value in row.extreme_post if value is not None), key=abs, default=None)
+        return f"{bars} {signed(extreme):>6}"
+
+    def on_click(self, event: events.Click) -> None:
+        if self.picture is not None and 0 < event.y <= len(self.picture.entries):
+            self.post_message(self.Clicked(self.picture.first + event.y - 1))
+
+    def on_mouse_scroll_down(self) -> None:
+        self.post_message(self.Wheel(3))
+
+    def on_mouse_scroll_up(self) -> None:
+        self.post_message(self.Wheel(-3))
+
+
+def bar(share: float, glyphs: str) -> str:
+    """A share of 0 to 1 as one of the glyphs, by its square root: blank for 0, at least the first step for more."""
+    if share <= 0:
+        return glyphs[0]
+    return glyphs[min(len(glyphs) - 1, max(1, math.ceil(math.sqrt(share) * (len(glyphs) - 1))))]
