@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -50,6 +51,12 @@ def save(folder: Path, mark: Mark, states: Mapping[str, SiteState], sample: Posi
             old.unlink()
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """An object that `write_json` wrote."""
+    saved: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return saved
+
+
 def load(folder: Path) -> tuple[Mark, dict[str, Tensor]] | None:
     """The last checkpoint, or None where there is none. GluscopeError where it can't be read."""
     path = folder / "checkpoint.json"
@@ -57,7 +64,7 @@ def load(folder: Path) -> tuple[Mark, dict[str, Tensor]] | None:
         return None
     remedy = "start anew with --overwrite"
     try:
-        saved = json.loads(path.read_text(encoding="utf-8"))
+        saved = read_json(path)
         if saved.pop("version") != VERSION:
             raise GluscopeError(f"{path} was written by another version of gluscope", remedy)
         tensors = load_file(folder / saved.pop("file"))

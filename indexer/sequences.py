@@ -71,6 +71,7 @@ class Sequences:
         self._current: Iterator[TokenSequence] = iter(())
         self._documents_after = 0
         self._closed = False
+        self.finished = False  # every sequence was given out
         self.documents = 0  # read so far, empty ones included
         self.sequences = 0  # given out so far
         self.tokens = 0  # of those sequences, BOS included
@@ -85,6 +86,7 @@ class Sequences:
             try:
                 chunk = next(self._chunks)
             except StopIteration:
+                self.finished = True
                 if not self.sequences and not self._closed:
                     raise GluscopeError("the text gives no tokens", "index text that the tokenizer knows") from None
                 raise

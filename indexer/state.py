@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,11 @@ class BatchView:
     first: int  # the first counted position
     tokens_counted: int
 
+    def to(self, device: torch.device) -> BatchView:
+        """The same on another device."""
+        names = ("sequence", "length", "counted", "hashes", "by_hash", "priority", "folds")
+        return replace(self, **{name: getattr(self, name).to(device, non_blocking=True) for name in names})
+
 
 def view_batch(
     ids: npt.NDArray[np.int64],
@@ -53,9 +58,8 @@ def view_batch(
     part: Ints,
     settings: Settings,
     sample: PositionSample,
-    device: torch.device,
 ) -> BatchView:
-    """Prepare a padded batch, `ids` sequence position; its positions enter the sample."""
+    """Prepare a padded batch, `ids` sequence position, on the CPU; its positions enter the sample."""
     first = 0 if settings.count_first else 1
     positions = np.arange(ids.shape[1])
     counted = (positions >= first) & (positions < length[:, None])
@@ -64,13 +68,13 @@ def view_batch(
     priority = np.empty(ids.shape, dtype=np.float32)
     np.put_along_axis(priority, by_hash, (ids.shape[1] - positions[None, :]).astype(np.float32), axis=1)
     return BatchView(
-        sequence=torch.from_numpy(sequence).to(device),
-        length=torch.from_numpy(length).to(device),
-        counted=torch.from_numpy(counted[:, :, None]).to(device),
-        hashes=torch.from_numpy(hashes).to(device),
-        by_hash=torch.from_numpy(by_hash).to(device),
-        priority=torch.from_numpy(priority[:, :, None]).to(device),
-        folds=torch.from_numpy(fold_keys(ids)).to(device),
+        sequence=torch.from_numpy(sequence),
+        length=torch.from_numpy(length),
+        counted=torch.from_numpy(counted[:, :, None]),
+        hashes=torch.from_numpy(hashes),
+        by_hash=torch.from_numpy(by_hash),
+        priority=torch.from_numpy(priority[:, :, None]),
+        folds=torch.from_numpy(fold_keys(ids)),
         sampled=sample.offer(hashes, counted, sequence),
         first=first,
         tokens_counted=int(counted.sum()),

@@ -93,7 +93,6 @@ def feed_part(
             np.array([s.part for s in batch]),
             settings,
             sample,
-            CPU,
         )
         # Padding holds large values: none of them may be seen.
         lanes = [torch.from_numpy(padded([getattr(s, q) for s in batch], 99.0)) for q in ("gate", "in_", "act", "post")]
@@ -215,9 +214,7 @@ def test_a_nan_names_its_row_and_leaves_the_state_as_it_was() -> None:
     gate[1, length - 1, 2] = float("nan")
     ids = np.ones((2, length), dtype=np.int64)
     both = np.array([0, 1])
-    view = view_batch(
-        ids, np.array([length, length]), both, both, both * 0, settings, PositionSample(4), torch.device("cpu")
-    )
+    view = view_batch(ids, np.array([length, length]), both, both, both * 0, settings, PositionSample(4))
     assert length > 1
     with pytest.raises(NonFiniteError) as error:
         state.add(Activations(gate, gate, gate, gate), view, Fuser(False, no_notice))

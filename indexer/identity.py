@@ -1,0 +1,64 @@
+"""What makes two runs the same: the weights, the corpus and every setting that their result depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from .errors import GluscopeError
+from .models import LoadedModel
+from .settings import Settings
+
+Identity = dict[str, Any]
+
+CPU_BATCH_TOKENS = 4096
+ACCELERATOR_BATCH_TOKENS = 32768
+
+
+def resolve(settings: Settings, loaded: LoadedModel, layers: tuple[int, ...] | None) -> Settings:
+    """The settings with everything that was left to the machine or the model filled in."""
+    batch_tokens = settings.batch_tokens
+    if batch_tokens is None:
+        batch_tokens = CPU_BATCH_TOKENS if loaded.device == "cpu" else ACCELERATOR_BATCH_TOKENS
+    return replace(
+        settings,
+        dtype=loaded.dtype,
+        revision=loaded.revision,
+        batch_tokens=batch_tokens,
+        layers=None if layers is None else tuple(sorted(set(layers))),
+        experts=None if settings.experts is None else tuple(sorted(set(settings.experts))),
+    )
+
+
+def identity(settings: Settings, loaded: LoadedModel) -> Identity:
+    """What a run is known by, ready for JSON; the corpus is known by its tokens as they are read."""
+    return {"weights": loaded.fingerprint, **{key: _plain(value) for key, value in asdict(settings).items()}}
+
+
+def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """The first setting in which two identities differ, in words; None where they are the same."""
+    for key in now:
+        if key in before and before[key] == now[key]:
+            continue
+        if key == "weights":
+            return "it was made with other weights"
+        option = "--" + key.replace("_", "-")
+        return f"it was made with {option} {_shown(before.get(key))}, not {_shown(now[key])}"
+    return None
+
+
+def demand_same(before: Mapping[str, Any], now: Mapping[str, Any], what: str, fix: str) -> None:
+    """GluscopeError naming the first difference, if there is one."""
+    if (found := difference(before, now)) is not None:
+        raise GluscopeError(f"{what} is another one: {found}", fix)
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "all"
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
