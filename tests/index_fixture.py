@@ -40,7 +40,8 @@ TOKENS: tuple[bytes, ...] = (
     b"<s>", b"\n", b"The", b" largest", b" city", b" of", b" France", b" is", b" Paris", b" and", b" Ireland", b" the",
     b" capital", b" in", b" north", b" south", b".", b",", b" again", b" once", b" here", b" there", b" def",
     b" return", b"(x", b")", b":", b" 12", b" r", b"\xc3", b"\xa9", b"sum\xc3\xa9", b" \xe6\x97", b"\xa5",
-    b"\xe6\x9c\xac", b"\xe8\xaa\x9e", b"\xf0\x9f", b"\x99\x82", b" \xf0\x9f\x91", b"\xa9\xe2\x80\x8d", b"\xf0\x9f\x94\xac", b"\xff", b"\x1b[31m",
+    b"\xe6\x9c\xac", b"\xe8\xaa\x9e", b"\xf0\x9f", b"\x99\x82",
+    b" \xf0\x9f\x91", b"\xa9\xe2\x80\x8d", b"\xf0\x9f\x94\xac", b"\xff", b"\x1b[31m",
     b"\x1b]52;c;aGk=\x07", b"\x00", b"\t", b"\r", b"\xe2\x80\xae", b"\xe2\x80\x8b", b"[@click=app.quit]x[/]", b"[/foo]",
     b"\xd7\xa9\xd7\x9c", b"\xcc\x81", b"\xc2\x9b", b"    ", b" <script>", b"|", b" \xc2\xabquoted\xc2\xbb",
 )  # fmt: skip

@@ -6,7 +6,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from ..quadrants import QUANTITIES, Quadrant
-from .activations import Twin
 from .records import Example
 from .spans import REACH
 from .texts import StoredSequence, Texts
@@ -37,7 +36,7 @@ def chosen(
 
 
 def decode(
-    packed: PackedExamples, lists: dict[tuple[str, Quadrant], tuple[int, ...]], texts: Texts, twin: Twin | None
+    packed: PackedExamples, lists: dict[tuple[str, Quadrant], tuple[int, ...]], texts: Texts, activation: str
 ) -> dict[tuple[str, Quadrant], tuple[Example, ...]]:
     """The examples of some lists, with raw signs."""
     peaks = sorted({peak for list_ in lists.values() for peak in list_})
@@ -45,7 +44,7 @@ def decode(
     texts.load(
         token for peak in peaks for token in _window(packed, peak, sequences[packed.sequences[peak]], margin=REACH)
     )
-    contexts = {peak: _context(packed, peak, sequences[packed.sequences[peak]], texts, twin) for peak in peaks}
+    contexts = {peak: _context(packed, peak, sequences[packed.sequences[peak]], texts, activation) for peak in peaks}
     return {
         (ranking, quadrant): tuple(
             _example(packed, ranking, rank, peak, contexts[peak], sequences[packed.sequences[peak]])
@@ -60,7 +59,7 @@ def _window(packed: PackedExamples, peak: int, sequence: StoredSequence, margin:
     return sequence.tokens[max(0, position - packed.before - margin) : position + packed.after + 1 + margin].tolist()
 
 
-def _context(packed: PackedExamples, peak: int, sequence: StoredSequence, texts: Texts, twin: Twin | None) -> _Context:
+def _context(packed: PackedExamples, peak: int, sequence: StoredSequence, texts: Texts, activation: str) -> _Context:
     position = packed.positions[peak]
     if position >= len(sequence.tokens):
         raise DamagedValue(f"a peak lies at {position} of {len(sequence.tokens)} tokens")
@@ -68,19 +67,13 @@ def _context(packed: PackedExamples, peak: int, sequence: StoredSequence, texts:
     stop = min(len(sequence.tokens), position + packed.after + 1)
     first = start - (position - packed.before)  # slots before it lie outside the sequence
     slots = slice(first, first + stop - start)
-    gate, in_, post, *stored = (packed.lane(lane, peak)[slots] for lane in range(len(packed.scales)))
-    if stored:
-        act = stored[0]
-    elif twin is not None:
-        act = [None if value is None else twin(value) + 0.0 for value in gate]
-    else:
-        act = [None] * len(gate)
+    lanes = packed.window(peak, activation, slots)
     place = position - start
-    lanes = (gate, in_, act, post)
     for lane, exact in zip(lanes, packed.values, strict=True):
         lane[place] = exact[peak] + 0.0  # no negative zero
+    gate, in_, act, post = map(tuple, lanes)
     tokens = texts.window(sequence.tokens, start, stop)
-    return _Context(tokens, "".join(tokens), place, (tuple(gate), tuple(in_), tuple(act), tuple(post)))
+    return _Context(tokens, "".join(tokens), place, (gate, in_, act, post))
 
 
 def _example(

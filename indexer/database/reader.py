@@ -10,7 +10,6 @@ from typing import Any
 from ..addresses import NeuronAddress, SiteAddress, parse_neuron
 from ..errors import GluscopeError
 from ..quadrants import QUADRANTS, RANKINGS, Quadrant
-from .activations import twin
 from .connection import Connection, Interrupted, Row
 from .examples import chosen, decode
 from .provenance import check_neuron, find_site, index_info, read_info, read_sites, telling_neuron
@@ -221,7 +220,7 @@ class Index:
         try:
             packed = unpack_examples(blob)
             lists = chosen(packed, rankings, quadrants, limit)
-            examples = decode(packed, lists, self._texts, twin(site.activation))
+            examples = decode(packed, lists, self._texts, site.activation)
         except DamagedValue as error:
             raise self._connection.damaged(f"{address}: {error}") from error
         for (ranking, quadrant), list_ in examples.items():

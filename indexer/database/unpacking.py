@@ -1,4 +1,4 @@
-"""Reads the packed examples and samples of a neuron. Plain Python: struct, array and zlib."""
+"""Reads the packed examples and samples of a neuron. Plain Python: struct, array and zlib. See docs/schema.md."""
 
 from __future__ import annotations
 
@@ -9,18 +9,32 @@ from array import array
 from dataclasses import dataclass
 
 from ..quadrants import QUADRANTS, Quadrant
+from .activations import twin
+from .prediction import LEVELS, act_table, predict_act, predict_code
 from .schema import RANKING_CODES, SAMPLE_SCALE
 
 FORMAT = 1
-HEADER = struct.Struct("<BBHHHH")  # format, lanes, before, after, lists, peaks
+HEADER = struct.Struct("<BBHHHH")  # format, flags, before, after, lists, peaks
+HAS_ACT = 1  # flag: act is a lane, since the reader doesn't know the activation
+HAS_POST = 2  # flag: post at the peaks is a column, since it isn't float32(act * in) everywhere
 LIST = struct.Struct("<BBH")  # ranking code, place in QUADRANTS, examples
 NOT_COUNTED = -128
+
+UNITS: tuple[float | None, ...] = (
+    0.0,
+    *((code - 0.5) / LEVELS for code in range(1, LEVELS + 1)),
+    None,
+    *((code + 0.5) / LEVELS for code in range(-LEVELS, 0)),
+)
+"""What a code stands for, as a share of the lane's scale. Indexed by -128 to 127."""
+
 LANE_QUANTITIES = (0, 1, 3, 2)
 """The quantity (place in QUANTITIES) of each lane: gate, in, post, and act where it can't be computed from gate."""
 
 _RANKINGS = {code: ranking for ranking, code in RANKING_CODES.items()}
-_UNIT: list[float | None] = [0.0, *((code - 0.5) / 127 for code in range(1, 128))]
-_UNIT += [None, *((code + 0.5) / 127 for code in range(-127, 0))]  # indexed by -128 to 127
+_FLOAT32 = struct.Struct("<f")
+
+Values = list[float | None]
 
 
 class DamagedValue(ValueError):
@@ -37,16 +51,43 @@ class PackedExamples:
     sequences: array[int]  # peak
     positions: array[int]  # peak
     values: tuple[array[float], ...]  # quantity (gate, in, act, post), then peak: exact
-    scales: tuple[array[float], ...]  # lane, then peak
-    codes: bytes  # lane peak slot
+    scales: tuple[array[float], ...]  # gate, in, post[, act], then peak
+    codes: memoryview  # gate, in, post less its prediction[, act], then peak slot: signed bytes
 
-    def lane(self, lane: int, peak: int) -> list[float | None]:
-        """The values of a lane (0 gate, 1 in, 2 post, 3 act) in the window of a peak, None where not counted."""
-        slots = self.before + 1 + self.after
-        start = (lane * len(self.sequences) + peak) * slots
+    def window(self, peak: int, activation: str, slots: slice) -> tuple[Values, Values, Values, Values]:
+        """Gate, in, act and post in some slots of the window of a peak, None where not counted."""
+        gate, in_ = self._lane(0, peak, slots), self._lane(1, peak, slots)
+        table, function = act_table(activation), twin(activation)
+        if len(self.scales) > 3:
+            act = predicted = self._lane(3, peak, slots)
+        elif table is None or function is None:
+            raise DamagedValue(f"the activation {activation} is not known")
+        else:
+            act = [None if value is None else function(value) + 0.0 for value in gate]
+            predicted = [None if value is None else predict_act(table, value) for value in gate]
+        scale = self.scales[2][peak]
+        post = [
+            None if one is None or other is None else _value(missed + predict_code(one, other, scale), scale)
+            for one, other, missed in zip(predicted, in_, self._codes(2, peak, slots), strict=True)
+        ]
+        return gate, in_, act, post
+
+    def _lane(self, lane: int, peak: int, slots: slice) -> Values:
         scale = self.scales[lane][peak]
-        codes = memoryview(self.codes)[start : start + slots].cast("b")
-        return [None if (unit := _UNIT[code]) is None else unit * scale for code in codes]
+        return [None if (unit := UNITS[code]) is None else unit * scale for code in self._codes(lane, peak, slots)]
+
+    def _codes(self, lane: int, peak: int, slots: slice) -> memoryview:
+        width = self.before + 1 + self.after
+        start = (lane * len(self.sequences) + peak) * width
+        return self.codes[start : start + width][slots]
+
+
+def _value(code: int, scale: float) -> float:
+    """What a code, less or more a multiple of 256, stands for."""
+    unit = UNITS[code & 0xFF]
+    if unit is None:
+        raise DamagedValue("post has no value where gate and in have one")
+    return unit * scale
 
 
 def unpack_examples(blob: bytes) -> PackedExamples:
@@ -58,19 +99,20 @@ def unpack_examples(blob: bytes) -> PackedExamples:
 
 
 def _unpack(raw: bytes) -> PackedExamples:
-    format_, lanes, before, after, list_count, peaks = HEADER.unpack_from(raw)
+    format_, flags, before, after, list_count, peaks = HEADER.unpack_from(raw)
     if format_ != FORMAT:
         raise DamagedValue(f"packed in format {format_}, not {FORMAT}")
+    lanes = 4 if flags & HAS_ACT else 3
+    exact = 4 if flags & HAS_POST else 3
     heads = [LIST.unpack_from(raw, HEADER.size + i * LIST.size) for i in range(list_count)]
-    place = HEADER.size + list_count * LIST.size
-    wide = 2 if peaks > 256 else 1
+    entries_at = HEADER.size + list_count * LIST.size
     entries = sum(length for _, _, length in heads)
-    columns = 6 + lanes
-    words_at = place + entries * wide
-    codes_at = words_at + columns * peaks * 4
+    wide = peaks > 256
+    words_at = entries_at + entries * (2 if wide else 1)
+    codes_at = words_at + (2 + exact + lanes) * peaks * 4
     if len(raw) != codes_at + lanes * peaks * (before + 1 + after):
         raise DamagedValue("the length is wrong")
-    indices = struct.unpack_from(f"<{entries}{'H' if wide == 2 else 'B'}", raw, place)
+    indices = struct.unpack_from(f"<{entries}{'H' if wide else 'B'}", raw, entries_at)
     if indices and max(indices) >= peaks:
         raise DamagedValue("a list names a peak that isn't there")
     lists: dict[tuple[str, Quadrant], tuple[int, ...]] = {}
@@ -79,18 +121,41 @@ def _unpack(raw: bytes) -> PackedExamples:
         lists[_RANKINGS[code], QUADRANTS[quadrant]] = indices[done : done + length]
         done += length
     words = from_planes(raw[words_at:codes_at], 4)
-    column = [words[i * peaks * 4 : (i + 1) * peaks * 4] for i in range(columns)]
-    values = tuple(_floats(data) for data in column[2:6])
-    scales = tuple(_scale(column[6 + i], column[2 + LANE_QUANTITIES[i]]) for i in range(lanes))
-    sequences, positions = _integers(column[0]), _integers(column[1])
-    return PackedExamples(before, after, lists, sequences, positions, values, scales, raw[codes_at:])
+    columns = [words[i * peaks * 4 : (i + 1) * peaks * 4] for i in range(2 + exact + lanes)]
+    values = [_floats(column) for column in columns[2 : 2 + exact]]
+    if exact == 3:
+        values.append(array("f", (product32(act, in_) for act, in_ in zip(values[2], values[1], strict=True))))
+    return PackedExamples(
+        before=before,
+        after=after,
+        lists=lists,
+        sequences=_integers(columns[0]),
+        positions=_integers(columns[1]),
+        values=tuple(values),
+        scales=tuple(
+            _scale(column, values[quantity])
+            for column, quantity in zip(columns[2 + exact :], LANE_QUANTITIES[:lanes], strict=False)
+        ),
+        codes=memoryview(raw)[codes_at:].cast("b"),
+    )
 
 
-def _scale(masked: bytes, peak: bytes) -> array[float]:
-    """Scales are kept as bits that differ from |the value at the peak|, which is the scale of most windows."""
-    bits = int.from_bytes(masked, "little") ^ int.from_bytes(peak, "little")
-    sign = int.from_bytes(b"\0\0\0\x80" * (len(peak) // 4), "little")
-    return _floats((bits & ~sign).to_bytes(len(peak), "little"))
+def product32(one: float, other: float) -> float:
+    """The float32 product of two float32: exact in float64, then rounded once."""
+    try:
+        product: float = _FLOAT32.unpack(_FLOAT32.pack(one * other))[0]
+    except OverflowError:
+        return float("inf") if one * other > 0 else float("-inf")
+    return product
+
+
+def _scale(masked: bytes, at_peak: array[float]) -> array[float]:
+    """Scales are kept as bits that differ from |the value at the peak|, which is the scale of many windows."""
+    magnitudes = array("f", map(abs, at_peak))
+    if sys.byteorder == "big":
+        magnitudes.byteswap()
+    bits = int.from_bytes(masked, "little") ^ int.from_bytes(magnitudes.tobytes(), "little")
+    return _floats(bits.to_bytes(len(masked), "little"))
 
 
 def unpack_sample(blob: bytes) -> tuple[tuple[float, ...], ...]:

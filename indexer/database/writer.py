@@ -50,6 +50,7 @@ class IndexWriter:
         self._neurons = 0
         self._sites = 0
         self._used = np.empty(0, np.int64)  # sequences
+        self._tokens: set[int] = set()  # of the sequences added
         self._finished = False
         self._sqlite = _create(self.path)
         self._database = sqlite_utils.Database(self._sqlite)
@@ -95,7 +96,7 @@ class IndexWriter:
     def add_sequences(self, sequences: Iterable[tuple[int, int, int, npt.ArrayLike]]) -> None:
         """Add (number, document, part, token ids) of the sequences that examples and samples are from."""
         with self._writing():
-            self._sqlite.executemany("INSERT INTO sequences VALUES (?, ?, ?, ?, ?)", map(_sequence_row, sequences))
+            self._sqlite.executemany("INSERT INTO sequences VALUES (?, ?, ?, ?, ?)", map(self._sequence_row, sequences))
 
     def add_documents(self, documents: Iterable[tuple[int, str]]) -> None:
         """Add (document, source) of the documents that the sequences are from."""
@@ -136,10 +137,19 @@ class IndexWriter:
         used = np.unique(np.concatenate([self._used, *(numbers.ravel() for numbers in sequences)]))
         self._used = used[used >= 0]
 
+    def _sequence_row(self, sequence: tuple[int, int, int, npt.ArrayLike]) -> tuple[int, int, int, int, bytes]:
+        number, document, part, tokens = sequence
+        ids = np.asarray(tokens, np.int64)
+        self._tokens.update(np.unique(ids).tolist())
+        kind = "<u2" if ids.max(initial=0) <= 0xFFFF else "<u4"
+        return number, document, part, len(ids), zlib.compress(ids.astype(kind).tobytes())
+
     def _check(self) -> None:
         stored = np.array([row[0] for row in self._sqlite.execute("SELECT id FROM sequences")], np.int64)
         if missing := np.setdiff1d(self._used, stored).tolist():
             raise ValueError(f"{len(missing)} used sequences were not added, the first is {missing[0]}")
+        if unknown := self._tokens - {row[0] for row in self._sqlite.execute("SELECT id FROM tokens")}:
+            raise ValueError(f"{len(unknown)} used tokens were not added, the first is {min(unknown)}")
         problem = self._sqlite.execute("PRAGMA foreign_key_check").fetchone()
         if problem is not None:
             raise ValueError(f"row {problem[1]} of {problem[0]} refers to a row of {problem[2]} that was not added")
@@ -230,10 +240,3 @@ def _neuron_rows(site: SiteArrays, number: int, first: int) -> Iterator[tuple[An
         *extremes.reshape(cells, -1).tolist(),
         strict=True,
     )
-
-
-def _sequence_row(sequence: tuple[int, int, int, npt.ArrayLike]) -> tuple[int, int, int, int, bytes]:
-    number, document, part, tokens = sequence
-    ids = np.asarray(tokens, np.int64)
-    kind = "<u2" if ids.max(initial=0) <= 0xFFFF else "<u4"
-    return number, document, part, len(ids), zlib.compress(ids.astype(kind).tobytes())
