@@ -48,18 +48,19 @@ def cells_of(quadrant: QuadrantRecord, total: int) -> tuple[str, ...]:
 
 
 def table(quadrants: Sequence[QuadrantRecord], total: int, width: int) -> list[str]:
-    """The quadrants as a table; means above extremes where both side by side are wider than `width`."""
-    rows = [COLUMNS, *(cells_of(quadrant, total) for quadrant in quadrants)]
-    side_by_side = _titled(rows, (*range(11),))
-    if all(cell_len(line) <= width for line in side_by_side):
-        return side_by_side
-    return [*_titled(rows, (*range(7),)), *_titled(rows, (0, *range(7, 11)))]
+    """The quadrants as a table, closer together, and in the end means above extremes, where `width` is narrow."""
+    rows = [("", *COLUMNS[1:]), *(cells_of(quadrant, total) for quadrant in quadrants)]
+    for gap in (2, 1):
+        side_by_side = _titled(rows, (*range(11),), gap)
+        if all(cell_len(line) <= width for line in side_by_side):
+            return side_by_side
+    return [*_titled(rows, (*range(7),), 1), *_titled(rows, (0, *range(7, 11)), 1)]
 
 
-def _titled(rows: Sequence[Sequence[str]], places: tuple[int, ...]) -> list[str]:
+def _titled(rows: Sequence[Sequence[str]], places: tuple[int, ...], gap: int) -> list[str]:
     """Some columns of the rows, with the titles of the means and the extremes above their first columns."""
     widths = {place: max(cell_len(row[place]) for row in rows) for place in places}
-    gaps = {place: "" if place == 0 else "   " if place in _TITLES else "  " for place in places}
+    gaps = {place: " " * (0 if place == 0 else gap + 1 if place in _TITLES else gap) for place in places}
     above, start = "", 0
     for place in places:
         start += len(gaps[place])
