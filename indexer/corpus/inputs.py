@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..errors import GluscopeError
 
@@ -99,7 +100,11 @@ def _walk(folder: str, skip: frozenset[str], ancestors: tuple[tuple[int, int], .
 
 
 def _skipped(path: str, skip: frozenset[str]) -> bool:
-    return bool(skip) and os.path.realpath(path) in skip
+    """Whether a path is, or lies in, one of those to skip."""
+    if not skip:
+        return False
+    real = Path(os.path.realpath(path))
+    return any(str(folder) in skip for folder in (real, *real.parents))
 
 
 def _file(path: str, *, named: bool) -> InputFile:

@@ -18,7 +18,7 @@ HEAD = 8192
 """Bytes at the start of a file by which its encoding, and whether it is text, are judged."""
 
 _BUFFER = 1 << 18
-_ZSTD_INPUT = 1 << 14  # bytes given to the decompressor at a time: bounds what one step may expand to
+_ZSTD_INPUT = 1 << 11  # bytes given to the decompressor at a time: bounds what one step may expand to
 _ZSTD_WINDOW = 1 << 31  # that of `zstd --long=31`, the largest there is
 
 
