@@ -67,7 +67,7 @@ def token_bytes(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> list[
     it here, and those that drop or normalise characters don't bring them back. An id without a token has no bytes.
     """
     names = {id_: token.content for id_, token in tokenizer.added_tokens_decoder.items()}
-    literal = {id_ for id_, token in tokenizer.added_tokens_decoder.items() if token.special}
+    literal = {id_ for id_, token in tokenizer.added_tokens_decoder.items() if _is_special(token)}
     spell = _speller(tokenizer)
     spell_added = _speller(tokenizer, added=True)
 
@@ -93,10 +93,15 @@ def _clean(text: str) -> str:
 
 def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> dict[int, str]:
     """Ids and names of the tokens that no text may become. The unknown token isn't one: text without a token does."""
-    special = {id_: token.content for id_, token in tokenizer.added_tokens_decoder.items() if token.special}
+    special = {id_: token.content for id_, token in tokenizer.added_tokens_decoder.items() if _is_special(token)}
     special.update(zip(tokenizer.all_special_ids, tokenizer.all_special_tokens, strict=False))
     special.pop(tokenizer.unk_token_id, None)
     return special
+
+
+def _is_special(token: Any) -> bool:
+    """Whether an added token stands for no text. Some tokenizers call the byte `<0x0A>` special too: it isn't."""
+    return token.special and not _BYTE.fullmatch(token.content)
 
 
 def _text_only(backend: Any, special: dict[int, str]) -> Any:
