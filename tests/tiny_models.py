@@ -47,6 +47,13 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "gemma": ("GemmaConfig", {}),
     "gemma2": ("Gemma2Config", {"sliding_window": 6, "query_pre_attn_scalar": 5, "attn_logit_softcapping": 3.0}),
     "gemma3": ("Gemma3TextConfig", {"sliding_window": 6, "query_pre_attn_scalar": 5}),
+    "gemma4": (
+        "Gemma4TextConfig",
+        {
+            **{"num_hidden_layers": 4, "layer_types": ["sliding_attention", "full_attention"] * 2, "sliding_window": 6},
+            **{"num_kv_shared_layers": 2, "use_double_wide_mlp": True, "vocab_size_per_layer_input": VOCABULARY + 4},
+        },
+    ),
     "phi3": ("Phi3Config", {}),
     "glm": ("GlmConfig", {}),
     "glm4": ("Glm4Config", {}),

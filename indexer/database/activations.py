@@ -92,5 +92,8 @@ def twin(name: str) -> Twin | None:
 
 
 def sign_preserving(name: str) -> bool:
-    """Whether act has the sign of gate wherever gate is not 0 (SiLU, GELU; not ReLU). False for unknown names."""
+    """Whether act has the sign of gate wherever gate is not 0 (SiLU, GELU; not ReLU). False for unknown names.
+
+    Computed in floating point, act may be 0 or -0.0 for a gate far below 0.
+    """
     return name in _SIGN_PRESERVING
