@@ -32,7 +32,7 @@ class Connection:
         self._lock = threading.Lock()
         _look(self.path)
         with self._mendable():
-            self._sqlite = sqlite3.connect(_uri(self.path), uri=True, check_same_thread=False)
+            self._sqlite = sqlite3.connect(_uri(self.path), uri=True, check_same_thread=False, timeout=1.0)
         try:
             self.schema_version = self._recognise()
         except GluscopeError:
