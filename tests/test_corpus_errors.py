@@ -57,9 +57,13 @@ BEFORE_READING: dict[str, Case] = {
     "Parquet: no texts": ("bad.parquet", parquet_bytes(text=[1, 2]), "{path}: column 'text' holds int64, not text"),
     "Parquet: cut short": ("bad.parquet", parquet_bytes(text=["a"] * 99)[:-9], "{path} is no whole Parquet file"),
     "Parquet: empty": ("bad.parquet", b"", "{path} is no whole Parquet file"),
-    "no text: one empty file": ("bad.txt", b"", "there is no text in {path} (1 documents, all empty)"),
+    "no text: one empty file": ("bad.txt", b"", "there is no text in {path} (1 empty document)"),
     "no text: a header alone": ("bad.csv", b"text\n", "there is no text in {path} (no document)"),
-    "no text: empty lines": ("bad.jsonl", b'{"text": ""}\n{"text": null}\n', "there is no text in {path} (2 documents"),
+    "no text: empty lines": (
+        "bad.jsonl",
+        b'{"text": ""}\n{"text": null}\n',
+        "there is no text in {path} (2 empty documents)",
+    ),
 }
 
 
@@ -200,18 +204,29 @@ def test_a_file_that_the_system_refuses_is_named(tmp_path: Path, monkeypatch: py
     (tmp_path / "a.txt").write_text("text")
 
     def refuse(*_: object) -> None:
-        raise PermissionError(13, "Permission denied")
+        raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("indexer.corpus.streams.io.FileIO", refuse)  # tests may run as root, whom modes don't stop
-    with pytest.raises(GluscopeError, match=r"a\.txt can't be read: Permission denied"):
+    monkeypatch.setattr("indexer.corpus.streams.io.FileIO", refuse)
+    with pytest.raises(GluscopeError, match=r"a\.txt can't be read: Input/output error"):
         open_corpus([tmp_path / "a.txt"])
+
+
+def test_a_file_in_a_folder_that_may_not_be_read_is_named_before_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("text")
+    # tests may run as root, whom modes don't stop
+    monkeypatch.setattr("indexer.corpus.rows.os.access", lambda path, _: not path.endswith("b.txt"))
+    with pytest.raises(GluscopeError, match=r"b\.txt can't be read: Permission denied"):
+        open_corpus([tmp_path])
 
 
 def test_many_empty_documents_before_the_end_of_peeking_are_refused_when_read(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": ""}\n' * 3000)
     corpus = open_corpus([path])
-    with pytest.raises(GluscopeError, match="3000 documents, all empty"):
+    with pytest.raises(GluscopeError, match="3000 empty documents"):
         list(corpus)
 
 

@@ -6,12 +6,13 @@ import json
 import logging
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast, PythonBackend
 
 from indexer.errors import GluscopeError
 from indexer.tokens import bos_id, encode, text_encoder, token_bytes
@@ -166,6 +167,48 @@ def test_words_of_a_tokenizer_without_a_decoder_are_joined_with_spaces() -> None
     tokenizer = Tokenizer(models.WordLevel({"<unk>": 0, "one": 1, "two": 2}, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     assert joined(wrapped(tokenizer, unk_token="<unk>"), "one two") == " one two"
+
+
+def test_a_byte_level_tokenizer_without_a_decoder_is_known_by_its_pre_tokenizer() -> None:
+    definition = json.loads(byte_level().backend_tokenizer.to_str())
+    tokenizer = wrapped(Tokenizer.from_str(json.dumps({**definition, "decoder": None})), unk_token="<unk>")
+    assert joined(tokenizer, "the 日") == "the 日"
+
+
+class PlainPython(PythonBackend):
+    """A tokenizer without the `tokenizers` library: sentencepiece's conventions, a token a character or byte."""
+
+    pieces: tuple[str, ...] = ("<unk>", "</s>", *BYTES, "\u2581", *"abcdefghijklmnopqrstuvwxyz<>/")
+
+    def get_vocab(self) -> dict[str, int]:
+        return {piece: id_ for id_, piece in enumerate(self.pieces)}
+
+    @property
+    def vocab_size(self) -> int:
+        return len(self.pieces)
+
+    def _tokenize(self, text: str, **_: object) -> list[str]:
+        found: list[str] = []
+        for character in text.replace(" ", "\u2581"):
+            known = character in self.pieces
+            found += [character] if known else [f"<0x{byte:02X}>" for byte in character.encode()]
+        return found
+
+    def _convert_token_to_id(self, token: str) -> int:
+        return self.pieces.index(token)
+
+    def _convert_id_to_token(self, index: int) -> str:
+        return self.pieces[index]
+
+
+@pytest.mark.parametrize("text", ["the cat", "日本 x", "a</s> b", "", "\ud800"])
+def test_a_tokenizer_in_plain_python_is_encoded_and_spelled(text: str) -> None:
+    make: Callable[..., Any] = PlainPython  # its constructor has no types
+    tokenizer = make(eos_token="</s>", unk_token="<unk>")
+    (ids,) = encode(tokenizer, [text])
+    assert tokenizer.eos_token_id not in ids
+    assert b"".join(token_bytes(tokenizer, ids)).decode() == text.replace("\ud800", "\ufffd")
+    assert token_bytes(tokenizer, [tokenizer.eos_token_id]) == [b"</s>"]
 
 
 @pytest.mark.parametrize("make", [byte_level, sentencepiece_bpe, unigram])

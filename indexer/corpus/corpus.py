@@ -70,7 +70,7 @@ class Corpus:
 
     def _empty(self, documents: int) -> GluscopeError:
         where = self._dataset.label if self._dataset else ", ".join(printable(path) for path in self._inputs)
-        found = f"{documents} documents, all empty" if documents else "no document"
+        found = f"{documents} empty document{'s' if documents > 1 else ''}" if documents else "no document"
         return GluscopeError(f"there is no text in {where} ({found})", "name files or folders that hold text")
 
     def _pairs(self, meter: Meter, notice: Notice) -> Iterator[tuple[str, str]]:
@@ -118,7 +118,7 @@ class Corpus:
                 return
 
     def _check_files(self) -> list[InputFile]:
-        """Look at the start of every table and every named file; returns the pipes and devices among them."""
+        """Check every file; returns the pipes and devices among them."""
         size: int | None = 0
         pipes = []
         for path in self._inputs:
@@ -128,8 +128,7 @@ class Corpus:
             found = False
             for file in expand(path, self._skip):
                 found = True
-                if file.named or file.kind != "text":
-                    check_file(file, self._column)
+                check_file(file, self._column)
                 if not file.regular:
                     pipes.append(file)
                 size = None if size is None or not file.regular else size + file.size

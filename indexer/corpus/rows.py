@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
 from collections.abc import Iterator
 
 from ..errors import GluscopeError
@@ -11,7 +13,7 @@ from .columns import missing_column, text_of
 from .decoding import decode, lines, refuse_binary
 from .inputs import InputFile
 from .parquet import check_parquet, read_parquet
-from .streams import Meter, open_bytes
+from .streams import Meter, open_bytes, unreadable
 
 Pair = tuple[str, str]
 """A source and its text."""
@@ -28,15 +30,20 @@ def read_file(file: InputFile, column: str, meter: Meter) -> Iterator[Pair]:
 
 
 def check_file(file: InputFile, column: str) -> None:
-    """Raise what can be known of a file by its first bytes: it can't be opened, isn't text, or lacks the column."""
+    """Raise what can be known of a file beforehand: it can't be opened, isn't text (if named), or lacks the column.
+
+    Of a text in a folder only the permissions are looked at: it is passed over if it turns out to be no text.
+    """
     if not file.regular:  # a pipe can be read only once
         return
+    if not os.access(file.path, os.R_OK):
+        raise unreadable(file, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
     if file.kind == "parquet":
         check_parquet(file, column)
-    elif file.kind == "text":
+    elif file.kind == "text" and file.named:
         with open_bytes(file, Meter()) as (head, _):
             refuse_binary(head, file.label)
-    else:
+    elif file.kind != "text":
         for _ in read_file(file, column, Meter()):
             break
 
