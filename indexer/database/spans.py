@@ -33,7 +33,7 @@ def window_text(before: Sequence[bytes], window: Sequence[bytes], after: Sequenc
     for character, size in _characters(data[place:]):
         if place >= stop:
             break
-        if place + size > start:
+        if max(place, start) < min(place + size, stop):
             while ends[holder] <= max(place, start):
                 holder += 1
             texts[holder] += character
