@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import os
 import platform
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -194,7 +195,15 @@ def _run(job: _Job, overwrite: bool) -> None:
 
 
 def _compile(job: _Job) -> bool:
-    return job.execution.compile == "on"
+    """Whether to fuse the statistics: it pays after some seconds, where there is a compiler."""
+    if job.execution.compile != "auto":
+        return job.execution.compile == "on"
+    if job.loaded.device != "cpu":
+        return job.loaded.device.startswith("cuda")
+    compiler = shutil.which(os.environ.get("CXX", "g++")) or shutil.which("clang++")
+    if compiler is None:
+        job.notice("no C++ compiler is there to fuse the statistics: they take longer")
+    return compiler is not None
 
 
 def _resume(job: _Job, run: Run, overwrite: bool) -> Mark | None:

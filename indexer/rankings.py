@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .quadrants import Quadrant
+from .reduction import Fuser
 
 EMPTY = -1
 _KEPT = ("key", "fold", "sequence", "position", "threshold", "values", "scale", "lanes")
@@ -52,14 +53,12 @@ class BestK:
         self.scale = torch.zeros((columns, k, lanes), dtype=torch.float32, device=device)  # column k lane
         self.lanes = torch.full((columns, k, lanes, window), -128, dtype=torch.int8, device=device)
 
-    def place(self, column: Tensor, key: Tensor, fold: Tensor | None, sequence: Tensor, position: Tensor) -> Placed:
+    def place(
+        self, column: Tensor, key: Tensor, fold: Tensor | None, sequence: Tensor, position: Tensor, fuse: Fuser
+    ) -> Placed:
         """Enter offers, at most one a column, and tell which entered. `fold` None keeps duplicates apart."""
-        kept = self.key[column]  # offer k
-        slot = kept.argmin(1)
-        if fold is not None:
-            same = (self.fold[column] == fold[:, None]) & (kept >= 0)
-            slot = torch.where(same.any(1), same.to(torch.int8).argmax(1), slot)
-        entered = (key > kept.gather(1, slot[:, None])[:, 0]).nonzero()[:, 0]
+        slot, lowest, enters = fuse(_choose, self.key, self.fold, column, key, fold)
+        entered = enters.nonzero()[:, 0]
         column = column[entered]
         flat = column * self.k + slot[entered]
         self.key.view(-1)[flat] = key[entered]
@@ -67,14 +66,14 @@ class BestK:
             self.fold.view(-1)[flat] = fold[entered]
         self.sequence.view(-1)[flat] = sequence[entered]
         self.position.view(-1)[flat] = position[entered].to(torch.int32)
-        self.threshold[column] = self.key[column].amin(1)
+        self.threshold[column] = lowest[entered]
         return Placed(flat, entered)
 
     def order(self) -> Tensor:
         """The places of every column, best first, empty ones last: column k."""
         return self.key.argsort(dim=1, descending=True, stable=True)
 
-    def merge(self, other: BestK, *, fold: bool) -> None:
+    def merge(self, other: BestK, fuse: Fuser, *, fold: bool) -> None:
         """Enter the examples of the same lists fed from other sequences; `other` stays as it is."""
         for rank in range(other.k):
             column = (other.key[:, rank] >= 0).nonzero()[:, 0]
@@ -84,6 +83,7 @@ class BestK:
                 other.fold[column, rank] if fold else None,
                 other.sequence[column, rank],
                 other.position[column, rank],
+                fuse,
             )
             column = column[placed.offer]
             for mine, theirs in ((self.values, other.values), (self.scale, other.scale), (self.lanes, other.lanes)):
@@ -97,6 +97,31 @@ class BestK:
         """Take up what `tensors` gave."""
         for name in _KEPT:
             getattr(self, name).copy_(tensors[name])
+
+
+def _choose(
+    keys: Tensor, folds: Tensor, column: Tensor, key: Tensor, fold: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """For each offer the place it would take, the lowest key of its column then, and whether it enters.
+
+    `keys`, `folds`: column k; the others: offer. The place is that of its duplicate, else that of the lowest key.
+    """
+    kept = keys[column]  # offer k
+    places = torch.arange(kept.shape[1], device=kept.device)
+    slot = _first(kept == kept.amin(1, keepdim=True), places)
+    if fold is not None:
+        same = (folds[column] == fold[:, None]) & (kept >= 0)
+        slot = torch.where(same.any(1), _first(same, places), slot)
+    chosen = places == slot[:, None]
+    enters = key > torch.where(chosen, kept, -1).amax(1)
+    lowest = torch.where(chosen, key[:, None], kept).amin(1)
+    return slot, lowest, enters
+
+
+def _first(marked: Tensor, places: Tensor) -> Tensor:
+    """The first marked place of each row; without meaning where none is."""
+    last = len(places) - 1
+    return torch.where(marked, places, last).amin(1)
 
 
 def magnitude_keys(magnitude: Tensor, sequence: Tensor) -> Tensor:

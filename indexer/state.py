@@ -35,7 +35,7 @@ class BatchView:
 
     sequence: Tensor  # sequence; numbers in the order of the corpus
     length: Tensor  # sequence
-    counted: Tensor  # sequence position 1, bool
+    counted: Tensor  # sequence position 1, float32: 1 or 0
     hashes: Tensor  # sequence position, int64
     by_hash: Tensor  # sequence rank: positions, smallest hash first
     priority: Tensor  # sequence position 1, float32: number of positions - rank by hash
@@ -70,7 +70,7 @@ def view_batch(
     return BatchView(
         sequence=torch.from_numpy(sequence),
         length=torch.from_numpy(length),
-        counted=torch.from_numpy(counted[:, :, None]),
+        counted=torch.from_numpy(counted[:, :, None].astype(np.float32)),
         hashes=torch.from_numpy(hashes),
         by_hash=torch.from_numpy(by_hash),
         priority=torch.from_numpy(priority[:, :, None]),
@@ -128,18 +128,18 @@ class SiteState:
 
     def add(self, values: Activations, batch: BatchView, fuse: Fuser) -> None:
         """Merge what the site computed for a batch. Raises NonFiniteError, and then the state is as before."""
-        reduction = fuse(reduce_batch, values, batch.counted, batch.priority)
-        if not bool(torch.isfinite(reduction.finite.sum())):
-            raise NonFiniteError(int((~torch.isfinite(reduction.finite)).any(1).to(torch.int8).argmax()))
+        reduction = reduce_batch(values, batch.counted, batch.priority, fuse)
+        if not bool(torch.isfinite(reduction.totals.sum())):
+            raise NonFiniteError(int((~torch.isfinite(reduction.totals)).flatten(1).any(1).to(torch.int8).argmax()))
         self.tokens_counted += batch.tokens_counted
         self.count += reduction.counts.sum(0, dtype=torch.float64).to(torch.int64)
         self.total += reduction.totals.sum(0)
         self._add_extremes(values, batch, reduction)
         self._offer_magnitudes(values, batch, reduction, fuse)
-        self._offer_random(values, batch, reduction)
+        self._offer_random(values, batch, reduction, fuse)
         self._add_sample(values, batch)
 
-    def merge(self, other: SiteState, ours: Ints, theirs: Ints) -> None:
+    def merge(self, other: SiteState, ours: Ints, theirs: Ints, fuse: Fuser) -> None:
         """Take in the state of the same site fed from other batches; `other` stays as it is.
 
         Sampled slots `ours` take the values of the other's slots `theirs`, as `PositionSample.merge` tells.
@@ -149,8 +149,8 @@ class SiteState:
         self.total += other.total
         self._take_extremes(other.extreme)
         fold = self.settings.duplicates == "fold"
-        self.ranked.merge(other.ranked, fold=fold)
-        self.random.merge(other.random, fold=fold)
+        self.ranked.merge(other.ranked, fuse, fold=fold)
+        self.random.merge(other.random, fuse, fold=fold)
         to, source = (torch.from_numpy(slots).to(self.sample.device) for slots in (ours, theirs))
         self.sample[:, to] = other.sample[:, source]
 
@@ -194,11 +194,11 @@ class SiteState:
         keys = magnitude_keys(magnitude, batch.sequence[:, None, None]).flatten(1)  # sequence column
         offered = (keys > self.ranked.threshold).nonzero()
         if len(offered):
-            position = fuse(first_positions, values, batch.counted, reduction.magnitudes, rows).flatten(1)
+            position = first_positions(values, batch.counted, reduction.magnitudes, rows, fuse).flatten(1)
             row, column = offered.unbind(1)
-            self._enter(self.ranked, values, batch, row, column, keys[row, column], position[row, column])
+            self._enter(self.ranked, values, batch, row, column, keys[row, column], position[row, column], fuse)
 
-    def _offer_random(self, values: Activations, batch: BatchView, reduction: Reduction) -> None:
+    def _offer_random(self, values: Activations, batch: BatchView, reduction: Reduction, fuse: Fuser) -> None:
         if not self.random.lists:
             return
         priority = reduction.magnitudes[:, RANDOM_ROW:].flatten(1)  # sequence column
@@ -208,7 +208,7 @@ class SiteState:
         offered = (keys > self.random.threshold).nonzero()
         if len(offered):
             row, column = offered.unbind(1)
-            self._enter(self.random, values, batch, row, column, keys[row, column], position[row, column])
+            self._enter(self.random, values, batch, row, column, keys[row, column], position[row, column], fuse)
 
     def _enter(
         self,
@@ -219,6 +219,7 @@ class SiteState:
         column: Tensor,
         key: Tensor,
         position: Tensor,
+        fuse: Fuser,
     ) -> None:
         """Place offers, sorted by row, sequence by sequence; then keep the windows of those that stayed."""
         sequence = batch.sequence[row]
@@ -227,7 +228,12 @@ class SiteState:
         for number in torch.bincount(row, minlength=len(batch.sequence)).tolist():
             part = slice(start, start + number)
             placed = best.place(
-                column[part], key[part], None if fold is None else fold[part], sequence[part], position[part]
+                column[part],
+                key[part],
+                None if fold is None else fold[part],
+                sequence[part],
+                position[part],
+                fuse,
             )
             slots.append(placed.slot)
             offers.append(placed.offer + start)
@@ -238,7 +244,7 @@ class SiteState:
         lanes = tuple(values[QUANTITIES.index(name)] for name in self.quantities)
         for block_slot, block in zip(torch.split(slot, 65536), torch.split(offer, 65536), strict=True):
             where = (row[block], position[block], column[block] % self.width)
-            codes, scale = gather_windows(lanes, *where, batch.first, batch.length, self.offsets)
+            codes, scale = fuse(gather_windows, lanes, *where, batch.first, batch.length, self.offsets)
             best.lanes.view(-1, *codes.shape[1:])[block_slot] = codes
             best.scale.view(-1, scale.shape[1])[block_slot] = scale
             best.values.view(-1, 4)[block_slot] = torch.stack([value[where] for value in values], 1)
