@@ -26,6 +26,8 @@ COMMANDS = {
     "show": "Show neurons: their four quadrants and their contexts.",
     "info": "Tell what an index is made of: model, corpus, settings, versions.",
     "demo": "Index a small model on the documentation of Python and show a neuron.",
+    "tui": "Explore an index in the terminal.",
+    "doctor": "Check the terminal, the libraries and an index.",
 }
 """The commands and their summaries, in the order of the help. Each is the function `command` in the module of its name
 in this package, which is imported only when the command is asked for."""

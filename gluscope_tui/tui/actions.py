@@ -9,9 +9,10 @@ GROUPS = ("move", "panes", "show", "find", "keep", "app")
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something that a key does. `keys` are Textual's names; `scope` is where they work.
+    """Something that a key does. `keys` are Textual's names; `scopes` is where they work.
 
-    "home": the four panes; "context": an open context; "both". `hint` is the short form in the foot.
+    "home": the four panes; "context": an open context; "overlay": help and the like.
+    `hint` is the short form in the foot.
     """
 
     id: str
@@ -19,8 +20,10 @@ class Action:
     group: str
     title: str
     hint: str = ""
-    scope: str = "home"
+    scopes: tuple[str, ...] = ("home",)
 
+
+_CONTEXT, _OVERLAY, _BOTH, _ALL = ("context",), ("overlay",), ("home", "context"), ("home", "context", "overlay")
 
 ACTIONS = (
     Action("list.next", ("j",), "move", "next neuron of the current list", "j/k neuron"),
@@ -33,12 +36,12 @@ ACTIONS = (
     Action("go.back", ("u",), "move", "back to where the last jump began"),
     Action("go.forward", ("U",), "move", "forward again"),
     Action("go.random", ("R",), "move", "a random neuron of the index"),
-    Action("pane.pp", ("1",), "panes", "the pane ++ (gate +, in +)", "1-4 pane", "both"),
-    Action("pane.pn", ("2",), "panes", "the pane +- (gate +, in -)", scope="both"),
-    Action("pane.np", ("3",), "panes", "the pane -+ (gate -, in +)", scope="both"),
-    Action("pane.nn", ("4",), "panes", "the pane -- (gate -, in -)", scope="both"),
-    Action("pane.next", ("tab",), "panes", "the next pane that has contexts", scope="both"),
-    Action("pane.previous", ("shift+tab",), "panes", "the pane before that has contexts", scope="both"),
+    Action("pane.pp", ("1",), "panes", "the pane ++ (gate +, in +)", "1-4 pane", _BOTH),
+    Action("pane.pn", ("2",), "panes", "the pane +- (gate +, in -)", scopes=_BOTH),
+    Action("pane.np", ("3",), "panes", "the pane -+ (gate -, in +)", scopes=_BOTH),
+    Action("pane.nn", ("4",), "panes", "the pane -- (gate -, in -)", scopes=_BOTH),
+    Action("pane.next", ("tab",), "panes", "the next pane that has contexts", scopes=_BOTH),
+    Action("pane.previous", ("shift+tab",), "panes", "the pane before that has contexts", scopes=_BOTH),
     Action("list.focus", ("0",), "panes", "the list of neurons"),
     Action("cursor.down", ("down",), "panes", "the next context", "↑↓ context"),
     Action("cursor.up", ("up",), "panes", "the context before"),
@@ -51,34 +54,40 @@ ACTIONS = (
     Action("pane.zoom", ("z",), "panes", "one pane as large as the screen, and back"),
     Action("pane.wrap", ("w",), "panes", "contexts wrapped, or a line each"),
     Action("context.open", ("enter",), "panes", "open the context whole", "⏎ open"),
-    Action("token.down", ("j", "down", "right"), "panes", "in an open context: the next token", "j/k token", "context"),
-    Action("token.up", ("k", "up", "left"), "panes", "in an open context: the token before", scope="context"),
-    Action("token.page-down", ("pagedown",), "panes", "in an open context: a page further", scope="context"),
-    Action("token.page-up", ("pageup",), "panes", "in an open context: a page back", scope="context"),
-    Action("token.first", ("home",), "panes", "in an open context: the first token", scope="context"),
-    Action("token.last", ("end",), "panes", "in an open context: the last token", scope="context"),
-    Action("context.next", ("n",), "panes", "in an open context: the next context", "n/p context", "context"),
-    Action("context.previous", ("p",), "panes", "in an open context: the context before", scope="context"),
+    Action("token.down", ("j", "down", "right"), "panes", "in an open context: the next token", "j/k token", _CONTEXT),
+    Action("token.up", ("k", "up", "left"), "panes", "in an open context: the token before", scopes=_CONTEXT),
+    Action("token.page-down", ("pagedown",), "panes", "in an open context: a page further", scopes=_CONTEXT),
+    Action("token.page-up", ("pageup",), "panes", "in an open context: a page back", scopes=_CONTEXT),
+    Action("token.first", ("home",), "panes", "in an open context: the first token", scopes=_CONTEXT),
+    Action("token.last", ("end",), "panes", "in an open context: the last token", scopes=_CONTEXT),
+    Action("context.next", ("n",), "panes", "in an open context: the next context", "n/p context", _CONTEXT),
+    Action("context.previous", ("p",), "panes", "in an open context: the context before", scopes=_CONTEXT),
+    Action("line.down", ("j", "down"), "panes", "in help and lists: down", "j/k scroll", _OVERLAY),
+    Action("line.up", ("k", "up"), "panes", "in help and lists: up", scopes=_OVERLAY),
+    Action("line.page-down", ("pagedown", "space"), "panes", "in help and lists: a page down", scopes=_OVERLAY),
+    Action("line.page-up", ("pageup",), "panes", "in help and lists: a page up", scopes=_OVERLAY),
+    Action("line.first", ("home",), "panes", "in help and lists: to the start", scopes=_OVERLAY),
+    Action("line.last", ("end",), "panes", "in help and lists: to the end", scopes=_OVERLAY),
     Action("show.ranking", ("r",), "show", "the next ranking, with its colour", "r rank"),
-    Action("show.colour", ("v",), "show", "another quantity's colour", "v colour", "both"),
+    Action("show.colour", ("v",), "show", "another quantity's colour", "v colour", _BOTH),
     Action("show.signs", ("s",), "show", "aligned or raw signs"),
-    Action("show.scale", ("c",), "show", "one colour scale for the neuron, or one for each pane", scope="both"),
-    Action("show.all-tokens", ("x",), "show", "colour own or all tokens", scope="both"),
+    Action("show.scale", ("c",), "show", "one colour scale for the neuron, or one for each pane", scopes=_BOTH),
+    Action("show.all-tokens", ("x",), "show", "colour own or all tokens", scopes=_BOTH),
     Action("find.open", ("slash",), "find", "find text in the contexts"),
     Action("find.next", ("n",), "find", "the next context that holds it"),
     Action("find.previous", ("N",), "find", "the context before that holds it"),
     Action("keep.mark", ("m",), "keep", "mark the neuron, with a note"),
     Action("keep.marks", ("M",), "keep", "the marks as the current list"),
-    Action("keep.copy", ("y",), "keep", "copy the context", scope="both"),
-    Action("keep.command", ("C",), "keep", "copy the shell command that shows the same", scope="both"),
+    Action("keep.copy", ("y",), "keep", "copy the context", scopes=_BOTH),
+    Action("keep.command", ("C",), "keep", "copy the shell command that shows the same", scopes=_BOTH),
     Action("keep.pager", ("o",), "keep", "the pane in the pager"),
-    Action("app.palette", ("colon", "ctrl+p"), "app", "all actions, by name", scope="both"),
-    Action("app.theme", ("T",), "app", "dark or light", scope="both"),
-    Action("app.help", ("question_mark",), "app", "how to read the screen, and the keys", "? help", "both"),
-    Action("app.undo", ("escape", "backspace"), "app", "undo the topmost prompt, overlay, find or zoom", scope="both"),
-    Action("app.quit", ("q",), "app", "the same; at home: quit", "q back", "both"),
-    Action("app.interrupt", ("ctrl+c",), "app", "twice within 2 s: quit", scope="both"),
-    Action("app.suspend", ("ctrl+z",), "app", "to the shell; fg comes back", scope="both"),
+    Action("app.palette", ("colon", "ctrl+p"), "app", "all actions, by name", scopes=_BOTH),
+    Action("app.theme", ("T",), "app", "dark or light", scopes=_ALL),
+    Action("app.undo", ("escape", "backspace"), "app", "undo the topmost prompt, overlay, find or zoom", scopes=_ALL),
+    Action("app.quit", ("q",), "app", "the same; at home: quit", "q back", _ALL),
+    Action("app.interrupt", ("ctrl+c",), "app", "twice within 2 s: quit", scopes=_ALL),
+    Action("app.suspend", ("ctrl+z",), "app", "to the shell; fg comes back", scopes=_ALL),
+    Action("app.help", ("question_mark",), "app", "how to read the screen, and the keys", "? help", _BOTH),
 )
 
 _NAMES = {
@@ -90,6 +99,7 @@ _NAMES = {
     "enter": "Enter",
     "escape": "Escape",
     "backspace": "Backspace",
+    "space": "Space",
     "tab": "Tab",
     "shift+tab": "Shift+Tab",
     "up": "Up",
@@ -109,8 +119,8 @@ def key_name(key: str) -> str:
 
 
 def actions_in(scope: str) -> tuple[Action, ...]:
-    """The actions whose keys work in "home" or "context", in the order of the registry."""
-    return tuple(action for action in ACTIONS if action.scope in (scope, "both"))
+    """The actions whose keys work in a scope, in the order of the registry."""
+    return tuple(action for action in ACTIONS if scope in action.scopes)
 
 
 def key_lines(action: Action) -> str:
@@ -118,6 +128,6 @@ def key_lines(action: Action) -> str:
     return " ".join(key_name(key) for key in action.keys)
 
 
-def hints(scope: str) -> str:
-    """The foot: the short forms of the most used actions."""
-    return "  ".join(action.hint for action in actions_in(scope) if action.hint)
+def hints(scope: str) -> tuple[str, ...]:
+    """The foot: the short forms of the most used actions, help last."""
+    return tuple(action.hint for action in actions_in(scope) if action.hint)

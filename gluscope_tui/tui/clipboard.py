@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import subprocess
 from collections.abc import Callable, Mapping
@@ -35,25 +34,25 @@ class Copied:
         return "; ".join(done) + self.problem
 
 
-def osc52(text: str) -> str:
-    """The sequence that asks a terminal to take the text, or "" where it is too long for one."""
-    packed = base64.b64encode(text.encode("utf-8", "replace"))
-    return "" if len(packed) > OSC52_LIMIT else f"\x1b]52;c;{packed.decode('ascii')}\a"
+def fits_osc52(text: str) -> bool:
+    """Whether terminals take a text of this length, packed in base64."""
+    return 4 * ((len(text.encode("utf-8", "replace")) + 2) // 3) <= OSC52_LIMIT
 
 
 def copy(text: str, send: Callable[[str], None], environ: Mapping[str, str] | None = None) -> Copied:
-    """Send the text to the terminal and to tmux, and write it to a file. `send` writes to the terminal."""
+    """Send the text to the terminal and to tmux, and write it to a file. `send` sends it as OSC 52."""
     environ = os.environ if environ is None else environ
-    sequence = osc52(text)
-    if sequence:
-        send(sequence)
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    sent = fits_osc52(text)
+    if sent:
+        send(text)
     tmux = _to_tmux(text) if environ.get("TMUX") else None
     path = state_folder() / "copied.txt"
     try:
         write_whole(path, text + "\n")
     except OSError as error:
-        return Copied(bool(sequence), tmux, None, f"; no file: {error.strerror}")
-    return Copied(bool(sequence), tmux, path)
+        return Copied(sent, tmux, None, f"; no file: {error.strerror}")
+    return Copied(sent, tmux, path)
 
 
 def _to_tmux(text: str) -> bool:

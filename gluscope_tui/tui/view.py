@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from indexer.addresses import NeuronAddress
 from indexer.database.records import Example, NeuronRecord, QuadrantRecord
 from indexer.quadrants import QUADRANTS, Quadrant
 
 from ..views.contexts import colour_of
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be read: a neuron under the signs and with the ranking that the panes show."""
+
+    neuron: NeuronAddress
+    signs: str
+    ranking: str
 
 
 @dataclass(frozen=True, slots=True)

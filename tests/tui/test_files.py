@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from gluscope_tui.tui.clipboard import OSC52_LIMIT, copy, osc52
+from gluscope_tui.tui.clipboard import OSC52_LIMIT, copy
 from gluscope_tui.tui.files import index_folder, state_folder
 from gluscope_tui.tui.marks import Mark, MarksFile
 from gluscope_tui.tui.state import Remembered, StateFile
@@ -84,20 +81,11 @@ def test_marks_keep_a_last_line_without_its_end(tmp_path: Path) -> None:
     assert path.read_text() == "L1N2\tmine\nL3N4\tnew\n"
 
 
-@given(st.text(max_size=2000))
-def test_osc52_carries_the_text_and_no_control_but_its_frame(text: str) -> None:
-    sequence = osc52(text)
-    assert sequence.startswith("\x1b]52;c;")
-    assert sequence.endswith("\a")
-    inside = sequence[7:-1]
-    assert base64.b64decode(inside, validate=True) == text.encode("utf-8", "replace")
-
-
 def test_copying_says_what_was_done_and_always_leaves_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     sent: list[str] = []
     done = copy("text\x1b", sent.append, {})
-    assert sent == [osc52("text\x1b")]
+    assert sent == ["text\x1b"]
     assert done.tmux is None
     assert done.file is not None
     assert done.file.read_text() == "text\x1b\n"

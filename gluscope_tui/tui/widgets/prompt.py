@@ -66,6 +66,13 @@ class Prompt(OneLine[Typing]):
             self.typing = typing
             super().__init__()
 
+    class Moved(Message):
+        """Up or down was pressed: for a list that the prompt filters."""
+
+        def __init__(self, by: int) -> None:
+            self.by = by
+            super().__init__()
+
     class GivenUp(Message):
         """Escape was pressed."""
 
@@ -95,6 +102,8 @@ class Prompt(OneLine[Typing]):
             self.post_message(self.Accepted(self.picture))
         elif event.key in ("escape", "ctrl+c"):
             self.post_message(self.GivenUp())
+        elif event.key in _MOVES:
+            self.post_message(self.Moved(_MOVES[event.key]))
         else:
             new = self.picture.edit(event.key)
             if event.is_printable and event.character is not None:
@@ -110,3 +119,6 @@ class Prompt(OneLine[Typing]):
         if new != self.picture:
             self.show(new, self.palette)
             self.post_message(self.Changed(new))
+
+
+_MOVES = {"down": 1, "up": -1, "pagedown": 10, "pageup": -10, "ctrl+n": 1, "ctrl+p": -1}

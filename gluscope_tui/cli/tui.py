@@ -1,0 +1,81 @@
+"""`gluscope tui`: opens the explorer on an index, at a neuron, with a list of one's own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from indexer.errors import GluscopeError
+
+from .options import Db, index_path
+
+
+def command(
+    place: Annotated[
+        str | None, typer.Argument(metavar="[NEURON | INDEX.db]", help="A neuron to open at, or the index.")
+    ] = None,
+    list_file: Annotated[
+        str | None, typer.Option("--list", metavar="FILE", help="Neurons to walk through, one a line; - reads stdin.")
+    ] = None,
+    color: Annotated[str, typer.Option("--color", metavar="WHEN", help="auto, none, 16, 256 or true.")] = "auto",
+    ascii: Annotated[
+        bool, typer.Option("--ascii", help="Nothing but ASCII, for terminals that can't do more.")
+    ] = False,
+    mouse: Annotated[bool, typer.Option("--mouse/--no-mouse", help="Clicks and the wheel.")] = True,
+    db: Db = None,
+) -> None:
+    """Explore an index in the terminal: walk through layers and neurons, read their four quadrants.
+
+    Examples: gluscope tui; gluscope tui L12N345; gluscope tui gluscope.db; cut -f1 marks.tsv | gluscope tui --list -
+    """
+    from ..tui.launch import Terminal, launch
+    from ..tui.opening import Request
+
+    neuron = ""
+    if place is not None:
+        if place.endswith(".db") or os.path.isfile(place):
+            db = Path(place)
+        else:
+            neuron = place
+    neurons = None if list_file is None else tuple(_lines(list_file))
+    path, notice = _index(db)
+    request = Request(path, neuron, neurons, "stdin" if list_file == "-" else (list_file or ""), notice)
+    code = launch(request, Terminal(color=color, ascii_only=ascii, mouse=mouse))
+    if code:
+        raise typer.Exit(code)
+
+
+def _lines(name: str) -> list[str]:
+    """The lines of a file or of stdin, which then gives way to the terminal."""
+    if name != "-":
+        try:
+            return Path(name).read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError as error:
+            raise GluscopeError(f"{name} can't be read: {error.strerror}", "name a file with a neuron a line") from None
+    lines = sys.stdin.read().splitlines()
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR)
+    except OSError:
+        raise GluscopeError("there is no terminal to read keys from", "start it in a terminal") from None
+    os.dup2(terminal, 0)
+    os.close(terminal)
+    return lines
+
+
+def _index(db: Path | None) -> tuple[Path, str]:
+    """The index to open, and what to say about it: the demo's stands in where there is none at all."""
+    path = index_path(db)
+    if db is not None or os.environ.get("GLUSCOPE_DB") or path.exists():
+        return path, ""
+    from indexer.demo import demo_index
+
+    demo = demo_index()
+    if demo.exists():
+        return demo, "there is no ./gluscope.db: this is the demo's index"
+    raise GluscopeError(
+        "there is no index yet", "make one: gluscope demo (a small one), or gluscope index MODEL TEXT --db gluscope.db"
+    )

@@ -1,0 +1,145 @@
+"""The app: opens the index, holds the looks, opens and closes screens, ends cleanly whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from textual.widget import Widget
+
+from indexer.errors import GluscopeError
+
+from ..colour.depth import Depth
+from .actions import actions_in
+from .clipboard import copy
+from .crash import CrashingApp
+from .help import help_lines
+from .loader import Loader
+from .messages import IndexOpened, OpeningFailed
+from .opening import Opened
+from .palette import Palette, palette
+from .reading import ReadingThread
+from .screens.base import BaseScreen
+from .screens.context import ContextScreen
+from .screens.home import HomeScreen
+from .screens.overlay import HelpScreen, PaletteScreen
+
+TWICE_SECONDS = 2.0
+
+
+class ExplorerApp(CrashingApp):
+    """The explorer of one index. `failure` is set where it ended because the index can't be shown."""
+
+    ENABLE_COMMAND_PALETTE = False
+    CSS = "Screen { background: ansi_default; overflow: hidden; }"
+
+    def __init__(
+        self, reading: ReadingThread[Opened], depth: Depth, *, light: bool | None = None, ascii_only: bool = False
+    ) -> None:
+        super().__init__()
+        self.animation_level = "none"
+        self._reading = reading
+        self._depth = depth
+        self._ascii_only = ascii_only
+        self._light = light
+        self._home: HomeScreen | None = None
+        self._interrupted = -TWICE_SECONDS
+        self._loop_of_app: asyncio.AbstractEventLoop | None = None
+        self.failure: GluscopeError | None = None
+        self.palette: Palette = palette(depth, light=bool(light), ascii_only=ascii_only)
+
+    # opening
+
+    def on_mount(self) -> None:
+        self._loop_of_app = asyncio.get_running_loop()
+        if self._reading.opened.done() and self._reading.opened.exception() is None:
+            self._open(self._reading.opened.result())
+        else:
+            self.run_worker(self._wait_for_index(), group="opening")
+
+    async def _wait_for_index(self) -> None:
+        try:
+            self.post_message(IndexOpened(await asyncio.wrap_future(self._reading.opened)))
+        except GluscopeError as error:
+            self.post_message(OpeningFailed(error))
+
+    def on_index_opened(self, message: IndexOpened) -> None:
+        self._open(message.opened)
+
+    def on_opening_failed(self, message: OpeningFailed) -> None:
+        self.failure = message.error
+        self.exit(return_code=2)
+
+    def _open(self, opened: Opened) -> None:
+        if self._light is None:
+            self._light = opened.remembered.theme == "light"
+        self._restyle()
+        self._home = HomeScreen(opened, self._loader)
+        self.push_screen(self._home)
+
+    def _loader(self, node: Widget) -> Loader:
+        return Loader(node, self._reading)
+
+    # looks
+
+    def toggle_theme(self) -> None:
+        """From dark to light and back, on every screen."""
+        self._light = not self._light
+        self._restyle()
+        for screen in self.screen_stack:
+            if isinstance(screen, BaseScreen):
+                screen.redraw()
+
+    def _restyle(self) -> None:
+        self.palette = palette(self._depth, light=bool(self._light), ascii_only=self._ascii_only)
+
+    # screens
+
+    def open_context(self, home: HomeScreen) -> None:
+        self.push_screen(ContextScreen(home))
+
+    def open_help(self) -> None:
+        if self._home is not None:
+            self.push_screen(HelpScreen(tuple(help_lines(self._home.marks.path, self._home.state.path))))
+
+    def open_palette(self) -> None:
+        screen = self.screen
+        if isinstance(screen, BaseScreen):
+            scope = "context" if isinstance(screen, ContextScreen) else "home"
+            actions = [action for action in actions_in(scope) if action.id != "app.palette"]
+            self.push_screen(PaletteScreen(actions, screen.action_perform))
+
+    # leaving and copying
+
+    def copy_text(self, text: str) -> str:
+        """Copy by every way there is; what was done."""
+        return copy(text, self.copy_to_clipboard).notice()
+
+    def interrupt(self) -> str:
+        """Ctrl+C: quit if it is the second within two seconds; else what to do."""
+        now = time.monotonic()
+        if now - self._interrupted < TWICE_SECONDS:
+            self.leave()
+            return ""
+        self._interrupted = now
+        return "ctrl+c once more quits"
+
+    def leave(self, return_code: int = 0) -> None:
+        """Keep the position and end."""
+        self.keep_state()
+        self.exit(return_code=return_code)
+
+    def leave_soon(self, return_code: int) -> None:
+        """The same from a signal handler, which may interrupt anything: done when the loop comes round."""
+        if self._loop_of_app is not None:
+            self._loop_of_app.call_soon_threadsafe(self.leave, return_code)
+
+    def keep_state(self) -> str:
+        """Write what the next start should know; a notice where that fails."""
+        if self._home is None:
+            return ""
+        return self._home.state.write(self._home.explorer.remembered(bool(self._light)))
+
+    def note(self, what: str) -> None:
+        """Remember what was done, for the crash log: names of actions, no text."""
+        self.trail.append(what)

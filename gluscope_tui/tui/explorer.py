@@ -1,0 +1,248 @@
+"""The state of a session and what every key does to it: no screen, no disk, no waiting."""
+
+from __future__ import annotations
+
+import random
+import shlex
+from dataclasses import dataclass, replace
+
+from indexer.addresses import NeuronAddress
+from indexer.database.records import Example, NeuronRecord, QuadrantRecord
+from indexer.quadrants import QUADRANTS, Quadrant
+
+from ..views.contexts import colour_of
+from .current_list import CurrentList, site_list
+from .find import found_tokens
+from .goto import Target, find_site, neighbour_site
+from .history import History
+from .opening import Facts
+from .state import Remembered
+from .view import Cursor, View, Wanted, after, next_filled
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place that one can come back to: a list with its place, and the pane."""
+
+    current: CurrentList
+    focused: Quadrant
+
+
+class Explorer:
+    """Where the session is. Methods that can't do what was asked return why; "" otherwise."""
+
+    def __init__(self, facts: Facts, current: CurrentList, view: View, record: NeuronRecord) -> None:
+        self.facts = facts
+        self.current = current
+        self.view = view
+        self.record = record
+        self.shown = self.wanted
+        self._history: History[Spot] = History()
+
+    @property
+    def wanted(self) -> Wanted:
+        """What the panes should show."""
+        return Wanted(self.current.neuron, self.view.signs, self.view.ranking)
+
+    @property
+    def stale(self) -> bool:
+        """Whether the panes show something else for the moment."""
+        return self.shown != self.wanted
+
+    def show(self, wanted: Wanted, record: NeuronRecord) -> None:
+        """The panes show this record from now on."""
+        if (
+            wanted.neuron != self.shown.neuron
+            or wanted.ranking != self.shown.ranking
+            or wanted.signs != self.shown.signs
+        ):
+            self.view = self.view.at_start()
+        self.shown, self.record = wanted, record
+
+    # the current list
+
+    def step(self, by: int) -> str:
+        before = self.current.place
+        self.current = self.current.step(by)
+        if self.current.place == before and by:
+            return f"the list ends here: {before + 1} of {len(self.current)}"
+        return ""
+
+    def choose(self, place: int) -> None:
+        self.current = self.current.at(min(max(place, 0), len(self.current) - 1))
+
+    def layer(self, by: int) -> str:
+        """The same index in a neighbouring layer; where that is narrower, its last neuron."""
+        here = self.current.neuron
+        site = neighbour_site(here.site, by, self.facts.sites)
+        if site is None:
+            return f"{here.site} is the {'last' if by > 0 else 'first'} layer"
+        index = min(here.index, site.width - 1)
+        self._open(NeuronAddress(site.address, index))
+        return "" if index == here.index else f"{site.address} has only {site.width} neurons"
+
+    def go(self, target: Target) -> None:
+        """A jump: to a step in the list, a neuron, a quadrant."""
+        self._leave()
+        if target.neuron is not None:
+            self._open(target.neuron)
+        elif target.step:
+            self.current = self.current.step(target.step)
+        if target.quadrant is not None:
+            self.view = replace(self.view, focused=target.quadrant)
+
+    def random(self) -> None:
+        place = random.randrange(sum(site.width for site in self.facts.sites))
+        for site in self.facts.sites:
+            if place < site.width:
+                self.go(Target(neuron=NeuronAddress(site.address, place)))
+                return
+            place -= site.width
+
+    def use_list(self, current: CurrentList) -> None:
+        """Another current list, as a jump."""
+        self._leave()
+        self.current = current
+
+    def back(self) -> str:
+        return self._to(self._history.back(self._spot), "no jump to go back to")
+
+    def forward(self) -> str:
+        return self._to(self._history.forward(self._spot), "no jump to go forward to")
+
+    def _open(self, neuron: NeuronAddress) -> None:
+        """A neuron in the current list if that holds it, else in its layer's."""
+        found = self.current.find(neuron)
+        self.current = found or site_list(find_site(neuron.site, self.facts.sites), neuron.index)
+
+    @property
+    def _spot(self) -> Spot:
+        return Spot(self.current, self.view.focused)
+
+    def _leave(self) -> None:
+        self._history.jump(self._spot)
+
+    def _to(self, spot: Spot | None, otherwise: str) -> str:
+        if spot is None:
+            return otherwise
+        self.current = spot.current
+        self.view = replace(self.view, focused=spot.focused)
+        return ""
+
+    # panes and cursors
+
+    def pane(self, quadrant: Quadrant | None = None) -> QuadrantRecord:
+        return self.record.quadrants[quadrant or self.view.focused]
+
+    def examples(self, quadrant: Quadrant | None = None) -> tuple[Example, ...]:
+        return self.pane(quadrant).examples.get(self.shown.ranking, ())
+
+    @property
+    def example(self) -> Example | None:
+        """The context under the cursor."""
+        shown = self.examples()
+        return shown[min(self.view.cursor().context, len(shown) - 1)] if shown else None
+
+    @property
+    def token(self) -> int | None:
+        """The token under the cursor, in the context's window."""
+        if self.example is None:
+            return None
+        token = self.view.cursor().token
+        return self.example.peak if token is None else min(token, len(self.example.tokens) - 1)
+
+    def focus(self, quadrant: Quadrant) -> None:
+        self.view = replace(self.view, focused=quadrant, in_list=False)
+
+    def next_pane(self, by: int) -> str:
+        quadrant = next_filled(self.record, self.view, by)
+        alone = quadrant is self.view.focused
+        self.focus(quadrant)
+        return "no other quadrant has contexts" if alone else ""
+
+    def move_context(self, by: int, quadrant: Quadrant | None = None) -> str:
+        quadrant = quadrant or self.view.focused
+        total = len(self.examples(quadrant))
+        here = min(self.view.cursor(quadrant).context, max(0, total - 1))
+        there = min(max(here + by, 0), max(0, total - 1))
+        if there == here:
+            return "" if not total else f"the {'last' if by > 0 else 'first'} context of {quadrant}"
+        self.view = self.view.with_cursor(Cursor(there), quadrant)
+        return ""
+
+    def move_token(self, by: int) -> None:
+        if self.example is None or self.token is None:
+            return
+        there = min(max(self.token + by, 0), len(self.example.tokens) - 1)
+        self.view = self.view.with_cursor(Cursor(self.view.cursor().context, there))
+
+    # looks
+
+    def change(self, **choices: object) -> None:
+        """Another look: fields of View by name."""
+        self.view = replace(self.view, **choices)  # type: ignore[arg-type]  # checked by replace
+
+    def next_ranking(self) -> str:
+        if len(self.facts.rankings) < 2:
+            return "this index keeps no other ranking"
+        self.view = replace(self.view, ranking=after(self.view.ranking, self.facts.rankings), quantity=None)
+        return ""
+
+    def next_colour(self) -> None:
+        quantity = after(self.view.colour, ("post", "gate", "in", "act"))
+        self.view = replace(self.view, quantity=None if quantity == colour_of(self.view.ranking) else quantity)
+
+    # finding
+
+    def find(self, by: int) -> str:
+        """The next (or previous) context with the text looked for, through all panes; stays where it is if alone."""
+        if not self.view.find:
+            return "nothing to find yet: / asks for it"
+        places = [
+            (quadrant, number, min(tokens))
+            for quadrant in QUADRANTS
+            for number, example in enumerate(self.examples(quadrant))
+            if (tokens := found_tokens(example.tokens, self.view.find))
+        ]
+        if not places:
+            return "not in these contexts"
+        here = (QUADRANTS.index(self.view.focused), self.view.cursor().context)
+        order = [(QUADRANTS.index(quadrant), number) for quadrant, number, _ in places]
+        if by > 0:
+            at = next((place for place, spot in enumerate(order) if spot > here), 0)
+        else:
+            at = next((place for place in reversed(range(len(order))) if order[place] < here), len(order) - 1)
+        quadrant, number, token = places[at]
+        self.focus(quadrant)
+        self.view = self.view.with_cursor(Cursor(number, token))
+        return f"{at + 1} of {len(places)} contexts"
+
+    def find_here(self) -> str:
+        """Go to the first find from the cursor on; the cursor's own context counts."""
+        if self.example is not None and (tokens := found_tokens(self.example.tokens, self.view.find)):
+            self.view = self.view.with_cursor(Cursor(self.view.cursor().context, min(tokens)))
+            return ""
+        return self.find(1)
+
+    # keeping
+
+    def command(self) -> str:
+        """The shell command that shows the same."""
+        view = self.view
+        words = ["gluscope", "show", str(self.current.neuron), "-q", view.focused.value, "-n", str(self.facts.top_k)]
+        words += ["--rank-by", view.ranking] if view.ranking != "post" else []
+        words += ["--signs", view.signs] if view.signs != "aligned" else []
+        words += ["--wrap"] if view.wrap else []
+        return shlex.join([*words, "--db", str(self.facts.path)])
+
+    def remembered(self, light: bool) -> Remembered:
+        """What the next start should know."""
+        return Remembered(
+            neuron=str(self.current.neuron),
+            quadrant=self.view.focused.value,
+            ranking=self.view.ranking,
+            signs=self.view.signs,
+            theme="light" if light else "dark",
+            scale=self.view.scale,
+            wrap=self.view.wrap,
+        )

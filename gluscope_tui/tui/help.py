@@ -1,0 +1,73 @@
+"""The text of the help: how to read the screen, the keys from the registry, where things are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from .actions import ACTIONS, GROUPS, Action, key_lines
+
+READING = (
+    "Rows: the sign of gate, + above, - below. Columns: the sign of in, + left, - right.",
+    "post = act·in is what the neuron writes: along its output weights (+out) or against them (-out).",
+    "++ and -- write +out, +- and -+ write -out, as far as act has the sign of gate.",
+    "⇄: the signs of in and post are flipped, so that w_in points along w_gate (s shows the raw signs).",
+    "A line is a context: its value, then text cut so that every peak starts in one column.",
+    "Coloured tokens lie in the pane's own quadrant, orange > 0, blue < 0; grey ones lie in others.",
+)
+SCOPES = {"home": "at home", "context": "in an open context", "overlay": "in help and lists"}
+
+
+def help_lines(marks: Path, state: Path, problems: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """The lines of the help as (kind, text): "title", "key" or "text"."""
+    yield "title", "How to read the screen"
+    for line in READING:
+        yield "text", line
+    for group, actions in grouped().items():
+        yield "text", ""
+        yield "title", group
+        width = max(len(key_lines(action)) for action in actions)
+        for action in actions:
+            yield "key", f"{key_lines(action):<{max(width, 14)}}  {action.title}"
+    yield "text", ""
+    yield "title", "kept"
+    yield "text", f"marks  {marks}"
+    yield "text", "       lines of L12N345<TAB>note: cut -f1 FILE | gluscope show -"
+    yield "text", f"state  {state}"
+    yield "text", "The mouse moves both cursors; Shift-drag selects text, or start with --no-mouse."
+    for problem in problems:
+        yield "text", problem
+
+
+def grouped() -> dict[str, list[Action]]:
+    """The actions of the registry by group, in order."""
+    return {group: [action for action in ACTIONS if action.group == group] for group in GROUPS}
+
+
+def keys_page() -> str:
+    """The keys as a page of the documentation (Markdown), generated from the registry."""
+    lines = [
+        "# Keys of the explorer",
+        "",
+        "Made from the registry of actions: `python -m gluscope_tui.tui.help > docs/tui.md`. A test keeps it current.",
+        "",
+        "## How to read the screen",
+        "",
+        *(f"- {line}" for line in READING),
+    ]
+    for group, actions in grouped().items():
+        lines += ["", f"## {group.capitalize()}", "", "| keys | what they do | where | action |", "|---|---|---|---|"]
+        for action in actions:
+            keys = key_lines(action).replace("|", "\\|")
+            where = ", ".join(SCOPES[scope] for scope in action.scopes)
+            lines.append(f"| `{keys}` | {action.title} | {where} | `{action.id}` |")
+    lines += [
+        "",
+        "`q`, Escape and Backspace undo the topmost of prompt, overlay, find and zoom (in a prompt only Escape does);",
+        "at home `q` quits. In a prompt: Enter accepts, Ctrl+U and Ctrl+W delete.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(keys_page(), end="")

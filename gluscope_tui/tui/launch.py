@@ -1,0 +1,83 @@
+"""Starting the explorer: the index opens in its thread while Textual is imported; ends with an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from indexer.errors import GluscopeError
+
+from ..colour.depth import Depth, detect, light_background
+from .opening import Request, open_index
+from .reading import ReadingThread
+
+if TYPE_CHECKING:
+    from .app import ExplorerApp
+
+SOON = 0.3
+"""Seconds for which an index that is not open yet is waited for before the screen is taken over."""
+_TEXTUAL_NAMES = {Depth.TRUE: "truecolor", Depth.ANSI256: "256"}
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """What the person said about the terminal."""
+
+    color: str = "auto"
+    ascii_only: bool = False
+    mouse: bool = True
+
+
+def launch(request: Request, terminal: Terminal) -> int:
+    """Run the explorer; its exit code. GluscopeError where the index or the terminal won't do."""
+    reading = ReadingThread(lambda: open_index(request))
+    depth = depth_of(terminal)
+    _prepare_textual(depth)
+    from .app import ExplorerApp
+    from .signals import leave_on_signals
+
+    with contextlib.suppress(TimeoutError):  # a slow disk: the screen will say so
+        reading.opened.result(timeout=SOON)
+    light = True if light_background(os.environ) else None
+    app = ExplorerApp(reading, depth, light=light, ascii_only=terminal.ascii_only)
+    leave_on_signals(app.leave_soon)
+    app.run(mouse=terminal.mouse)
+    reading.stop()
+    return _ended(app)
+
+
+def depth_of(terminal: Terminal) -> Depth:
+    """The colours to use; GluscopeError where the terminal can't show a screen at all."""
+    if not (sys.__stdin__ and sys.__stdin__.isatty() and sys.__stderr__ and sys.__stderr__.isatty()):
+        raise GluscopeError("the explorer needs a terminal", "in pipes and scripts use gluscope show")
+    chosen = None if terminal.color == "auto" else terminal.color
+    depth = detect(chosen, environment=os.environ).depth
+    if depth is Depth.PLAIN:
+        term = os.environ.get("TERM") or "not set"
+        raise GluscopeError(
+            f"this terminal (TERM {term}) can't show a screen", "use gluscope show, or set TERM to what it really is"
+        )
+    return depth
+
+
+def _prepare_textual(depth: Depth) -> None:
+    """Textual reads these when it is imported. NO_COLOR is ours: it would repaint what is plain already."""
+    os.environ["TEXTUAL_COLOR_SYSTEM"] = _TEXTUAL_NAMES.get(depth, "standard")
+    os.environ["TEXTUAL_ANIMATIONS"] = "none"
+    os.environ.pop("NO_COLOR", None)
+    if os.environ.get("SSH_CONNECTION"):
+        os.environ.setdefault("TEXTUAL_FPS", "30")
+
+
+def _ended(app: ExplorerApp) -> int:
+    if app.failure is not None:
+        raise app.failure
+    if app.crash is not None:
+        from .crash import report, write_log
+
+        report(app.crash, write_log(app.crash, list(app.trail), (app.size.width, app.size.height)))
+        return 1
+    return app.return_code or 0

@@ -1,0 +1,139 @@
+"""When to read which neuron: at once after a pause, seldom while a key repeats, the neighbours ahead."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+
+from textual.widget import Widget
+
+from indexer.addresses import SiteAddress
+from indexer.database.records import NeuronRecord, NeuronRow
+from indexer.errors import GluscopeError
+
+from .messages import LoadDue, LoadFailed, NeuronLoaded, RowsLoaded, SequenceLoaded
+from .opening import Opened
+from .reading import ReadingThread
+from .view import Wanted
+
+PAUSE = 0.035
+"""Seconds without a key after which the neuron is read, while keys follow one another quickly."""
+QUICK = 0.1
+"""Keys closer than this many seconds follow one another quickly."""
+PATIENCE = 0.15
+"""Seconds after which the panes are brought up to date although keys keep coming."""
+_KEPT = 96
+
+
+class Loader:
+    """Decides what is read next. Its methods are called by handlers; its workers only read and post messages."""
+
+    def __init__(self, node: Widget, reading: ReadingThread[Opened]) -> None:
+        self._node = node
+        self._reading = reading
+        self._kept: OrderedDict[Wanted, NeuronRecord] = OrderedDict()
+        self._wanted: Wanted | None = None
+        self._busy = False
+        self._last_key = self._last_shown = 0.0
+
+    def want(self, wanted: Wanted) -> NeuronRecord | None:
+        """Ask for a neuron. Returned if it is at hand and no key came just before; else a message tells of it."""
+        now = time.monotonic()
+        quick, self._last_key = now - self._last_key < QUICK, now
+        self._wanted = wanted
+        self._node.workers.cancel_group(self._node, "ahead")
+        if not quick and (record := self._kept.get(wanted)) is not None:
+            self._node.workers.cancel_group(self._node, "pause")
+            return record
+        pause = PAUSE if quick and now - self._last_shown < PATIENCE else 0.0
+        self._node.run_worker(self._wait(pause), group="pause", exclusive=True)
+        return None
+
+    def due(self) -> NeuronRecord | None:
+        """The wanted neuron if it is at hand; else it is read now, unless something is being read."""
+        wanted = self._wanted
+        if wanted is None:
+            return None
+        if (record := self._kept.get(wanted)) is not None:
+            return record
+        if not self._busy:
+            self._busy = True
+            self._node.run_worker(self._read(wanted), group="read")
+        return None
+
+    def arrived(self, wanted: Wanted, record: NeuronRecord | None, *, ahead: bool) -> None:
+        """A read has ended; None: without success."""
+        if not ahead:
+            self._busy = False
+        if record is not None:
+            self._kept[wanted] = record
+            self._kept.move_to_end(wanted)
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+
+    def was_shown(self) -> None:
+        self._last_shown = time.monotonic()
+
+    def read_ahead(self, wishes: Iterable[Wanted]) -> None:
+        """Read these later, one by one, for as long as nothing is asked for."""
+        missing = [wanted for wanted in wishes if wanted not in self._kept]
+        if missing:
+            self._node.run_worker(self._read_ahead(missing), group="ahead", exclusive=True)
+
+    def read_rows(self, sites: Iterable[SiteAddress], signs: str) -> None:
+        self._node.run_worker(self._read_rows(tuple(sites), signs), group="rows", exclusive=True)
+
+    def read_sequence(self, node: Widget, document: int, part: int) -> None:
+        """Read a sequence for a screen of its own."""
+        node.run_worker(self._read_sequence(node, document, part), group="sequence", exclusive=True)
+
+    # workers
+
+    async def _wait(self, pause: float) -> None:
+        await asyncio.sleep(pause)
+        self._node.post_message(LoadDue())
+
+    async def _ask(self, wanted: Wanted) -> NeuronRecord:
+        def question(opened: Opened) -> NeuronRecord:
+            rankings = (wanted.ranking,) if wanted.ranking in opened.facts.rankings else ()
+            return opened.index.neuron(wanted.neuron, signs=wanted.signs, rankings=rankings)
+
+        return await asyncio.wrap_future(self._reading.ask(question))
+
+    async def _read(self, wanted: Wanted) -> None:
+        try:
+            self._node.post_message(NeuronLoaded(wanted, await self._ask(wanted)))
+        except GluscopeError as error:
+            self._node.post_message(LoadFailed(wanted, error))
+
+    async def _read_ahead(self, wishes: list[Wanted]) -> None:
+        await asyncio.sleep(0.06)
+        for wanted in wishes:
+            try:
+                self._node.post_message(NeuronLoaded(wanted, await self._ask(wanted), ahead=True))
+            except GluscopeError:
+                return  # it will be said when somebody wants to see it
+
+    async def _read_rows(self, sites: tuple[SiteAddress, ...], signs: str) -> None:
+        for site in sites:
+            try:
+                rows = await asyncio.wrap_future(self._reading.ask(_rows_question(site, signs)))
+            except GluscopeError:
+                return
+            self._node.post_message(RowsLoaded(site, signs, rows))
+
+    async def _read_sequence(self, node: Widget, document: int, part: int) -> None:
+        try:
+            sequence = await asyncio.wrap_future(
+                self._reading.ask(lambda opened: opened.index.sequence(document, part))
+            )
+        except GluscopeError as error:
+            node.post_message(SequenceLoaded(document, part, None, error.cause))
+            return
+        node.post_message(SequenceLoaded(document, part, sequence))
+
+
+def _rows_question(site: SiteAddress, signs: str) -> Callable[[Opened], list[NeuronRow]]:
+    return lambda opened: opened.index.rows(site, signs=signs)

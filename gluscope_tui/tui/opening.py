@@ -1,0 +1,149 @@
+"""Opening an index for the explorer: what the screens need to know of it, and where it opens. Runs in the reader."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import indexer
+from indexer.addresses import NeuronAddress, parse_neuron
+from indexer.database.reader import Index
+from indexer.database.records import NeuronRecord, SiteRecord
+from indexer.errors import GluscopeError
+from indexer.quadrants import Quadrant
+
+from .current_list import CurrentList, site_list
+from .files import index_folder
+from .goto import checked, find_site
+from .marks import MarksFile
+from .state import Remembered, StateFile
+from .view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the explorer needs to know of an index."""
+
+    path: Path
+    model: str
+    sites: tuple[SiteRecord, ...]
+    rankings: tuple[str, ...]
+    top_k: int
+    complete: bool
+    bos_counted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line asked for. `neurons`: a list of one's own, with its title."""
+
+    path: Path
+    neuron: str = ""
+    neurons: tuple[str, ...] | None = None
+    title: str = ""
+    notice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open index with the first neuron read, so that the first paint is complete."""
+
+    index: Index
+    facts: Facts
+    current: CurrentList
+    view: View
+    record: NeuronRecord
+    remembered: Remembered
+    state: StateFile
+    marks: MarksFile
+    notices: tuple[str, ...]
+
+
+def open_index(request: Request) -> Opened:
+    """Open the index and read the neuron to start at; GluscopeError where either is not there."""
+    index = indexer.open(request.path)
+    try:
+        return _opened(index, request)
+    except BaseException:
+        index.close()
+        raise
+
+
+def _opened(index: Index, request: Request) -> Opened:
+    facts = _facts(index, request.path)
+    folder = index_folder(request.path)
+    state = StateFile(folder / "state.json")
+    remembered, problem = state.read()
+    notices = [request.notice, problem]
+    start, known = _start(index, facts, request.neuron, remembered)
+    view = View(
+        focused=Quadrant(remembered.quadrant) if remembered.quadrant and known else Quadrant.PP,
+        ranking=remembered.ranking if remembered.ranking in facts.rankings else next(iter(facts.rankings), "post"),
+        signs=remembered.signs,
+        scale=remembered.scale,
+        wrap=remembered.wrap,
+    )
+    current = site_list(find_site(start.site, facts.sites), start.index)
+    if request.neurons is not None:
+        current, notice = _own_list(request, facts, start if request.neuron else None)
+        notices.append(notice)
+    rankings = (view.ranking,) if facts.rankings else ()
+    record = index.neuron(current.neuron, signs=view.signs, rankings=rankings)
+    kept = tuple(notice for notice in notices if notice)
+    return Opened(index, facts, current, view, record, remembered, state, MarksFile(folder / "marks.tsv"), kept)
+
+
+def _facts(index: Index, path: Path) -> Facts:
+    info = index.info()
+    if not info.sites:
+        raise GluscopeError(f"{path} holds no site", "make it anew with gluscope index")
+    settings = info.settings
+    return Facts(
+        path=path,
+        model=index.model,
+        sites=info.sites,
+        rankings=index.rankings,
+        top_k=int(settings.get("top_k", 16)),
+        complete=info.complete,
+        bos_counted=bool(settings.get("count_first")) and settings.get("bos") != "never",
+    )
+
+
+def _start(index: Index, facts: Facts, asked: str, remembered: Remembered) -> tuple[NeuronAddress, bool]:
+    """The neuron to open at, and whether it is the remembered one."""
+    if asked:
+        return index.address(asked), False
+    if remembered.neuron:
+        try:
+            return checked(parse_neuron(remembered.neuron), facts.sites), True
+        except GluscopeError:
+            pass  # the index at this path is another one by now
+    telling = index.telling_neuron
+    return telling or NeuronAddress(facts.sites[0].address, 0), False
+
+
+def _own_list(request: Request, facts: Facts, start: NeuronAddress | None) -> tuple[CurrentList, str]:
+    """The list that was handed in, and a notice of what in it is no neuron of this index."""
+    neurons, refused = read_list(request.neurons or (), facts.sites)
+    if not neurons:
+        raise GluscopeError(f"{request.title} names no neuron of this index", "write addresses such as L12N345 in it")
+    current = CurrentList(request.title, neurons)
+    if start is not None:
+        current = current.find(start) or CurrentList(request.title, (start, *neurons))
+    return current, f"{len(refused)} lines are no neuron of this index, first {refused[0]!a}" if refused else ""
+
+
+def read_list(lines: Sequence[str], sites: Sequence[SiteRecord]) -> tuple[tuple[NeuronAddress, ...], list[str]]:
+    """The neurons at the start of each line, each once, and the lines that are none. Blank lines and # are left out."""
+    neurons: dict[NeuronAddress, None] = {}
+    refused = []
+    for line in lines:
+        fields = line.split(maxsplit=1)
+        if not fields or fields[0].startswith("#"):
+            continue
+        try:
+            neurons[checked(parse_neuron(fields[0]), sites)] = None
+        except GluscopeError:
+            refused.append(fields[0][:40])
+    return tuple(neurons), refused

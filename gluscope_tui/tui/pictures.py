@@ -1,0 +1,122 @@
+"""From the state of the session to what each part of the home screen shows. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from indexer.addresses import SiteAddress
+from indexer.database.records import NeuronRow
+from indexer.quadrants import Quadrant
+
+from ..colour.scale import level
+from ..views.contexts import Look, neuron_scale, pane_scale
+from .actions import hints
+from .explorer import Explorer
+from .layout import Layout, top_to_show
+from .palette import Palette
+from .widgets.header import Header
+from .widgets.hints import Foot
+from .widgets.inspector import Inspected
+from .widgets.legend import Scale
+from .widgets.neuron_list import ListEntry, ListPicture
+from .widgets.pane import PanePicture
+from .widgets.tabs import Tabs
+
+Rows = Mapping[tuple[SiteAddress, str], list[NeuronRow]]
+
+
+def header(explorer: Explorer) -> Header:
+    facts, view, current = explorer.facts, explorer.view, explorer.current
+    warnings = []
+    if not facts.complete:
+        warnings.append("index unfinished")
+    if facts.bos_counted:
+        warnings.append("BOS counted")
+    return Header(
+        model=facts.model,
+        address=str(current.neuron),
+        stale=explorer.stale,
+        signs=view.signs,
+        flipped=explorer.record.flipped,
+        ranking=view.ranking,
+        colour=view.colour,
+        place=f"{current.place + 1}/{len(current)} {current.title}",
+        tokens=explorer.record.tokens_counted,
+        warnings=tuple(warnings),
+    )
+
+
+def look(explorer: Explorer, quadrant: Quadrant, palette: Palette) -> Look:
+    """How a pane's contexts are coloured: the quantity, its scale, the ramp."""
+    view = explorer.view
+    if view.scale == "pane":
+        maximum = pane_scale(explorer.pane(quadrant), view.colour)
+    else:
+        maximum = neuron_scale(explorer.record, view.colour)
+    return Look(view.colour, maximum, palette.ramp, own_only=not view.all_tokens, ascii_only=palette.ascii_only)
+
+
+def faint(explorer: Explorer, quadrant: Quadrant, palette: Palette) -> bool:
+    """Whether a pane that has contexts is too faint for any colour on its scale."""
+    record = explorer.pane(quadrant)
+    if not explorer.examples(quadrant):
+        return False
+    scale = look(explorer, quadrant, palette)
+    return level(pane_scale(record, scale.quantity), scale.maximum, scale.ramp.steps) == 0
+
+
+def pane(explorer: Explorer, quadrant: Quadrant, palette: Palette, layout: Layout) -> PanePicture:
+    view = explorer.view
+    upper, left = quadrant.gate_sign > 0, quadrant.in_sign > 0
+    edge = ("tee" if upper else "cross") if layout.kind == "grid" and left else ""
+    return PanePicture(
+        record=explorer.pane(quadrant),
+        total=explorer.record.tokens_counted,
+        ranking=explorer.shown.ranking,
+        top_k=explorer.facts.top_k,
+        look=look(explorer, quadrant, palette),
+        cursor=view.cursor(quadrant),
+        focused=quadrant is view.focused and not view.in_list,
+        faint=faint(explorer, quadrant, palette),
+        find=view.find,
+        wrap=view.wrap,
+        titled=layout.kind == "grid",
+        edge=edge,
+    )
+
+
+def tabs(explorer: Explorer, palette: Palette) -> Tabs:
+    focused = explorer.view.focused
+    return Tabs(explorer.record, focused, explorer.shown.ranking, faint(explorer, focused, palette))
+
+
+def inspected(explorer: Explorer) -> Inspected:
+    return Inspected(explorer.example, explorer.view.focused, explorer.token)
+
+
+def scale(explorer: Explorer, palette: Palette) -> Scale:
+    focused = explorer.view.focused
+    return Scale(look(explorer, focused, palette), explorer.view.scale, focused)
+
+
+def foot(notice: str, bad: bool, scope: str = "home") -> Foot:
+    return Foot(hints(scope), notice, bad)
+
+
+def neuron_list(explorer: Explorer, rows: Rows, top: int, height: int) -> ListPicture:
+    """The part of the current list in `height` rows, its title included, scrolled as little as possible from `top`."""
+    current, signs = explorer.current, explorer.view.signs
+    room = max(1, height - 1)
+    first = top_to_show(top, current.place, current.place, room, len(current))
+    entries = []
+    for neuron in current.neurons[first : first + room]:
+        known = rows.get((neuron.site, signs))
+        entries.append(ListEntry(str(neuron), known[neuron.index] if known is not None else None))
+    return ListPicture(current.title, first, tuple(entries), current.place, explorer.view.in_list)
+
+
+def missing_sites(explorer: Explorer, rows: Rows, picture: ListPicture) -> list[SiteAddress]:
+    """The sites of neurons in the list whose narrow rows are not read yet."""
+    shown = explorer.current.neurons[picture.first : picture.first + len(picture.entries)]
+    sites = dict.fromkeys(neuron.site for neuron in shown)
+    return [site for site in sites if (site, explorer.view.signs) not in rows]

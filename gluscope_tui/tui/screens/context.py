@@ -1,0 +1,208 @@
+"""An open context: the sequence around the peak, and a table of its tokens; one token cursor for both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
+
+from textual.app import ComposeResult
+
+from indexer.database.records import Example, SequenceRecord
+from indexer.quadrants import QUADRANTS, Quadrant
+
+from .. import pictures
+from ..actions import hints
+from ..layout import Rectangle
+from ..messages import SequenceLoaded
+from ..widgets.context_text import ContextText, TextOfContext
+from ..widgets.hints import Foot, Hints
+from ..widgets.legend import Legend
+from ..widgets.small import NEEDED, Small
+from ..widgets.source_line import SourceLine, SourceOfContext
+from ..widgets.token_table import TableOfContext, TokenTable
+from .base import BaseScreen, bindings
+
+if TYPE_CHECKING:
+    from ..app import ExplorerApp
+    from .home import HomeScreen
+
+BESIDE_FROM = 110
+TABLE_WIDTH = 60
+
+
+class ContextScreen(BaseScreen):
+    """Shows the context under home's cursor, and moves that cursor."""
+
+    app: ExplorerApp
+    BINDINGS = bindings("context")
+
+    def __init__(self, home: HomeScreen) -> None:
+        super().__init__()
+        self._home = home
+        self._explorer = home.explorer
+        self._sequence: SequenceRecord | None = None
+        self._problem = ""
+        self._notice = ""
+        self._asked: tuple[int, int] | None = None
+
+    def compose(self) -> ComposeResult:
+        palette = self.app.palette
+        yield SourceLine(palette, id="source")
+        yield ContextText(palette, id="text")
+        yield TokenTable(palette, id="table")
+        yield Legend(palette, id="legend")
+        yield Hints(palette, id="hints")
+        yield Small(palette, id="small")
+
+    def rectangles(self, width: int, height: int) -> Mapping[str, Rectangle]:
+        if width < 40 or height < 10:
+            return {"small": Rectangle(0, 0, width, height)}
+        foot = ["legend", "hints"] if height >= 16 else ["hints"]
+        places = {name: Rectangle(0, height - len(foot) + row, width, 1) for row, name in enumerate(foot)}
+        places["source"] = Rectangle(0, 0, width, 2)
+        room = height - len(foot) - 2
+        if width >= BESIDE_FROM:
+            text = width - TABLE_WIDTH
+            places["text"] = Rectangle(0, 2, text, room)
+            places["table"] = Rectangle(text, 2, TABLE_WIDTH, room)
+        else:
+            text = max(2, room * 2 // 5)
+            places["text"] = Rectangle(0, 2, width, text)
+            places["table"] = Rectangle(0, 2 + text, width, room - text)
+        return places
+
+    def on_mount(self) -> None:
+        self.redraw()
+
+    def on_resize(self) -> None:
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Show the context under the cursor; ask for its sequence when it is another one."""
+        explorer, palette = self._explorer, self.app.palette
+        example, token = explorer.example, explorer.token
+        self.query_one(Small).show(NEEDED, palette)
+        if example is None or token is None:
+            return
+        place = (example.document, example.part)
+        if place != self._asked:
+            self._asked, self._sequence, self._problem = place, None, ""
+            self._home.loader.read_sequence(self, *place)
+        quadrant = explorer.view.focused
+        look = pictures.look(explorer, quadrant, palette)
+        whole = example if self._sequence is None else widened(example, self._sequence)
+        first = example.position - example.peak
+        shift = 0 if self._sequence is None else first
+        total = len(explorer.examples())
+        self.query_one(SourceLine).show(
+            SourceOfContext(
+                str(explorer.shown.neuron), quadrant, explorer.shown.ranking, example, total, self._problem
+            ),
+            palette,
+        )
+        self.query_one(ContextText).show(TextOfContext(whole, quadrant, look, token + shift), palette)
+        self.query_one(TokenTable).show(TableOfContext(example, quadrant, look, token, first), palette)
+        self.query_one(Legend).show(pictures.scale(explorer, palette), palette)
+        self.query_one(Hints).show(Foot(hints("context"), self._notice), palette)
+
+    def on_sequence_loaded(self, message: SequenceLoaded) -> None:
+        if (message.document, message.part) == self._asked:
+            self._sequence, self._problem = message.sequence, message.problem
+            self.redraw()
+
+    def on_context_text_clicked(self, message: ContextText.Clicked) -> None:
+        example = self._explorer.example
+        if example is not None:
+            shift = 0 if self._sequence is None else example.position - example.peak
+            self._to(message.token - shift)
+
+    def on_token_table_clicked(self, message: TokenTable.Clicked) -> None:
+        self._to(message.token)
+
+    def on_token_table_wheel(self, message: TokenTable.Wheel) -> None:
+        self._explorer.move_token(message.by)
+        self.redraw()
+
+    def _to(self, token: int) -> None:
+        if self._explorer.token is not None:
+            self._explorer.move_token(token - self._explorer.token)
+        self.redraw()
+
+    def action_perform(self, id: str) -> None:
+        self._notice = ""
+        super().action_perform(id)
+        if self.is_current:
+            self.redraw()
+
+    def handlers(self) -> Mapping[str, Callable[[], Any]]:
+        explorer = self._explorer
+        page = max(1, self.query_one(TokenTable).size.height - 2)
+        home = self._home.handlers()
+        return {
+            "token.down": lambda: explorer.move_token(1),
+            "token.up": lambda: explorer.move_token(-1),
+            "token.page-down": lambda: explorer.move_token(page),
+            "token.page-up": lambda: explorer.move_token(-page),
+            "token.first": lambda: explorer.move_token(-(10**9)),
+            "token.last": lambda: explorer.move_token(10**9),
+            "context.next": lambda: self._say(explorer.move_context(1)),
+            "context.previous": lambda: self._say(explorer.move_context(-1)),
+            **{f"pane.{q.letters}": partial(self._focus, q) for q in QUADRANTS},
+            "pane.next": lambda: self._say(explorer.next_pane(1)),
+            "pane.previous": lambda: self._say(explorer.next_pane(-1)),
+            "show.colour": home["show.colour"],
+            "show.scale": home["show.scale"],
+            "show.all-tokens": home["show.all-tokens"],
+            "keep.copy": self._copy,
+            "keep.command": lambda: self._say(self.app.copy_text(explorer.command())),
+            "app.palette": self.app.open_palette,
+            "app.theme": self.app.toggle_theme,
+            "app.help": self.app.open_help,
+            "app.undo": self._close,
+            "app.quit": self._close,
+            "app.interrupt": lambda: self._say(self.app.interrupt()),
+            "app.suspend": self.app.action_suspend_process,
+        }
+
+    def _focus(self, quadrant: Quadrant) -> None:
+        if self._explorer.examples(quadrant):
+            self._explorer.focus(quadrant)
+        else:
+            self._say(f"{quadrant} has no context here")
+
+    def _say(self, notice: str) -> None:
+        self._notice = notice
+
+    def _copy(self) -> None:
+        if (example := self._explorer.example) is not None:
+            self._say(self.app.copy_text(example.text))
+
+    def _close(self) -> None:
+        self.app.pop_screen()
+        self._home.redraw()
+
+
+@lru_cache(maxsize=8)
+def widened(example: Example, sequence: SequenceRecord) -> Example:
+    """The example with its whole sequence around it; tokens outside the window have no values."""
+    first = example.position - example.peak
+    before, after = max(first, 0), max(len(sequence.tokens) - first - len(example.tokens), 0)
+
+    def padded(values: tuple[float | None, ...]) -> tuple[float | None, ...]:
+        return (None,) * before + values + (None,) * after
+
+    tokens = sequence.tokens[:before] + example.tokens + sequence.tokens[len(sequence.tokens) - after :]
+    if after == 0:
+        tokens = sequence.tokens[:before] + example.tokens
+    return replace(
+        example,
+        peak=example.position,
+        text=sequence.text,
+        tokens=tokens,
+        gate=padded(example.gate),
+        in_=padded(example.in_),
+        act=padded(example.act),
+        post=padded(example.post),
+    )

@@ -1,0 +1,252 @@
+"""The home screen: four quadrants of contexts, the current list, the lines around them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from textual.widget import Widget
+
+from indexer.addresses import SiteAddress
+from indexer.database.records import NeuronRecord, NeuronRow
+from indexer.quadrants import QUADRANTS, Quadrant
+
+from .. import pictures
+from ..explorer import Explorer
+from ..layout import Layout, Rectangle, home_layout
+from ..loader import Loader
+from ..messages import LoadDue, LoadFailed, NeuronLoaded, RowsLoaded
+from ..opening import Opened
+from ..view import Wanted
+from ..widgets.header import HeaderLine
+from ..widgets.hints import Hints
+from ..widgets.inspector import Inspector
+from ..widgets.legend import Legend
+from ..widgets.neuron_list import NeuronList
+from ..widgets.pane import Pane
+from ..widgets.prompt import Prompt, Typing
+from ..widgets.small import NEEDED, Small
+from ..widgets.tabs import TabRow
+from .base import BaseScreen, bindings
+from .home_keys import home_handlers
+
+if TYPE_CHECKING:
+    from ..app import ExplorerApp
+
+NOTICE_SECONDS = 8.0
+
+
+class HomeScreen(BaseScreen):
+    """Owns the session: handlers change its state, then everything that looks different is drawn again."""
+
+    app: ExplorerApp
+    BINDINGS = bindings("home")
+
+    def __init__(self, opened: Opened, loader_of: Callable[[Widget], Loader]) -> None:
+        super().__init__()
+        self.explorer = Explorer(opened.facts, opened.current, opened.view, opened.record)
+        self.state, self.marks = opened.state, opened.marks
+        self.loader = loader_of(self)
+        self.notice, self.notice_is_bad = "; ".join(opened.notices), False
+        self.rows: dict[tuple[SiteAddress, str], list[NeuronRow]] = {}
+        self._list_top = 0
+        self._laid_out: tuple[object, ...] = ()
+        self._handlers = home_handlers(self)
+
+    # parts
+
+    def compose(self) -> Iterator[Widget]:
+        palette = self.app.palette
+        yield HeaderLine(palette, id="header")
+        yield TabRow(palette, id="tabs")
+        for quadrant in QUADRANTS:
+            yield Pane(quadrant, palette)
+        yield NeuronList(palette, id="list")
+        yield Inspector(palette, id="inspector")
+        yield Legend(palette, id="legend")
+        yield Hints(palette, id="hints")
+        yield Prompt(palette, id="prompt")
+        yield Small(palette, id="small")
+
+    def on_mount(self) -> None:
+        self.loader.arrived(self.explorer.shown, self.explorer.record, ahead=True)
+        self.redraw()
+        self.read_more()
+
+    def layout_now(self) -> Layout:
+        """The layout for the size and state of this moment."""
+        view = self.explorer.view
+        width, height = self.app.size
+        return home_layout(width, height, view.focused, zoomed=view.zoomed, in_list=view.in_list)
+
+    def rectangles(self, width: int, height: int) -> Mapping[str, Rectangle]:
+        view = self.explorer.view
+        layout = home_layout(width, height, view.focused, zoomed=view.zoomed, in_list=view.in_list)
+        places = dict(layout.parts)
+        places.update({f"pane-{quadrant.letters}": place for quadrant, place in layout.panes.items()})
+        last = Rectangle(0, height - 1, width, 1)
+        if layout.kind != "small" and (self.prompting or (self.notice and "hints" not in places)):
+            for name in ("inspector", "hints"):
+                if places.get(name) == last:
+                    del places[name]
+            places["prompt" if self.prompting else "hints"] = last
+        return places
+
+    @property
+    def prompt(self) -> Prompt:
+        return self.query_one(Prompt)
+
+    @property
+    def prompting(self) -> bool:
+        return self.is_mounted and self.focused is self.prompt
+
+    # drawing
+
+    def redraw(self) -> None:
+        """Show the state in every part; parts that look as before are left alone."""
+        if not self.is_mounted or not self.app.size.width:
+            return
+        layout, palette, explorer = self.layout_now(), self.app.palette, self.explorer
+        shape = (layout, self.prompting, bool(self.notice))
+        if shape != self._laid_out:
+            self._laid_out = shape
+            self.refresh(layout=True)
+        if layout.kind == "small":
+            self.query_one(Small).show(NEEDED, palette)
+            return
+        self.query_one(HeaderLine).show(pictures.header(explorer), palette)
+        if layout.kind == "single":
+            self.query_one(TabRow).show(pictures.tabs(explorer, palette), palette)
+        for quadrant in layout.panes:
+            self.pane(quadrant).show(pictures.pane(explorer, quadrant, palette, layout), palette)
+        if "list" in layout.parts:
+            self._draw_list(layout.parts["list"].height)
+        self.query_one(Inspector).show(pictures.inspected(explorer), palette)
+        self.query_one(Legend).show(pictures.scale(explorer, palette), palette)
+        self.query_one(Hints).show(pictures.foot(self.notice, self.notice_is_bad), palette)
+
+    def _draw_list(self, height: int) -> None:
+        picture = pictures.neuron_list(self.explorer, self.rows, self._list_top, height)
+        self._list_top = picture.first
+        self.query_one(NeuronList).show(picture, self.app.palette)
+        if not self.explorer.stale and (missing := pictures.missing_sites(self.explorer, self.rows, picture)):
+            self.loader.read_rows(missing, self.explorer.view.signs)
+
+    def pane(self, quadrant: Quadrant) -> Pane:
+        return self.query_one(f"#pane-{quadrant.letters}", Pane)
+
+    def on_resize(self) -> None:
+        self.redraw()
+
+    # notices
+
+    def say(self, notice: str, *, bad: bool = False) -> None:
+        """A notice at the foot, until the next key or for a while; "" takes it away."""
+        self.notice, self.notice_is_bad = notice, bad
+        if notice:
+            self.set_timer(NOTICE_SECONDS, lambda: self._expire(notice))
+        self.redraw()
+
+    def _expire(self, notice: str) -> None:
+        if self.notice == notice:
+            self.say("")
+
+    # keys
+
+    def handlers(self) -> Mapping[str, Callable[[], Any]]:
+        return self._handlers
+
+    def action_perform(self, id: str) -> None:
+        self.notice = ""
+        super().action_perform(id)
+        self.update()
+
+    def update(self) -> None:
+        """After a key: read what is wanted now, and draw."""
+        if self.explorer.stale and (record := self.loader.want(self.explorer.wanted)) is not None:
+            self.take(self.explorer.wanted, record)
+        self.redraw()
+
+    # reading
+
+    def take(self, wanted: Wanted, record: NeuronRecord) -> None:
+        """The panes show this record from now on."""
+        self.explorer.show(wanted, record)
+        self.loader.was_shown()
+        self.redraw()
+        self.read_more()
+
+    def read_more(self) -> None:
+        """The neighbours: the next ones of the list, then the layers beside."""
+        explorer, current = self.explorer, self.explorer.current
+        neurons = [current.step(by).neuron for by in (1, -1, 2)]
+        near = [Wanted(neuron, explorer.view.signs, explorer.view.ranking) for neuron in neurons]
+        self.loader.read_ahead(dict.fromkeys(wanted for wanted in near if wanted != explorer.shown))
+
+    def on_load_due(self, message: LoadDue) -> None:
+        message.stop()
+        if self.explorer.stale and (record := self.loader.due()) is not None:
+            self.take(self.explorer.wanted, record)
+
+    def on_neuron_loaded(self, message: NeuronLoaded) -> None:
+        message.stop()
+        self.loader.arrived(message.wanted, message.record, ahead=message.ahead)
+        if message.wanted == self.explorer.wanted and self.explorer.stale:
+            self.take(message.wanted, message.record)
+        elif not message.ahead and self.explorer.stale:
+            self.on_load_due(LoadDue())  # it came too late: now read what is wanted instead
+
+    def on_load_failed(self, message: LoadFailed) -> None:
+        message.stop()
+        self.loader.arrived(message.wanted, None, ahead=False)
+        self.say(f"{message.error.cause}; {message.error.fix}", bad=True)
+
+    def on_rows_loaded(self, message: RowsLoaded) -> None:
+        message.stop()
+        self.rows[message.site, message.signs] = message.rows
+        self.redraw()
+
+    # prompt and mouse
+
+    def open_prompt(self, purpose: str, label: str, text: str = "") -> None:
+        self.prompt.show(Typing(purpose, label, text, len(text)), self.app.palette)
+        self.set_focus(self.prompt)
+        self.redraw()
+
+    def close_prompt(self) -> None:
+        self.set_focus(None)
+        self.redraw()
+
+    def on_prompt_given_up(self) -> None:
+        self.close_prompt()
+
+    def on_prompt_accepted(self, message: Prompt.Accepted) -> None:
+        problem = self._handlers[f"{message.typing.purpose}.accept"](message.typing.text)
+        if problem:
+            self.prompt.show(replace(message.typing, error=problem), self.app.palette)
+            return
+        self.close_prompt()
+        self.update()
+
+    def on_pane_clicked(self, message: Pane.Clicked) -> None:
+        self.explorer.focus(message.quadrant)
+        self.explorer.view = self.explorer.view.with_cursor(message.cursor)
+        self.say("")
+
+    def on_pane_wheel(self, message: Pane.Wheel) -> None:
+        self.explorer.move_context(message.by, message.quadrant)
+        self.redraw()
+
+    def on_tab_row_chosen(self, message: TabRow.Chosen) -> None:
+        self.explorer.focus(message.quadrant)
+        self.say("")
+
+    def on_neuron_list_clicked(self, message: NeuronList.Clicked) -> None:
+        self.explorer.choose(message.place)
+        self.notice = ""
+        self.update()
+
+    def on_neuron_list_wheel(self, message: NeuronList.Wheel) -> None:
+        self.explorer.step(message.by)
+        self.update()

@@ -1,0 +1,156 @@
+"""What opens above everything: the help, and the palette of all actions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from textual.app import ComposeResult
+
+from ..actions import Action, hints, key_lines
+from ..layout import Rectangle, top_to_show
+from ..widgets.hints import Foot, Hints
+from ..widgets.prompt import Prompt, Typing
+from ..widgets.text_lines import TextLines, TextPicture
+from .base import BaseScreen, bindings
+
+if TYPE_CHECKING:
+    from ..app import ExplorerApp
+
+
+class HelpScreen(BaseScreen):
+    """Lines that scroll."""
+
+    app: ExplorerApp
+    BINDINGS = bindings("overlay")
+
+    def __init__(self, lines: Sequence[tuple[str, str]]) -> None:
+        super().__init__()
+        self._lines = tuple(lines)
+        self._top = 0
+        self._notice = ""
+
+    def compose(self) -> ComposeResult:
+        yield TextLines(self.app.palette, id="lines")
+        yield Hints(self.app.palette, id="hints")
+
+    def rectangles(self, width: int, height: int) -> Mapping[str, Rectangle]:
+        if height < 2:
+            return {"lines": Rectangle(0, 0, width, height)}
+        return {"lines": Rectangle(0, 0, width, height - 1), "hints": Rectangle(0, height - 1, width, 1)}
+
+    def on_mount(self) -> None:
+        self.redraw()
+
+    def on_resize(self) -> None:
+        self.redraw()
+
+    def redraw(self) -> None:
+        lines = self.query_one(TextLines)
+        rows = max(1, self.app.size.height - 1)
+        self._top = top_to_show(self._top, self._top, self._top, rows, len(self._lines))
+        lines.show(TextPicture(self._lines, self._top), self.app.palette)
+        self.query_one(Hints).show(Foot(hints("overlay"), self._notice), self.app.palette)
+
+    def scroll(self, by: int) -> None:
+        rows = max(1, self.app.size.height - 1)
+        self._top = min(max(0, self._top + by), max(0, len(self._lines) - rows))
+        self.redraw()
+
+    def on_text_lines_wheel(self, message: TextLines.Wheel) -> None:
+        self.scroll(message.by)
+
+    def handlers(self) -> Mapping[str, Callable[[], Any]]:
+        page = max(1, self.app.size.height - 2)
+        return {
+            "line.down": lambda: self.scroll(1),
+            "line.up": lambda: self.scroll(-1),
+            "line.page-down": lambda: self.scroll(page),
+            "line.page-up": lambda: self.scroll(-page),
+            "line.first": lambda: self.scroll(-(10**9)),
+            "line.last": lambda: self.scroll(10**9),
+            "app.undo": self.app.pop_screen,
+            "app.quit": self.app.pop_screen,
+            "app.theme": self.app.toggle_theme,
+            "app.interrupt": self._interrupt,
+            "app.suspend": self.app.action_suspend_process,
+        }
+
+    def _interrupt(self) -> None:
+        self._notice = self.app.interrupt()
+        self.redraw()
+
+
+class PaletteScreen(BaseScreen):
+    """All actions of a screen: type some of the words, Enter does the chosen one."""
+
+    app: ExplorerApp
+
+    def __init__(self, actions: Sequence[Action], perform: Callable[[str], None]) -> None:
+        super().__init__()
+        self._actions = tuple(actions)
+        self._perform = perform
+        self._found = self._actions
+        self._chosen = self._top = 0
+
+    def compose(self) -> ComposeResult:
+        yield Prompt(self.app.palette, id="prompt")
+        yield TextLines(self.app.palette, id="lines")
+
+    def rectangles(self, width: int, height: int) -> Mapping[str, Rectangle]:
+        places = {"prompt": Rectangle(0, 0, width, 1)}
+        if height > 1:
+            places["lines"] = Rectangle(0, 1, width, height - 1)
+        return places
+
+    def on_mount(self) -> None:
+        prompt = self.query_one(Prompt)
+        prompt.show(Typing("palette", "action"), self.app.palette)
+        self.set_focus(prompt)
+        self.redraw()
+
+    def on_resize(self) -> None:
+        self.redraw()
+
+    def redraw(self) -> None:
+        rows = max(1, self.app.size.height - 1)
+        self._chosen = min(max(self._chosen, 0), max(0, len(self._found) - 1))
+        self._top = top_to_show(self._top, self._chosen, self._chosen, rows, max(1, len(self._found)))
+        lines = tuple(("key", f"{key_lines(action):<14}  {action.title}  ({action.id})") for action in self._found)
+        picture = TextPicture(lines or (("text", "no action has these words"),), self._top, self._chosen)
+        self.query_one(TextLines).show(picture, self.app.palette)
+
+    def on_prompt_changed(self, message: Prompt.Changed) -> None:
+        words = message.typing.text.lower().split()
+        self._found = tuple(
+            action for action in self._actions if all(word in f"{action.id} {action.title}".lower() for word in words)
+        )
+        self._chosen = 0
+        self.redraw()
+
+    def on_prompt_moved(self, message: Prompt.Moved) -> None:
+        self._chosen += message.by
+        self.redraw()
+
+    def on_text_lines_clicked(self, message: TextLines.Clicked) -> None:
+        self._chosen = message.line
+        self._do()
+
+    def on_text_lines_wheel(self, message: TextLines.Wheel) -> None:
+        self._chosen += message.by
+        self.redraw()
+
+    def on_prompt_accepted(self) -> None:
+        self._do()
+
+    def on_prompt_given_up(self) -> None:
+        self.app.pop_screen()
+
+    def _do(self) -> None:
+        if self._chosen < len(self._found):
+            chosen = self._found[self._chosen].id
+            self.app.pop_screen()
+            self.app.call_next(self._perform, chosen)
+
+    def handlers(self) -> Mapping[str, Callable[[], Any]]:
+        return {}

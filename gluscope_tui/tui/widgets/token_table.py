@@ -1,0 +1,96 @@
+"""The table of an open context: a token a row, with its quadrant and four values; the peak or cursor in the middle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual import events
+from textual.message import Message
+from textual.strip import Strip
+
+from indexer.database.records import Example
+from indexer.quadrants import QUADRANTS, QUANTITIES, Quadrant
+
+from ...colour.style import Style
+from ...text.cells import column, fit, shorten
+from ...views.contexts import Look, levels, lies_in
+from ...views.numbers import signed
+from ..painting import strip
+from .lines import Lines
+
+_NUMBER = 9
+_NUMBERS = 4 * _NUMBER
+
+
+@dataclass(frozen=True, slots=True)
+class TableOfContext:
+    """The window of a context and the token under the cursor; `first` is the position of its first token."""
+
+    example: Example
+    quadrant: Quadrant
+    look: Look
+    token: int
+    first: int
+
+
+class TokenTable(Lines[TableOfContext]):
+    """Rows of tokens under a line of names."""
+
+    class Clicked(Message):
+        """A row was clicked."""
+
+        def __init__(self, token: int) -> None:
+            self.token = token
+            super().__init__()
+
+    class Wheel(Message):
+        """The wheel was turned, by so many rows."""
+
+        def __init__(self, by: int) -> None:
+            self.by = by
+            super().__init__()
+
+    _top = 0
+
+    def draw(self, picture: TableOfContext, width: int, height: int) -> list[Strip]:
+        palette, example = self.palette, picture.example
+        room = max(1, height - 1)
+        self._top = min(max(0, picture.token - room // 2), max(0, len(example.tokens) - room))
+        wide = width >= 58
+        text_width = max(4, width - 2 - 3 - _NUMBERS - (6 if wide else 0))
+        names = "".join(column(name, _NUMBER) for name in QUANTITIES)
+        head = f"  {'   pos ' if wide else ''}{fit('token', text_width)}   {names}"
+        rows = [strip([(head, palette.title)], width, palette.text)]
+        strengths = levels(example, picture.quadrant, picture.look)
+        for token in range(self._top, min(self._top + room, len(example.tokens))):
+            here = token == picture.token
+            mark = palette.glyphs.cursor if here else " "
+            where = f"{picture.first + token:>5} " if wide else ""
+            strength = strengths[token]
+            base = palette.text if lies_in(example, token, picture.quadrant) else palette.faint
+            style = palette.on_ground(picture.look.ramp.style(strength, abs(strength)), base)
+            if token == example.peak:
+                style = style.marked()
+            plain = palette.strong if here else palette.text
+            text = fit(shorten(example.tokens[token], text_width, ascii_only=palette.ascii_only), text_width)
+            numbers = self._numbers(example, token)
+            parts: list[tuple[str, Style]] = [(f"{mark} {where}", plain), (text, style), (f" {numbers}", plain)]
+            rows.append(strip(parts, width, palette.text))
+        return rows
+
+    @staticmethod
+    def _numbers(example: Example, token: int) -> str:
+        if example.gate[token] is None:
+            return "   not counted"
+        own = next((str(quadrant) for quadrant in QUADRANTS if lies_in(example, token, quadrant)), " 0")
+        return own + "".join(column(signed(example.values(name)[token]), _NUMBER) for name in QUANTITIES)
+
+    def on_click(self, event: events.Click) -> None:
+        if event.y >= 1 and self.picture is not None and self._top + event.y - 1 < len(self.picture.example.tokens):
+            self.post_message(self.Clicked(self._top + event.y - 1))
+
+    def on_mouse_scroll_down(self) -> None:
+        self.post_message(self.Wheel(3))
+
+    def on_mouse_scroll_up(self) -> None:
+        self.post_message(self.Wheel(-3))
