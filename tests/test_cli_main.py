@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -47,7 +48,7 @@ def test_help_names_every_command(capsys: Capture) -> None:
     out, err = capsys.readouterr()
     assert out == bare
     assert err == ""
-    listed = [line.split()[0] for line in out.partition("Commands:")[2].splitlines() if line.strip()]
+    listed = re.findall(r"^  (\S+)", out.partition("Commands:")[2], re.MULTILINE)
     assert listed == list(COMMANDS)
 
 

@@ -25,7 +25,7 @@ COMMANDS = {
     "index": "Read text with a model and keep what every gated neuron does.",
     "show": "Show neurons: their four quadrants and their contexts.",
     "info": "Tell what an index is made of: model, corpus, settings, versions.",
-    "demo": "Index a small model on the documentation of Python and show a neuron.",
+    "demo": "Index Python's documentation with a small model, show a neuron.",
     "tui": "Explore an index in the terminal.",
     "doctor": "Check the terminal, the libraries and an index.",
 }
@@ -67,16 +67,20 @@ def application(arguments: Sequence[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_top)
-    completing = f"_{NAME.upper()}_COMPLETE" in os.environ
+    words = {*arguments, *_to_complete()}
     for name, summary in COMMANDS.items():
-        wanted = completing or name in arguments
-        app.command(name, short_help=summary)(_command(name) if wanted else _listed_only)
+        app.command(name, short_help=summary)(_command(name) if name in words else _listed_only)
     return app
 
 
 def _command(name: str) -> Callable[..., Any]:
     function: Callable[..., Any] = import_module(f".{name}", __package__).command
     return function
+
+
+def _to_complete() -> list[str]:
+    """The words of the command line that a shell asks Typer to complete, if it does."""
+    return f"{os.environ.get('COMP_WORDS', '')} {os.environ.get('_TYPER_COMPLETE_ARGS', '')}".split()
 
 
 def _listed_only() -> None:
