@@ -36,8 +36,8 @@ class _Readable(Protocol):
 class _Counted(io.RawIOBase):
     """A file whose reads are counted."""
 
-    def __init__(self, path: str, meter: Meter) -> None:
-        self._file = io.FileIO(path, "rb")
+    def __init__(self, file: io.FileIO, meter: Meter) -> None:
+        self._file = file
         self._meter = meter
 
     def readable(self) -> bool:
@@ -128,7 +128,7 @@ def open_bytes(file: InputFile, meter: Meter) -> Iterator[tuple[bytes, io.Buffer
     Reading raises GluscopeError where the file can't be opened or read, is cut short or isn't compressed as named.
     """
     try:
-        counted = io.BufferedReader(_Counted(file.path, meter), _BUFFER)
+        counted = io.BufferedReader(_Counted(io.FileIO(file.path), meter), _BUFFER)
     except OSError as error:
         raise unreadable(file, error) from None
     with counted:
