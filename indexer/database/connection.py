@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import struct
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ from .schema import APPLICATION_ID, SCHEMA_VERSION
 Row = tuple[Any, ...]
 
 _MAGIC = b"SQLite format 3\0"
+_HEADER = struct.Struct(">16xH6xII28xI4xI20xI4x")
+"""SQLite's header: page size, change counter, pages, user_version, application_id, change counter of the pages."""
+
 _REMAKE = "copy it again, or make it anew with gluscope index"
 
 
@@ -29,15 +33,10 @@ class Connection:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Open and recognise an index; GluscopeError where it is missing, foreign, damaged or too new."""
         self.path = os.fspath(path)
+        self.schema_version = self._recognise(_header(self.path))
         self._lock = threading.Lock()
-        _look(self.path)
         with self._mendable():
             self._sqlite = sqlite3.connect(_uri(self.path), uri=True, check_same_thread=False, timeout=1.0)
-        try:
-            self.schema_version = self._recognise()
-        except GluscopeError:
-            self._sqlite.close()
-            raise
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """All rows of a query. Interrupted when it was stopped, GluscopeError where the file can't be read."""
@@ -56,14 +55,20 @@ class Connection:
         """The error for content that can't be what the writer wrote."""
         return GluscopeError(f"{self.path} is damaged: {what}", _REMAKE)
 
-    def _recognise(self) -> int:
-        application = self.rows("PRAGMA application_id")[0][0]
-        version: int = self.rows("PRAGMA user_version")[0][0]
+    def _recognise(self, header: bytes) -> int:
+        """The schema version that a file's header tells; GluscopeError where it is none of ours, or cut short."""
+        if len(header) < _HEADER.size:
+            raise self.damaged("it is cut short")
+        page, changes, pages, version, application, checked = _HEADER.unpack(header)
         if application != APPLICATION_ID:
             raise GluscopeError(
                 f"{self.path} is an SQLite file, but not a finished index of gluscope",
                 "name another file with --db, or make one with gluscope index",
             )
+        expected = pages * (65536 if page == 1 else page)
+        size = os.stat(self.path).st_size
+        if changes == checked and size < expected:
+            raise self.damaged(f"it is cut short, {size} of {expected} bytes")
         if version > SCHEMA_VERSION:
             raise GluscopeError(
                 f"{self.path} has schema version {version}, this gluscope reads up to {SCHEMA_VERSION}",
@@ -71,7 +76,7 @@ class Connection:
             )
         if version < 1:
             raise self.damaged(f"schema version {version}")
-        return version
+        return int(version)
 
     @contextmanager
     def _mendable(self) -> Iterator[None]:
@@ -88,11 +93,11 @@ class Connection:
             raise self.damaged(cause) from error
 
 
-def _look(path: str) -> None:
-    """Refuse what is no SQLite file with a better message than SQLite's."""
+def _header(path: str) -> bytes:
+    """The first bytes of an SQLite file; what is none is refused, with a better message than SQLite's."""
     try:
         with open(path, "rb") as file:
-            head = file.read(len(_MAGIC))
+            head = file.read(_HEADER.size)
     except FileNotFoundError:
         raise GluscopeError(
             f"there is no index {path}", "name one with --db, or make one with gluscope index"
@@ -101,9 +106,10 @@ def _look(path: str) -> None:
         raise GluscopeError(f"{path} is a folder", "name an index file with --db") from None
     except OSError as error:
         raise GluscopeError(f"{path} can't be opened: {error.strerror}", "is it readable, and its folder?") from None
-    if head != _MAGIC:
+    if not head.startswith(_MAGIC):
         what = "empty" if not head else "no index"
         raise GluscopeError(f"{path} is {what}", "name another file with --db, or make one with gluscope index")
+    return head
 
 
 def _uri(path: str) -> str:
