@@ -24,10 +24,10 @@ class ModelSource:
     gguf_file: str | None  # a file in that folder
     local: bool
     name: str  # to be shown
-    revision: str | None  # a commit of the hub, where known
+    revision: str | None  # the hub's commit, where a folder of its cache says it
 
 
-def locate(model: str, revision: str | None = None) -> ModelSource:
+def locate(model: str) -> ModelSource:
     """Tell what kind of model `model` names, and check a local one's files.
 
     GluscopeError: nothing there, a folder without config.json or safetensors, a pickle, a truncated file.
@@ -43,7 +43,7 @@ def locate(model: str, revision: str | None = None) -> ModelSource:
         return ModelSource(str(path.parent), path.name, True, path.stem, None)
     if _looks_like_path(model):
         raise GluscopeError(f"there is no model at {model}", "give a Hugging Face id, a folder or a .gguf file")
-    return ModelSource(model, None, False, model, revision)
+    return ModelSource(model, None, False, model, None)
 
 
 def _looks_like_path(model: str) -> bool:

@@ -11,7 +11,7 @@ from logging import ERROR
 from typing import TYPE_CHECKING, Any
 
 from .errors import GluscopeError
-from .model_config import arguments_for, first_line, read_config
+from .model_config import first_line, read_config, resolve
 from .model_source import ModelSource, locate
 
 if TYPE_CHECKING:
@@ -52,19 +52,19 @@ def load(
     A model that can't be indexed is refused before its weights are read. `device` auto is cuda, mps or cpu, whichever
     is there first; `device_map` spreads the model as transformers does. GluscopeError for everything a user can mend.
     """
-    source = locate(model, revision)
+    source = locate(model)
     resolved_dtype = _dtype(dtype)
     with _quiet():
         resolved_device = _device(device)
-        config = read_config(source, revision, trust_remote_code)
-        common = arguments_for(source, getattr(config, "_commit_hash", None) or revision, trust_remote_code)
+        arguments = resolve(source, revision, trust_remote_code)
+        config = read_config(source, arguments)
         _refuse_early(config, trust_remote_code)
-        tokenizer = _tokenizer(source, common)
-        body = _body(source, config, common, resolved_dtype, resolved_device, device_map)
-    return _loaded(source, config, tokenizer, body)
+        tokenizer = _tokenizer(source, arguments)
+        body = _body(source, config, arguments, resolved_dtype, resolved_device, device_map)
+    return _loaded(source, arguments.get("revision", source.revision), config, tokenizer, body)
 
 
-def _loaded(source: ModelSource, config: Any, tokenizer: Any, body: nn.Module) -> LoadedModel:
+def _loaded(source: ModelSource, commit: str | None, config: Any, tokenizer: Any, body: nn.Module) -> LoadedModel:
     from .fingerprint import fingerprint
     from .sites.refuse import architecture
 
@@ -73,7 +73,7 @@ def _loaded(source: ModelSource, config: Any, tokenizer: Any, body: nn.Module) -
         model=body,
         tokenizer=tokenizer,
         name=source.name,
-        revision=source.revision if source.local else getattr(config, "_commit_hash", None) or source.revision,
+        revision=commit,
         architecture=config.architectures[0] if getattr(config, "architectures", None) else architecture(body),
         model_type=str(config.model_type),
         dtype=str(weight.dtype).removeprefix("torch."),
