@@ -221,6 +221,7 @@ def test_info_tells_all_provenance_and_nothing_harmful() -> None:
     assert ("size", "13.4 MB") in shown["index"]
     assert ("layers", "all") in shown["settings"]
     assert ("tokens", "113,108") in shown["corpus"]
+    assert ("identity", "weights ab␛, window 24, 8") in shown["run"]
     assert ("inputs", "a.txt, ⟨9B⟩31m") in shown["corpus"]
     found = json.loads(json_view.dumps(json_view.info(info())))
     assert found["sites"] == [

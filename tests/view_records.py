@@ -75,7 +75,7 @@ def info() -> IndexInfo:
         corpus={"tokens": 113_108, "inputs": ["a.txt", "\x9b31m"]},
         settings={"layers": None, "count_first": False, "window": [24, 7]},
         software={"torch": "2.13.0"},
-        run={"seconds": 1.5, "notices": []},
+        run={"seconds": 1.5, "notices": [], "identity": {"weights": "ab\x1b", "count_first": False, "window": [24, 8]}},
         telling_neuron=parse_neuron("L0N3"),
         sites=(SiteRecord(1, site, 24, "silu", 1904, 0, 1e-7, "gate_proj, up_proj"),),
         neurons=24,

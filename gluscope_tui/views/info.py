@@ -30,7 +30,7 @@ def sections(info: IndexInfo) -> Iterator[tuple[str, list[Field]]]:
         ],
     )
     for title in ("model", "corpus", "settings", "software", "run"):
-        yield title, list(_fields(getattr(info, title)))
+        yield title, list(_fields(getattr(info, title), info.settings))
     yield "sites", [(site.address.name, _site(site)) for site in info.sites]
 
 
@@ -63,9 +63,14 @@ def size(count: int) -> str:
     return f"{amount:.3g} TB"
 
 
-def _fields(values: Mapping[str, Any]) -> Iterator[Field]:
+def _fields(values: Mapping[str, Any], told: Mapping[str, Any]) -> Iterator[Field]:
+    """Names and values; of a value that has parts, only those that the settings don't tell as well."""
     for name, value in values.items():
-        shown = "all" if value is None and name in _WITHOUT_LIMIT else _shown(value)
+        if isinstance(value, Mapping):
+            parts = {part: value[part] for part in value if part not in told or told[part] != value[part]}
+            shown = ", ".join(f"{key} {text}" for key, text in _fields(parts, told)) or "as the settings"
+        else:
+            shown = "all" if value is None and name in _WITHOUT_LIMIT else _shown(value)
         yield clean(str(name)).replace("_", " "), shown
 
 
