@@ -16,6 +16,7 @@ from indexer.addresses import NeuronAddress, SiteAddress
 from indexer.database.activations import twin
 from indexer.database.reader import Index, Interrupted
 from indexer.database.records import Example, NeuronRecord
+from indexer.database.signs import aligned_quadrants
 from indexer.errors import GluscopeError
 from indexer.quadrants import DEFAULT_RANKINGS, QUADRANTS, QUANTITIES, RANKINGS, Quadrant, ranking_quadrants
 from tests.index_fixture import DEAD, OPPOSITE_SIGNS, SAME_SIGNS, Truth, make_index
@@ -186,6 +187,12 @@ def test_aligned_reading_equals_an_index_of_the_aligned_values(truth: Truth, ind
             assert kept is turned is None or (kept is not None and kept == -(turned or 0.0))
 
 
+def test_aligning_twice_changes_nothing(truth: Truth, index: Index) -> None:
+    for address in _addresses(truth)[::4]:
+        quadrants = dict(index.neuron(address, signs="raw").quadrants)
+        assert aligned_quadrants(aligned_quadrants(quadrants)) == quadrants
+
+
 def test_the_neurons_made_to_be_empty_are_empty(truth: Truth, index: Index) -> None:
     site = truth.sites[0].address
     dead = index.neuron(NeuronAddress(site, DEAD))
@@ -322,6 +329,11 @@ def test_interrupt_stops_a_query_of_another_thread(truth: Truth) -> None:
             thread.join(0.01)
         assert stopped == [True]
         assert index.neuron(truth.telling).tokens_counted > 0
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    project = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'\nversion = "{indexer.__version__}"\n' in project
 
 
 def test_reading_imports_no_heavy_library(truth: Truth) -> None:

@@ -82,6 +82,8 @@ class Connection:
     def _mendable(self) -> Iterator[None]:
         try:
             yield
+        except sqlite3.ProgrammingError:  # such as a closed connection: no fault of the file
+            raise
         except sqlite3.DatabaseError as error:
             cause = str(error)
             if cause == "interrupted":

@@ -114,7 +114,7 @@ class Index:
         wanted_rankings = self._known_rankings(rankings)
         row = self._row(_ALL, "neurons", "id", site.first_neuron + address.index)
         flip = _aligned(signs) and bool(flipped(row))
-        asked = [quadrant for quadrant in QUADRANTS if quadrants is None or quadrant in set(quadrants)]
+        asked = QUADRANTS if quadrants is None else tuple(quadrants)
         wanted = {quadrant.flipped if flip else quadrant for quadrant in asked}
         examples = self._examples(site, address, wanted_rankings, wanted, limit)
         stored = {
