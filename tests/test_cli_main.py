@@ -126,6 +126,22 @@ def test_a_reader_that_goes_away_is_no_error(truth: Truth) -> None:
     assert complaint == b""
 
 
+@pytest.mark.parametrize("neurons", [1, 400])
+def test_a_full_disk_behind_the_output_is_told(truth: Truth, neurons: int) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "gluscope_tui", "show", *["L0N5"] * neurons, "-d", str(truth.path)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 2
+    assert "can't be written" in done.stderr
+
+
 def test_an_output_that_is_no_utf8_is_no_error(truth: Truth) -> None:
     done = process("show", "L0N5", "-n", "16", "-d", str(truth.path), PYTHONIOENCODING="ascii")
     assert done.returncode == 0

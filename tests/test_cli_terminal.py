@@ -13,6 +13,7 @@ import termios
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from . import hostile
 from .index_fixture import Truth, make_index
@@ -88,8 +89,6 @@ def test_truecolor_is_written_only_where_the_terminal_has_it(truth: Truth) -> No
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_contexts_are_as_wide_as_the_terminal(truth: Truth, columns: int) -> None:
-    from rich.cells import cell_len
-
     written = in_terminal(truth, "show", *NEURONS, columns=columns, TERM="dumb")
     contexts = [line for line in written.split("\r\n") if "«" in line and line[:8].strip()[:1] in "+-"]
     assert len(contexts) > 20

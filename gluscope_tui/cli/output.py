@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import typer
 
@@ -14,15 +15,27 @@ from ..text.clean import clean
 
 
 def emit(pieces: Iterable[str]) -> None:
-    """Write data to stdout as it comes. Ends the command quietly where the reader has gone away (`| head`)."""
-    try:
-        for piece in pieces:
+    """Write data to stdout as it comes.
+
+    Ends the command quietly where the reader has gone away (`| head`); GluscopeError where stdout can't be written.
+    """
+    for piece in pieces:
+        with _writing():
             sys.stdout.write(piece)
+    with _writing():
         sys.stdout.flush()
-    except BrokenPipeError:
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())  # so that nothing is left to complain about at exit
-        raise typer.Exit from None
+        if isinstance(error, BrokenPipeError):
+            raise typer.Exit from None
+        raise GluscopeError(f"the output can't be written: {error.strerror}", "is its disk full?") from None
 
 
 def emit_lines(lines: Iterable[str]) -> None:
