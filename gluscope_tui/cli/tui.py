@@ -71,9 +71,9 @@ def _index(db: Path | None) -> tuple[Path, str]:
     path = index_path(db)
     if db is not None or os.environ.get("GLUSCOPE_DB") or path.exists():
         return path, ""
-    from indexer.demo import demo_index
+    from indexer.demo import demo_path
 
-    demo = demo_index()
+    demo = demo_path()
     if demo.exists():
         return demo, "there is no ./gluscope.db: this is the demo's index"
     raise GluscopeError(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
+from typing import Any
 
 from textual.widget import Widget
 
@@ -48,7 +50,7 @@ class Loader:
             self._node.workers.cancel_group(self._node, "pause")
             return record
         pause = PAUSE if quick and now - self._last_shown < PATIENCE else 0.0
-        self._node.run_worker(self._wait(pause), group="pause", exclusive=True)
+        self._start(self._node, partial(self._wait, pause), group="pause", exclusive=True)
         return None
 
     def due(self) -> NeuronRecord | None:
@@ -60,7 +62,7 @@ class Loader:
             return record
         if not self._busy:
             self._busy = True
-            self._node.run_worker(self._read(wanted), group="read")
+            self._start(self._node, partial(self._read, wanted), group="read")
         return None
 
     def arrived(self, wanted: Wanted, record: NeuronRecord | None, *, ahead: bool) -> None:
@@ -80,16 +82,22 @@ class Loader:
         """Read these later, one by one, for as long as nothing is asked for."""
         missing = [wanted for wanted in wishes if wanted not in self._kept]
         if missing:
-            self._node.run_worker(self._read_ahead(missing), group="ahead", exclusive=True)
+            self._start(self._node, partial(self._read_ahead, missing), group="ahead", exclusive=True)
 
     def read_rows(self, sites: Iterable[SiteAddress], signs: str) -> None:
-        self._node.run_worker(self._read_rows(tuple(sites), signs), group="rows", exclusive=True)
+        self._start(self._node, partial(self._read_rows, tuple(sites), signs), group="rows", exclusive=True)
 
     def read_sequence(self, node: Widget, document: int, part: int) -> None:
         """Read a sequence for a screen of its own."""
-        node.run_worker(self._read_sequence(node, document, part), group="sequence", exclusive=True)
+        self._start(node, partial(self._read_sequence, node, document, part), group="sequence", exclusive=True)
 
     # workers
+
+    @staticmethod
+    def _start(
+        node: Widget, work: Callable[[], Coroutine[Any, Any, None]], group: str, exclusive: bool = False
+    ) -> None:
+        node.run_worker(work, group=group, exclusive=exclusive)
 
     async def _wait(self, pause: float) -> None:
         await asyncio.sleep(pause)

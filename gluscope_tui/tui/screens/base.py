@@ -42,6 +42,11 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         """Where each part lies, by the widget's id."""
         raise NotImplementedError
 
+    def rearrange(self) -> None:
+        """Ask for the rectangles again: the screen keeps an arrangement until a part of it asks for another."""
+        for part in self.children[:1]:
+            part.refresh(layout=True)
+
     def redraw(self) -> None:
         """Show the state in every part."""
         raise NotImplementedError
@@ -52,4 +57,16 @@ class BaseScreen(Screen[None], inherit_bindings=False):
 
     def action_perform(self, id: str) -> None:
         """Do what the registry's action with this id means here."""
-        self.handlers()[id]()
+        if self.listening:
+            self.handlers()[id]()
+
+    @property
+    def listening(self) -> bool:
+        """Whether keys are for this screen: not before it stands, and not when another one has opened or it closed
+        while they were on their way."""
+        return self.is_mounted and self.is_current
+
+    def close(self) -> None:
+        """Back to the screen below."""
+        if self.listening:
+            self.app.pop_screen()

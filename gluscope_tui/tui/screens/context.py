@@ -14,6 +14,7 @@ from indexer.quadrants import QUADRANTS, Quadrant
 
 from .. import pictures
 from ..actions import hints
+from ..contexts import fragments
 from ..layout import Rectangle
 from ..messages import SequenceLoaded
 from ..widgets.context_text import ContextText, TextOfContext
@@ -45,6 +46,7 @@ class ContextScreen(BaseScreen):
         self._sequence: SequenceRecord | None = None
         self._problem = ""
         self._notice = ""
+        self._text_rows = 2
         self._asked: tuple[int, int] | None = None
 
     def compose(self) -> ComposeResult:
@@ -68,7 +70,7 @@ class ContextScreen(BaseScreen):
             places["text"] = Rectangle(0, 2, text, room)
             places["table"] = Rectangle(text, 2, TABLE_WIDTH, room)
         else:
-            text = max(2, room * 2 // 5)
+            text = min(max(2, room * 2 // 5), self._text_rows + 1)
             places["text"] = Rectangle(0, 2, width, text)
             places["table"] = Rectangle(0, 2 + text, width, room - text)
         return places
@@ -93,6 +95,10 @@ class ContextScreen(BaseScreen):
         quadrant = explorer.view.focused
         look = pictures.look(explorer, quadrant, palette)
         whole = example if self._sequence is None else widened(example, self._sequence)
+        rows = len(fragments(whole, quadrant, max(1, self.app.size.width - 2), look, True))
+        if rows != self._text_rows:
+            self._text_rows = rows
+            self.rearrange()
         first = example.position - example.peak
         shift = 0 if self._sequence is None else first
         total = len(explorer.examples())
@@ -131,9 +137,9 @@ class ContextScreen(BaseScreen):
         self.redraw()
 
     def action_perform(self, id: str) -> None:
-        self._notice = ""
-        super().action_perform(id)
-        if self.is_current:
+        if self.listening:
+            self._notice = ""
+            super().action_perform(id)
             self.redraw()
 
     def handlers(self) -> Mapping[str, Callable[[], Any]]:
@@ -180,7 +186,7 @@ class ContextScreen(BaseScreen):
             self._say(self.app.copy_text(example.text))
 
     def _close(self) -> None:
-        self.app.pop_screen()
+        self.close()
         self._home.redraw()
 
 

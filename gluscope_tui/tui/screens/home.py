@@ -111,7 +111,7 @@ class HomeScreen(BaseScreen):
         shape = (layout, self.prompting, bool(self.notice))
         if shape != self._laid_out:
             self._laid_out = shape
-            self.refresh(layout=True)
+            self.rearrange()
         if layout.kind == "small":
             self.query_one(Small).show(NEEDED, palette)
             return
@@ -158,9 +158,10 @@ class HomeScreen(BaseScreen):
         return self._handlers
 
     def action_perform(self, id: str) -> None:
-        self.notice = ""
-        super().action_perform(id)
-        self.update()
+        if self.listening:
+            self.notice = ""
+            super().action_perform(id)
+            self.update()
 
     def update(self) -> None:
         """After a key: read what is wanted now, and draw."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
     from ..app import ExplorerApp
 
 
+def wrapped(lines: Sequence[tuple[str, str]], width: int) -> tuple[tuple[str, str], ...]:
+    """The lines broken at blanks so that none is wider than the screen; later parts are indented."""
+    out: list[tuple[str, str]] = []
+    for kind, line in lines:
+        indent = " " * (16 if kind == "key" else 2)
+        broken = textwrap.wrap(line, max(24, width - 3), subsequent_indent=indent, drop_whitespace=True) or [""]
+        out += [(kind, part) for part in broken]
+    return tuple(out)
+
+
 class HelpScreen(BaseScreen):
     """Lines that scroll."""
 
@@ -26,7 +37,7 @@ class HelpScreen(BaseScreen):
 
     def __init__(self, lines: Sequence[tuple[str, str]]) -> None:
         super().__init__()
-        self._lines = tuple(lines)
+        self._lines = self._wrapped = tuple(lines)
         self._top = 0
         self._notice = ""
 
@@ -46,15 +57,15 @@ class HelpScreen(BaseScreen):
         self.redraw()
 
     def redraw(self) -> None:
-        lines = self.query_one(TextLines)
         rows = max(1, self.app.size.height - 1)
-        self._top = top_to_show(self._top, self._top, self._top, rows, len(self._lines))
-        lines.show(TextPicture(self._lines, self._top), self.app.palette)
+        self._wrapped = wrapped(self._lines, self.app.size.width)
+        self._top = top_to_show(self._top, self._top, self._top, rows, len(self._wrapped))
+        self.query_one(TextLines).show(TextPicture(self._wrapped, self._top), self.app.palette)
         self.query_one(Hints).show(Foot(hints("overlay"), self._notice), self.app.palette)
 
     def scroll(self, by: int) -> None:
         rows = max(1, self.app.size.height - 1)
-        self._top = min(max(0, self._top + by), max(0, len(self._lines) - rows))
+        self._top = min(max(0, self._top + by), max(0, len(self._wrapped) - rows))
         self.redraw()
 
     def on_text_lines_wheel(self, message: TextLines.Wheel) -> None:
@@ -69,8 +80,8 @@ class HelpScreen(BaseScreen):
             "line.page-up": lambda: self.scroll(-page),
             "line.first": lambda: self.scroll(-(10**9)),
             "line.last": lambda: self.scroll(10**9),
-            "app.undo": self.app.pop_screen,
-            "app.quit": self.app.pop_screen,
+            "app.undo": self.close,
+            "app.quit": self.close,
             "app.theme": self.app.toggle_theme,
             "app.interrupt": self._interrupt,
             "app.suspend": self.app.action_suspend_process,
@@ -144,12 +155,12 @@ class PaletteScreen(BaseScreen):
         self._do()
 
     def on_prompt_given_up(self) -> None:
-        self.app.pop_screen()
+        self.close()
 
     def _do(self) -> None:
-        if self._chosen < len(self._found):
+        if self.listening and self._chosen < len(self._found):
             chosen = self._found[self._chosen].id
-            self.app.pop_screen()
+            self.close()
             self.app.call_next(self._perform, chosen)
 
     def handlers(self) -> Mapping[str, Callable[[], Any]]:

@@ -57,9 +57,9 @@ class TokenTable(Lines[TableOfContext]):
         room = max(1, height - 1)
         self._top = min(max(0, picture.token - room // 2), max(0, len(example.tokens) - room))
         wide = width >= 58
-        text_width = max(4, width - 2 - 3 - _NUMBERS - (6 if wide else 0))
+        text_width = min(24, max(4, width - 2 - 3 - _NUMBERS - (6 if wide else 0)))
         names = "".join(column(name, _NUMBER) for name in QUANTITIES)
-        head = f"  {'   pos ' if wide else ''}{fit('token', text_width)}   {names}"
+        head = f"  {'  pos ' if wide else ''}{fit('token', text_width)}   {names}"
         rows = [strip([(head, palette.title)], width, palette.text)]
         strengths = levels(example, picture.quadrant, picture.look)
         for token in range(self._top, min(self._top + room, len(example.tokens))):

@@ -1,0 +1,67 @@
+"""An index with hostile text, and the explorer on it, as the tests of the screens use them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from gluscope_tui.colour.depth import Depth
+from gluscope_tui.tui.app import ExplorerApp
+from gluscope_tui.tui.opening import Opened, Request, open_index
+from gluscope_tui.tui.reading import ReadingThread
+from gluscope_tui.tui.screens.home import HomeScreen
+from tests.index_fixture import make_index
+
+AppMaker = Callable[..., ExplorerApp]
+
+
+@pytest.fixture(scope="session")
+def hostile_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four layers of 40 neurons over text with control characters, markup and every script; a dead neuron too."""
+    path = tmp_path_factory.mktemp("explorer") / "hostile.db"
+    make_index(path, layers=4, width=40, documents=120, rankings=("post", "gate", "in", "act", "random"))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state folder of the test's own, and no trace of the terminal the tests run in."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    for name in ("TMUX", "COLORFGBG", "NO_COLOR", "SSH_CONNECTION"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def explorer_app(hostile_index: Path) -> Iterator[AppMaker]:
+    """Makes explorers on the hostile index; their readers end with the test."""
+    readers: list[ReadingThread[Opened]] = []
+
+    def make(
+        neuron: str = "",
+        *,
+        depth: Depth = Depth.TRUE,
+        light: bool | None = None,
+        ascii_only: bool = False,
+        **more: object,
+    ) -> ExplorerApp:
+        request = SimpleNamespace(path=hostile_index, neuron=neuron, neurons=None, title="", notice="")
+        request.__dict__.update(more)
+        reading = ReadingThread(lambda: open_index(Request(**vars(request))))
+        readers.append(reading)
+        reading.opened.exception()  # wait for it: the first paint is complete
+        return ExplorerApp(reading, depth, light=light, ascii_only=ascii_only)
+
+    yield make
+    for reading in readers:
+        reading.stop()
+        if reading.opened.exception() is None:
+            reading.opened.result().index.close()
+
+
+def home_of(app: ExplorerApp) -> HomeScreen:
+    """The home screen, wherever it is on the stack."""
+    return next(screen for screen in app.screen_stack if isinstance(screen, HomeScreen))
