@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+from textual import events
 from textual.widget import Widget
 
 from indexer.errors import GluscopeError
@@ -47,6 +48,12 @@ class ExplorerApp(CrashingApp):
         self._loop_of_app: asyncio.AbstractEventLoop | None = None
         self.failure: GluscopeError | None = None
         self.palette: Palette = palette(depth, light=bool(light), ascii_only=ascii_only)
+
+    async def on_key(self, event: events.Key) -> None:
+        """Keys go to the open prompt, if there is one, before they are looked up in the registry."""
+        screen = self.screen
+        if isinstance(screen, BaseScreen) and screen.type_key(event):
+            event.prevent_default()
 
     # opening
 

@@ -7,7 +7,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
-from typing import Any
 
 from textual.widget import Widget
 
@@ -95,7 +94,7 @@ class Loader:
 
     @staticmethod
     def _start(
-        node: Widget, work: Callable[[], Coroutine[Any, Any, None]], group: str, exclusive: bool = False
+        node: Widget, work: Callable[[], Coroutine[None, None, None]], group: str, exclusive: bool = False
     ) -> None:
         node.run_worker(work, group=group, exclusive=exclusive)
 

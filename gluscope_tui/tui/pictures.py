@@ -12,7 +12,7 @@ from ..colour.scale import level
 from ..views.contexts import Look, neuron_scale, pane_scale
 from .actions import hints
 from .explorer import Explorer
-from .layout import Layout, top_to_show
+from .layout import GRID_WIDTH, VALUES_FROM, Layout, top_to_show
 from .palette import Palette
 from .widgets.header import Header
 from .widgets.hints import Foot
@@ -81,6 +81,7 @@ def pane(explorer: Explorer, quadrant: Quadrant, palette: Palette, layout: Layou
         find=view.find,
         wrap=view.wrap,
         titled=layout.kind == "grid",
+        values_from=VALUES_FROM if layout.kind == "grid" or view.zoomed else GRID_WIDTH,
         edge=edge,
     )
 

@@ -1,16 +1,18 @@
-"""What all screens have in common: keys from the registry, parts placed by arithmetic, no mouse selection."""
+"""What all screens have in common: keys from the registry, prompts, parts placed by arithmetic."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from textual import events
 from textual.binding import Binding
 from textual.layout import Layout
 from textual.screen import Screen
 
 from ..actions import actions_in
 from ..layout import Rectangle
+from ..typing_line import MOVES, Typing
 from ..widgets.arrangement import Arrangement
 
 
@@ -24,7 +26,11 @@ def bindings(scope: str) -> list[Binding | tuple[str, str] | tuple[str, str, str
 
 
 class BaseScreen(Screen[None], inherit_bindings=False):
-    """A screen whose parts lie where `rectangles` says and whose keys call the methods that `handlers` names."""
+    """A screen whose parts lie where `rectangles` says and whose keys call the methods that `handlers` names.
+
+    No widget ever has the focus: all keys come through the app one after the other, so that what is typed fast
+    (`g345` and Enter in one go) arrives in order.
+    """
 
     DEFAULT_CSS = "BaseScreen { background: ansi_default; overflow: hidden; }"
     ALLOW_SELECT = False
@@ -33,6 +39,8 @@ class BaseScreen(Screen[None], inherit_bindings=False):
     def __init__(self) -> None:
         super().__init__()
         self._arrangement = Arrangement(self.rectangles)
+        self._early: list[str] = []
+        self.typing: Typing | None = None
 
     @property
     def layout(self) -> Layout:
@@ -51,22 +59,77 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         """Show the state in every part."""
         raise NotImplementedError
 
-    def handlers(self) -> Mapping[str, Callable[[], Any]]:
+    def handlers(self) -> Mapping[str, Callable[..., Any]]:
         """What each action of the screen does, by the action's id."""
         raise NotImplementedError
 
-    def action_perform(self, id: str) -> None:
-        """Do what the registry's action with this id means here."""
-        if self.listening:
-            self.handlers()[id]()
+    # keys
 
-    @property
-    def listening(self) -> bool:
-        """Whether keys are for this screen: not before it stands, and not when another one has opened or it closed
-        while they were on their way."""
-        return self.is_mounted and self.is_current
+    def on_mount(self) -> None:
+        self.redraw()
+        early, self._early = self._early, []
+        for id in early:
+            self.action_perform(id)
+
+    def on_resize(self) -> None:
+        self.redraw()
+
+    def action_perform(self, id: str) -> None:
+        """Do what the registry's action with this id means here, and draw. Keys that were on their way when another
+        screen opened or this one closed are not for this one; those that come before it stands wait."""
+        if not self.is_current:
+            return
+        if not self.is_mounted:
+            self._early.append(id)
+            return
+        self.before_action()
+        self.handlers()[id]()
+        if self.is_current:
+            self.after_action()
+
+    def before_action(self) -> None:
+        """Take away what was only there until the next key."""
+
+    def after_action(self) -> None:
+        """Show what the key has changed."""
+        self.redraw()
 
     def close(self) -> None:
         """Back to the screen below."""
-        if self.listening:
+        if self.is_current:
             self.app.pop_screen()
+
+    # prompts
+
+    def type_key(self, event: events.Key) -> bool:
+        """A key for the open prompt; False where there is none."""
+        if self.typing is None:
+            return False
+        if event.key == "enter":
+            self.accept(self.typing)
+        elif event.key in ("escape", "ctrl+c"):
+            self.give_up()
+        elif event.key in MOVES:
+            self.move_in_prompt(MOVES[event.key])
+        else:
+            self.retype(self.typing.press(event.key, event.character))
+        return True
+
+    def on_paste(self, event: events.Paste) -> None:
+        if self.typing is not None:
+            self.retype(self.typing.insert(event.text))
+
+    def retype(self, typing: Typing | None) -> None:
+        """Another text in the prompt; None closes it."""
+        self.typing = typing
+        self.redraw()
+
+    def accept(self, typing: Typing) -> None:
+        """Enter was pressed in the prompt."""
+
+    def give_up(self) -> None:
+        """Escape was pressed in the prompt."""
+        self.retype(None)
+
+    def move_in_prompt(self, by: int) -> None:
+        """Up or down was pressed in the prompt."""

@@ -75,14 +75,10 @@ class ContextScreen(BaseScreen):
             places["table"] = Rectangle(0, 2 + text, width, room - text)
         return places
 
-    def on_mount(self) -> None:
-        self.redraw()
-
-    def on_resize(self) -> None:
-        self.redraw()
-
     def redraw(self) -> None:
         """Show the context under the cursor; ask for its sequence when it is another one."""
+        if not self.is_mounted:
+            return
         explorer, palette = self._explorer, self.app.palette
         example, token = explorer.example, explorer.token
         self.query_one(Small).show(NEEDED, palette)
@@ -136,11 +132,8 @@ class ContextScreen(BaseScreen):
             self._explorer.move_token(token - self._explorer.token)
         self.redraw()
 
-    def action_perform(self, id: str) -> None:
-        if self.listening:
-            self._notice = ""
-            super().action_perform(id)
-            self.redraw()
+    def before_action(self) -> None:
+        self._notice = ""
 
     def handlers(self) -> Mapping[str, Callable[[], Any]]:
         explorer = self._explorer

@@ -18,6 +18,7 @@ from ..layout import Layout, Rectangle, home_layout
 from ..loader import Loader
 from ..messages import LoadDue, LoadFailed, NeuronLoaded, RowsLoaded
 from ..opening import Opened
+from ..typing_line import Typing
 from ..view import Wanted
 from ..widgets.header import HeaderLine
 from ..widgets.hints import Hints
@@ -25,7 +26,7 @@ from ..widgets.inspector import Inspector
 from ..widgets.legend import Legend
 from ..widgets.neuron_list import NeuronList
 from ..widgets.pane import Pane
-from ..widgets.prompt import Prompt, Typing
+from ..widgets.prompt import Prompt
 from ..widgets.small import NEEDED, Small
 from ..widgets.tabs import TabRow
 from .base import BaseScreen, bindings
@@ -71,7 +72,6 @@ class HomeScreen(BaseScreen):
 
     def on_mount(self) -> None:
         self.loader.arrived(self.explorer.shown, self.explorer.record, ahead=True)
-        self.redraw()
         self.read_more()
 
     def layout_now(self) -> Layout:
@@ -86,29 +86,21 @@ class HomeScreen(BaseScreen):
         places = dict(layout.parts)
         places.update({f"pane-{quadrant.letters}": place for quadrant, place in layout.panes.items()})
         last = Rectangle(0, height - 1, width, 1)
-        if layout.kind != "small" and (self.prompting or (self.notice and "hints" not in places)):
+        if layout.kind != "small" and (self.typing is not None or (self.notice and "hints" not in places)):
             for name in ("inspector", "hints"):
                 if places.get(name) == last:
                     del places[name]
-            places["prompt" if self.prompting else "hints"] = last
+            places["prompt" if self.typing is not None else "hints"] = last
         return places
-
-    @property
-    def prompt(self) -> Prompt:
-        return self.query_one(Prompt)
-
-    @property
-    def prompting(self) -> bool:
-        return self.is_mounted and self.focused is self.prompt
 
     # drawing
 
     def redraw(self) -> None:
         """Show the state in every part; parts that look as before are left alone."""
-        if not self.is_mounted or not self.app.size.width:
+        if not self.is_mounted:
             return
         layout, palette, explorer = self.layout_now(), self.app.palette, self.explorer
-        shape = (layout, self.prompting, bool(self.notice))
+        shape = (layout, self.typing is None, bool(self.notice))
         if shape != self._laid_out:
             self._laid_out = shape
             self.rearrange()
@@ -125,6 +117,8 @@ class HomeScreen(BaseScreen):
         self.query_one(Inspector).show(pictures.inspected(explorer), palette)
         self.query_one(Legend).show(pictures.scale(explorer, palette), palette)
         self.query_one(Hints).show(pictures.foot(self.notice, self.notice_is_bad), palette)
+        if self.typing is not None:
+            self.query_one(Prompt).show(self.typing, palette)
 
     def _draw_list(self, height: int) -> None:
         picture = pictures.neuron_list(self.explorer, self.rows, self._list_top, height)
@@ -135,9 +129,6 @@ class HomeScreen(BaseScreen):
 
     def pane(self, quadrant: Quadrant) -> Pane:
         return self.query_one(f"#pane-{quadrant.letters}", Pane)
-
-    def on_resize(self) -> None:
-        self.redraw()
 
     # notices
 
@@ -157,14 +148,11 @@ class HomeScreen(BaseScreen):
     def handlers(self) -> Mapping[str, Callable[[], Any]]:
         return self._handlers
 
-    def action_perform(self, id: str) -> None:
-        if self.listening:
-            self.notice = ""
-            super().action_perform(id)
-            self.update()
+    def before_action(self) -> None:
+        self.notice = ""
 
-    def update(self) -> None:
-        """After a key: read what is wanted now, and draw."""
+    def after_action(self) -> None:
+        """Read what is wanted now, and draw."""
         if self.explorer.stale and (record := self.loader.want(self.explorer.wanted)) is not None:
             self.take(self.explorer.wanted, record)
         self.redraw()
@@ -211,24 +199,14 @@ class HomeScreen(BaseScreen):
     # prompt and mouse
 
     def open_prompt(self, purpose: str, label: str, text: str = "") -> None:
-        self.prompt.show(Typing(purpose, label, text, len(text)), self.app.palette)
-        self.set_focus(self.prompt)
-        self.redraw()
+        self.retype(Typing(purpose, label, text, len(text)))
 
-    def close_prompt(self) -> None:
-        self.set_focus(None)
-        self.redraw()
-
-    def on_prompt_given_up(self) -> None:
-        self.close_prompt()
-
-    def on_prompt_accepted(self, message: Prompt.Accepted) -> None:
-        problem = self._handlers[f"{message.typing.purpose}.accept"](message.typing.text)
-        if problem:
-            self.prompt.show(replace(message.typing, error=problem), self.app.palette)
+    def accept(self, typing: Typing) -> None:
+        if problem := self._handlers[f"{typing.purpose}.accept"](typing.text):
+            self.retype(replace(typing, error=problem))
             return
-        self.close_prompt()
-        self.update()
+        self.typing = None
+        self.after_action()
 
     def on_pane_clicked(self, message: Pane.Clicked) -> None:
         self.explorer.focus(message.quadrant)
@@ -246,8 +224,8 @@ class HomeScreen(BaseScreen):
     def on_neuron_list_clicked(self, message: NeuronList.Clicked) -> None:
         self.explorer.choose(message.place)
         self.notice = ""
-        self.update()
+        self.after_action()
 
     def on_neuron_list_wheel(self, message: NeuronList.Wheel) -> None:
         self.explorer.step(message.by)
-        self.update()
+        self.after_action()

@@ -10,8 +10,9 @@ from textual.app import ComposeResult
 
 from ..actions import Action, hints, key_lines
 from ..layout import Rectangle, top_to_show
+from ..typing_line import Typing
 from ..widgets.hints import Foot, Hints
-from ..widgets.prompt import Prompt, Typing
+from ..widgets.prompt import Prompt
 from ..widgets.text_lines import TextLines, TextPicture
 from .base import BaseScreen, bindings
 
@@ -50,26 +51,25 @@ class HelpScreen(BaseScreen):
             return {"lines": Rectangle(0, 0, width, height)}
         return {"lines": Rectangle(0, 0, width, height - 1), "hints": Rectangle(0, height - 1, width, 1)}
 
-    def on_mount(self) -> None:
-        self.redraw()
-
-    def on_resize(self) -> None:
-        self.redraw()
-
     def redraw(self) -> None:
+        if not self.is_mounted:
+            return
         rows = max(1, self.app.size.height - 1)
         self._wrapped = wrapped(self._lines, self.app.size.width)
         self._top = top_to_show(self._top, self._top, self._top, rows, len(self._wrapped))
         self.query_one(TextLines).show(TextPicture(self._wrapped, self._top), self.app.palette)
         self.query_one(Hints).show(Foot(hints("overlay"), self._notice), self.app.palette)
 
+    def before_action(self) -> None:
+        self._notice = ""
+
     def scroll(self, by: int) -> None:
         rows = max(1, self.app.size.height - 1)
         self._top = min(max(0, self._top + by), max(0, len(self._wrapped) - rows))
-        self.redraw()
 
     def on_text_lines_wheel(self, message: TextLines.Wheel) -> None:
         self.scroll(message.by)
+        self.redraw()
 
     def handlers(self) -> Mapping[str, Callable[[], Any]]:
         page = max(1, self.app.size.height - 2)
@@ -89,7 +89,6 @@ class HelpScreen(BaseScreen):
 
     def _interrupt(self) -> None:
         self._notice = self.app.interrupt()
-        self.redraw()
 
 
 class PaletteScreen(BaseScreen):
@@ -103,6 +102,7 @@ class PaletteScreen(BaseScreen):
         self._perform = perform
         self._found = self._actions
         self._chosen = self._top = 0
+        self.typing = Typing("palette", "action")
 
     def compose(self) -> ComposeResult:
         yield Prompt(self.app.palette, id="prompt")
@@ -114,16 +114,10 @@ class PaletteScreen(BaseScreen):
             places["lines"] = Rectangle(0, 1, width, height - 1)
         return places
 
-    def on_mount(self) -> None:
-        prompt = self.query_one(Prompt)
-        prompt.show(Typing("palette", "action"), self.app.palette)
-        self.set_focus(prompt)
-        self.redraw()
-
-    def on_resize(self) -> None:
-        self.redraw()
-
     def redraw(self) -> None:
+        if not self.is_mounted or self.typing is None:
+            return
+        self.query_one(Prompt).show(self.typing, self.app.palette)
         rows = max(1, self.app.size.height - 1)
         self._chosen = min(max(self._chosen, 0), max(0, len(self._found) - 1))
         self._top = top_to_show(self._top, self._chosen, self._chosen, rows, max(1, len(self._found)))
@@ -131,16 +125,16 @@ class PaletteScreen(BaseScreen):
         picture = TextPicture(lines or (("text", "no action has these words"),), self._top, self._chosen)
         self.query_one(TextLines).show(picture, self.app.palette)
 
-    def on_prompt_changed(self, message: Prompt.Changed) -> None:
-        words = message.typing.text.lower().split()
+    def retype(self, typing: Typing | None) -> None:
+        words = typing.text.lower().split() if typing is not None else []
         self._found = tuple(
             action for action in self._actions if all(word in f"{action.id} {action.title}".lower() for word in words)
         )
         self._chosen = 0
-        self.redraw()
+        super().retype(typing)
 
-    def on_prompt_moved(self, message: Prompt.Moved) -> None:
-        self._chosen += message.by
+    def move_in_prompt(self, by: int) -> None:
+        self._chosen += by
         self.redraw()
 
     def on_text_lines_clicked(self, message: TextLines.Clicked) -> None:
@@ -151,17 +145,16 @@ class PaletteScreen(BaseScreen):
         self._chosen += message.by
         self.redraw()
 
-    def on_prompt_accepted(self) -> None:
+    def accept(self, typing: Typing) -> None:  # noqa: ARG002  # what is chosen counts, not what was typed
         self._do()
 
-    def on_prompt_given_up(self) -> None:
+    def give_up(self) -> None:
         self.close()
 
     def _do(self) -> None:
-        if self.listening and self._chosen < len(self._found):
-            chosen = self._found[self._chosen].id
+        if self.is_current and self._chosen < len(self._found):
             self.close()
-            self.app.call_next(self._perform, chosen)
+            self._perform(self._found[self._chosen].id)
 
     def handlers(self) -> Mapping[str, Callable[[], Any]]:
         return {}

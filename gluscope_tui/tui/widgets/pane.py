@@ -37,6 +37,7 @@ class PanePicture:
     find: str = ""
     wrap: bool = False
     titled: bool = True
+    values_from: int = VALUES_FROM
     edge: str = ""  # "tee" or "cross": the pane holds the divider at its right
 
     @property
@@ -95,7 +96,7 @@ class Pane(Lines[PanePicture]):
         shown, palette = picture.examples, self.palette
         if not shown:
             return [strip([(f"  {empty(picture.record, picture.ranking)}", palette.faint)], inner, palette.text)][:room]
-        values = value_columns(shown, picture.ranking, wide=inner >= VALUES_FROM)
+        values = value_columns(shown, picture.ranking, wide=inner >= picture.values_from)
         first_cell = len(values[0]) + 2
         width = max(1, inner - first_cell)
         quadrant, look = picture.record.quadrant, picture.look

@@ -1,0 +1,48 @@
+"""What stands in a prompt, and what keys make of it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """A prompt's text and cursor. `purpose` is the id of the action that asked; `error` stays until the next key."""
+
+    purpose: str
+    label: str
+    text: str = ""
+    at: int = 0
+    error: str = ""
+
+    def insert(self, typed: str) -> Typing:
+        """The text with what was typed or pasted at the cursor; line ends become blanks."""
+        typed = " ".join(typed.splitlines())
+        text = self.text[: self.at] + typed + self.text[self.at :]
+        return replace(self, text=text, at=self.at + len(typed), error="")
+
+    def press(self, key: str, character: str | None) -> Typing:
+        """The text after a key: a character is inserted, editing keys edit, others change nothing."""
+        if character is not None and character.isprintable():
+            return self.insert(character)
+        text, at = self.text, self.at
+        if key == "backspace":
+            text, at = text[: max(0, at - 1)] + text[at:], max(0, at - 1)
+        elif key == "delete":
+            text = text[:at] + text[at + 1 :]
+        elif key == "ctrl+u":
+            text, at = text[at:], 0
+        elif key == "ctrl+w":
+            words = text[:at].rstrip().rpartition(" ")
+            start = len(words[0]) + len(words[1])
+            text, at = text[:start] + text[at:], start
+        else:
+            places = {"left": at - 1, "right": at + 1, "home": 0, "ctrl+a": 0, "end": len(text), "ctrl+e": len(text)}
+            if key not in places:
+                return self
+            at = min(max(places[key], 0), len(text))
+        return replace(self, text=text, at=at, error="")
+
+
+MOVES = {"down": 1, "up": -1, "pagedown": 10, "pageup": -10, "ctrl+n": 1, "ctrl+p": -1}
+"""Keys that move in a list that a prompt filters."""
