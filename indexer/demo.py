@@ -1,0 +1,75 @@
+"""The demo: a small model, the documentation that ships with Python, and the index of both in the user's cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pydoc_data.topics
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from .errors import GluscopeError
+from .fetch import cache_folder, smollm2
+from .output import is_index
+from .progress import Progress, Report
+from .settings import Execution, Inputs, Settings
+
+Notice = Callable[[str], None]
+TOKENS = 20_000
+
+
+def demo_path(model: str | None = None) -> Path:
+    """Where the demo's index is kept; another model's demo has a file of its own."""
+    if model is None:
+        return cache_folder() / "demo.db"
+    slug = re.sub(r"[^A-Za-z0-9.-]+", "-", Path(model).name).strip("-.")[:60]
+    return cache_folder() / f"demo-{slug}-{hashlib.blake2b(model.encode(), digest_size=3).hexdigest()}.db"
+
+
+def make_demo(model: str | None, *, progress: Report) -> Path:
+    """Index the first 20,000 tokens of Python's documentation with SmolLM2-135M, or with `model`.
+
+    Returns the index's path; an index that is there and can be read is used again. GluscopeError for what a user can
+    mend.
+    """
+    db = demo_path(model)
+    if db.exists() and _is_readable(db):
+        return db
+    notice = _teller(progress)
+    cache = cache_folder()
+    chosen = model if model is not None else str(smollm2(cache, notice))
+    notice(f"indexing {TOKENS:,} tokens of Python's documentation into {db}")
+    from .job import index
+
+    inputs = Inputs(paths=(str(_documentation(cache)),))
+    overwrite = db.exists() and is_index(db)
+    return index(chosen, inputs, db, Settings(tokens=TOKENS), Execution(), overwrite=overwrite, progress=progress)
+
+
+def _is_readable(db: Path) -> bool:
+    from .database.reader import Index
+
+    try:
+        with Index(db) as made:
+            return made.info().complete
+    except GluscopeError:
+        return False
+
+
+def _teller(progress: Report) -> Notice:
+    return lambda message: progress(Progress("notice", message=message))
+
+
+def _documentation(cache: Path) -> Path:
+    """The topics of pydoc as JSON lines, a topic a document, in the order of the module."""
+    path = cache / "python-topics.jsonl"
+    lines = (json.dumps({"topic": topic, "text": text}) for topic, text in pydoc_data.topics.topics.items())
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    except OSError as error:
+        raise GluscopeError(
+            f"{path} can't be written: {error.strerror}", "set XDG_CACHE_HOME to a folder that can be written"
+        ) from error
+    return path
