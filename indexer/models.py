@@ -11,6 +11,7 @@ from logging import ERROR
 from typing import TYPE_CHECKING, Any
 
 from .errors import GluscopeError
+from .gguf_header import header_read_once
 from .model_config import first_line, read_config, resolve
 from .model_source import ModelSource, locate
 
@@ -54,7 +55,7 @@ def load(
     """
     source = locate(model)
     resolved_dtype = _dtype(dtype)
-    with _quiet():
+    with _quiet(), header_read_once():
         resolved_device = _device(device)
         arguments = resolve(source, revision, trust_remote_code)
         config = read_config(source, arguments)
@@ -206,14 +207,14 @@ def _body(
 def _check_report(source: ModelSource, model: nn.Module, body: nn.Module, report: dict[str, Any]) -> None:
     prefix = next(path for path, module in model.named_modules() if module is body)
     faults = {
-        "lacks": sorted(str(name) for name in report["missing_keys"]),
-        "has in another shape": sorted(str(entry[0]) for entry in report["mismatched_keys"]),
+        "are missing": sorted(str(name) for name in report["missing_keys"]),
+        "have another shape": sorted(str(entry[0]) for entry in report["mismatched_keys"]),
     }
     for fault, names in faults.items():
         wanted = [name for name in names if name.startswith(prefix)]
         if wanted:
             raise GluscopeError(
-                f"{source.name} {fault} {len(wanted)} weights that its config.json announces, such as {wanted[0]}",
+                f"weights that config.json of {source.name} announces {fault}: {len(wanted)}, such as {wanted[0]}",
                 "its values would be random: download or save the model again",
             )
     if any(parameter.is_meta for parameter in body.parameters()):
