@@ -96,7 +96,7 @@ class Loader:
     def _start(
         node: Widget, work: Callable[[], Coroutine[None, None, None]], group: str, exclusive: bool = False
     ) -> None:
-        node.run_worker(work, group=group, exclusive=exclusive)
+        node.run_worker(work, group=group, exclusive=exclusive)  # type: ignore[arg-type]  # its alias hides the result
 
     async def _wait(self, pause: float) -> None:
         await asyncio.sleep(pause)

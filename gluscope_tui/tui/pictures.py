@@ -108,7 +108,9 @@ def neuron_list(explorer: Explorer, rows: Rows, top: int, height: int) -> ListPi
     """The part of the current list in `height` rows, its title included, scrolled as little as possible from `top`."""
     current, signs = explorer.current, explorer.view.signs
     room = max(1, height - 1)
-    first = top_to_show(top, current.place, current.place, room, len(current))
+    margin = min(3, (room - 1) // 2)
+    upper, lower = max(0, current.place - margin), min(len(current) - 1, current.place + margin)
+    first = top_to_show(top, upper, lower, room, len(current))
     entries = []
     for neuron in current.neurons[first : first + room]:
         known = rows.get((neuron.site, signs))

@@ -41,6 +41,15 @@ class StateFile:
         except (ValueError, RecursionError):
             return Remembered(), self._aside()
 
+    @staticmethod
+    def is_sound(text: str) -> bool:
+        """Whether a state file with this content can be read."""
+        try:
+            _checked(json.loads(text))
+        except (ValueError, RecursionError):
+            return False
+        return True
+
     def _aside(self) -> str:
         try:
             return f"the state file was broken; it is now {set_aside(self.path).name}"

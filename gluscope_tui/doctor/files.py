@@ -1,0 +1,71 @@
+"""The index's health, and the files that the explorer keeps."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import indexer
+from indexer.errors import GluscopeError
+
+from ..tui.files import index_folder, state_folder
+from ..tui.state import StateFile
+from .finding import Finding
+
+_LARGE = 10 * 2**30
+
+
+def index_health(path: Path) -> Iterator[Finding]:
+    """Whether the index opens, is complete, and can be read at its first, last and telling neuron."""
+    try:
+        with indexer.open(path) as index:
+            info = index.info()
+            yield Finding("index", "file", f"{path}, {info.size / 2**20:,.1f} MiB, schema {info.schema_version}")
+            yield Finding("index", "model", f"{index.model}, {len(info.sites)} sites, {info.neurons:,} neurons")
+            mend = "" if info.complete else "run the same gluscope index command again to finish it"
+            yield Finding("index", "complete", "yes" if info.complete else "no", mend)
+            first, last = info.sites[0].address, info.sites[-1]
+            asked = [f"{first}N0", f"{last.address}N{last.width - 1}"]
+            asked += [str(info.telling_neuron)] if info.telling_neuron else []
+            for neuron in asked:
+                index.neuron(neuron)
+            yield Finding("index", "readable", f"read {', '.join(asked)}")
+    except GluscopeError as error:
+        yield Finding("index", "problem", error.cause, error.fix)
+        return
+    wal = [name for name in (f"{path}-wal", f"{path}-journal") if os.path.exists(name)]
+    if wal:
+        yield Finding("index", "beside it", wal[0], "another program writes to the index: it should be read only")
+
+
+def kept_files(path: Path | None) -> Iterator[Finding]:
+    """The state folder, what is in it for an index, broken files and crash logs."""
+    folder = state_folder()
+    nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    writable = os.access(nearest, os.W_OK)
+    yield Finding("files", "state", str(folder), "" if writable else f"make {nearest} writable, or set XDG_STATE_HOME")
+    if path is not None and path.exists():
+        own = index_folder(path)
+        state = own / "state.json"
+        yield Finding("files", "position", _presence(state), _state_problem(state))
+        yield Finding("files", "marks", _presence(own / "marks.tsv"))
+    yield Finding("files", "configuration", "none: there are options and environment variables only")
+    for broken in sorted(folder.glob("*/*.broken*")):
+        yield Finding("files", "set aside", str(broken), f"look at it, then rm {broken}")
+    for log in sorted(folder.glob("crash-*.log"))[-3:]:
+        yield Finding("files", "crash log", str(log), "send it to the project")
+
+
+def _presence(path: Path) -> str:
+    return str(path) + ("" if path.exists() else " (not there yet)")
+
+
+def _state_problem(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError):
+        return f"it can't be read: rm {path}"
+    return "" if StateFile.is_sound(text) else "it is broken and will be set aside at the next start"
