@@ -220,7 +220,7 @@ def _check_report(source: ModelSource, model: nn.Module, body: nn.Module, report
     if any(parameter.is_meta for parameter in body.parameters()):
         raise GluscopeError(
             f"{source.name} doesn't fit: some of its layers would be read from disk for every batch",
-            "use --dtype bfloat16, a larger device, or --layers on a machine with more memory",
+            "use --dtype bfloat16, or a machine with more memory",
         )
 
 

@@ -9,7 +9,7 @@ from torch import nn
 from ..errors import GluscopeError
 from .shapes import linear_shape
 
-_SUPPORTED = "gluscope reads gated MLPs as in Llama, Mistral, Qwen, OLMo, Granite, Gemma 1-3, Phi-3 and GLM"
+_SUPPORTED = "gluscope reads gated MLPs as in Llama, Mistral, Qwen, OLMo, Granite, Gemma 1-4, Phi-3 and GLM"
 _EXPERTS_CLASS = re.compile(r"(Experts|MoE|Moe|MoeBlock|MoEBlock)$")
 _EXPERT_PARAMETERS = ("gate_up_proj", "gate_proj", "up_proj", "down_proj", "w1", "w2", "w3")
 _EXPERT_SETTINGS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
