@@ -161,6 +161,6 @@ class Fuser:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
             self.enabled = False
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            self._notice(f"statistics run uncompiled, slower: {reason}")
+            reason = " ".join(str(error).split()[:40]) or type(error).__name__
+            self._notice(f"the statistics run uncompiled, slower: {reason}")
             return function(*arguments)
