@@ -146,7 +146,3 @@ class ExplorerApp(CrashingApp):
         if self._home is None:
             return ""
         return self._home.state.write(self._home.explorer.remembered(bool(self._light)))
-
-    def note(self, what: str) -> None:
-        """Remember what was done, for the crash log: names of actions, no text."""
-        self.trail.append(what)

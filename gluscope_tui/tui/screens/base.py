@@ -11,6 +11,7 @@ from textual.layout import Layout
 from textual.screen import Screen
 
 from ..actions import actions_in
+from ..crash import CrashingApp
 from ..layout import Rectangle
 from ..typing_line import MOVES, Typing
 from ..widgets.arrangement import Arrangement
@@ -33,6 +34,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
     """
 
     DEFAULT_CSS = "BaseScreen { background: ansi_default; overflow: hidden; }"
+    app: CrashingApp
     ALLOW_SELECT = False
     AUTO_FOCUS = ""
 
@@ -82,6 +84,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         if not self.is_mounted:
             self._early.append(id)
             return
+        self.app.trail.append(id)
         self.before_action()
         self.handlers()[id]()
         if self.is_current:

@@ -1,0 +1,176 @@
+"""The truth of the terminal: the bytes that the command writes to a pty, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import pexpect
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SEQUENCE = re.compile(rb"\x1b(?:\[[0-9;?<>=$]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[=>])")
+SGR = re.compile(rb"\x1b\[([0-9;]*)m")
+RESTORED = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?1003l", b"\x1b[?2004l")
+HOSTILE = (b"\x1b]52;c;aGk=", b"\x00", b"\xc2\x9b", "\u202e".encode(), "\u200b".encode())
+
+
+class Session:
+    """The command in a pty, and every byte it wrote."""
+
+    def __init__(self, index: Path, state: Path, *words: str, script: str = "", **environment: str) -> None:
+        env = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "VIRTUAL_ENV")}
+        env |= {"PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(state), "LC_ALL": "C.UTF-8", **environment}
+        start = ["-c", script] if script else ["-m", "gluscope_tui"]
+        self.child = pexpect.spawn(
+            sys.executable, [*start, "tui", str(index), *words], env=env, dimensions=(24, 80), timeout=20
+        )
+        self.written = b""
+
+    def wait_for(self, text: str) -> None:
+        self.child.expect_exact(text.encode())
+        self.written += self.child.before + self.child.after
+
+    def finish(self) -> int:
+        """Wait for the end; the exit code (128 + signal where one ended it)."""
+        self.child.expect(pexpect.EOF)
+        self.written += self.child.before
+        self.child.close()
+        return int(self.child.exitstatus if self.child.exitstatus is not None else 128 + self.child.signalstatus)
+
+
+def styles(written: bytes) -> set[bytes]:
+    """Every parameter of a colour or attribute that was written."""
+    return {match[1] for match in SGR.finditer(written)}
+
+
+def walked(index: Path, state: Path, **environment: str) -> bytes:
+    """What a short walk through hostile contexts writes, to its end."""
+    session = Session(index, state, **environment)
+    session.wait_for("? help")
+    for key in ("j", "w", "4", "\r", "q"):
+        session.child.send(key)
+    session.child.send(":")
+    session.wait_for("list.next")
+    session.child.send("\x03")
+    session.child.send("q")
+    assert session.finish() == 0
+    return session.written
+
+
+@pytest.mark.parametrize("term", ["xterm-256color", "screen"])
+@pytest.mark.parametrize("no_color", [False, True])
+def test_a_terminal_gets_its_own_colours_and_nothing_of_the_corpus(
+    hostile_index: Path, state_home: Path, term: str, no_color: bool
+) -> None:
+    environment = {"TERM": term} | ({"NO_COLOR": "1"} if no_color else {})
+    written = walked(hostile_index, state_home, **environment)
+    codes = styles(written)
+    assert b"38;2" not in b" ".join(codes)
+    indexed = any(b"8;5;" in code for code in codes)
+    assert indexed == (term == "xterm-256color" and not no_color)
+    plain = {b"", b"0", b"1", b"4", b"7", b"1;4", b"1;7", b"4;7", b"1;4;7"}
+    if no_color:
+        assert codes <= plain | {b"49", b"39"}
+    else:
+        assert codes - plain
+    assert all(hostile not in written for hostile in HOSTILE)
+    text = SEQUENCE.sub(b"", written).decode("utf-8")
+    assert all(character.isprintable() or character in "\r\n\a" for character in text)
+    for mode in RESTORED:
+        assert mode in written
+
+
+def test_truecolor_is_used_where_the_terminal_says_so(hostile_index: Path, state_home: Path) -> None:
+    written = walked(hostile_index, state_home, TERM="xterm-256color", COLORTERM="truecolor")
+    assert any(b"48;2;" in code for code in styles(written))
+
+
+@pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"TERM": "dumb", "NO_COLOR": "1"}, {"TERM": ""}])
+def test_a_terminal_without_a_screen_gets_two_plain_lines(
+    hostile_index: Path, state_home: Path, environment: dict[str, str]
+) -> None:
+    session = Session(hostile_index, state_home, **environment)
+    assert session.finish() == 2
+    assert b"\x1b" not in session.written
+    assert b"gluscope show" in session.written
+
+
+def test_without_a_mouse_no_mouse_mode_is_asked_for(hostile_index: Path, state_home: Path) -> None:
+    session = Session(hostile_index, state_home, "--no-mouse", TERM="xterm-256color")
+    session.wait_for("? help")
+    session.child.send("q")
+    assert session.finish() == 0
+    assert b"\x1b[?1000h" not in session.written
+
+
+def test_ascii_writes_nothing_else(hostile_index: Path, state_home: Path) -> None:
+    session = Session(hostile_index, state_home, "--ascii", "--color", "none", TERM="xterm")
+    session.wait_for("? help")
+    session.child.send("j4w\rq?")
+    session.wait_for("How to read")
+    session.child.send("qq")
+    assert session.finish() == 0
+    assert session.written.isascii()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_a_working_terminal_and_no_process(
+    hostile_index: Path, state_home: Path, number: signal.Signals
+) -> None:
+    session = Session(hostile_index, state_home, TERM="xterm-256color")
+    session.wait_for("? help")
+    session.child.send("j")
+    session.wait_for("L3N5")
+    os.kill(session.child.pid, number)
+    assert session.finish() == 128 + number
+    for mode in RESTORED:
+        assert mode in session.written
+    assert '"neuron": "L3N5"' in next(state_home.glob("gluscope/*/state.json")).read_text()
+
+
+def test_a_connection_that_is_closed_leaves_no_process(hostile_index: Path, state_home: Path) -> None:
+    session = Session(hostile_index, state_home, TERM="xterm-256color")
+    session.wait_for("? help")
+    os.close(session.child.child_fd)
+    session.child.closed = True
+    waiting = threading.Thread(target=session.child.ptyproc.wait, daemon=True)
+    waiting.start()
+    waiting.join(timeout=10)
+    assert not waiting.is_alive()
+    with pytest.raises(ProcessLookupError):
+        os.kill(session.child.pid, 0)
+
+
+def test_a_bug_leaves_a_log_three_lines_and_a_working_terminal(hostile_index: Path, state_home: Path) -> None:
+    script = (
+        "from gluscope_tui.tui.explorer import Explorer\n"
+        "def step(self, by): secret = 'text of the corpus'; raise RuntimeError('again: ' + secret)\n"
+        "Explorer.step = step\n"
+        "from gluscope_tui.cli import main\n"
+        "main()"
+    )
+    session = Session(hostile_index, state_home, script=script, TERM="xterm-256color")
+    session.wait_for("? help")
+    session.child.send("j")
+    assert session.finish() == 1
+    after = session.written.rsplit(b"\x1b[?1049l", 1)[1]
+    lines = SEQUENCE.sub(b"", after).strip().splitlines()
+    assert len(lines) == 3
+    assert b"RuntimeError" in lines[0]
+    log = next(state_home.glob("gluscope/crash-*.log")).read_text()
+    assert "RuntimeError" in log
+    assert "list.next" in log
+    assert "TERM=xterm-256color" in log
+    assert "text of the corpus" not in log.replace("secret = 'text of the corpus'", "")
+
+
+def test_an_index_that_is_not_there_is_two_lines(tmp_path: Path, state_home: Path) -> None:
+    session = Session(tmp_path / "missing.db", state_home, TERM="xterm-256color")
+    assert session.finish() == 2
+    assert b"\x1b[?1049h" not in session.written
+    assert len(session.written.strip().splitlines()) == 2
