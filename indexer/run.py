@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from . import checkpoint
-from .capture import capture, run_body
+from .capture import capture, capture_act, run_body
 from .database.activations import twin
 from .errors import GluscopeError
 from .models import LoadedModel
@@ -54,7 +54,7 @@ class Run:
             name = site.address.name
             if name not in self.identity_errors:
                 self.identity_errors[name] = prove(site, gate, in_, post)
-            values = Activations(gate.float(), in_.float(), site.act_fn(gate).float(), post.float())
+            values = Activations(gate.float(), in_.float(), act(site, gate).float(), post.float())
             try:
                 self.states[name].add(values, views[self.states[name].count.device], self._fuse)
             except NonFiniteError as error:
@@ -66,7 +66,7 @@ class Run:
 
         ids = torch.from_numpy(batch.ids)  # batch position
         mask = (torch.arange(ids.shape[1]) < torch.from_numpy(batch.lengths)[:, None]).to(torch.int64)
-        with capture(self._sites, observe):
+        with capture_act(self._sites) as act, capture(self._sites, observe):
             run_body(self._loaded, ids, mask, self._sites[-1])
 
     def _views(self, batch: Batch) -> dict[torch.device, BatchView]:

@@ -106,3 +106,18 @@ def best(offers: list[Offer], k: int, fold: bool) -> list[tuple[float, int, int,
         seen.add(tokens)
         kept.append((value, s.document, s.part, position))
     return kept[:k]
+
+
+def position_hash(seed: int, document: int, part: int, position: int) -> int:
+    """The hash of a position in plain Python integers."""
+    mask, golden = 2**64 - 1, 0x9E3779B97F4A7C15
+
+    def mix(x: int) -> int:
+        x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & mask
+        x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & mask
+        return x ^ (x >> 31)
+
+    value = mix((seed + golden) & mask)
+    for word in (document, part, position):
+        value = mix(((value ^ word) + golden) & mask)
+    return value >> 1

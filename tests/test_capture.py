@@ -11,7 +11,7 @@ import torch
 import transformers
 from torch import Tensor, nn
 
-from indexer.capture import capture, run_body
+from indexer.capture import capture, capture_act, run_body
 from indexer.sites import Site, find_sites, text_body
 from tests.tiny_models import FAMILIES, tiny_model
 
@@ -193,3 +193,26 @@ def test_an_encoder_needs_the_mask_and_gets_it() -> None:
     alone = captured(model, short, causal=False)["L1"][0]
     torch.testing.assert_close(captured(model, batch, mask, causal=False)["L1"][0][:, :6], alone, rtol=1e-4, atol=1e-5)
     assert not torch.allclose(captured(model, batch, None, causal=False)["L1"][0][:, :6], alone, rtol=1e-3, atol=1e-3)
+
+
+def test_act_is_the_tensor_that_the_model_computed() -> None:
+    model = tiny_model("llama")
+    sites = find_sites(model)
+    taken: list[bool] = []
+
+    def observe(site: Site, gate: Tensor, in_: Tensor, post: Tensor) -> None:
+        runs: list[None] = []
+        assert isinstance(site.act_fn, nn.Module)
+        counter = site.act_fn.register_forward_hook(lambda *_: runs.append(None))
+        values = act(site, gate)
+        counter.remove()
+        assert torch.equal(values * in_, post)
+        assert torch.equal(values, torch.nn.functional.silu(gate))
+        taken.append(not runs)  # nothing was computed again
+
+    with torch.inference_mode(), capture_act(sites) as act, capture(sites, observe):
+        model(torch.tensor([[1, 2, 3]]), use_cache=False)
+    assert taken == [True] * len(sites)
+    with torch.inference_mode():  # outside of a run it is computed
+        gate = torch.randn(1, 2, sites[0].width)
+        assert torch.equal(act(sites[0], gate), torch.nn.functional.silu(gate))

@@ -26,21 +26,6 @@ def no_notice(message: str) -> None:
     raise AssertionError(message)
 
 
-def splitmix(seed: int, document: int, part: int, position: int) -> int:
-    """The hash of a position in plain Python integers."""
-    mask, golden = 2**64 - 1, 0x9E3779B97F4A7C15
-
-    def mix(x: int) -> int:
-        x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & mask
-        x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & mask
-        return x ^ (x >> 31)
-
-    value = mix((seed + golden) & mask)
-    for word in (document, part, position):
-        value = mix(((value ^ word) + golden) & mask)
-    return value >> 1
-
-
 def make_sequences(seed: int, number: int = 30, longest: int = 40) -> list[naive.Computed]:
     """Sequences with duplicates, exact ties, exact zeros and quadrants that are hardly visited."""
     generator = np.random.default_rng(seed)
@@ -143,7 +128,7 @@ def test_state_equals_the_naive_loop(batch_size: int, count_first: bool, duplica
             k=4,
             count_first=count_first,
             fold=duplicates == "fold",
-            random_hash=lambda document, part, position: splitmix(3, document, part, position),
+            random_hash=lambda document, part, position: naive.position_hash(3, document, part, position),
         )
         assert state.tokens_counted == expected.counted
         for place, quadrant in enumerate(QUADRANTS):
@@ -192,7 +177,7 @@ def test_the_sample_is_the_positions_of_smallest_hash() -> None:
     settings = Settings(sample=20, seed=9)
     state, sample = feed(sequences, settings, 7)
     everything = sorted(
-        (splitmix(9, s.document, s.part, t), number, t)
+        (naive.position_hash(9, s.document, s.part, t), number, t)
         for number, s in enumerate(sequences)
         for t in range(1, len(s.ids))
     )[:20]
