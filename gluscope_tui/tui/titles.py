@@ -49,16 +49,19 @@ def empty(record: QuadrantRecord, ranking: str) -> str:
     return f"no context by {ranking} is kept"
 
 
-def end(record: QuadrantRecord, ranking: str, top_k: int) -> str:
-    """What stands after the last context: how many tokens and sequences there were, and whether these are all."""
+def end(record: QuadrantRecord, ranking: str, top_k: int, width: int = 1000, dot: str = " · ") -> str:
+    """What stands after the last context, in at most `width` cells: how many tokens and sequences there were, and
+    whether all are shown. Sequences are only known where every token is."""
     shown = record.examples.get(ranking, ())
-    tokens = f"end{_DOT}{full_count(record.count)} token{'s' if record.count != 1 else ''}"
+    tokens = _counted(record.count, "token")
     if len(shown) >= top_k and record.count > len(shown):
-        return f"{tokens}, {len(shown)} {'drawn' if ranking == 'random' else 'strongest'} contexts"
-    sequences = len({(example.document, example.part) for example in shown})
-    if record.count == len(shown):
-        return f"{tokens}, {sequences} sequence{'s' if sequences != 1 else ''}, all shown"
-    return f"{tokens}, {len(shown)} different context{'s' if len(shown) != 1 else ''}, all shown"
+        what = f"{_counted(len(shown), 'context')} {'drawn' if ranking == 'random' else 'kept'}"
+    elif record.count == len(shown):
+        what = f"{_counted(len({(e.document, e.part) for e in shown}), 'sequence')}, all shown"
+    else:
+        what = f"{_counted(len(shown), 'different context')}, all shown"
+    return first_that_fits((f"end{dot}{tokens}, {what}", f"{tokens}, {what}", what), width)
 
 
-_DOT = " · "
+def _counted(count: int, noun: str) -> str:
+    return f"{full_count(count)} {noun}{'' if count == 1 else 's'}"

@@ -128,7 +128,7 @@ class Pane(Lines[PanePicture]):
                     head = self._head(values[number] if offset == 0 else " " * len(values[0]), here and offset == 0)
                     rows.append(strip([*head, *row.parts], inner, palette.text))
         if len(rows) < room:
-            words = end(picture.record, picture.ranking, picture.top_k)
+            words = end(picture.record, picture.ranking, picture.top_k, inner - 2, palette.glyphs.between)
             rows.append(strip([(f"  {words}", palette.faint)], inner, palette.text))
         return rows
 

@@ -1,0 +1,323 @@
+"""What the parts of the screens draw, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+import indexer
+from gluscope_tui.colour.contrast import VGA, XTERM, ratio
+from gluscope_tui.colour.depth import Depth
+from gluscope_tui.colour.ramp import ramp
+from gluscope_tui.tui.contexts import context_rows, value_columns
+from gluscope_tui.tui.find import found_tokens
+from gluscope_tui.tui.palette import Palette, palette
+from gluscope_tui.tui.titles import end, title
+from gluscope_tui.tui.typing_line import Typing
+from gluscope_tui.tui.view import Cursor
+from gluscope_tui.tui.widgets.header import Header, HeaderLine
+from gluscope_tui.tui.widgets.inspector import Inspected, Inspector
+from gluscope_tui.tui.widgets.legend import Legend, Scale
+from gluscope_tui.tui.widgets.lines import Lines, Picture
+from gluscope_tui.tui.widgets.neuron_list import bar
+from gluscope_tui.tui.widgets.pane import Pane, PanePicture
+from gluscope_tui.tui.widgets.prompt import Prompt
+from gluscope_tui.tui.widgets.tabs import TabRow, Tabs
+from gluscope_tui.views.contexts import Look, neuron_scale, split_width
+from indexer.addresses import parse_neuron
+from indexer.database.records import Example, NeuronRecord, QuadrantRecord, Quantities
+from indexer.quadrants import QUADRANTS, Quadrant
+
+TRUE = palette(Depth.TRUE)
+NOTHING = Quantities(None, None, None, None)
+
+
+def example(tokens: tuple[str, ...], peak: int, post: tuple[float | None, ...], quadrant: Quadrant) -> Example:
+    """A context whose tokens all lie in the quadrant, but for those without a value."""
+    gate = tuple(None if value is None else 2.0 * quadrant.gate_sign for value in post)
+    in_ = tuple(None if value is None else 1.5 * quadrant.in_sign for value in post)
+    value = post[peak] or 0.0
+    return Example("post", 0, value, 5, 0, peak, "s", peak, "".join(tokens), tokens, gate, in_, post, post)
+
+
+def record(examples: tuple[Example, ...], count: int, quadrant: Quadrant = Quadrant.PP) -> QuadrantRecord:
+    largest = max((abs(e.value) for e in examples), default=0.0)
+    extreme = Quantities(2.0, 1.5, largest, largest) if count else NOTHING
+    mean = Quantities(0.5, 0.25, 0.1234, 0.1234) if count else NOTHING
+    return QuadrantRecord(quadrant, count, count / 100_000, mean, extreme, {"post": examples})
+
+
+def picture(stats: QuadrantRecord, **more: object) -> PanePicture:
+    look = Look("post", stats.extreme.post or 1.0, TRUE.ramp)
+    shown = PanePicture(stats, 100_000, "post", 16, look, Cursor(), focused=True)
+    return replace(shown, **more)  # type: ignore[arg-type]  # fields by name
+
+
+def rows_of(widget: Lines[Picture], shown: Picture, width: int, height: int) -> list[str]:
+    return [strip.text for strip in widget.draw(shown, width, height)]
+
+
+def pane_rows(shown: PanePicture, width: int = 39, height: int = 10, colours: Palette = TRUE) -> list[str]:
+    return [strip.text for strip in Pane(shown.record.quadrant, colours).draw(shown, width, height)]
+
+
+FRANCE = example(
+    (" and", " largest", " city", " of", " France", " is", " Paris"), 4, (0.1,) * 4 + (7.7, 0.2, 0.3), Quadrant.PP
+)
+BORDERS = example(
+    (" in", " the", " south", " of", " France", ",", " not"), 4, (0.1,) * 4 + (7.4, 0.2, 0.3), Quadrant.PP
+)
+
+
+def test_every_peak_of_a_pane_starts_in_the_same_column() -> None:
+    rows = pane_rows(picture(record((FRANCE, BORDERS), 14_021)))
+    assert rows[1].startswith("▸+7.70 ")
+    assert rows[2].startswith(" +7.40 ")
+    assert rows[1].index(" France") == rows[2].index(" France") == 7 + split_width(32)[0]
+
+
+def test_the_title_gives_frequency_count_mean_and_extreme_and_grows_with_the_room() -> None:
+    stats = record((FRANCE,), 12_400)
+    assert title(stats, 100_000, "post", 39) == "++ 12.4% 12.4k  mean +0.123  ext +7.70"
+    assert title(stats, 100_000, "post", 80) == "++ gate+ in+  12.4%  12,400 tokens  mean +0.123  ext +7.70"
+    assert title(record((FRANCE,), 3), 100_000, "post", 39) == "++ 3/100k  mean +0.123  ext +7.70"
+    assert title(record((), 0), 113_108, "post", 39) == "++ never  0 of 113,108"
+
+
+@given(st.integers(1, 120), st.integers(0, 10**9), st.booleans())
+def test_a_title_never_is_wider_than_its_pane(width: int, count: int, faint: bool) -> None:
+    words = title(record((FRANCE,), count), 10**9, "post", width, faint=faint)
+    assert len(words) <= width
+
+
+def test_an_empty_pane_says_so() -> None:
+    rows = pane_rows(picture(record((), 0, Quadrant.NN)))
+    assert "never  0 of 100,000" in rows[0]
+    assert rows[1].strip() == "no counted token had gate - and in -"
+
+
+def test_after_the_last_context_stands_how_many_there_were() -> None:
+    few = record((FRANCE, replace(BORDERS, document=6)), 2)
+    assert end(few, "post", 16) == "end · 2 tokens, 2 sequences, all shown"
+    assert end(record((FRANCE,), 9_400), "post", 1) == "end · 9,400 tokens, 1 context kept"
+    assert end(record((FRANCE,), 9_400), "post", 16) == "end · 9,400 tokens, 1 different context, all shown"
+    assert pane_rows(picture(few), 42)[3].strip() == "end · 2 tokens, 2 sequences, all shown"
+    assert pane_rows(picture(few))[3].strip() == "2 tokens, 2 sequences, all shown"
+
+
+def test_only_tokens_of_the_own_quadrant_have_a_background() -> None:
+    mixed = replace(FRANCE, in_=(1.5, 1.5, 1.5, -1.5, 1.5, None, 1.5))
+    own = context_rows(mixed, Quadrant.PP, 60, Look("post", 7.7, TRUE.ramp), TRUE)[0]
+    ground = TRUE.text.bg
+    coloured = "".join(text for text, style in own.parts if style.bg != ground)
+    assert " of" not in coloured
+    assert " is" not in coloured
+    assert " France" in coloured
+    every = context_rows(mixed, Quadrant.PP, 60, Look("post", 7.7, TRUE.ramp, own_only=False), TRUE)[0]
+    assert " of" in "".join(text for text, style in every.parts if style.bg != ground)
+
+
+def test_peak_cursor_and_finds_are_told_without_colour() -> None:
+    bare = palette(Depth.NONE)
+    look = Look("post", 1000.0, ramp(Depth.NONE))  # too faint for any step
+    row = context_rows(FRANCE, Quadrant.PP, 60, look, bare, cursor=1, find="city")[0]
+    styles = dict(row.parts)
+    assert (styles[" France"].bold, styles[" France"].underline) == (True, True)
+    assert styles[" largest"].reverse
+    assert styles[" city"].underline
+    assert styles[" of"] == bare.text
+
+
+def test_a_wide_pane_starts_with_post_gate_and_in() -> None:
+    assert value_columns((FRANCE,), "post", wide=True) == ["+7.70 +2.00 +1.50"]
+    assert value_columns((FRANCE,), "act", wide=True) == ["+7.70 +7.70 +2.00 +1.50"]
+    assert "+7.70 +2.00 +1.50" in pane_rows(picture(record((FRANCE,), 1)), width=58)[1]
+    assert "+2.00" not in pane_rows(picture(record((FRANCE,), 1)), width=57)[1]
+
+
+def test_the_focused_title_is_in_reverse_and_takes_the_same_cells() -> None:
+    stats = record((FRANCE,), 5)
+    one = Pane(Quadrant.PP, TRUE).draw(picture(stats), 39, 10)[0]
+    other = Pane(Quadrant.PP, TRUE).draw(picture(stats, focused=False), 39, 10)[0]
+    assert one.text == other.text
+    assert any(segment.style is not None and segment.style.reverse for segment in one)
+    assert not any(segment.style is not None and segment.style.reverse for segment in other)
+
+
+def test_a_pane_scrolls_to_its_cursor_and_shows_the_end_with_the_last() -> None:
+    contexts = tuple(replace(FRANCE, rank=n, value=20.0 - n, document=n) for n in range(16))
+    pane = Pane(Quadrant.PP, TRUE)
+    stats = record(contexts, 16)
+    first = [strip.text for strip in pane.draw(picture(stats), 39, 10)]
+    assert (first[1][1:6], first[8][1:6]) == ("+20.0", "+13.0")
+    down = [strip.text for strip in pane.draw(picture(stats, cursor=Cursor(9)), 39, 10)]
+    assert (down[1][1:6], down[8][:6]) == ("+18.0", "▸+11.0")
+    back = [strip.text for strip in pane.draw(picture(stats, cursor=Cursor(5)), 39, 10)]
+    assert back[1][1:6] == "+18.0"
+    last = [strip.text for strip in pane.draw(picture(stats, cursor=Cursor(15)), 39, 10)]
+    assert last[7].startswith("▸+5.00")
+    assert "16 sequences, all shown" in last[8]
+
+
+@settings(deadline=None)
+@given(st.integers(1, 90), st.integers(1, 14), st.booleans(), st.booleans(), st.integers(0, 3), st.booleans())
+def test_a_pane_of_any_size_keeps_every_row_at_its_width(
+    width: int, height: int, wrap: bool, titled: bool, at: int, ascii_only: bool
+) -> None:
+    hostile = example(
+        ("\x1b[31m", "日本", "\n\n", "e\u0301", "👩\u200d👩", "\u202eab", "[/x]"), 1, (1.0,) * 7, Quadrant.PP
+    )
+    colours = palette(Depth.ANSI256, ascii_only=ascii_only)
+    look = Look("post", 7.7, colours.ramp, ascii_only=ascii_only)
+    stats = record((FRANCE, hostile, BORDERS), 3)
+    shown = picture(stats, look=look, wrap=wrap, titled=titled, cursor=Cursor(at), edge="tee" if width > 1 else "")
+    for row in pane_rows(shown, width, height, colours)[:height]:
+        assert cell_len(row) == width
+        assert row.isprintable()
+        assert row.isascii() or not ascii_only
+
+
+def test_the_cells_of_a_row_lead_back_to_its_tokens() -> None:
+    row = context_rows(FRANCE, Quadrant.PP, 40, Look("post", 7.7, TRUE.ramp), TRUE)[0]
+    text = "".join(part for part, _ in row.parts)
+    assert row.token_at(text.index("France")) == 4
+    assert row.token_at(text.index("Paris")) == 6
+    assert row.token_at(39) is None or text[39] != " "
+
+
+@given(st.lists(st.text(max_size=4), max_size=8), st.text(min_size=1, max_size=3))
+def test_finding_marks_the_tokens_that_share_an_occurrence(tokens: list[str], wanted: str) -> None:
+    text = "".join(tokens)
+    owner = [number for number, token in enumerate(tokens) for _ in token]
+    folded = text.lower() if wanted == wanted.lower() and len(text.lower()) == len(text) else text
+    expected = {
+        owner[place + offset]
+        for place in range(len(text) - len(wanted) + 1)
+        if folded[place : place + len(wanted)] == wanted
+        for offset in range(len(wanted))
+    }
+    assert found_tokens(tuple(tokens), wanted) == expected
+
+
+def header(**more: object) -> Header:
+    shown = Header(
+        "SmolLM2-135M", "L12N345", False, "aligned", True, "post", "post", "346/1536 in layer, by index", 113_108
+    )
+    return replace(shown, **more)  # type: ignore[arg-type]  # fields by name
+
+
+def test_the_header_tells_everything_where_there_is_room_and_the_address_always() -> None:
+    line = rows_of(HeaderLine(TRUE), header(), 100, 1)[0]
+    for words in (
+        "SmolLM2-135M",
+        "L12N345 ",
+        "aligned ⇄",
+        "rank post",
+        "346/1536",
+        "in layer, by index",
+        "113k tokens",
+    ):
+        assert words in line
+    assert "L12N345…" in rows_of(HeaderLine(TRUE), header(stale=True), 40, 1)[0]
+    warned = header(warnings=("index unfinished", "BOS counted"), colour="gate")
+    line = rows_of(HeaderLine(TRUE), warned, 120, 1)[0]
+    for words in ("index unfinished", "BOS counted", "colour gate"):
+        assert words in line
+
+
+@given(st.integers(1, 150), st.text(max_size=40))
+def test_a_header_fits_any_width_whatever_the_model_is_called(width: int, model: str) -> None:
+    line = rows_of(HeaderLine(TRUE), header(model=model), width, 1)[0]
+    assert cell_len(line) == width
+    assert line.isprintable()
+
+
+def test_the_inspector_tells_the_token_under_the_cursor() -> None:
+    line = rows_of(Inspector(TRUE), Inspected(FRANCE, Quadrant.PP, 3), 100, 1)[0]
+    for words in ("▸++ #1", "doc 5 pos 3", "« of»", "gate +2.00", "in +1.50", "post +0.100"):
+        assert words in line
+    unknown = replace(FRANCE, gate=(None,) * 7, in_=(None,) * 7, act=(None,) * 7, post=(None,) * 7)
+    assert "not counted" in rows_of(Inspector(TRUE), Inspected(unknown, Quadrant.PP, 3), 80, 1)[0]
+
+
+def test_the_legend_prints_the_ends_and_whose_scale_it_is() -> None:
+    look = Look("gate", 3.5, TRUE.ramp)
+    line = rows_of(Legend(TRUE), Scale(look, "neuron", Quadrant.PN), 80, 1)[0]
+    assert "gate -3.50" in line
+    assert "+3.50" in line
+    assert "scale: neuron (c)" in line
+    assert "own quadrant only (x)" in line
+    line = rows_of(Legend(TRUE), Scale(replace(look, own_only=False), "pane", Quadrant.PN), 80, 1)[0]
+    assert "scale: pane +-" in line
+    assert "all tokens" in line
+
+
+def test_the_tab_row_names_all_four_and_brackets_the_focused() -> None:
+    stats = {
+        q: record((FRANCE,) if q is not Quadrant.NN else (), n, q)
+        for q, n in zip(QUADRANTS, (12_400, 8_310, 3, 0), strict=True)
+    }
+    whole = NeuronRecord(parse_neuron("L1N2"), "m", "aligned", False, 100_000, 100_000, 0, stats)
+    line = rows_of(TabRow(TRUE), Tabs(whole, Quadrant.PP, "post", False), 60, 1)[0]
+    assert line.startswith(" [++ 12.4%] +- 8.31% -+ 3/100k -- never  ")
+    assert "ext +7.70" in line
+    assert neuron_scale(whole, "post") == 7.7
+
+
+def test_bars_show_small_shares_and_no_share_as_a_blank() -> None:
+    glyphs = TRUE.glyphs.bars
+    assert [bar(share, glyphs) for share in (0.0, 1e-6, 0.25, 1.0)] == [" ", "▁", "▄", "█"]
+
+
+def test_a_prompt_shows_cursor_and_error() -> None:
+    shown = Typing("go.to", "go to", "99999", 5, "there is no L1N99999")
+    strip = Prompt(TRUE).draw(shown, 60, 1)[0]
+    assert strip.text.startswith(" go to: 99999   there is no L1N99999")
+    assert [segment.text for segment in strip if segment.style is not None and segment.style.reverse] == [" "]
+
+
+@given(st.lists(st.sampled_from(["a", "é", "日", "left", "right", "home", "end", "backspace", "delete"])))
+def test_typing_edits_like_a_line_of_text(keys: list[str]) -> None:
+    typing, text, at = Typing("go.to", "go to"), "", 0
+    for key in keys:
+        typing = typing.press(key, key if len(key) == 1 else None)
+        if len(key) == 1:
+            text, at = text[:at] + key + text[at:], at + 1
+        elif key == "backspace" and at:
+            text, at = text[: at - 1] + text[at:], at - 1
+        elif key == "delete":
+            text = text[:at] + text[at + 1 :]
+        else:
+            at = {"left": max(0, at - 1), "right": min(len(text), at + 1), "home": 0, "end": len(text)}.get(key, at)
+    assert (typing.text, typing.at) == (text, at)
+
+
+def palettes() -> Iterator[tuple[Depth, bool]]:
+    return ((depth, light) for depth in (Depth.TRUE, Depth.ANSI256, Depth.ANSI16) for light in (False, True))
+
+
+@pytest.mark.parametrize(("depth", "light"), palettes())
+def test_every_role_can_be_read_on_its_ground(depth: Depth, light: bool) -> None:
+    colours = palette(depth, light=light)
+    roles = (colours.text, colours.faint, colours.strong, colours.title, colours.warning, colours.match)
+    for style in (*roles, *colours.ramp.positive, *colours.ramp.negative):
+        assert style.fg is not None
+        assert style.bg is not None
+        for terminal in (XTERM, VGA):
+            assert ratio(style.fg, style.bg, terminal) >= 4.5, (style, depth, light)
+
+
+def test_contexts_of_a_real_file_are_drawn_without_a_control_character(hostile_index: Path) -> None:
+    with indexer.open(hostile_index) as index:
+        for number in range(0, 40, 3):
+            neuron = index.neuron(f"L2N{number}")
+            for quadrant in QUADRANTS:
+                for row in pane_rows(picture(neuron.quadrants[quadrant], total=neuron.tokens_counted), 47, 18):
+                    assert row.isprintable()
+                    assert cell_len(row) == 47
