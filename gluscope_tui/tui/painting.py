@@ -55,11 +55,15 @@ def first_that_fits(candidates: Iterable[str], width: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some words of a line; where there is too little room, those with the largest `drop` go first. 0 stays."""
+    """Some words of a line; where there is too little room, those with the largest `drop` go first. 0 stays.
+
+    `near`: only a blank stands before them.
+    """
 
     text: str
     style: Style
     drop: int = 0
+    near: bool = False
 
 
 def fitted(parts: Sequence[Part], width: int, gap: str, ground: Style) -> StyledLine:
@@ -73,6 +77,6 @@ def fitted(parts: Sequence[Part], width: int, gap: str, ground: Style) -> Styled
     line: list[tuple[str, Style]] = []
     for part in kept:
         if line:
-            line.append((gap, ground))
+            line.append((" " if part.near else gap, ground))
         line.append((part.text, part.style))
     return tuple(line)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from indexer.database.records import QuadrantRecord
-from indexer.quadrants import Quadrant
+from indexer.quadrants import RANDOM_EXAMPLES, Quadrant
 
 from ..views.contexts import colour_of
 from ..views.numbers import frequency, full_count, short_count, signed
@@ -54,7 +54,8 @@ def end(record: QuadrantRecord, ranking: str, top_k: int, width: int = 1000, dot
     whether all are shown. Sequences are only known where every token is."""
     shown = record.examples.get(ranking, ())
     tokens = _counted(record.count, "token")
-    if len(shown) >= top_k and record.count > len(shown):
+    kept = RANDOM_EXAMPLES if ranking == "random" else top_k
+    if len(shown) >= kept and record.count > len(shown):
         what = f"{_counted(len(shown), 'context')} {'drawn' if ranking == 'random' else 'kept'}"
     elif record.count == len(shown):
         what = f"{_counted(len({(e.document, e.part) for e in shown}), 'sequence')}, all shown"

@@ -107,6 +107,8 @@ def test_after_the_last_context_stands_how_many_there_were() -> None:
     assert end(few, "post", 16) == "end · 2 tokens, 2 sequences, all shown"
     assert end(record((FRANCE,), 9_400), "post", 1) == "end · 9,400 tokens, 1 context kept"
     assert end(record((FRANCE,), 9_400), "post", 16) == "end · 9,400 tokens, 1 different context, all shown"
+    drawn = replace(few, count=9_400, examples={"random": (FRANCE,) * 8})
+    assert end(drawn, "random", 16) == "end · 9,400 tokens, 8 contexts drawn"
     assert pane_rows(picture(few), 42)[3].strip() == "end · 2 tokens, 2 sequences, all shown"
     assert pane_rows(picture(few))[3].strip() == "2 tokens, 2 sequences, all shown"
 

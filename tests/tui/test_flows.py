@@ -1,0 +1,473 @@
+"""Walks through the explorer: keys in, messages and state out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual import events
+from textual.pilot import Pilot
+
+from gluscope_tui.colour.depth import Depth
+from gluscope_tui.tui.app import ExplorerApp
+from gluscope_tui.tui.explorer import Explorer
+from gluscope_tui.tui.screens.context import ContextScreen
+from gluscope_tui.tui.screens.home import HomeScreen
+from gluscope_tui.tui.screens.overlay import HelpScreen, PaletteScreen
+from gluscope_tui.tui.widgets.header import HeaderLine
+from gluscope_tui.tui.widgets.inspector import Inspector
+from gluscope_tui.tui.widgets.pane import Pane
+from indexer.database.reader import Index
+from indexer.database.records import NeuronRecord
+from indexer.quadrants import Quadrant
+from tests.index_fixture import make_index
+
+from .conftest import AppMaker, home_of
+
+
+async def settled(pilot: Pilot[None]) -> None:
+    """Nothing is being read any more, and everything is drawn."""
+    await pilot.pause()
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
+
+
+def header_text(app: ExplorerApp) -> str:
+    return home_of(app).query_one(HeaderLine).render_line(0).text
+
+
+def pane_text(app: ExplorerApp, quadrant: Quadrant = Quadrant.PP) -> list[str]:
+    pane = home_of(app).query_one(f"#pane-{quadrant.letters}", Pane)
+    return [pane.render_line(row).text for row in range(pane.size.height)]
+
+
+def state_of(app: ExplorerApp) -> Explorer:
+    return home_of(app).explorer
+
+
+def here(app: ExplorerApp) -> str:
+    return str(state_of(app).current.neuron)
+
+
+async def press(pilot: Pilot[None], *keys: str) -> None:
+    await pilot.press(*keys)
+    await settled(pilot)
+
+
+async def typed(pilot: Pilot[None], text: str) -> None:
+    """Keys as fast as a paste: all are there before the first is handled."""
+    for character in text:
+        key = {"\r": "enter", "/": "slash", "-": "minus", "+": "plus", " ": "space", ":": "colon"}.get(
+            character, character
+        )
+        pilot.app.post_message(events.Key(key, None if character == "\r" else character))
+    await settled(pilot)
+
+
+async def test_it_opens_at_the_telling_neuron_then_at_the_last_position(explorer_app: AppMaker) -> None:
+    app = explorer_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        assert here(app) == "L3N4"
+        await press(pilot, "j", "h", "3", "r", "T")
+        assert (here(app), state_of(app).view.ranking) == ("L2N5", "gate")
+        await pilot.press("q")
+    assert app.return_code == 0
+    again = explorer_app()
+    async with again.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        assert (here(again), state_of(again).view.focused) == ("L2N5", Quadrant.NP)
+        assert state_of(again).view.ranking == "gate"
+        assert again.palette.text.bg == (255, 255, 255)
+
+
+async def test_an_argument_wins_over_the_last_position(explorer_app: AppMaker) -> None:
+    app = explorer_app("1.7")
+    async with app.run_test(size=(80, 24)):
+        assert here(app) == "L1N7"
+
+
+async def test_j_and_k_step_through_the_list_and_stop_at_its_ends_with_a_notice(explorer_app: AppMaker) -> None:
+    app = explorer_app("L0N1")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "k")
+        assert here(app) == "L0N0"
+        assert not home_of(app).notice
+        await press(pilot, "k")
+        assert here(app) == "L0N0"
+        assert "ends here" in home_of(app).notice
+        await press(pilot, "j")
+        assert (here(app), home_of(app).notice) == ("L0N1", "")
+
+
+async def test_forty_quick_keys_end_on_the_right_neuron_with_few_reads(
+    explorer_app: AppMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    original = Index.neuron
+
+    def counted(self: Index, neuron: Any, **more: Any) -> NeuronRecord:
+        read.append(str(neuron))
+        return original(self, neuron, **more)
+
+    app = explorer_app("L1N0")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        monkeypatch.setattr(Index, "neuron", counted)
+        for _ in range(39):
+            app.post_message(events.Key("j", "j"))
+        await settled(pilot)
+        assert here(app) == "L1N39"
+        assert not state_of(app).stale
+        assert str(state_of(app).shown.neuron) == "L1N39"
+        assert len(read) < 20
+
+
+@pytest.fixture
+def slow_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """A disk that answers only when the event is set, once the explorer is open."""
+    answering = threading.Event()
+    answering.set()
+    original = Index.neuron
+
+    def slow(self: Index, *words: Any, **more: Any) -> NeuronRecord:
+        answering.wait(30)
+        return original(self, *words, **more)
+
+    monkeypatch.setattr(Index, "neuron", slow)
+    yield answering
+    answering.set()
+
+
+async def test_a_slow_disk_never_stops_the_keys(explorer_app: AppMaker, slow_disk: threading.Event) -> None:
+    app = explorer_app("L1N10")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        before = pane_text(app)
+        slow_disk.clear()
+        await pilot.press("l")
+        await pilot.pause()
+        assert here(app) == "L2N10"
+        assert "L2N10…" in header_text(app)
+        assert pane_text(app) == before
+        await pilot.press("down", "z", "j")
+        await pilot.pause()
+        assert here(app) == "L2N11"
+        assert state_of(app).view.zoomed
+        await pilot.press("z")
+        slow_disk.set()
+        await settled(pilot)
+        assert "L2N11 " in header_text(app)
+        assert str(state_of(app).shown.neuron) == "L2N11"
+        assert pane_text(app) != before
+
+
+async def test_a_read_that_fails_is_a_notice_and_the_old_contexts_stay(
+    explorer_app: AppMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = explorer_app("L1N10")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        before = pane_text(app)
+
+        def broken(self: Index, neuron: Any, **_: Any) -> NeuronRecord:
+            raise self._connection.damaged(f"{neuron}: page 7")
+
+        monkeypatch.setattr(Index, "neuron", broken)
+        await press(pilot, "l")
+        assert "damaged" in home_of(app).notice
+        assert pane_text(app) == before
+        monkeypatch.undo()
+        await press(pilot, "l")
+        assert not state_of(app).stale
+
+
+async def test_go_to_takes_what_is_typed_at_once_and_keeps_errors_in_the_prompt(explorer_app: AppMaker) -> None:
+    app = explorer_app("L0N0")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await typed(pilot, "gL2N31 -+\rj")
+        assert (here(app), state_of(app).view.focused) == ("L2N32", Quadrant.NP)
+        await typed(pilot, "g99\r")
+        home = home_of(app)
+        assert home.typing is not None
+        assert "neurons 0-39" in home.typing.error
+        assert here(app) == "L2N32"
+        await press(pilot, "backspace")
+        assert home.typing is not None
+        assert home.typing.text == "9"
+        await press(pilot, "enter")
+        assert here(app) == "L2N9"
+        await press(pilot, "u", "u")
+        assert here(app) == "L0N0"
+        await press(pilot, "U")
+        assert here(app) == "L2N32"
+
+
+async def test_a_key_for_each_pane_and_tab_skips_the_empty_ones(explorer_app: AppMaker) -> None:
+    app = explorer_app("L1N1")  # never visits +- and -+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "tab")
+        assert state_of(app).view.focused is Quadrant.NN
+        await press(pilot, "tab")
+        assert state_of(app).view.focused is Quadrant.PP
+        await press(pilot, "2")
+        assert state_of(app).view.focused is Quadrant.PN
+        assert "never" in pane_text(app, Quadrant.PN)[0]
+        assert "no counted token had gate + and in -" in pane_text(app, Quadrant.PN)[1]
+        await press(pilot, "enter")
+        assert isinstance(app.screen, HomeScreen)
+
+
+async def test_cursors_move_in_context_and_token_and_the_inspector_follows(explorer_app: AppMaker) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "down", "down", "left")
+        explorer = state_of(app)
+        example = explorer.example
+        assert example is not None
+        assert (example.rank, explorer.token) == (2, example.peak - 1)
+        line = home_of(app).query_one(Inspector).render_line(0).text
+        assert "++ #3" in line
+        assert f"pos {example.position - 1} " in line
+        await press(pilot, "end")
+        assert explorer.example is explorer.examples()[-1]
+        await press(pilot, "home", "up")
+        assert "first context" in home_of(app).notice
+
+
+async def test_undo_takes_the_topmost_away_and_q_at_home_quits(explorer_app: AppMaker) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "z")
+        await typed(pilot, "/the\r")
+        await press(pilot, "enter", "question_mark")
+        assert isinstance(app.screen, HelpScreen)
+        await press(pilot, "q")
+        assert isinstance(app.screen, ContextScreen)
+        await press(pilot, "escape")
+        assert isinstance(app.screen, HomeScreen)
+        view = state_of(app).view
+        assert (view.find, view.zoomed) == ("the", True)
+        await press(pilot, "backspace")
+        assert (state_of(app).view.find, state_of(app).view.zoomed) == ("", True)
+        await press(pilot, "q")
+        assert not state_of(app).view.zoomed
+        await press(pilot, "escape")
+        assert app.is_running
+        await pilot.press("q")
+    assert app.return_code == 0
+
+
+async def test_ctrl_c_quits_only_when_pressed_twice(explorer_app: AppMaker) -> None:
+    app = explorer_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "ctrl+c")
+        assert "once more" in home_of(app).notice
+        assert app.is_running
+        await pilot.press("ctrl+c")
+    assert app.return_code == 0
+
+
+async def test_found_text_stays_highlighted_while_neurons_change(explorer_app: AppMaker) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await typed(pilot, "/the\r")
+        explorer = state_of(app)
+        assert explorer.example is not None
+        assert "the" in explorer.example.text.lower()
+        await press(pilot, "n")
+        first = (explorer.view.focused, explorer.view.cursor())
+        await press(pilot, "n", "N")
+        assert (explorer.view.focused, explorer.view.cursor()) == first
+        await press(pilot, "j")
+        pane = home_of(app).query_one("#pane-pp", Pane)
+        assert pane.picture is not None
+        assert pane.picture.find == "the"
+        await typed(pilot, "/no such words\r")
+        assert "not in these contexts" in home_of(app).notice
+
+
+async def test_an_open_context_shares_its_cursor_with_home(explorer_app: AppMaker) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "enter", "n", "n", "j")
+        explorer = state_of(app)
+        example = explorer.example
+        assert example is not None
+        assert (example.rank, explorer.token) == (2, min(example.peak + 1, len(example.tokens) - 1))
+        screen = app.screen
+        assert isinstance(screen, ContextScreen)
+        shown = screen.query_one("#text").picture  # type: ignore[attr-defined]  # a ContextText
+        assert shown.example.tokens[shown.token] == example.tokens[explorer.token or 0]
+        assert len(shown.example.tokens) >= len(example.tokens)
+        await press(pilot, "4")
+        assert explorer.view.focused is Quadrant.NN
+        await press(pilot, "q")
+        assert isinstance(app.screen, HomeScreen)
+
+
+async def test_ranking_colour_signs_scale_and_tokens_change_what_is_shown(explorer_app: AppMaker) -> None:
+    app = explorer_app("L1N3")  # flipped
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "r")
+        assert "rank gate" in header_text(app)
+        await press(pilot, "r", "r")
+        assert "rank act" in header_text(app)
+        await press(pilot, "r", "r", "v")
+        assert "colour gate" in header_text(app)
+        assert "aligned ⇄" in header_text(app)
+        aligned = pane_text(app, Quadrant.PP)
+        await press(pilot, "s")
+        assert "raw" in header_text(app)
+        assert pane_text(app, Quadrant.PP) != aligned
+        assert "never" in pane_text(app, Quadrant.PP)[0]
+        await press(pilot, "c", "x")
+        view = state_of(app).view
+        assert (view.scale, view.all_tokens) == ("pane", True)
+
+
+async def test_marks_are_a_plain_file_and_a_list(explorer_app: AppMaker, state_home: Path) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await typed(pilot, "msays France\r")
+        await typed(pilot, "gL3N1\rmother\r")
+        file = next(state_home.glob("gluscope/*/marks.tsv"))
+        assert file.read_text() == "L1N5\tsays France\nL3N1\tother\n"
+        await press(pilot, "M")
+        assert "2/2 marks" in header_text(app)
+        await press(pilot, "k")
+        assert (here(app), "1/2 marks" in header_text(app)) == ("L1N5", True)
+        await press(pilot, "l")
+        assert (here(app), "in layer" in header_text(app)) == ("L2N5", True)
+
+
+async def test_copying_leaves_the_text_in_a_file_and_says_so(explorer_app: AppMaker, state_home: Path) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "3", "y")
+        example = state_of(app).example
+        assert example is not None
+        file = state_home / "gluscope" / "copied.txt"
+        assert file.read_text(encoding="utf-8", errors="surrogateescape") == example.text + "\n"
+        assert "copied.txt" in home_of(app).notice
+        await press(pilot, "C")
+        command = file.read_text()
+        assert command.startswith("gluscope show L1N5 -q -+ -n 16 --db ")
+
+
+async def test_the_palette_finds_actions_by_words_and_does_them(explorer_app: AppMaker) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await typed(pilot, ":")
+        assert isinstance(app.screen, PaletteScreen)
+        await typed(pilot, "zoom\r")
+        assert isinstance(app.screen, HomeScreen)
+        assert state_of(app).view.zoomed
+        await press(pilot, "ctrl+p", "escape")
+        assert isinstance(app.screen, HomeScreen)
+
+
+async def test_clicks_move_both_cursors_choose_tabs_and_neurons(explorer_app: AppMaker) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        pane = home_of(app).query_one("#pane-nn", Pane)
+        row = pane.render_line(3).text
+        column = row.rindex(" ", 0, len(row.rstrip())) - 2
+        await pilot.click(pane, offset=(column, 3))
+        explorer = state_of(app)
+        assert explorer.view.focused == Quadrant.NN
+        assert explorer.view.cursor().context == 2
+        assert explorer.view.cursor().token is not None
+        await pilot.click("#list", offset=(5, 1))
+        await settled(pilot)
+        assert here(app) == str(explorer.current.neurons[home_of(app).query_one("#list").picture.first])  # type: ignore[attr-defined]
+        await press(pilot, "z")
+        await pilot.click("#tabs", offset=(2, 0))
+        assert str(explorer.view.focused) == "++"
+
+
+async def test_the_list_takes_the_panes_place_where_it_is_narrow(explorer_app: AppMaker) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "0", "down")
+        assert (here(app), state_of(app).view.in_list) == ("L1N6", True)
+        assert home_of(app).query_one("#list").is_on_screen
+        await press(pilot, "enter")
+        assert not state_of(app).view.in_list
+
+
+async def test_a_list_of_ones_own_is_the_current_list(explorer_app: AppMaker) -> None:
+    lines = ("L3N1\tnote", "# comment", "nonsense", "", "0.7", "L3N1", "L9N9")
+    app = explorer_app(neurons=lines, title="mine.tsv")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        assert (here(app), "1/2 mine.tsv" in header_text(app)) == ("L3N1", True)
+        assert "2 lines are no neuron" in home_of(app).notice
+        await press(pilot, "j")
+        assert here(app) == "L0N7"
+
+
+async def test_an_unfinished_index_and_one_that_counts_bos_say_so(
+    explorer_app: AppMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    original = Index.info
+
+    def info(self: Index) -> Any:
+        known = original(self)
+        return replace(known, complete=False, settings={**known.settings, "count_first": True})
+
+    monkeypatch.setattr(Index, "info", info)
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(140, 40)):
+        assert "index unfinished" in header_text(app)
+        assert "BOS counted" in header_text(app)
+
+
+async def test_small_terminals_say_what_is_needed_and_survive(explorer_app: AppMaker) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(39, 9)) as pilot:
+        await pilot.pause()
+        assert "40x10" in home_of(app).query_one("#small").render_line(0).text
+        for size in ((1, 1), (2, 30), (200, 2), (80, 24)):
+            await pilot.resize_terminal(*size)
+            await press(pilot, "j", "enter", "j", "question_mark", "q", "q", "k")
+        assert here(app) == "L1N5"
+
+
+async def test_every_action_of_a_screen_is_handled(explorer_app: AppMaker) -> None:
+    from gluscope_tui.tui.actions import actions_in
+
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(80, 24)) as pilot:
+        for keys, scope in (((), "home"), (("enter",), "context"), (("question_mark",), "overlay")):
+            await pilot.press(*keys)
+            await pilot.pause()
+            assert set(app.screen.handlers()) >= {action.id for action in actions_in(scope)}  # type: ignore[attr-defined]
+
+
+async def test_a_theme_is_dark_or_light_on_every_screen(explorer_app: AppMaker) -> None:
+    app = explorer_app("L1N5", depth=Depth.ANSI256)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "enter", "T", "q")
+        grounds = {
+            segment.style.bgcolor.number
+            for segment in home_of(app).query_one(HeaderLine).render_line(0)
+            if segment.style is not None and segment.style.bgcolor is not None
+        }
+        assert grounds == {231}
+
+
+def test_a_new_index_without_a_telling_neuron_opens_at_its_first(tmp_path: Path) -> None:
+    from gluscope_tui.tui.opening import Request, open_index
+
+    make_index(tmp_path / "one.db", layers=1, width=3, documents=12)
+    opened = open_index(Request(tmp_path / "one.db"))
+    assert opened.current.neuron.site.layer == 0
+    opened.index.close()

@@ -1,0 +1,54 @@
+"""One registry of actions: its keys are unambiguous, and everything made from it is current."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gluscope_tui.tui.actions import ACTIONS, GROUPS, actions_in, hints, key_lines
+from gluscope_tui.tui.help import READING, help_lines, keys_page
+from gluscope_tui.tui.screens.base import bindings
+
+ROOT = Path(__file__).parents[2]
+PROMISED = {
+    "home": "j k J K h l [ ] g u U R 1 2 3 4 Tab 0 Up Down Left Right PgUp PgDn Home End z w Enter r v s c x / n N "
+    "m M y C o : ctrl+p T ? q Escape Backspace ctrl+c ctrl+z",
+    "context": "n p 1 2 3 4 j k Up Down q Escape Backspace",
+    "overlay": "j k Up Down PgUp PgDn q Escape Backspace",
+}
+
+
+def test_every_action_has_an_id_of_its_own_a_group_and_words() -> None:
+    assert len({action.id for action in ACTIONS}) == len(ACTIONS)
+    for action in ACTIONS:
+        assert action.group in GROUPS
+        assert action.title
+        assert action.keys
+
+
+@pytest.mark.parametrize("scope", ["home", "context", "overlay"])
+def test_a_key_means_one_thing_in_a_scope_and_every_promised_key_is_there(scope: str) -> None:
+    keys = [key for action in actions_in(scope) for key in action.keys]
+    assert len(keys) == len(set(keys))
+    shown = {name for action in actions_in(scope) for name in key_lines(action).split()}
+    assert shown >= set(PROMISED[scope].split())
+    assert len(bindings(scope)) == len(keys)
+
+
+def test_the_page_of_the_keys_is_current() -> None:
+    assert (ROOT / "docs" / "tui.md").read_text(encoding="utf-8") == keys_page()
+
+
+def test_the_help_begins_with_six_lines_on_reading_and_names_every_action() -> None:
+    lines = [text for _, text in help_lines(Path("/m/marks.tsv"), Path("/m/state.json"))]
+    assert lines[1:7] == list(READING)
+    text = "\n".join(lines)
+    assert "/m/marks.tsv" in text
+    for action in ACTIONS:
+        assert action.title in text
+
+
+def test_the_foot_ends_with_the_help() -> None:
+    assert hints("home")[-1] == "? help"
+    assert "j/k neuron" in hints("home")
