@@ -16,8 +16,8 @@ from hypothesis.extra import numpy as arrays
 from indexer.database.activations import ACTIVATIONS
 from indexer.database.arrays import ListArrays
 from indexer.database.packing import (
-    _predict_acts,
-    _predict_codes,
+    predict_acts,
+    predict_codes,
     encode_lanes,
     encode_sample,
     pack_examples,
@@ -118,9 +118,9 @@ def test_writer_and_reader_predict_the_same_code_to_the_bit(name: str, rows: lis
     assert table is not None
     gate, in_, scale = (np.array(column) for column in zip(*rows, strict=True))
     scale = np.abs(scale)
-    acts = _predict_acts(np.array(table), gate)
+    acts = predict_acts(np.array(table), gate)
     assert acts.tolist() == [predict_act(table, value) for value in gate.tolist()]
-    codes = _predict_codes(acts, in_, scale)
+    codes = predict_codes(acts, in_, scale)
     assert codes.tolist() == [
         predict_code(*row) for row in zip(acts.tolist(), in_.tolist(), scale.tolist(), strict=True)
     ]

@@ -122,28 +122,28 @@ def _peaks(key: Int64, filled: Bool) -> tuple[Bool, Int64, Int64]:
 
 def _missed(codes: Int8, scale: Float32, activation: str) -> Int8:
     """The codes of post less those predicted from the other lanes, modulo 256: peak slot. See `prediction`."""
-    gate, in_, post = (_decoded(codes[:, lane], scale[:, lane]) for lane in range(3))
+    gate, in_, post = (decoded_lanes(codes[:, lane], scale[:, lane]) for lane in range(3))
     if np.any(np.isnan(gate) != np.isnan(post)) or np.any(np.isnan(in_) != np.isnan(post)):
         raise ValueError("the lanes of a window have values at different positions")
     table = act_table(activation)
     if codes.shape[1] == 4:
-        act = _decoded(codes[:, 3], scale[:, 3])
+        act = decoded_lanes(codes[:, 3], scale[:, 3])
     elif table is None:
         raise ValueError(f"the activation {activation} is not known, so act must be a lane")
     else:
-        act = _predict_acts(np.array(table), np.nan_to_num(gate))
-    predicted = _predict_codes(act, in_, scale[:, 2, None].astype(np.float64))
+        act = predict_acts(np.array(table), np.nan_to_num(gate))
+    predicted = predict_codes(act, in_, scale[:, 2, None].astype(np.float64))
     missed: Int8 = np.where(np.isnan(gate), 0, codes[:, 2] - predicted).astype(np.int8)
     return missed
 
 
-def _decoded(codes: Int8, scale: Float32) -> Float64:
+def decoded_lanes(codes: Int8, scale: Float32) -> Float64:
     """The values that a lane's codes stand for, NaN where there is none: peak slot."""
     values: Float64 = _UNITS[codes.astype(np.int64)] * scale[:, None].astype(np.float64)
     return values
 
 
-def _predict_acts(table: Float64, gate: Float64) -> Float64:
+def predict_acts(table: Float64, gate: Float64) -> Float64:
     """`prediction.predict_act` of many gates, the same to the bit."""
     place = (gate + REACH) * STEPS
     entry = np.clip(place, 0, len(table) - 2).astype(np.int64)
@@ -151,7 +151,7 @@ def _predict_acts(table: Float64, gate: Float64) -> Float64:
     return acts
 
 
-def _predict_codes(act: Float64, in_: Float64, scale: Float64) -> npt.NDArray[np.int16]:
+def predict_codes(act: Float64, in_: Float64, scale: Float64) -> npt.NDArray[np.int16]:
     """`prediction.predict_code` of many values, the same to the bit; anything where in is NaN."""
     post = act * in_
     none = (post == 0) | (scale == 0) | np.isnan(post)
