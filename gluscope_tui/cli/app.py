@@ -25,6 +25,7 @@ COMMANDS = {
     "index": "Read text with a model and keep what every gated neuron does.",
     "show": "Show neurons: their four quadrants and their contexts.",
     "info": "Tell what an index is made of: model, corpus, settings, versions.",
+    "bench": "Measure the speed of indexing beside that of the bare model.",
     "demo": "Index Python's documentation with a small model, show a neuron.",
     "tui": "Explore an index in the terminal.",
     "doctor": "Check the terminal, the libraries and an index.",

@@ -1,0 +1,70 @@
+"""`gluscope bench`: what indexing costs beside the bare model."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from indexer.quadrants import DEFAULT_RANKINGS
+from indexer.settings import Execution, Inputs, Settings
+
+from .index import parse_rankings
+from .options import parse_amount, parse_numbers
+from .output import emit_lines
+
+Compile = Literal["auto", "on", "off"]
+
+
+def command(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A Hugging Face id, a folder, or a .gguf file.")],
+    text: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Text, as for gluscope index.")],
+    sequences: Annotated[int, typer.Option(min=1, metavar="N", help="Sequences that are measured.")] = 16,
+    rounds: Annotated[int, typer.Option(min=1, metavar="N", help="Rounds: bare and indexing, interleaved.")] = 6,
+    format: Annotated[Literal["plain", "json"], typer.Option("--format", "-f", help="How to print.")] = "plain",
+    column: Annotated[str, typer.Option(help="Of tables and JSON lines: where the text is.")] = "text",
+    context: Annotated[int, typer.Option(min=2, metavar="N", help="Tokens a sequence, BOS included.")] = 512,
+    layers: Annotated[str, typer.Option(metavar="LIST", help="Only these layers, e.g. 0-3,7.")] = "all",
+    rank_by: Annotated[str, typer.Option(metavar="LIST", help="Rankings, as for gluscope index.")] = ",".join(
+        DEFAULT_RANKINGS
+    ),
+    dtype: Annotated[str, typer.Option(help="As in transformers: auto, float32, bfloat16, ...")] = "auto",
+    device: Annotated[str, typer.Option(help="As in torch: auto, cpu, cuda, mps.")] = "auto",
+    batch_tokens: Annotated[str, typer.Option(metavar="N", help="Padded tokens a forward pass.")] = "auto",
+    compile: Annotated[Compile, typer.Option(help="Fuse the statistics.")] = "auto",
+) -> None:
+    """Measure the speed of indexing beside that of the bare forward pass, in one process, interleaved.
+
+    cold: with empty rankings; steady: as after 20,000 sequences; limit: no ranking changes.
+    """
+    from indexer.bench import bench
+
+    from .progress import narrator
+
+    settings = Settings(
+        context=context,
+        layers=None if layers == "all" else parse_numbers("--layers", layers),
+        rank_by=parse_rankings(rank_by),
+        dtype=dtype,
+        batch_tokens=None if batch_tokens == "auto" else parse_amount("--batch-tokens", batch_tokens),
+    )
+    with narrator() as report:
+        measured = bench(
+            model,
+            Inputs(paths=tuple(text), column=column),
+            settings,
+            Execution(device=device, compile=compile),
+            sequences_=sequences,
+            rounds=rounds,
+            progress=report,
+        )
+    if format == "json":
+        import json
+
+        emit_lines([json.dumps(measured.as_dict())])
+        return
+    lines = [f"bare\t{measured.bare.median:.0f}\ttokens/s\t({measured.bare.min:.0f} to {measured.bare.max:.0f})"]
+    for regime, spread in measured.ratio.items():
+        entered = f"{measured.insertions[regime]:,.0f} examples entered a sequence"
+        lines.append(f"{regime}\t{spread.median:.3f}\tof bare\t({spread.min:.3f} to {spread.max:.3f})\t{entered}")
+    emit_lines(lines)

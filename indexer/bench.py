@@ -1,0 +1,247 @@
+"""Measuring what indexing costs beside the bare model: in one process, interleaved, on the same batches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from statistics import median
+from typing import Any
+
+import torch
+
+from .capture import run_body
+from .corpus import open_corpus
+from .errors import GluscopeError
+from .identity import resolve
+from .models import LoadedModel, load
+from .plan import Batch, plan
+from .progress import Progress, Report
+from .rankings import BestK
+from .reduction import Fuser
+from .run import Run
+from .sequences import TokenSequence, sequences
+from .settings import Execution, Inputs, Settings
+from .sites import Site, find_sites, select
+from .tokens import bos_id, text_encoder
+
+SEEN = 20_000
+"""`steady` is indexing after this many sequences."""
+
+REGIMES = ("cold", "steady", "limit")
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Some measurements of the same thing."""
+
+    min: float
+    median: float
+    max: float
+
+    @classmethod
+    def of(cls, values: list[float]) -> Spread:
+        return cls(min(values), median(values), max(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What `gluscope bench` prints; `as_dict` is its JSON."""
+
+    bare: Spread  # tokens a second of the bare forward pass of the body
+    ratio: dict[str, Spread]  # regime -> speed of indexing / speed of the bare pass, round by round
+    insertions: dict[str, float]  # regime -> examples entered a sequence
+    settings: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "bare": asdict(self.bare),
+            "ratio": {regime: asdict(spread) for regime, spread in self.ratio.items()},
+            "insertions": self.insertions,
+            "settings": self.settings,
+        }
+
+
+def bench(
+    model: str,
+    inputs: Inputs,
+    settings: Settings,
+    execution: Execution,
+    *,
+    sequences_: int,
+    rounds: int,
+    progress: Report,
+) -> Measured:
+    """Measure `rounds` rounds of four passes over the same batches: bare, and indexing in each regime.
+
+    `cold` begins with empty rankings; in `steady` every list begins with a k-th best value such that it takes as many
+    of the measured offers as after 20,000 sequences; in `limit` no ranking changes. Loading and compiling don't count.
+    """
+    progress(Progress("loading", message=f"loading {model}"))
+    loaded = load(
+        model,
+        dtype=settings.dtype,
+        revision=settings.revision,
+        device=execution.device,
+        device_map=execution.device_map,
+        trust_remote_code=execution.trust_remote_code,
+    )
+    sites = select(find_sites(loaded.model), settings.layers)
+    settings = resolve(settings, loaded, settings.layers)
+    batches = list(_batches(loaded, inputs, settings, sequences_))
+    fuse = Fuser(execution.compile != "off", lambda message: progress(Progress("notice", message=message)))
+    passes = _Passes(loaded, sites, settings, fuse, batches)
+    passes.warm_up(lambda words: progress(Progress("warming up", message=words)))
+    tokens = sum(batch.tokens for batch in batches)
+    bare: list[float] = []
+    ratios: dict[str, list[float]] = {regime: [] for regime in REGIMES}
+    for number in range(rounds):
+        progress(Progress("measuring", number, rounds, message="measuring rounds"))
+        seconds = passes.bare()
+        bare.append(tokens / seconds)
+        for regime in REGIMES:
+            ratios[regime].append(seconds / passes.indexing(regime))
+    entered = {regime: round(passes.entered[regime] / len(passes.numbers), 1) for regime in REGIMES}
+    return Measured(
+        Spread.of(bare),
+        {regime: Spread.of(values) for regime, values in ratios.items()},
+        entered,
+        {
+            "model": loaded.name,
+            "device": _device_name(loaded.device),
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "fused": fuse.enabled,
+            "sequences": len(passes.numbers),
+            "tokens": tokens,
+            "rounds": rounds,
+            **{key: list(value) if isinstance(value, tuple) else value for key, value in asdict(settings).items()},
+        },
+    )
+
+
+def _device_name(device: str) -> str:
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else device
+
+
+def _batches(loaded: LoadedModel, inputs: Inputs, settings: Settings, number: int) -> Iterator[Batch]:
+    """The plan of the corpus's first sequences that fill the context, or of its first ones if too few do."""
+    corpus = open_corpus(
+        inputs.paths, column=inputs.column, dataset=inputs.dataset, config=inputs.config, split=inputs.split
+    )
+    chosen: list[TokenSequence] = []
+    spare: list[TokenSequence] = []
+    bos = bos_id(loaded.tokenizer, settings.bos)
+    with sequences(corpus, text_encoder(loaded.tokenizer), settings, bos) as read:
+        for sequence in read:
+            (chosen if sequence.length == settings.context else spare).append(sequence)
+            if len(chosen) == number:
+                break
+    chosen += islice(spare, number - len(chosen))
+    if not chosen:
+        raise GluscopeError("the text has no sequence to measure with", "give more text")
+    assert settings.batch_tokens is not None  # resolved
+    return plan(chosen, settings.batch_tokens)
+
+
+class _Passes:
+    """The passes that are compared."""
+
+    def __init__(
+        self, loaded: LoadedModel, sites: tuple[Site, ...], settings: Settings, fuse: Fuser, batches: list[Batch]
+    ) -> None:
+        self._loaded = loaded
+        self._sites = sites
+        self._settings = settings
+        self._fuse = fuse
+        self._batches = batches
+        self.numbers = sorted(sequence.number for batch in batches for sequence in batch.sequences)
+        self.entered: dict[str, int] = {}
+        self._run = Run(loaded, sites, settings, fuse)
+        self._empty = self._keys()
+        self._steady: dict[int, torch.Tensor] = {}
+
+    def warm_up(self, tell: Callable[[str], None]) -> None:
+        """Compile, and learn from the offers of every list where its threshold is after `SEEN` sequences."""
+        tell("compiling the statistics")
+        offers: dict[int, list[torch.Tensor]] = {id(best): [] for best in self._lists()}
+        for batch in self._batches:
+            for sequence in batch.sequences:
+                self._preset(self._empty, 1.0)
+                self._run.process(Batch(0, 0, True, (sequence,)))
+                for best in self._lists():
+                    offers[id(best)].append(best.key.amax(1))  # column: its only entry
+        generator = torch.Generator().manual_seed(0)
+        for best in self._lists():
+            self._steady[id(best)] = _steady_keys(torch.stack(offers[id(best)]), best, generator)
+        for regime in REGIMES:
+            tell(f"trying {regime}")
+            self.indexing(regime)
+        self.bare()
+
+    def bare(self) -> float:
+        """Seconds of the model's body alone, on all batches."""
+        started = time.perf_counter()
+        for batch in self._batches:
+            run_body(self._loaded, torch.from_numpy(batch.ids), None, self._sites[-1])
+        self._wait()
+        return time.perf_counter() - started
+
+    def indexing(self, regime: str) -> float:
+        """Seconds of indexing all batches, and `entered` of the regime."""
+        if regime == "limit":
+            # A last entry larger than any key; sampled hashes smaller than any.
+            self._preset({id(best): torch.full_like(best.key, 2**63 - 1) for best in self._lists()}, 0.0)
+        else:
+            self._preset(
+                self._empty if regime == "cold" else self._steady,
+                1.0 if regime == "cold" else self._settings.sample / (SEEN * self._settings.context),
+            )
+        self._wait()
+        started = time.perf_counter()
+        for batch in self._batches:
+            self._run.process(batch)
+        self._wait()
+        seconds = time.perf_counter() - started
+        measured = torch.tensor(self.numbers)
+        self.entered[regime] = sum(
+            int(torch.isin(best.sequence, measured.to(best.sequence.device)).sum()) for best in self._lists()
+        )
+        return seconds
+
+    def _preset(self, keys: dict[int, torch.Tensor], share: float) -> None:
+        """Put keys in every list, and hashes in the sample as if it held `share` of all positions' hashes."""
+        for best in self._lists():
+            best.key.copy_(keys[id(best)])
+            best.threshold.copy_(best.key.amin(1))
+            best.sequence.fill_(-1)
+            best.fold.copy_(torch.arange(best.fold.numel(), device=best.fold.device).view_as(best.fold))
+        size = self._settings.sample
+        self._run.sample.sequence.fill(-1)
+        self._run.sample.hash[:] = [
+            int((2**63 - 1) * share * (i + 1) / size) if share < 1 else 2**63 - 1 for i in range(size)
+        ]
+
+    def _keys(self) -> dict[int, torch.Tensor]:
+        return {id(best): best.key.clone() for best in self._lists()}
+
+    def _lists(self) -> list[BestK]:
+        return [best for state in self._run.states.values() for best in (state.ranked, state.random)]
+
+    def _wait(self) -> None:
+        if self._loaded.device.startswith("cuda"):
+            torch.cuda.synchronize()
+
+
+def _steady_keys(offers: torch.Tensor, best: BestK, generator: torch.Generator) -> torch.Tensor:
+    """Keys (column k) of full lists that take each of the offers (offer column) with probability k / SEEN.
+
+    A sequence enters the best k of SEEN with that probability; which of the measured ones would is drawn, and the k-th
+    best key is put just under the least of their offers, or over all offers where none would enter.
+    """
+    number = (torch.rand(offers.shape, generator=generator) < best.k / SEEN).sum(0).to(offers.device)  # column
+    ranked = offers.sort(dim=0, descending=True).values
+    limit = torch.cat([ranked[:1] + 1, ranked]).gather(0, number[None].clamp(max=len(offers)))[0]
+    lowest = torch.where(number > 0, limit - 1, limit).clamp(min=0)  # column
+    return lowest[:, None] + torch.arange(best.k, device=offers.device) * (number == 0)[:, None]
