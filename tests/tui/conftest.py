@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from textual.pilot import Pilot
 
 from gluscope_tui.colour.depth import Depth
 from gluscope_tui.tui.app import ExplorerApp
@@ -65,3 +66,11 @@ def explorer_app(hostile_index: Path) -> Iterator[AppMaker]:
 def home_of(app: ExplorerApp) -> HomeScreen:
     """The home screen, wherever it is on the stack."""
     return next(screen for screen in app.screen_stack if isinstance(screen, HomeScreen))
+
+
+async def settled(pilot: Pilot[None]) -> None:
+    """Nothing is being read any more, and everything is drawn; what was read may have asked for more."""
+    for _ in range(3):
+        await pilot.pause()
+        await pilot.app.workers.wait_for_complete()
+    await pilot.pause()

@@ -25,14 +25,7 @@ from indexer.database.records import NeuronRecord
 from indexer.quadrants import Quadrant
 from tests.index_fixture import make_index
 
-from .conftest import AppMaker, home_of
-
-
-async def settled(pilot: Pilot[None]) -> None:
-    """Nothing is being read any more, and everything is drawn."""
-    await pilot.pause()
-    await pilot.app.workers.wait_for_complete()
-    await pilot.pause()
+from .conftest import AppMaker, home_of, settled
 
 
 def header_text(app: ExplorerApp) -> str:
