@@ -22,7 +22,7 @@ class Computed:
     post: Sequence[Sequence[float]]
 
     def value(self, quantity: str, position: int, neuron: int) -> float:
-        rows = {"gate": self.gate, "in": self.in_, "act": self.act, "post": self.post}[quantity]
+        rows: Sequence[Sequence[float]] = getattr(self, "in_" if quantity == "in" else quantity)
         return rows[position][neuron]
 
 
@@ -64,32 +64,32 @@ def statistics(
 ) -> Neuron:
     """Everything that an index says of a neuron; `random_hash` (document, part, position) adds `random`."""
     first = 0 if count_first else 1
-    counted = [(s, t) for s in sequences for t in range(first, len(s.ids))]
+    counted = sum(len(range(first, len(s.ids))) for s in sequences)
     quadrants = {name: Quadrant() for name in SIGNS}
     for name, quadrant in quadrants.items():
-        inside = [(s, t) for s, t in counted if in_quadrant(s, t, neuron, name)]
-        quadrant.count = len(inside)
+        inside = [(s, [t for t in range(first, len(s.ids)) if in_quadrant(s, t, neuron, name)]) for s in sequences]
+        quadrant.count = sum(len(positions) for _, positions in inside)
         for quantity in QUANTITIES:
-            quadrant.values[quantity] = [s.value(quantity, t, neuron) for s, t in inside]
+            quadrant.values[quantity] = [s.value(quantity, t, neuron) for s, positions in inside for t in positions]
         for ranking in rankings:
             if ranking == "act" and name[0] == "+":
                 continue
             offers = []
-            for s in sequences:
-                mine = [(abs(s.value(ranking, t, neuron)), -t) for other, t in inside if other is s]
+            for s, positions in inside:
+                mine = [(abs(s.value(ranking, t, neuron)), -t) for t in positions]
                 if mine and max(mine)[0] > 0:
                     value, position = max(mine)[0], -max(mine)[1]
                     offers.append(((-value, s.document, s.part), position, s, s.value(ranking, position, neuron)))
             quadrant.lists[ranking] = best(offers, k, fold)
         if random_hash is not None:
             offers = []
-            for s in sequences:
-                hashes = [(random_hash(s.document, s.part, t), t) for other, t in inside if other is s]
+            for s, positions in inside:
+                hashes = [(random_hash(s.document, s.part, t), t) for t in positions]
                 if hashes:
                     key, position = min(hashes)
                     offers.append(((key, s.document, s.part), position, s, s.value("post", position, neuron)))
             quadrant.lists["random"] = best(offers, random_k, fold)
-    return Neuron(len(counted), len(counted) - sum(q.count for q in quadrants.values()), quadrants)
+    return Neuron(counted, counted - sum(q.count for q in quadrants.values()), quadrants)
 
 
 Offer = tuple[tuple[float, int, int], int, Computed, float]  # order, position, sequence, value
