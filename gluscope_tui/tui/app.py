@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import ClassVar
 
 from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from indexer.errors import GluscopeError
@@ -24,6 +27,7 @@ from .screens.base import BaseScreen
 from .screens.context import ContextScreen
 from .screens.home import HomeScreen
 from .screens.overlay import HelpScreen, PaletteScreen
+from .widgets.small import Small
 
 TWICE_SECONDS = 2.0
 
@@ -32,7 +36,8 @@ class ExplorerApp(CrashingApp):
     """The explorer of one index. `failure` is set where it ended because the index can't be shown."""
 
     ENABLE_COMMAND_PALETTE = False
-    CSS = "Screen { background: ansi_default; overflow: hidden; }"
+    CSS = "Screen { background: ansi_default; overflow: hidden; } Small { width: 100%; height: 100%; }"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,ctrl+c", "leave", "quit while the index opens", show=False)]
 
     def __init__(
         self, reading: ReadingThread[Opened], depth: Depth, *, light: bool | None = None, ascii_only: bool = False
@@ -62,7 +67,12 @@ class ExplorerApp(CrashingApp):
         if self._reading.opened.done() and self._reading.opened.exception() is None:
             self._open(self._reading.opened.result())
         else:
+            self.query_one(Small).show("opening the index; q gives up", self.palette)
             self.run_worker(self._wait_for_index(), group="opening")
+
+    def compose(self) -> ComposeResult:
+        """What stands on the screen while a slow disk opens the index."""
+        yield Small(self.palette)
 
     async def _wait_for_index(self) -> None:
         try:
@@ -130,6 +140,9 @@ class ExplorerApp(CrashingApp):
             return ""
         self._interrupted = now
         return "ctrl+c once more quits"
+
+    def action_leave(self) -> None:
+        self.leave()
 
     def leave(self, return_code: int = 0) -> None:
         """Keep the position and end."""

@@ -81,6 +81,16 @@ class Explorer:
         self._open(NeuronAddress(site.address, index))
         return "" if index == here.index else f"{site.address} has only {site.width} neurons"
 
+    def neighbours(self) -> list[Wanted]:
+        """What the next key will most likely ask for: the nearest of the list, the same index in the layers beside."""
+        here = self.current.neuron
+        near = [self.current.step(by).neuron for by in (1, -1, 2)]
+        for by in (1, -1):
+            site = neighbour_site(here.site, by, self.facts.sites)
+            if site is not None and here.index < site.width:
+                near.append(NeuronAddress(site.address, here.index))
+        return [Wanted(neuron, self.view.signs, self.view.ranking) for neuron in dict.fromkeys(near) if neuron != here]
+
     def go(self, target: Target) -> None:
         """A jump: to a step in the list, a neuron, a quadrant."""
         self._leave()

@@ -35,6 +35,7 @@ class ReadingThread(Generic[Resource]):
         self._questions.put(None)
 
     def _run(self, open_resource: Callable[[], Resource]) -> None:
+        self.opened.set_running_or_notify_cancel()  # from here on nobody can cancel it
         _answer(self.opened, open_resource)
         while (item := self._questions.get()) is not None:
             question, answer = item

@@ -14,12 +14,15 @@ from textual.pilot import Pilot
 from gluscope_tui.colour.depth import Depth
 from gluscope_tui.tui.app import ExplorerApp
 from gluscope_tui.tui.explorer import Explorer
+from gluscope_tui.tui.opening import Opened, Request, open_index
+from gluscope_tui.tui.reading import ReadingThread
 from gluscope_tui.tui.screens.context import ContextScreen
 from gluscope_tui.tui.screens.home import HomeScreen
 from gluscope_tui.tui.screens.overlay import HelpScreen, PaletteScreen
 from gluscope_tui.tui.widgets.header import HeaderLine
 from gluscope_tui.tui.widgets.inspector import Inspector
 from gluscope_tui.tui.widgets.pane import Pane
+from gluscope_tui.tui.widgets.small import Small
 from indexer.database.reader import Index
 from indexer.database.records import NeuronRecord
 from indexer.quadrants import Quadrant
@@ -141,21 +144,53 @@ async def test_a_slow_disk_never_stops_the_keys(explorer_app: AppMaker, slow_dis
         await settled(pilot)
         before = pane_text(app)
         slow_disk.clear()
-        await pilot.press("l")
+        await pilot.press("g", *"33", "enter")
         await pilot.pause()
-        assert here(app) == "L2N10"
-        assert "L2N10…" in header_text(app)
+        assert here(app) == "L1N33"
+        assert "L1N33…" in header_text(app)
         assert pane_text(app) == before
         await pilot.press("down", "z", "j")
         await pilot.pause()
-        assert here(app) == "L2N11"
+        assert here(app) == "L1N34"
         assert state_of(app).view.zoomed
         await pilot.press("z")
         slow_disk.set()
         await settled(pilot)
-        assert "L2N11 " in header_text(app)
-        assert str(state_of(app).shown.neuron) == "L2N11"
+        assert "L1N34 " in header_text(app)
+        assert str(state_of(app).shown.neuron) == "L1N34"
         assert pane_text(app) != before
+
+
+async def test_while_a_slow_disk_opens_the_index_it_says_so_and_can_be_left(hostile_index: Path) -> None:
+    answering = threading.Event()
+
+    def slow() -> Opened:
+        answering.wait(30)
+        return open_index(Request(hostile_index))
+
+    for leave in (True, False):
+        answering.clear()
+        reading = ReadingThread(slow)
+        app = ExplorerApp(reading, Depth.TRUE)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.pause()
+            assert app.query_one(Small).render_line(0).text.startswith("opening the index")
+            if leave:
+                await pilot.press("q")
+            else:
+                answering.set()
+                await settled(pilot)
+                assert here(app) == "L3N4"
+        answering.set()
+        reading.opened.result().index.close()
+
+
+async def test_an_index_that_cannot_be_opened_ends_the_explorer_with_the_reason(tmp_path: Path) -> None:
+    app = ExplorerApp(ReadingThread(lambda: open_index(Request(tmp_path / "none.db"))), Depth.TRUE)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+    assert app.failure is not None
+    assert "none.db" in app.failure.cause
 
 
 async def test_a_read_that_fails_is_a_notice_and_the_old_contexts_stay(
@@ -170,11 +205,11 @@ async def test_a_read_that_fails_is_a_notice_and_the_old_contexts_stay(
             raise self._connection.damaged(f"{neuron}: page 7")
 
         monkeypatch.setattr(Index, "neuron", broken)
-        await press(pilot, "l")
+        await typed(pilot, "g33\r")
         assert "damaged" in home_of(app).notice
         assert pane_text(app) == before
         monkeypatch.undo()
-        await press(pilot, "l")
+        await press(pilot, "j")
         assert not state_of(app).stale
 
 
@@ -458,8 +493,6 @@ async def test_a_theme_is_dark_or_light_on_every_screen(explorer_app: AppMaker) 
 
 
 def test_a_new_index_without_a_telling_neuron_opens_at_its_first(tmp_path: Path) -> None:
-    from gluscope_tui.tui.opening import Request, open_index
-
     make_index(tmp_path / "one.db", layers=1, width=3, documents=12)
     opened = open_index(Request(tmp_path / "one.db"))
     assert opened.current.neuron.site.layer == 0

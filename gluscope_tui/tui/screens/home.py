@@ -167,11 +167,9 @@ class HomeScreen(BaseScreen):
         self.read_more()
 
     def read_more(self) -> None:
-        """The neighbours: the next ones of the list, then the layers beside."""
-        explorer, current = self.explorer, self.explorer.current
-        neurons = [current.step(by).neuron for by in (1, -1, 2)]
-        near = [Wanted(neuron, explorer.view.signs, explorer.view.ranking) for neuron in neurons]
-        self.loader.read_ahead(dict.fromkeys(wanted for wanted in near if wanted != explorer.shown))
+        """The neighbours: those in the list, then those in the layers beside."""
+        explorer = self.explorer
+        self.loader.read_ahead(wanted for wanted in explorer.neighbours() if wanted != explorer.shown)
 
     def on_load_due(self, message: LoadDue) -> None:
         message.stop()
