@@ -26,12 +26,12 @@ class Copied:
     def notice(self) -> str:
         done = []
         if self.osc52:
-            done.append("sent to the terminal (OSC 52)")
+            done.append("OSC 52 sent")
         if self.tmux:
-            done.append("put into tmux's buffer")
+            done.append("tmux buffer loaded")
         if self.file is not None:
-            done.append(f"written to {_home_relative(self.file)}")
-        return "; ".join(done) + self.problem
+            done.append(f"in {_home_relative(self.file)}")
+        return ", ".join(done) + self.problem
 
 
 def fits_osc52(text: str) -> bool:

@@ -12,7 +12,7 @@ from ..colour.scale import level
 from ..views.contexts import Look, neuron_scale, pane_scale
 from .actions import hints
 from .explorer import Explorer
-from .layout import GRID_WIDTH, VALUES_FROM, Layout, top_to_show
+from .layout import GRID_WIDTH, VALUES_FROM, Layout
 from .palette import Palette
 from .widgets.header import Header
 from .widgets.hints import Foot
@@ -105,12 +105,14 @@ def foot(notice: str, bad: bool, scope: str = "home") -> Foot:
 
 
 def neuron_list(explorer: Explorer, rows: Rows, top: int, height: int) -> ListPicture:
-    """The part of the current list in `height` rows, its title included, scrolled as little as possible from `top`."""
+    """The part of the current list in `height` rows, its title included.
+
+    It stays where it is while the neuron is in sight, then jumps by half a page: few steps repaint all of it.
+    """
     current, signs = explorer.current, explorer.view.signs
     room = max(1, height - 1)
-    margin = min(3, (room - 1) // 2)
-    upper, lower = max(0, current.place - margin), min(len(current) - 1, current.place + margin)
-    first = top_to_show(top, upper, lower, room, len(current))
+    first = top if top <= current.place < top + room else max(0, current.place - room // 2)
+    first = max(0, min(first, len(current) - room))
     entries = []
     for neuron in current.neurons[first : first + room]:
         known = rows.get((neuron.site, signs))

@@ -108,7 +108,7 @@ def test_a_tmux_that_fails_is_not_claimed(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("PATH", str(tmp_path))
     done = copy("text", lambda _: None, {"TMUX": "/tmp/none,1,0"})
     assert done.tmux is False
-    assert "buffer" not in done.notice()
+    assert "tmux buffer" not in done.notice()
 
 
 def test_a_copy_without_a_file_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import shutil
 import signal
 import sys
 import threading
@@ -22,12 +24,17 @@ HOSTILE = (b"\x1b]52;c;aGk=", b"\x00", b"\xc2\x9b", "\u202e".encode(), "\u200b".
 class Session:
     """The command in a pty, and every byte it wrote."""
 
-    def __init__(self, index: Path, state: Path, *words: str, script: str = "", **environment: str) -> None:
+    def __init__(
+        self, index: Path | None, state: Path, *words: str, script: str = "", typed: str = "", **environment: str
+    ) -> None:
         env = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "VIRTUAL_ENV")}
         env |= {"PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(state), "LC_ALL": "C.UTF-8", **environment}
         start = ["-c", script] if script else ["-m", "gluscope_tui"]
+        command = [sys.executable, *start, "tui", *([str(index)] if index else []), *words]
+        if typed:
+            command = ["sh", "-c", f"printf %s {shlex.quote(typed)} | {shlex.join(command)}"]
         self.child = pexpect.spawn(
-            sys.executable, [*start, "tui", str(index), *words], env=env, dimensions=(24, 80), timeout=20
+            command[0], command[1:], env=env, dimensions=(24, 80), timeout=20, cwd=str(state.parent)
         )
         self.written = b""
 
@@ -174,3 +181,31 @@ def test_an_index_that_is_not_there_is_two_lines(tmp_path: Path, state_home: Pat
     assert session.finish() == 2
     assert b"\x1b[?1049h" not in session.written
     assert len(session.written.strip().splitlines()) == 2
+
+
+def test_a_list_comes_from_stdin_and_keys_from_the_terminal(hostile_index: Path, state_home: Path) -> None:
+    lines = "L2N3\tnote\nL0N7\nnonsense\n"
+    session = Session(hostile_index, state_home, "--list", "-", typed=lines, TERM="xterm-256color")
+    session.wait_for("1/2")
+    session.wait_for("1 lines are no neuron")
+    session.child.send("j")
+    session.wait_for("L0N7")
+    session.wait_for("2/2")
+    session.child.send("q")
+    assert session.finish() == 0
+
+
+def test_with_no_index_anywhere_the_demos_opens_or_it_is_told_how_to_make_one(
+    hostile_index: Path, state_home: Path, tmp_path: Path
+) -> None:
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "TERM": "xterm-256color"}
+    session = Session(None, state_home, **cache)
+    assert session.finish() == 2
+    assert b"gluscope demo" in session.written
+    demo = tmp_path / "cache" / "gluscope" / "demo.db"
+    demo.parent.mkdir(parents=True)
+    shutil.copy(hostile_index, demo)
+    session = Session(None, state_home, **cache)
+    session.wait_for("this is the demo's index")
+    session.child.send("q")
+    assert session.finish() == 0

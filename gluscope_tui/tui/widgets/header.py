@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...colour.style import StyledLine
-from ...text.cells import shorten
+from ...text.cells import cell_len, shorten
 from ...views.numbers import short_count
 from ..painting import Part, fitted
 from ..palette import Palette
 from .lines import OneLine
+
+FULL_FROM = 100
+LEAST_WITH_MODEL = 72
+LEAST_MODEL = 10
+"""Cells that the model's name has at least, where it is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +40,22 @@ def header_line(header: Header, width: int, palette: Palette) -> StyledLine:
     signs = header.signs + (flip if header.flipped is not None else " ?")
     by_colour = "" if header.colour == header.ranking else f"colour {header.colour}"
     where, _, what = header.place.partition(" ")
+    tokens = short_count(header.tokens) + (" tokens" if width >= FULL_FROM else "")
     parts = [
-        Part(shorten(header.model, 28, ascii_only=palette.ascii_only), palette.text, 8),
         Part(header.address + stale, palette.strong),
         Part(signs, palette.text, 5),
         Part(f"rank {header.ranking}", palette.text, 3),
         Part(by_colour, palette.text, 4),
         Part(where, palette.text, 2),
         Part(shorten(what, 32, ascii_only=palette.ascii_only), palette.text, 7, near=True),
-        Part(f"{short_count(header.tokens)} tokens" if header.tokens else "", palette.faint, 9),
+        Part(tokens if header.tokens else "", palette.faint, 9),
         *(Part(warning, palette.warning, 6) for warning in header.warnings),
     ]
-    return ((" ", palette.text), *fitted(parts, width - 1, "  ", palette.text))
+    room_for_model = LEAST_MODEL + 2 if width >= LEAST_WITH_MODEL else 0
+    line = fitted(parts, width - 1 - room_for_model, "  ", palette.text)
+    room = width - 3 - sum(cell_len(text) for text, _ in line)
+    model = shorten(header.model, room, ascii_only=palette.ascii_only) if room >= LEAST_MODEL else ""
+    return ((" ", palette.text), (f"{model}  " if model else "", palette.text), *line)
 
 
 class HeaderLine(OneLine[Header]):

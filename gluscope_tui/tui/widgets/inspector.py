@@ -14,6 +14,9 @@ from ..painting import Part, fitted
 from ..palette import Palette
 from .lines import OneLine
 
+TIGHT_UNDER = 50
+"""Width under which blanks are saved, so that all four values fit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
@@ -36,14 +39,16 @@ def inspector_line(
     quoted = f'"{text}"' if palette.ascii_only else f"«{text}»"
     part = f".{example.part}" if example.part else ""
     values = [(name, example.values(name)[at]) for name in ("gate", "in", "act", "post")]
-    numbers = [Part(f"{name} {signed(value)}", palette.text) for name, value in values if value is not None]
+    tight = width < TIGHT_UNDER
+    between = "" if tight else " "
+    numbers = [Part(f"{name}{between}{signed(value)}", palette.text) for name, value in values if value is not None]
     parts = [
         Part(f"{palette.glyphs.cursor}{quadrant.value} #{example.rank + 1}", palette.strong, 4),
         Part(f"doc {example.document}{part} pos {where}", palette.text, 5),
         Part(quoted, palette.strong, 3),
         *(numbers or [Part("not counted", palette.faint)]),
     ]
-    return fitted(parts, width, "  ", palette.text)
+    return fitted(parts, width, " " if tight else "  ", palette.text)
 
 
 class Inspector(OneLine[Inspected]):

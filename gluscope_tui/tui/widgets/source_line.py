@@ -40,7 +40,7 @@ class SourceLine(Lines[SourceOfContext]):
             Part(f"context {example.rank + 1} of {picture.total} by {picture.ranking}", palette.text, 1),
             Part(signed(example.value), palette.strong, 2),
         ]
-        kept = f"values are kept for {example.peak} tokens before and {len(example.tokens) - example.peak - 1} after"
+        kept = f"values kept: {example.peak} tokens before, {len(example.tokens) - example.peak - 1} after"
         lower = [
             Part(f"document {example.document}{part}, position {example.position}", palette.text, 1),
             Part(shorten(example.source, max(12, width // 3), ascii_only=palette.ascii_only), palette.text, 3),
