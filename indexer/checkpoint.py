@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from .errors import GluscopeError
@@ -20,7 +22,8 @@ from .output import write_json
 from .sample import PositionSample
 from .state import SiteState
 
-VERSION = 1
+VERSION = 2
+_AGAIN = "start anew with --overwrite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +31,41 @@ class Mark:
     """How far a checkpoint is."""
 
     batches: int  # of the plan, passed
-    sequences: int  # in the batches that were run
+    sequences: int  # in the batches that were passed
     tokens: int  # in them, padding not counted
+    covered: int  # tokens in those of them that this run took, or that the index it goes on from held
     chain: str  # hash of all tokens of the passed batches, to know the corpus again
     seconds: float  # spent so far
+    finished: bool  # the corpus was read to its end
+    identity_errors: Mapping[str, float]  # of the sites proven so far, by name
+    notices: tuple[str, ...]  # that the index is to keep
+
+
+class Saved:
+    """A checkpoint opened for reading; its tensors are read when they are asked for."""
+
+    def __init__(self, mark: Mark, file: Any) -> None:
+        self.mark = mark
+        self._file = file
+        self._names: list[str] = list(file.keys())
+
+    def tensors(self, site: str) -> dict[str, Tensor]:
+        """What `SiteState.tensors` gave, of the site of a name."""
+        prefix = f"{site}/"
+        return {
+            name.removeprefix(prefix): self._file.get_tensor(name) for name in self._names if name.startswith(prefix)
+        }
+
+    def restore_sample(self, sample: PositionSample) -> None:
+        """Put the positions of the sample back in place."""
+        for name, tensor in self.tensors("").items():
+            np.copyto(getattr(sample, name), tensor.numpy())
+
+    def restore(self, states: Mapping[str, SiteState], sample: PositionSample) -> None:
+        """Put the whole state back in place."""
+        for site, state in states.items():
+            state.restore(self.tensors(site))
+        self.restore_sample(sample)
 
 
 def save(folder: Path, mark: Mark, states: Mapping[str, SiteState], sample: PositionSample) -> None:
@@ -39,16 +73,40 @@ def save(folder: Path, mark: Mark, states: Mapping[str, SiteState], sample: Posi
     tensors = {f"{site}/{name}": tensor for site, state in states.items() for name, tensor in state.tensors().items()}
     for name, array in (("hash", sample.hash), ("sequence", sample.sequence), ("position", sample.position)):
         tensors[f"/{name}"] = torch.from_numpy(array)
-    name = f"state-{mark.batches}.safetensors"
+    name = f"state-{mark.batches}{'-end' if mark.finished else ''}.safetensors"
     aside = folder / f"{name}.new"
-    save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, aside)
-    with open(aside, "rb+") as file:
-        os.fsync(file.fileno())
+    try:
+        _save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, aside)
+        with open(aside, "rb+") as file:
+            os.fsync(file.fileno())
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
     os.replace(aside, folder / name)
     write_json(folder / "checkpoint.json", {"version": VERSION, "file": name, **asdict(mark)})
     for old in folder.glob("state-*"):
         if old.name != name:
             old.unlink()
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[Saved | None]:
+    """The last checkpoint of a run folder, or None where there is none. GluscopeError where it can't be read."""
+    path = folder / "checkpoint.json"
+    if not path.exists():
+        yield None
+        return
+    try:
+        saved = read_json(path)
+        if saved.pop("version") != VERSION:
+            raise GluscopeError(f"{path} was written by another version of gluscope", _AGAIN)
+        file = folder / saved.pop("file")
+        mark = Mark(**{**saved, "notices": tuple(saved["notices"])})
+        opened = safe_open(file, framework="pt")
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise GluscopeError(f"the checkpoint in {folder} can't be read: {error}", _AGAIN) from error
+    with opened as tensors:
+        yield Saved(mark, tensors)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -57,26 +115,10 @@ def read_json(path: Path) -> dict[str, Any]:
     return saved
 
 
-def load(folder: Path) -> tuple[Mark, dict[str, Tensor]] | None:
-    """The last checkpoint, or None where there is none. GluscopeError where it can't be read."""
-    path = folder / "checkpoint.json"
-    if not path.exists():
-        return None
-    remedy = "start anew with --overwrite"
+def _save_file(tensors: dict[str, Tensor], path: Path) -> None:
+    """Write a file of tensors; OSError where that fails, which the library tells in an error of its own."""
     try:
-        saved = read_json(path)
-        if saved.pop("version") != VERSION:
-            raise GluscopeError(f"{path} was written by another version of gluscope", remedy)
-        tensors = load_file(folder / saved.pop("file"))
-        return Mark(**saved), tensors
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise GluscopeError(f"the checkpoint in {folder} can't be read: {error}", remedy) from error
-
-
-def restore(tensors: Mapping[str, Tensor], states: Mapping[str, SiteState], sample: PositionSample) -> None:
-    """Put a checkpoint's tensors back in place."""
-    for site, state in states.items():
-        prefix = f"{site}/"
-        state.restore({key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)})
-    for name in ("hash", "sequence", "position"):
-        np.copyto(getattr(sample, name), tensors[f"/{name}"].numpy())
+        save_file(tensors, path)
+    except SafetensorError as error:
+        full = any(words in str(error) for words in ("No space left", "Disk quota", "os error 28", "os error 122"))
+        raise OSError(errno.ENOSPC if full else errno.EIO, str(error), str(path)) from error

@@ -62,13 +62,3 @@ def _list_arrays(best: BestK) -> tuple[ListArrays, ...]:
         )
         for place, kept in enumerate(best.lists)
     )
-
-
-def used_sequences(states: list[SiteState], sampled: Int64) -> Int64:
-    """The numbers of all sequences that an example or a sampled position lies in, ascending."""
-    used = [np.unique(sampled[sampled >= 0])]
-    for state in states:
-        for best in (state.ranked, state.random):
-            numbers = torch.unique(best.sequence).cpu().numpy()
-            used.append(numbers[numbers >= 0])
-    return np.unique(np.concatenate(used)).astype(np.int64)

@@ -53,3 +53,21 @@ def fold_keys(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         mixed = _mix(total ^ (length * _GOLDEN))
     keys: npt.NDArray[np.int64] = mixed.view(np.int64)
     return keys
+
+
+def fold_keys_at(
+    tokens: npt.NDArray[np.int32], start: npt.NDArray[np.int64], position: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """The keys that `fold_keys` gives for some positions, of sequences that begin at `start` in `tokens`."""
+    total = np.zeros(len(position), dtype=np.uint64)
+    power = np.uint64(1)
+    with np.errstate(over="ignore"):
+        for back in range(FOLD_TOKENS + 1):
+            inside = position >= back
+            ids = tokens[start[inside] + position[inside] - back].astype(np.uint64)
+            total[inside] += (ids + np.uint64(1)) * power
+            power = power * _BASE
+        length = np.minimum(position, FOLD_TOKENS).astype(np.uint64)
+        mixed = _mix(total ^ (length * _GOLDEN))
+    keys: npt.NDArray[np.int64] = mixed.view(np.int64)
+    return keys

@@ -43,6 +43,8 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
             continue
         if key == "weights":
             return "it was made with other weights"
+        if key == "processes":
+            return f"it was begun with {_processes(before.get(key))}, not {_processes(now[key])}"
         option = "--" + key.replace("_", "-")
         return f"it was made with {option} {_shown(before.get(key))}, not {_shown(now[key])}"
     return None
@@ -56,6 +58,10 @@ def demand_same(before: Mapping[str, Any], now: Mapping[str, Any], what: str, fi
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
+
+
+def _processes(count: int | None) -> str:
+    return "one process" if count is None else f"{count} processes"
 
 
 def _shown(value: Any) -> str:

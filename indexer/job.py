@@ -2,44 +2,44 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
 import os
-import platform
 import shutil
-import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from . import __version__, checkpoint
+import numpy as np
+
+from . import checkpoint, distributed
+from .base import Base, finished_base, is_finished
 from .checkpoint import Mark
 from .corpus import Corpus, open_corpus
-from .database.reader import Index
+from .coverage import Batches, Coverage
+from .database.arrays import Int64, SiteArrays
+from .distributed import Group, find_group
 from .errors import GluscopeError
+from .finish import site_arrays
 from .identity import Identity, demand_same, difference, identity, resolve
-from .interruption import Stop, stopping
+from .interruption import stopping
+from .loop import Loop
 from .models import LoadedModel, load
 from .output import check_output, discard, disk_errors, hold, run_folder, write_json
-from .plan import Batch, plan
 from .progress import Meter, Progress, Report
 from .proof import prove_forms
+from .provenance import TextRead, run_info
 from .reduction import Fuser
 from .run import Run
 from .sequences import Sequences, sequences
 from .settings import Execution, Inputs, Settings
+from .shards import Shard, parse_shard
 from .sites import Site, find_sites, select
+from .snapshots import Snapshots
 from .texts import Texts, TextsWriter
-from .tokens import bos_id, text_encoder
-from .write import write_index
-
-CHECKPOINT_SECONDS = 180.0
-CHECKPOINT_COST = 30.0
-"""By default a checkpoint is written this many times its own cost after the last one, or later."""
-
-_SOFTWARE = ("torch", "transformers", "tokenizers", "gguf", "safetensors", "numpy", "sqlite-utils")
+from .tokens import bos_id, text_encoder, token_bytes
+from .weights import gate_in_dot
+from .write import SamplePositions, write_index
 
 
 def _silent(_progress: Progress) -> None:
@@ -51,14 +51,15 @@ class _Job:
     """One call of `index`, resolved."""
 
     db: Path
-    folder: Path
-    inputs: Inputs
+    folder: Path  # of this process's state
     corpus: Corpus
     loaded: LoadedModel
     layers: int  # that the model has with a gated MLP
     sites: tuple[Site, ...]
     settings: Settings
     execution: Execution
+    shard: Shard
+    group: Group | None
     report: Report
     identity: Identity
 
@@ -68,6 +69,13 @@ class _Job:
 
     def notice(self, message: str) -> None:
         self.report(Progress("notice", message=message))
+
+    @property
+    def run_identity(self) -> Identity:
+        """What an unfinished run is known by."""
+        alone = self.group is None
+        own = {"shard": self.shard.name if alone else None, "processes": self.group.size if self.group else None}
+        return {**self.identity, **own}
 
 
 def index(
@@ -82,44 +90,49 @@ def index(
 ) -> Path:
     """Index a corpus with a model into the file `db`, and return its path.
 
-    The same call again continues an unfinished run; on a finished index it says so in a notice. KeyboardInterrupt on
-    SIGINT or SIGTERM, after a checkpoint. GluscopeError for everything a user can mend; then `db` is as it was.
+    The same call again continues an unfinished run; on a finished index it says so in a notice, or goes on where more
+    `tokens` are asked for. Started by torchrun, each process takes its batches and the first one writes `db`.
+    KeyboardInterrupt on SIGINT or SIGTERM, after a checkpoint. GluscopeError for everything a user can mend; then `db`
+    is as it was.
     """
+    group = find_group(os.environ)
+    if group is not None and execution.shard is not None:
+        raise GluscopeError("--shard can't be given under torchrun", "leave it out: each process takes its part")
+    shard = parse_shard(execution.shard, os.environ) if group is None else group.shard
     there = check_output(db)
-    folder = run_folder(db)
+    folder = run_folder(db) if group is None else group.folder(run_folder(db))
     corpus = open_corpus(
         inputs.paths,
         column=inputs.column,
         dataset=inputs.dataset,
         config=inputs.config,
         split=inputs.split,
-        skip=(db, folder),
+        skip=(db, run_folder(db)),
         notice=lambda message: progress(Progress("notice", message=message)),
     )
     fresh = not folder.exists()
-    with hold(folder), disk_errors(folder):
+    with hold(folder), disk_errors(run_folder(db)):
         try:
-            job = _prepare(model, inputs, corpus, db, settings, execution, progress)
-            if there and not overwrite and _is_the_same(job):
-                job.notice(f"{db} is finished: nothing is left to do")
-                discard(folder)
-                return db
-            _run(job, overwrite)
+            job = _prepare(model, corpus, db, folder, settings, execution, shard, group, progress)
+            held = there and not overwrite and _is_finished(job)
+            base = finished_base(db, job.identity, Shard() if group else shard) if held else None
+            _run(job, base, overwrite, snapshots=not there or not (held or overwrite))
         except BaseException:
             if fresh and not (folder / "checkpoint.json").exists():
-                discard(folder)
+                _leave(folder, run_folder(db))
             raise
-        discard(folder)
     return db
 
 
 def _prepare(
     model: str,
-    inputs: Inputs,
     corpus: Corpus,
     db: Path,
+    folder: Path,
     settings: Settings,
     execution: Execution,
+    shard: Shard,
+    group: Group | None,
     report: Report,
 ) -> _Job:
     """Load the model, find its sites and resolve the settings."""
@@ -128,7 +141,7 @@ def _prepare(
         model,
         dtype=settings.dtype,
         revision=settings.revision,
-        device=execution.device,
+        device=execution.device if group is None else group.device(execution.device),
         device_map=execution.device_map,
         trust_remote_code=execution.trust_remote_code,
     )
@@ -138,60 +151,142 @@ def _prepare(
     settings = resolve(settings, loaded, settings.layers)
     return _Job(
         db=db,
-        folder=run_folder(db),
-        inputs=inputs,
+        folder=folder,
         corpus=corpus,
         loaded=loaded,
         layers=1 + max(site.address.layer for site in found),
         sites=sites,
         settings=settings,
         execution=execution,
+        shard=shard,
+        group=group,
         report=report,
         identity=identity(settings, loaded),
     )
 
 
-def _is_the_same(job: _Job) -> bool:
-    """Whether the finished index is the one that the job would make; GluscopeError naming the difference if not."""
-    fix = "replace it with --overwrite, or name another file with --db"
-    with Index(job.db) as made:
-        info = made.info()
-    what = f"{job.db} is finished, but"
-    before = info.run.get("identity", {})
-    if (found := difference(before, job.identity)) is not None:
-        raise GluscopeError(f"{what} {found}", fix)
-    with job.sequences() as read:
-        for _ in read:
-            pass
-        if read.identity.hexdigest() != info.corpus.get("hash"):
-            raise GluscopeError(f"{what} it was made from other text", fix)
-    return True
+def _is_finished(job: _Job) -> bool:
+    """Whether the index that is there is finished; GluscopeError where it is a snapshot that can't go on."""
+    if is_finished(job.db):
+        return True
+    if not (job.folder / "checkpoint.json").exists():
+        raise GluscopeError(
+            f"{job.db} is a snapshot of a run whose state in {job.folder} is gone", "start anew with --overwrite"
+        )
+    return False
 
 
-def _run(job: _Job, overwrite: bool) -> None:
-    """Read, run and write; from the last checkpoint on if there is one."""
+def _run(job: _Job, base: Base | None, overwrite: bool, *, snapshots: bool) -> None:
+    """Read, run and write; from the last checkpoint or the finished index on, if there is one."""
     run = Run(job.loaded, job.sites, job.settings, Fuser(_compile(job), job.notice))
     mark = _resume(job, run, overwrite)
-    started = time.monotonic() - (mark.seconds if mark else 0.0)
-    with stopping() as stop, job.sequences() as read, TextsWriter(job.folder) as spill:
-        loop = _Loop(job, run, read, spill, stop, mark, started)
+    first = job.group is None or job.group.rank == 0
+    if base is not None and not first:
+        base = base.plan_only()
+    with ExitStack() as stack:
+        stop = stack.enter_context(stopping())
+        read = stack.enter_context(job.sequences())
+        spill = stack.enter_context(TextsWriter(job.folder)) if first else None
+        neurons = sum(site.width for site in job.sites)
+        writer = Snapshots(
+            lambda loop: _write_snapshot(job, run, loop, read, spill), neurons, always=job.execution.snapshot
+        )
+        loop = Loop(
+            job.folder,
+            run,
+            read,
+            spill,
+            corpus=job.corpus,
+            identity=job.identity,
+            shard=job.shard,
+            mark=mark,
+            base=base,
+            every=job.execution.checkpoint_every,
+            report=job.report,
+            stop=stop,
+            kept=writer if snapshots and job.group is None else None,
+        )
         loop.run()
-    seconds = time.monotonic() - started
+    if loop.nothing_left:
+        job.notice(f"{job.db} is finished: nothing is left to do")
+        _leave(job.folder, run_folder(job.db))
+        return
+    covered = loop.covered
+    if job.group is not None:
+        loop.save(finished=True)
+        job.group.wait()
+        if not first:
+            return
+        covered = _join(job, run, job.group, covered, base, loop.batches)
+    try:
+        _write(job, run, loop, read, covered, finished=True)
+    except (GluscopeError, OSError, KeyboardInterrupt):
+        with suppress(GluscopeError, OSError):  # the first error is the one to tell
+            loop.save(finished=True)
+        raise
+    discard(run_folder(job.db))
+
+
+def _join(job: _Job, run: Run, group: Group, covered: Batches, base: Base | None, total: int) -> Batches:
+    """Take in what the other processes found; what all of them cover."""
+    job.notice(f"joining what {group.size} processes found")
+    start = 0 if base is None else base.total
+    for rank, mark in enumerate(distributed.join(run, group, run_folder(job.db)), start=1):
+        numbers = np.arange(start, total)
+        covered |= Batches(numbers[numbers % group.size == rank], mark.covered)
+        run.notices += mark.notices
+    return covered
+
+
+def _write_snapshot(job: _Job, run: Run, loop: Loop, read: Sequences, spill: TextsWriter | None) -> None:
+    assert spill is not None  # of a run without others
+    spill.flush(sync=False)
+    _write(job, run, loop, read, loop.covered, finished=False)
+
+
+def _write(job: _Job, run: Run, loop: Loop, read: Sequences, covered: Batches, *, finished: bool) -> None:
+    """Write the index aside and put it in its place: finished, or a snapshot."""
+    meter = Meter(job.report, "writing")
+    total = sum(site.width for site in job.sites)
+    coverage = Coverage(
+        total=loop.batches if finished else None,
+        borders=loop.borders,
+        finished=finished,
+        shard=job.shard.name if job.group is None else None,
+        sites={site.address.name: covered for site in job.sites},
+    )
+    bos = bos_id(job.loaded.tokenizer, job.settings.bos)
+    text = TextRead(read.documents, loop.sequences, loop.tokens, read.identity.hexdigest(), bos)
+    info = run_info(job.loaded, job.layers, job.corpus, text, job.identity, coverage, loop.seconds, run.notices)
+    order = run.sample.order()
+    made = job.folder / "index.db"
+    made.unlink(missing_ok=True)
     with Texts(job.folder) as texts:
-        made = job.folder / "index.db"
-        made.unlink(missing_ok=True)
-        meter = Meter(job.report, "writing")
-        total = sum(site.width for site in job.sites)
         write_index(
             made,
-            run,
-            job.sites,
+            _site_arrays(run, job.sites, order),
+            {0: SamplePositions(run.sample.sequence[order], run.sample.position[order])},
             texts,
-            job.loaded.tokenizer,
-            _info(job, read, loop, seconds),
+            partial(token_bytes, job.loaded.tokenizer),
+            info,
             lambda neurons: meter.update(neurons, total, "writing neurons"),
         )
-        os.replace(made, job.db)
+    os.replace(made, job.db)
+
+
+def _site_arrays(run: Run, sites: Sequence[Site], order: Int64) -> Iterator[SiteArrays]:
+    """What a run found, site by site."""
+    for site in sites:
+        yield site_arrays(
+            run.states[site.address.name],
+            address=site.address,
+            activation=site.activation,
+            adapter=site.adapter,
+            identity_error=run.identity_errors.get(site.address.name),
+            dot_gate_in=gate_in_dot(site),
+            sample_order=order,
+            sample_id=0,
+        )
 
 
 def _compile(job: _Job) -> bool:
@@ -209,159 +304,55 @@ def _compile(job: _Job) -> bool:
 def _resume(job: _Job, run: Run, overwrite: bool) -> Mark | None:
     """Go on from the run folder's checkpoint, if it is of the same run."""
     path = job.folder / "identity.json"
-    saved = checkpoint.load(job.folder) if not overwrite or _same_run(path, job.identity) else None
-    if saved is None:
-        for old in job.folder.glob("*"):
-            if old.name != "lock":
-                old.unlink()
-        write_json(path, job.identity)
-        return None
-    demand_same(
-        checkpoint.read_json(path),
-        job.identity,
-        f"the unfinished run in {job.folder}",
-        "give its settings to continue it, or start anew with --overwrite",
-    )
-    mark, tensors = saved
-    run.restore(tensors)
-    job.notice(f"continuing after {mark.tokens:,} tokens")
-    return mark
+    _refuse_others(job, overwrite)
+    if overwrite and not _same_run(path, job.run_identity):
+        _clear(job.folder)
+    with checkpoint.reading(job.folder) as saved:
+        if saved is None:
+            _clear(job.folder)
+            write_json(path, job.run_identity)
+            return None
+        demand_same(
+            checkpoint.read_json(path),
+            job.run_identity,
+            f"the unfinished run in {job.folder}",
+            "give its settings to continue it, or start anew with --overwrite",
+        )
+        run.restore(saved)
+        job.notice(f"continuing after {saved.mark.tokens:,} tokens")
+        return saved.mark
+
+
+def _refuse_others(job: _Job, overwrite: bool) -> None:
+    """GluscopeError where the run folder holds a run of one process and this is one of several, or the reverse."""
+    folder = run_folder(job.db)
+    alone = job.group is None
+    others = list(folder.glob("rank-*")) if alone else [folder / "checkpoint.json"]
+    if not any(other.exists() for other in others):
+        return
+    if not overwrite:
+        begun = "several processes (torchrun), not one" if alone else "one process, not by several"
+        raise GluscopeError(
+            f"the unfinished run in {folder} was begun by {begun}",
+            "start it as before to continue it, or start anew with --overwrite",
+        )
+    for other in others:
+        shutil.rmtree(other) if other.is_dir() else other.unlink(missing_ok=True)
+
+
+def _clear(folder: Path) -> None:
+    """Remove all that an earlier run left but for its lock."""
+    for old in folder.glob("*"):
+        if old.name != "lock":
+            old.unlink()
+
+
+def _leave(folder: Path, of: Path) -> None:
+    """Remove the state of this process, and the run folder if no other process has its state there."""
+    discard(folder)
+    with suppress(OSError):
+        of.rmdir()
 
 
 def _same_run(path: Path, now: Identity) -> bool:
     return path.exists() and difference(checkpoint.read_json(path), now) is None
-
-
-class _Loop:
-    """Feeds a run with the batches of the plan, and keeps its checkpoints."""
-
-    def __init__(
-        self,
-        job: _Job,
-        run: Run,
-        read: Sequences,
-        spill: TextsWriter,
-        stop: Stop,
-        mark: Mark | None,
-        started: float,
-    ) -> None:
-        self._job = job
-        self._run = run
-        self._read = read
-        self._spill = spill
-        self._stop = stop
-        self._mark = mark
-        self._started = started
-        self._chain = hashlib.blake2b(digest_size=16)
-        self._meter = Meter(job.report, "indexing")
-        self._saved_at = time.monotonic()
-        self._save_cost = 0.0
-        self.batches = 0
-        self.sequences = 0
-        self.tokens = 0
-
-    def run(self) -> None:
-        batch_tokens = self._job.settings.batch_tokens
-        assert batch_tokens is not None  # resolved
-        for batch in plan(self._spilled(), batch_tokens):
-            self._chain.update(_digest(batch.sequences))
-            if self._mark is not None and batch.number < self._mark.batches:
-                self._pass(batch)
-                if batch.number == self._mark.batches - 1 and self._chain.hexdigest() != self._mark.chain:
-                    raise self._changed()
-                continue
-            self._run.process(batch)
-            self._pass(batch)
-            self._meter.update(self.tokens, self._total(), "indexing tokens")
-            self._keep()
-        if self._mark is not None and self.batches < self._mark.batches:
-            raise self._changed()
-
-    def _pass(self, batch: Batch) -> None:
-        self.batches = batch.number + 1
-        self.sequences += len(batch.sequences)
-        self.tokens += batch.tokens
-
-    def _spilled(self) -> Iterator[Any]:
-        for sequence in self._read:
-            self._spill.add(sequence)
-            yield sequence
-
-    def _changed(self) -> GluscopeError:
-        return GluscopeError(
-            f"the text has changed since the run in {self._job.folder} began",
-            "give it the same text to continue (standard input: the same again), or start anew with --overwrite",
-        )
-
-    def _total(self) -> int | None:
-        """Tokens of the whole corpus, estimated from the bytes read while it is still being read."""
-        asked = self._job.settings.tokens
-        corpus = self._job.corpus
-        if self._read.finished:
-            return self._read.tokens
-        if corpus.size and corpus.bytes_read:
-            estimate = int(self._read.tokens * corpus.size / corpus.bytes_read)
-            return estimate if asked is None else min(estimate, asked)
-        return asked
-
-    def _keep(self) -> None:
-        """Write a checkpoint if it is time, or if the run is to stop."""
-        every = self._job.execution.checkpoint_every
-        if every is None:
-            every = max(CHECKPOINT_SECONDS, CHECKPOINT_COST * self._save_cost)
-        now = time.monotonic()
-        if not self._stop.asked and now - self._saved_at < every:
-            return
-        mark = Mark(self.batches, self.sequences, self.tokens, self._chain.hexdigest(), now - self._started)
-        checkpoint.save(self._job.folder, mark, self._run.states, self._run.sample)
-        self._saved_at = time.monotonic()
-        self._save_cost = self._saved_at - now
-        if self._stop.asked:
-            self._job.notice(f"stopped after {self.tokens:,} tokens: the same command continues")
-            raise KeyboardInterrupt
-
-
-def _digest(batch: Sequence[Any]) -> bytes:
-    state = hashlib.blake2b(digest_size=16)
-    for sequence in batch:
-        state.update(f"{sequence.number} {sequence.document} {sequence.part} {sequence.length};".encode())
-        state.update(sequence.ids.astype("<i4").tobytes())
-    return state.digest()
-
-
-def _info(job: _Job, read: Sequences, loop: _Loop, seconds: float) -> dict[str, Any]:
-    """The provenance that the index keeps."""
-    loaded = job.loaded
-    bos = bos_id(loaded.tokenizer, job.settings.bos)
-    software = {name: importlib.metadata.version(name) for name in _SOFTWARE}
-    settings = {key: value for key, value in job.identity.items() if key != "weights"}
-    return {
-        "complete": True,
-        "model": {
-            "name": loaded.name,
-            "revision": loaded.revision,
-            "architecture": loaded.architecture,
-            "model_type": loaded.model_type,
-            "fingerprint": loaded.fingerprint,
-            "dtype": loaded.dtype,
-            "device": loaded.device,
-            "layers": job.layers,
-        },
-        "corpus": {
-            **job.corpus.describe(),
-            "documents": read.documents,
-            "sequences": loop.sequences,
-            "tokens": loop.tokens,
-            "hash": read.identity.hexdigest(),
-            "bos": bos,
-        },
-        "settings": settings,
-        "software": {"gluscope": __version__, "python": platform.python_version(), **software},
-        "run": {
-            "identity": job.identity,
-            "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "seconds": round(seconds, 1),
-            "tokens_per_second": round(loop.tokens / seconds, 1) if seconds else None,
-            "batches": loop.batches,
-        },
-    }

@@ -54,7 +54,7 @@ def run_folder(db: Path) -> Path:
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
     """Make the run folder if need be and keep every other run out of it. GluscopeError where one is at work in it."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

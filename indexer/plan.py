@@ -42,28 +42,31 @@ class Batch:
         return sum(sequence.length for sequence in self.sequences)
 
 
-def plan(sequences: Iterable[TokenSequence], batch_tokens: int) -> Iterator[Batch]:
+def plan(sequences: Iterable[TokenSequence], batch_tokens: int, borders: Iterable[int] = ()) -> Iterator[Batch]:
     """Batches of at most `batch_tokens` padded tokens (a longer sequence is a batch alone), lazily.
 
     Runs of consecutive sequences, closed when their tokens reach BLOCK_BATCHES * batch_tokens, are sorted by length
     (descending, equal ones in order) and cut into batches. Every sequence is in exactly one batch, and one block of
-    sequences is in memory at a time. A longer corpus with the same beginning has the same batches up to the last block.
+    sequences is in memory at a time. A longer corpus with the same beginning has the same batches up to the last block,
+    and all of them if a block also ends at the shorter one's end: blocks end after `borders` sequences of the corpus.
     """
     number = 0
-    for block, members in enumerate(_blocks(sequences, BLOCK_BATCHES * batch_tokens)):
+    for block, members in enumerate(_blocks(sequences, BLOCK_BATCHES * batch_tokens, frozenset(borders))):
         rows = list(_rows(members, batch_tokens))
         for place, row in enumerate(rows):
             yield Batch(number, block, place == len(rows) - 1, row)
             number += 1
 
 
-def _blocks(sequences: Iterable[TokenSequence], block_tokens: int) -> Iterator[list[TokenSequence]]:
+def _blocks(
+    sequences: Iterable[TokenSequence], block_tokens: int, borders: frozenset[int]
+) -> Iterator[list[TokenSequence]]:
     block: list[TokenSequence] = []
     tokens = 0
     for sequence in sequences:
         block.append(sequence)
         tokens += sequence.length
-        if tokens >= block_tokens:
+        if tokens >= block_tokens or sequence.number + 1 in borders:
             yield block
             block = []
             tokens = 0

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from . import checkpoint
 from .capture import capture, capture_act, run_body
+from .checkpoint import Saved
 from .database.activations import twin
 from .errors import GluscopeError
 from .models import LoadedModel
@@ -21,57 +21,106 @@ from .settings import Settings
 from .sites import Site
 from .state import BatchView, NonFiniteError, SiteState, view_batch
 
+Views = dict[torch.device, BatchView]
+
 
 class Run:
     """The state of every site of a model, and the positions they sample."""
 
     def __init__(self, loaded: LoadedModel, sites: Sequence[Site], settings: Settings, fuse: Fuser) -> None:
         self._loaded = loaded
-        self._sites = sites
+        self._sites = {site.address.name: site for site in sites}
         self._settings = settings
         self._fuse = fuse
+        self._rows_at_once: int | None = None  # padded tokens a pass, once memory ran out
         self.identity_errors: dict[str, float] = {}
+        self.notices: list[str] = []  # that the index is to keep
         self.sample = PositionSample(settings.sample)
-        self.states = {
-            site.address.name: SiteState(
-                site.width,
-                settings,
-                sign_preserving=site.sign_preserving,
-                keep_act=twin(site.activation) is None,
-                device=next(site.down.parameters()).device,
-            )
-            for site in sites
-        }
+        self.states = {name: self.blank(name) for name in self._sites}
+
+    def blank(self, name: str) -> SiteState:
+        """An empty state for the site of a name."""
+        site = self._sites[name]
+        return SiteState(
+            site.width,
+            self._settings,
+            sign_preserving=site.sign_preserving,
+            keep_act=twin(site.activation) is None,
+            device=next(site.down.parameters()).device,
+        )
+
+    def restore(self, saved: Saved) -> None:
+        """Go on from a checkpoint."""
+        saved.restore(self.states, self.sample)
+        self.identity_errors = dict(saved.mark.identity_errors)
+        self.notices = list(saved.mark.notices)
 
     def process(self, batch: Batch) -> None:
         """Run the model on a batch and merge it.
 
-        GluscopeError for a site that can't be proven, or a value that is NaN or infinite.
+        Where memory runs out, the batch goes through in pieces, as do the following ones. GluscopeError for a site that
+        can't be proven, a value that is NaN or infinite, or a single sequence that doesn't fit in memory.
         """
-        views = self._views(batch)
+        ids = torch.from_numpy(batch.ids)  # sequence position
+        views = self._views(batch, ids)
+        rows = len(ids)
+        if self._rows_at_once is not None:
+            rows = max(1, min(rows, self._rows_at_once // ids.shape[1]))
+        for start in range(0, len(ids), rows):
+            self._feed(batch, ids, views, slice(start, min(start + rows, len(ids))), frozenset())
+
+    def _feed(self, batch: Batch, ids: Tensor, views: Views, rows: slice, before: frozenset[str]) -> None:
+        """Merge some rows of a batch into every site that isn't in `before`, in halves where memory runs out."""
+        fed = set(before)
+        try:
+            self._forward(batch, ids, views, rows, fed)
+            return
+        except (RuntimeError, MemoryError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            if rows.stop - rows.start == 1:
+                raise GluscopeError(
+                    f"a sequence of {ids.shape[1]:,} tokens doesn't fit in the memory of {self._loaded.device}",
+                    "use a smaller --context, fewer --layers, or --device-map auto to spread the model",
+                ) from error
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        half = (rows.stop - rows.start) // 2
+        self._rows_at_once = half * ids.shape[1]
+        if not self.notices:
+            self.notices.append(f"memory ran out in batch {batch.number}: batches are run in pieces from there on")
+        for piece in (slice(rows.start, rows.start + half), slice(rows.start + half, rows.stop)):
+            self._feed(batch, ids, views, piece, frozenset(fed))
+
+    def _forward(self, batch: Batch, ids: Tensor, views: Views, rows: slice, fed: set[str]) -> None:
+        """Run the model on some rows; the names of the sites that took them all are added to `fed`."""
+        at_rows = {device: view.rows(rows) for device, view in views.items()}
 
         def observe(site: Site, gate: Tensor, in_: Tensor, post: Tensor) -> None:
             name = site.address.name
+            if name in fed:
+                return
             if name not in self.identity_errors:
                 self.identity_errors[name] = prove(site, gate, in_, post)
             values = Activations(gate.float(), in_.float(), act(site, gate).float(), post.float())
             try:
-                self.states[name].add(values, views[self.states[name].count.device], self._fuse)
+                self.states[name].add(values, at_rows[self.states[name].count.device], self._fuse)
             except NonFiniteError as error:
-                sequence = batch.sequences[error.row]
+                sequence = batch.sequences[rows.start + error.row]
                 raise GluscopeError(
                     f"{site.address}: a value is NaN or infinite in document {sequence.document} ({sequence.source})",
                     f"{self._loaded.dtype} may be too narrow for this model: try --dtype float32",
                 ) from error
+            fed.add(name)
 
-        ids = torch.from_numpy(batch.ids)  # batch position
-        mask = (torch.arange(ids.shape[1]) < torch.from_numpy(batch.lengths)[:, None]).to(torch.int64)
-        with capture_act(self._sites) as act, capture(self._sites, observe):
-            run_body(self._loaded, ids, mask, self._sites[-1])
+        mask = torch.arange(ids.shape[1]) < torch.from_numpy(batch.lengths)[rows, None]
+        sites = tuple(self._sites.values())
+        with capture_act(sites) as act, capture(sites, observe):
+            run_body(self._loaded, ids[rows], mask.to(torch.int64), sites[-1])
 
-    def _views(self, batch: Batch) -> dict[torch.device, BatchView]:
+    def _views(self, batch: Batch, ids: Tensor) -> Views:
         view = view_batch(
-            batch.ids,
+            ids.numpy(),
             batch.lengths,
             np.array([sequence.number for sequence in batch.sequences], dtype=np.int64),
             np.array([sequence.document for sequence in batch.sequences], dtype=np.int64),
@@ -81,6 +130,9 @@ class Run:
         )
         return {device: view.to(device) for device in {state.count.device for state in self.states.values()}}
 
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from a checkpoint's tensors."""
-        checkpoint.restore(tensors, self.states, self.sample)
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether torch, which has no one error for it, ran out of memory."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return any(words in str(error) for words in ("can't allocate memory", "not enough memory", "out of memory"))

@@ -31,13 +31,15 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What changes how an index is made but not what is in it."""
+    """What changes how an index is made but not what is in the whole of it."""
 
     device: str = "auto"
     device_map: str | None = None
     compile: str = "auto"  # "auto", "on" or "off"
     trust_remote_code: bool = False
     checkpoint_every: float | None = None
+    shard: str | None = None  # 1/8: only this part of the batches; "auto": as the SLURM array says
+    snapshot: bool = False  # write an index at every checkpoint, not only where that is cheap
 
 
 @dataclass(frozen=True, slots=True)

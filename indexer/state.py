@@ -49,6 +49,19 @@ class BatchView:
         names = ("sequence", "length", "counted", "hashes", "by_hash", "priority", "folds")
         return replace(self, **{name: getattr(self, name).to(device, non_blocking=True) for name in names})
 
+    def rows(self, part: slice) -> BatchView:
+        """The same of some sequences of the batch, without a gap, padded as they were."""
+        names = ("sequence", "length", "counted", "hashes", "by_hash", "priority", "folds")
+        slot, row, position = self.sampled
+        inside = (row >= part.start) & (row < part.stop)
+        tensors = {name: getattr(self, name)[part] for name in names}
+        return replace(
+            self,
+            **tensors,
+            sampled=SampleUpdate(slot[inside], row[inside] - part.start, position[inside]),
+            tokens_counted=int(tensors["counted"].sum()),
+        )
+
 
 def view_batch(
     ids: npt.NDArray[np.int64],

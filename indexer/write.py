@@ -1,63 +1,71 @@
-"""Writing the index of a run: the arrays of its states, and of the corpus what they use."""
+"""Writing an index: the arrays of its sites, and of the corpus what they use."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from .database.arrays import Int64, SiteArrays
 from .database.writer import IndexWriter
-from .finish import site_arrays, used_sequences
-from .run import Run
-from .sites import Site
+from .sequences import TokenSequence
 from .telling import Telling, most_telling
-from .texts import Texts
-from .tokens import token_bytes
-from .weights import gate_in_dot
+
+Spell = Callable[[list[int]], list[bytes]]
+"""The bytes of token ids, one by one."""
+
+
+class SamplePositions(NamedTuple):
+    """The positions of a sample, by rank."""
+
+    sequence: Int64
+    position: Int64
+
+
+class UsedTexts(Protocol):
+    """Where the sequences that an index uses are read from."""
+
+    def used(self, numbers: Iterable[int]) -> Iterator[TokenSequence]:
+        """The sequences of these numbers, each once, ascending."""
 
 
 def write_index(
     path: Path,
-    run: Run,
-    sites: Sequence[Site],
-    texts: Texts,
-    tokenizer: Any,
+    sites: Iterable[SiteArrays],
+    samples: Mapping[int, SamplePositions],
+    texts: UsedTexts,
+    spell: Spell,
     info: Mapping[str, Any],
     written: Callable[[int], None],
 ) -> None:
-    """Write the index of a run to `path`. `written` is told the number of neurons so far."""
-    order = run.sample.order()
+    """Write an index to `path`, holding one site at a time.
+
+    `samples`: by the ids that the sites name. `written` is told the number of neurons so far.
+    """
     best: Telling | None = None
     neurons = 0
+    used = np.unique(np.concatenate([np.zeros(0, np.int64), *(sample.sequence for sample in samples.values())]))
     with IndexWriter(path, info) as writer:
         for site in sites:
-            arrays = site_arrays(
-                run.states[site.address.name],
-                address=site.address,
-                activation=site.activation,
-                adapter=site.adapter,
-                identity_error=run.identity_errors.get(site.address.name),
-                dot_gate_in=gate_in_dot(site),
-                sample_order=order,
-                sample_id=0,
-            )
-            writer.add_site(arrays)
-            telling = most_telling(arrays)
+            writer.add_site(site)
+            telling = most_telling(site)
             best = telling if best is None or telling[:2] > best[:2] else best
+            used = np.unique(np.concatenate([used, *(ranked.sequence.ravel() for ranked in site.lists)]))
             neurons += site.width
             written(neurons)
-        writer.add_sample(0, run.sample.sequence[order], run.sample.position[order])
-        used = used_sequences(list(run.states.values()), run.sample.sequence).tolist()
-        writer.add_sequences((s.number, s.document, s.part, s.ids) for s in texts.used(used))
-        writer.add_documents(_documents(texts, used))
-        ids = _tokens(texts, used)
-        writer.add_tokens(zip(ids, token_bytes(tokenizer, ids), strict=True))
+        for number, sample in samples.items():
+            writer.add_sample(number, *sample)
+        numbers: list[int] = used[used >= 0].tolist()
+        writer.add_sequences((s.number, s.document, s.part, s.ids) for s in texts.used(numbers))
+        writer.add_documents(_documents(texts, numbers))
+        ids = _tokens(texts, numbers)
+        writer.add_tokens(zip(ids, spell(ids), strict=True))
         writer.finish(None if best is None else best.neuron)
 
 
-def _documents(texts: Texts, used: Sequence[int]) -> Iterator[tuple[int, str]]:
+def _documents(texts: UsedTexts, used: Sequence[int]) -> Iterator[tuple[int, str]]:
     last = -1
     for sequence in texts.used(used):
         if sequence.document != last:
@@ -65,7 +73,7 @@ def _documents(texts: Texts, used: Sequence[int]) -> Iterator[tuple[int, str]]:
             yield sequence.document, sequence.source
 
 
-def _tokens(texts: Texts, used: Sequence[int]) -> list[int]:
+def _tokens(texts: UsedTexts, used: Sequence[int]) -> list[int]:
     """The ids of all tokens in the sequences, each once."""
     seen = np.zeros(0, dtype=bool)
     for sequence in texts.used(used):

@@ -90,6 +90,16 @@ def test_a_longer_corpus_has_the_same_batches_up_to_the_last_block(
     assert numbers(long[: len(same)]) == numbers(same)
 
 
+@given(lengths_strategy, lengths_strategy, batch_tokens_strategy)
+def test_with_a_border_at_its_end_a_longer_corpus_has_all_the_batches_of_the_shorter(
+    lengths: list[int], more: list[int], batch_tokens: int
+) -> None:
+    short = numbers(list(plan(corpus(lengths), batch_tokens)))
+    long = numbers(list(plan(corpus(lengths + more), batch_tokens, [len(lengths)])))
+    assert long[: len(short)] == short
+    assert sorted(number for batch in long for number in batch) == list(range(len(lengths + more)))
+
+
 @given(lengths_strategy, batch_tokens_strategy)
 def test_no_more_than_a_block_is_read_ahead(lengths: list[int], batch_tokens: int) -> None:
     read = 0

@@ -1,0 +1,104 @@
+"""The index that is there already: whether a run may go on from it, and its content as the run's state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .coverage import NOTHING, Batches, Coverage
+from .database.stored import StoredIndex
+from .errors import GluscopeError
+from .identity import Identity, difference
+from .restate import Restated
+from .run import Run
+from .shards import Shard
+
+_REPLACE = "replace it with --overwrite, or name another file with --db"
+
+
+@dataclass(frozen=True)
+class Base:
+    """A finished index that a run goes on from."""
+
+    path: Path
+    borders: tuple[int, ...]  # ends of blocks in the plan, that of this index's corpus included
+    total: int  # batches of its plan
+    covered: Batches
+    sequences: int  # of its corpus
+    hash: str
+    run: Mapping[str, Any]  # what it tells of how it was made
+
+    @property
+    def seconds(self) -> float:
+        """How long it took to make."""
+        return float(self.run["seconds"])
+
+    def plan_only(self) -> Base:
+        """The same for a process that goes on with the plan but leaves what the index holds to another."""
+        return replace(self, covered=NOTHING, run={**self.run, "seconds": 0.0, "notices": []})
+
+    def restore(self, run: Run) -> None:
+        """Put what the index holds into the states of a run."""
+        if not len(self.covered.numbers):
+            return
+        run.notices += self.run["notices"]
+        with StoredIndex(self.path) as stored:
+            restated = Restated(stored)
+            for record in stored.sites:
+                run.states[record.address.name].restore(restated.tensors(stored.site(record)))
+                if record.identity_error is not None:
+                    run.identity_errors[record.address.name] = record.identity_error
+            found = restated.sample(0)
+        for name in ("hash", "sequence", "position"):
+            np.copyto(getattr(run.sample, name), getattr(found, name))
+
+    def changed(self, found: str) -> GluscopeError:
+        """The error for a run that the index can't be continued with."""
+        return GluscopeError(f"{self.path} is finished, but {found}", _REPLACE)
+
+    def shorter(self, identity: Identity) -> GluscopeError:
+        """The error for text that ends before that of the index."""
+        return self.changed(difference(self.run["identity"], identity) or "it was made from other text")
+
+
+def is_finished(path: Path) -> bool:
+    """Whether an index is more than a snapshot of an unfinished run. GluscopeError where it can't be read."""
+    with StoredIndex(path) as stored:
+        return bool(_coverage(stored).finished)
+
+
+def finished_base(path: Path, identity: Identity, shard: Shard) -> Base:
+    """What the index at `path` offers to a run; GluscopeError naming the difference where it is of another one."""
+    with StoredIndex(path) as stored:
+        coverage = _coverage(stored)
+        info = stored.info
+    before = info["run"]["identity"]
+    what = f"{path} is finished, but"
+    if (found := difference({**before, "tokens": None}, {**identity, "tokens": None})) is not None:
+        raise GluscopeError(f"{what} {found}", _REPLACE)
+    if (coverage.complete and shard.count > 1) or (not coverage.complete and coverage.shard != shard.name):
+        held = "it holds the whole corpus" if coverage.complete else f"it is part {coverage.shard} of an index"
+        raise GluscopeError(f"{what} {held}, and this is {shard.name or 'the whole'}", _REPLACE)
+    if not coverage.complete and shard.count == 1:
+        raise GluscopeError(f"{path} holds a part of an index", "join it with the others: gluscope merge OUT IN...")
+    assert coverage.total is not None  # of what is finished
+    return Base(
+        path=path,
+        borders=(*coverage.borders, int(info["corpus"]["sequences"])),
+        total=coverage.total,
+        covered=next(iter(coverage.sites.values())),
+        sequences=int(info["corpus"]["sequences"]),
+        hash=str(info["corpus"]["hash"]),
+        run=info["run"],
+    )
+
+
+def _coverage(stored: StoredIndex) -> Coverage:
+    """What an index covers."""
+    if "coverage" not in stored.info:
+        raise GluscopeError(f"{stored.path} doesn't tell what it covers", _REPLACE)
+    return Coverage.from_json(stored.info["coverage"], [record.address.name for record in stored.sites])

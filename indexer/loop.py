@@ -1,0 +1,238 @@
+"""The loop over the batches of the plan: what is done is passed over, the rest is run, and checkpoints are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from . import checkpoint
+from .base import Base
+from .checkpoint import Mark
+from .corpus import Corpus
+from .coverage import NOTHING, Batches
+from .errors import GluscopeError
+from .identity import Identity
+from .interruption import Stop
+from .plan import Batch, plan
+from .progress import Meter, Progress, Report
+from .run import Run
+from .sequences import Sequences, TokenSequence
+from .shards import Shard
+from .texts import TextsWriter
+
+CHECKPOINT_SECONDS = 180.0
+CHECKPOINT_COST = 30.0
+"""By default a checkpoint is written this many times its own cost after the last one, or later."""
+
+
+class Loop:
+    """Feeds a run with the batches of the plan that are its own, and keeps its checkpoints in a folder.
+
+    After `run` the counts are those of the corpus. GluscopeError where the text is not the one that the run began with.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        run: Run,
+        read: Sequences,
+        spill: TextsWriter | None,
+        *,
+        corpus: Corpus,
+        identity: Identity,
+        shard: Shard,
+        mark: Mark | None,
+        base: Base | None,
+        every: float | None,
+        report: Report,
+        stop: Stop,
+        kept: Callable[[Loop], None] | None,
+    ) -> None:
+        """`mark`: the checkpoint that was restored; `base`: the index that the run extends; `kept`: told of each
+        checkpoint, if there; `every`: seconds between them, if the user chose."""
+        self._folder = folder
+        self._run = run
+        self._read = read
+        self._spill = spill
+        self._corpus = corpus
+        self._identity = identity
+        self._shard = shard
+        self._mark = mark
+        self._base = base
+        self._every = every
+        self._report = report
+        self._stop = stop
+        self._kept = kept
+        self._chain = hashlib.blake2b(digest_size=16)
+        self._meter = Meter(report, "indexing")
+        before = mark.seconds if mark else base.seconds if base else 0.0
+        self._started = time.monotonic() - before
+        self._ready = base is None or mark is not None  # the states hold what is passed
+        self._saved_at = time.monotonic()
+        self._save_cost = 0.0
+        self._covered = 0 if base is None else base.covered.tokens
+        self.batches = 0  # passed, of the plan
+        self.sequences = 0
+        self.tokens = 0
+
+    @property
+    def seconds(self) -> float:
+        """Spent so far, earlier calls included."""
+        return time.monotonic() - self._started
+
+    @property
+    def covered(self) -> Batches:
+        """The batches that the run's state holds."""
+        start = 0 if self._base is None else self._base.total
+        held = NOTHING.numbers if self._base is None else self._base.covered.numbers
+        passed = np.arange(start, self.batches)
+        own = passed[passed % self._shard.count == self._shard.index]
+        return Batches(np.concatenate([held, own]), self._covered)
+
+    @property
+    def borders(self) -> tuple[int, ...]:
+        """The sequences after which a block of the plan ends because an index once did."""
+        return () if self._base is None else self._base.borders
+
+    @property
+    def nothing_left(self) -> bool:
+        """Whether the index that was there already holds the whole corpus."""
+        return self._base is not None and self.batches == self._base.total
+
+    def run(self) -> None:
+        """Go through the whole plan. KeyboardInterrupt, after a checkpoint, where the run is asked to stop."""
+        start = 0 if self._base is None else self._base.total
+        done = start if self._mark is None else self._mark.batches
+        for batch in self._plan():
+            self._chain.update(_digest(batch.sequences))
+            own = batch.number >= start and self._shard.takes(batch.number)
+            if own and batch.number >= done:
+                self._make_ready()
+                self._run.process(batch)
+            self._pass(batch, own)
+            if self._mark is not None and self.batches == done and self._chain.hexdigest() != self._mark.chain:
+                raise self._changed()
+            if own and batch.number >= done:
+                self._meter.update(self._covered, self._total(), "indexing tokens")
+                self._keep()
+            elif self._stop.asked:
+                raise KeyboardInterrupt
+        if self.batches < done or (self._base is not None and self._read.sequences < self._base.sequences):
+            raise self._changed()
+        if not self.nothing_left:
+            self._make_ready()
+
+    def save(self, *, finished: bool) -> None:
+        """Write a checkpoint."""
+        begun = time.monotonic()
+        checkpoint.save(self._folder, self._now(finished), self._run.states, self._run.sample)
+        self._saved_at = time.monotonic()
+        self._save_cost = self._saved_at - begun
+
+    def _make_ready(self) -> None:
+        """Take up what the index holds that the run extends, unless a checkpoint has it already."""
+        if self._base is not None and not self._ready:
+            held = self._base.covered.tokens
+            self._report(Progress("loading", message=f"going on after the {held:,} tokens in {self._base.path}"))
+            self._base.restore(self._run)
+        self._ready = True
+
+    def _plan(self) -> Iterator[Batch]:
+        """The batches; where reading on fails, what is done is kept first."""
+        batch_tokens = self._identity["batch_tokens"]
+        batches = plan(self._spilled(), batch_tokens, self.borders)
+        while True:
+            try:
+                batch = next(batches, None)
+            except (GluscopeError, OSError):
+                if self._ready and self.batches > (self._mark.batches if self._mark else 0):
+                    with suppress(GluscopeError, OSError):  # the first error is the one to tell
+                        self.save(finished=False)
+                        self._notice(f"kept the first {self.tokens:,} tokens: the same command continues")
+                raise
+            if batch is None:
+                return
+            yield batch
+
+    def _spilled(self) -> Iterator[TokenSequence]:
+        base = self._base
+        for sequence in self._read:
+            if base is not None and self._read.sequences > base.sequences and self._same_length(base):
+                raise base.changed("the text has become longer")
+            if self._spill is not None:
+                self._spill.add(sequence)
+            ends = base is not None and self._read.sequences == base.sequences
+            if base is not None and ends and self._read.identity.hexdigest() != base.hash:
+                raise base.changed("it was made from other text")
+            yield sequence
+
+    def _same_length(self, base: Base) -> bool:
+        """Whether the run asks for no more text than the index that is there."""
+        return bool(base.run["identity"]["tokens"] == self._identity["tokens"])
+
+    def _pass(self, batch: Batch, own: bool) -> None:
+        self.batches = batch.number + 1
+        self.sequences += len(batch.sequences)
+        self.tokens += batch.tokens
+        self._covered += batch.tokens if own else 0
+
+    def _changed(self) -> GluscopeError:
+        if self._base is not None and self._read.sequences < self._base.sequences:
+            return self._base.shorter(self._identity)
+        return GluscopeError(
+            f"the text has changed since the run in {self._folder} began",
+            f"give it the same text (standard input: the same again), or remove {self._folder} to start anew",
+        )
+
+    def _total(self) -> int | None:
+        """Tokens that the run is to cover, estimated from the bytes read while the corpus is still being read."""
+        asked: int | None = self._identity["tokens"]
+        if self._read.finished:
+            total: int | None = self._read.tokens
+        elif self._corpus.size and self._corpus.bytes_read:
+            estimate = int(self._read.tokens * self._corpus.size / self._corpus.bytes_read)
+            total = estimate if asked is None else min(estimate, asked)
+        else:
+            total = asked
+        return None if total is None else total // self._shard.count
+
+    def _keep(self) -> None:
+        """Write a checkpoint if it is time, or if the run is to stop."""
+        every = max(CHECKPOINT_SECONDS, CHECKPOINT_COST * self._save_cost) if self._every is None else self._every
+        if not self._stop.asked and time.monotonic() - self._saved_at < every:
+            return
+        self.save(finished=False)
+        if self._kept is not None:
+            self._kept(self)
+        if self._stop.asked:
+            self._notice(f"stopped after {self._covered:,} tokens: the same command continues")
+            raise KeyboardInterrupt
+
+    def _now(self, finished: bool) -> Mark:
+        return Mark(
+            batches=self.batches,
+            sequences=self.sequences,
+            tokens=self.tokens,
+            covered=self._covered,
+            chain=self._chain.hexdigest(),
+            seconds=self.seconds,
+            finished=finished,
+            identity_errors=dict(self._run.identity_errors),
+            notices=tuple(self._run.notices),
+        )
+
+    def _notice(self, message: str) -> None:
+        self._report(Progress("notice", message=message))
+
+
+def _digest(batch: Sequence[TokenSequence]) -> bytes:
+    state = hashlib.blake2b(digest_size=16)
+    for sequence in batch:
+        state.update(f"{sequence.number} {sequence.document} {sequence.part} {sequence.length};".encode())
+        state.update(sequence.ids.astype("<i4").tobytes())
+    return state.digest()

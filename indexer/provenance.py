@@ -1,0 +1,79 @@
+"""What an index tells of how it was made: the info of a run."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from . import __version__
+from .corpus import Corpus
+from .coverage import Coverage
+from .identity import Identity
+from .models import LoadedModel
+
+_SOFTWARE = ("torch", "transformers", "tokenizers", "gguf", "safetensors", "numpy", "sqlite-utils")
+
+
+@dataclass(frozen=True, slots=True)
+class TextRead:
+    """What was read of a corpus."""
+
+    documents: int
+    sequences: int
+    tokens: int
+    hash: str  # of the token ids
+    bos: int | None
+
+
+def run_info(
+    loaded: LoadedModel,
+    layers: int,
+    corpus: Corpus,
+    read: TextRead,
+    identity: Identity,
+    coverage: Coverage,
+    seconds: float,
+    notices: Sequence[str],
+) -> dict[str, Any]:
+    """The provenance that an index keeps. `layers`: that the model has with a gated MLP."""
+    tokens = max((batches.tokens for batches in coverage.sites.values()), default=0)
+    return {
+        "complete": coverage.complete,
+        "model": {
+            "name": loaded.name,
+            "revision": loaded.revision,
+            "architecture": loaded.architecture,
+            "model_type": loaded.model_type,
+            "fingerprint": loaded.fingerprint,
+            "dtype": loaded.dtype,
+            "device": loaded.device,
+            "layers": layers,
+        },
+        "corpus": {
+            **corpus.describe(),
+            "documents": read.documents,
+            "sequences": read.sequences,
+            "tokens": read.tokens,
+            "hash": read.hash,
+            "bos": read.bos,
+        },
+        "settings": {key: value for key, value in identity.items() if key != "weights"},
+        "coverage": coverage.to_json(),
+        "software": {
+            "gluscope": __version__,
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in _SOFTWARE},
+        },
+        "run": {
+            "identity": identity,
+            "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "seconds": round(seconds, 1),
+            "tokens_per_second": round(tokens / seconds, 1) if seconds else None,
+            "batches": max((len(batches.numbers) for batches in coverage.sites.values()), default=0),
+            "notices": list(notices),
+        },
+    }
