@@ -19,19 +19,24 @@ def title(record: QuadrantRecord, total: int, ranking: str, width: int, *, faint
     if not record.count:
         return first_that_fits((f"{name} never  0 of {full_count(total)}", f"{name} never"), width)
     often = frequency(record.count, total)
-    if width >= WORDS_FROM:
-        head = f"{name} {in_words(record.quadrant)}  {often}  {full_count(record.count)} tokens"
-        if width < 70:
-            head = f"{name} {in_words(record.quadrant)}  {often} {full_count(record.count)}"
-    else:
-        head = f"{name} {often}" + ("" if "/" in often else f" {short_count(record.count)}")
     quantity = colour_of(ranking)
     mean, extreme = f"  mean {signed(record.mean[quantity])}", f"  ext {signed(record.extreme[quantity])}"
-    short = f"{name} {often}"
+    short, full = short_count(record.count), full_count(record.count)
+    bare = f"{name} {often}"
+    brief = bare if "/" in often else f"{bare} {short}"
+    if width < WORDS_FROM - 2:
+        heads = [brief]
+    else:
+        worded = f"{name} {in_words(record.quadrant)}"
+        heads = [f"{worded}  {often}  {full} tokens", f"{worded}  {often} {full}", f"{bare} {full}", brief]
     if faint:
         note = "  too faint: c"
-        return first_that_fits((head + mean + extreme + note, head + extreme + note, short + note, short), width)
-    return first_that_fits((head + mean + extreme, short + mean + extreme, short + extreme, short), width)
+        return first_that_fits(
+            (*(head + mean + extreme + note for head in heads), bare + extreme + note, bare + note), width
+        )
+    return first_that_fits(
+        (*(head + mean + extreme for head in heads), bare + mean + extreme, bare + extreme, bare), width
+    )
 
 
 def in_words(quadrant: Quadrant) -> str:
