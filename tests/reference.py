@@ -13,7 +13,7 @@ from typing import Any
 import torch
 import transformers
 from torch import Tensor, nn
-from transformers import convert_slow_tokenizer
+from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from indexer.settings import Settings
 
@@ -103,8 +103,8 @@ def token_bytes(tokenizer: Any, id_: int) -> bytes:
     name = tokenizer.convert_ids_to_tokens(id_)
     if id_ in tokenizer.all_special_ids:
         return str(name).encode()
-    gpt2: Any = convert_slow_tokenizer
-    table = {character: byte for byte, character in gpt2.bytes_to_unicode().items()}
+    characters: Callable[[], dict[int, str]] = bytes_to_unicode
+    table = {character: byte for byte, character in characters().items()}
     return bytes(table[character] for character in name)
 
 
