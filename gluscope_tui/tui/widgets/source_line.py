@@ -29,7 +29,7 @@ class SourceOfContext:
 
 
 class SourceLine(Lines[SourceOfContext]):
-    """Neuron, quadrant, ranking and value; document, position, source, and which values are kept."""
+    """Neuron, quadrant, ranking and value; document, position, the source's name, and which values are kept."""
 
     def draw(self, picture: SourceOfContext, width: int, height: int) -> list[Strip]:
         palette, example = self.palette, picture.example
@@ -41,9 +41,10 @@ class SourceLine(Lines[SourceOfContext]):
             Part(signed(example.value), palette.strong, 2),
         ]
         kept = f"values kept: {example.peak} tokens before, {len(example.tokens) - example.peak - 1} after"
+        name = example.source.replace("\\", "/").rpartition("/")[2]
         lower = [
             Part(f"document {example.document}{part}, position {example.position}", palette.text, 1),
-            Part(shorten(example.source, max(12, width // 3), ascii_only=palette.ascii_only), palette.text, 3),
+            Part(shorten(name, max(12, width // 3), ascii_only=palette.ascii_only), palette.text, 3),
             Part(picture.problem or kept, palette.faint, 2),
         ]
         rows = []
