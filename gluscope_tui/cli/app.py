@@ -24,6 +24,7 @@ INTERRUPTED = 130
 COMMANDS = {
     "index": "Read text with a model and keep what every gated neuron does.",
     "show": "Show neurons: their four quadrants and their contexts.",
+    "merge": "Join indexes that were made apart, from shards or other layers.",
     "info": "Tell what an index is made of: model, corpus, settings, versions.",
     "bench": "Measure the speed of indexing beside that of the bare model.",
     "demo": "Index Python's documentation with a small model, show a neuron.",

@@ -70,8 +70,11 @@ def command(
         float | None, typer.Option(min=0, metavar="S", help="Seconds between checkpoints.")
     ] = None,
     shard: Annotated[
-        str | None, typer.Option(metavar="I/N", help="Only this part of the batches.", hidden=True)
+        str | None, typer.Option(metavar="I/N", help="Only this part of the batches; auto: the SLURM array's.")
     ] = None,
+    snapshot: Annotated[
+        bool, typer.Option("--snapshot", help="At every checkpoint an index that can be read already.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.", hidden=True)] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a finished index, once the new one is complete.")
@@ -84,8 +87,8 @@ def command(
 
     Examples: gluscope index HuggingFaceTB/SmolLM2-135M corpus/ --tokens 20M; gluscope index model.gguf notes.txt.
     """
-    if shard is not None or dry_run:
-        raise GluscopeError(f"{'--shard' if shard is not None else '--dry-run'} is not there yet", "run without it")
+    if dry_run:
+        raise GluscopeError("--dry-run is not there yet", "run without it")
     inputs = Inputs(paths=tuple(text or ()), column=column, dataset=dataset, config=config, split=split)
     if not inputs.paths and inputs.dataset is None:
         raise GluscopeError("there is no text to index", "name files, folders, globs or -, or a --dataset")
@@ -113,6 +116,8 @@ def command(
         compile=compile,
         trust_remote_code=trust_remote_code,
         checkpoint_every=checkpoint_every,
+        shard=shard,
+        snapshot=snapshot,
     )
     from indexer.job import index
 

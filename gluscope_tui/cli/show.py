@@ -19,7 +19,7 @@ from indexer.errors import GluscopeError
 from indexer.quadrants import QUADRANTS, Quadrant, parse_quadrant
 
 from .options import Color, Db, Signs, index_path
-from .output import complain, emit, emit_lines
+from .output import complain, emit, emit_lines, tell
 
 Format = Literal["rich", "plain", "json", "jsonl", "md"]
 
@@ -65,6 +65,7 @@ def command(
         limit = _TEXT_LIMIT
     with indexer.open(index_path(db)) as index:
         rankings = _rankings(index, rank_by, chosen, limit)
+        _warn(index)
 
         def read(address: NeuronAddress) -> NeuronRecord:
             wanted = QUADRANTS if chosen == "rich" else quadrants
@@ -81,6 +82,14 @@ def command(
             _json(reading, whole_list=chosen == "json" and (len(neurons) > 1 or neurons == ["-"]))
     if reading.refused:
         raise typer.Exit(2)
+
+
+def _warn(index: Index) -> None:
+    """Tell how far an index is that isn't complete."""
+    if not index.complete:
+        from ..views.info import state
+
+        tell(f"{index.path} is {state(index.info())}")
 
 
 class Reading:

@@ -24,14 +24,29 @@ def sections(info: IndexInfo) -> Iterator[tuple[str, list[Field]]]:
             ("path", clean(info.path)),
             ("size", size(info.size)),
             ("schema", str(info.schema_version)),
-            ("state", "complete" if info.complete else "under way: the numbers are those of a part of the corpus"),
+            ("state", state(info)),
             ("neurons", full_count(info.neurons)),
             ("telling neuron", "none" if telling is None else telling.name),
         ],
     )
+    if info.coverage:
+        yield "coverage", list(_coverage(info))
     for title in ("model", "corpus", "settings", "software", "run"):
         yield title, list(_fields(getattr(info, title), info.settings))
     yield "sites", [(site.address.name, _site(site)) for site in info.sites]
+
+
+def state(info: IndexInfo) -> str:
+    """Whether an index is complete, and if not how far it is."""
+    if info.complete:
+        return "complete"
+    tokens = max((cell["tokens"] for cell in info.coverage.get("cells", ())), default=None)
+    if not info.coverage.get("finished") or tokens is None:
+        seen = "a part of the corpus" if tokens is None else f"the {full_count(tokens)} tokens seen so far"
+        return f"under way: the numbers are those of {seen}"
+    shard = info.coverage["shard"]
+    part = "a part" if shard is None else f"part {clean(shard)}"
+    return f"{part}: the numbers are those of {full_count(tokens)} of {full_count(info.corpus['tokens'])} tokens"
 
 
 def plain(info: IndexInfo) -> Iterator[str]:
@@ -43,7 +58,7 @@ def plain(info: IndexInfo) -> Iterator[str]:
     yield f"index.complete\t{json.dumps(info.complete)}"
     yield f"index.neurons\t{info.neurons}"
     yield f"index.telling_neuron\t{'' if telling is None else telling.name}"
-    for title in ("model", "corpus", "settings", "software", "run"):
+    for title in ("model", "corpus", "coverage", "settings", "software", "run"):
         for name, value in getattr(info, title).items():
             yield f"{title}.{clean(str(name))}\t{_raw(value)}"
     for site in info.sites:
@@ -72,6 +87,17 @@ def _fields(values: Mapping[str, Any], told: Mapping[str, Any]) -> Iterator[Fiel
         else:
             shown = "all" if value is None and name in _WITHOUT_LIMIT else _shown(value)
         yield clean(str(name)).replace("_", " "), shown
+
+
+def _coverage(info: IndexInfo) -> Iterator[Field]:
+    """How many batches of the plan the sites were fed; a line for each group of sites that differ."""
+    total = info.coverage["batches"]
+    of = "the batches so far" if total is None else f"{full_count(total)} batches"
+    for cell in info.coverage["cells"]:
+        name = "all sites" if cell["sites"] is None else ", ".join(map(clean, cell["sites"]))
+        yield name, f"{full_count(cell['count'])} of {of}, {full_count(cell['tokens'])} tokens"
+    if info.coverage["borders"]:
+        yield "extended after", ", ".join(f"{full_count(border)} sequences" for border in info.coverage["borders"])
 
 
 def _shown(value: Any) -> str:

@@ -94,6 +94,7 @@ def info(record: IndexInfo) -> dict[str, Any]:
         "telling_neuron": None if telling is None else telling.name,
         "model": dict(record.model),
         "corpus": dict(record.corpus),
+        "coverage": dict(record.coverage),
         "settings": dict(record.settings),
         "software": dict(record.software),
         "run": dict(record.run),

@@ -53,6 +53,7 @@ def index_info(connection: Connection, info: dict[str, Any], sites: tuple[SiteRe
         sites=sites,
         neurons=sum(site.width for site in sites),
         size=os.stat(connection.path).st_size,
+        coverage=info.get("coverage", {}),
     )
 
 

@@ -71,6 +71,11 @@ class Index:
         return str(self._info["model"]["name"])
 
     @property
+    def complete(self) -> bool:
+        """Whether the index holds the whole corpus; else `info` says how far it is."""
+        return bool(self._info["complete"])
+
+    @property
     def rankings(self) -> tuple[str, ...]:
         """The rankings that this index keeps, in the order of RANKINGS."""
         return tuple(ranking for ranking in RANKINGS if ranking in self._info["rankings"])

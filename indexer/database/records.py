@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..addresses import NeuronAddress, SiteAddress
@@ -114,6 +114,7 @@ class IndexInfo:
     sites: tuple[SiteRecord, ...]
     neurons: int
     size: int  # bytes of the file
+    coverage: Mapping[str, Any] = field(default_factory=dict)  # which batches of the plan each site was fed
 
 
 @dataclass(frozen=True, slots=True)

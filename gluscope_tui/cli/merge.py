@@ -1,0 +1,33 @@
+"""`gluscope merge`: joins indexes of one plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .output import tell
+
+
+def command(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The index to make.")],
+    inputs: Annotated[list[Path], typer.Argument(metavar="IN...", help="Finished indexes, in any order.")],
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace OUT if it is there; it may be one of IN.")
+    ] = False,
+) -> None:
+    """Join indexes that were made apart, from shards or from other layers, into one, exactly.
+
+    Example: gluscope merge all.db part-*.db.
+    """
+    from indexer.database.reader import Index
+    from indexer.merge import merge
+
+    from .progress import narrator
+
+    with narrator() as report:
+        made = merge(out, inputs, report, overwrite=overwrite)
+    with Index(made) as index:
+        complete = index.info().complete
+    tell(f"{made} is ready{'' if complete else ', but not complete'}: gluscope info --db {made}")

@@ -1,0 +1,289 @@
+"""Joins finished indexes of one plan: disjoint cells (batch, site) become one index, the same in any order of work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from .addresses import SiteAddress
+from .coverage import NOTHING, Batches, Coverage, in_words
+from .database.activations import sign_preserving
+from .database.arrays import Int64, SiteArrays
+from .database.records import SiteRecord
+from .database.stored import StoredIndex
+from .errors import GluscopeError
+from .finish import site_arrays
+from .identity import difference
+from .output import check_output, discard, disk_errors, hold, run_folder
+from .progress import Meter, Report
+from .reduction import Fuser
+from .restate import JoinedTexts, Restated
+from .sample import PositionSample
+from .state import SiteState
+from .write import SamplePositions, write_index
+
+_MERGED_SETTINGS = ("layers",)
+"""Settings in which indexes that are joined may differ: they say which sites there are."""
+
+
+class _Input(NamedTuple):
+    """An index to join."""
+
+    stored: StoredIndex
+    coverage: Coverage
+    records: Mapping[SiteAddress, SiteRecord]
+
+
+class _Slots(NamedTuple):
+    """Which slots of the sample so far take which slots of the next input's: `PositionSample.merge`."""
+
+    ours: Int64
+    theirs: Int64
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """The joined sample of sites that the same inputs hold."""
+
+    id: int
+    sample: PositionSample
+    slots: tuple[_Slots, ...]  # for each input after the first
+
+
+def merge(out: Path, inputs: Sequence[Path], report: Report, *, overwrite: bool = False) -> Path:
+    """Join indexes into the file `out`, and return its path. Memory holds the texts and one site of two indexes.
+
+    What is counted, ranked and sampled is the same whatever the order of `inputs`, and however they were joined before;
+    sums add in the order of batches. GluscopeError, naming the difference, where a cell is there twice, an input is
+    unfinished, or its weights, text or settings are others.
+    """
+    if len(inputs) < 2:
+        raise GluscopeError("there is nothing to join", "name two indexes or more: gluscope merge OUT IN IN...")
+    if check_output(out) and not overwrite:
+        raise GluscopeError(f"{out} is there already", "name another file, or replace it with --overwrite")
+    folder = run_folder(out)
+    if folder.exists():
+        raise GluscopeError(f"there is an unfinished run in {folder}", "finish it, remove it, or name another file")
+    with ExitStack() as stack:
+        parts = [_opened(stack, path) for path in inputs]
+        _demand_one_plan(parts)
+        _demand_disjoint(parts)
+        parts.sort(key=lambda part: (_first(part), min(part.records)))
+        stack.enter_context(hold(folder))
+        stack.callback(discard, folder)
+        with disk_errors(folder):
+            made = folder / "index.db"
+            _write(made, parts, report)
+            os.replace(made, out)
+    return out
+
+
+def _opened(stack: ExitStack, path: Path) -> _Input:
+    """An input, if it is finished."""
+    stored = stack.enter_context(StoredIndex(path))
+    names = [record.address.name for record in stored.sites]
+    if "coverage" not in stored.info:
+        raise GluscopeError(f"{path} doesn't tell what it covers", "make it anew with gluscope index")
+    coverage = Coverage.from_json(stored.info["coverage"], names)
+    if not coverage.finished or run_folder(path).exists():
+        raise GluscopeError(f"{path} is not finished", "run its gluscope index command again to finish it")
+    return _Input(stored, coverage, {record.address: record for record in stored.sites})
+
+
+def _first(part: _Input) -> int:
+    return min(batches.first for batches in part.coverage.sites.values())
+
+
+def _demand_one_plan(parts: Sequence[_Input]) -> None:
+    """GluscopeError naming the first difference in weights, settings or text."""
+    one = parts[0]
+    for other in parts[1:]:
+        before, now = (dict(part.stored.info["run"]["identity"]) for part in (one, other))
+        for name in _MERGED_SETTINGS:
+            before.pop(name), now.pop(name)
+        found = difference(before, now)
+        if found is None and one.stored.info["corpus"]["hash"] != other.stored.info["corpus"]["hash"]:
+            found = "it was made from other text"
+        if found is None and (one.coverage.total, one.coverage.borders) != (
+            other.coverage.total,
+            other.coverage.borders,
+        ):
+            found = "its text was cut into other batches, since one of them was extended and the other was not"
+        if found is not None:
+            raise GluscopeError(
+                f"{one.stored.path} doesn't fit together with {other.stored.path}: {found}",
+                "join indexes of the same model, text and settings",
+            )
+
+
+def _demand_disjoint(parts: Sequence[_Input]) -> None:
+    """GluscopeError naming the first cells that are there twice."""
+    held: dict[str, list[tuple[str, Batches]]] = {}
+    for part in parts:
+        for name, batches in part.coverage.sites.items():
+            for path, others in held.setdefault(name, []):
+                if len(twice := batches & others):
+                    raise GluscopeError(
+                        f"{path} and {part.stored.path} both hold {name} of batch {in_words(twice)}",
+                        "join each part once",
+                    )
+            held[name].append((part.stored.path, batches))
+
+
+def _write(made: Path, parts: Sequence[_Input], report: Report) -> None:
+    addresses = sorted({address for part in parts for address in part.records})
+    holders = {address: _holders(parts, address) for address in addresses}
+    coverage = _coverage(parts, holders)
+    restated = {part.stored.path: Restated(part.stored) for part in parts}
+    samples = _samples(holders, coverage, restated)
+    texts = JoinedTexts([part.stored for part in parts])
+    total = sum(held[0].records[address].width for address, held in holders.items())
+    meter = Meter(report, "writing")
+    write_index(
+        made,
+        _sites(holders, samples, restated),
+        {joined.id: _positions(joined.sample) for joined in samples.values()},
+        texts,
+        texts.spell,
+        _info(parts, coverage, addresses),
+        lambda neurons: meter.update(neurons, total, "joining neurons"),
+    )
+
+
+def _holders(parts: Sequence[_Input], address: SiteAddress) -> tuple[_Input, ...]:
+    """The inputs that hold a site, those with lower batches first; one without any batch only where all are."""
+    held = sorted(
+        (part for part in parts if address in part.records), key=lambda part: part.coverage.sites[address.name].first
+    )
+    return tuple(part for part in held if len(part.coverage.sites[address.name].numbers)) or tuple(held[:1])
+
+
+def _coverage(parts: Sequence[_Input], holders: Mapping[SiteAddress, tuple[_Input, ...]]) -> Coverage:
+    sites = {}
+    for address, held in holders.items():
+        batches = NOTHING
+        for part in held:
+            batches |= part.coverage.sites[address.name]
+        sites[address.name] = batches
+    first = parts[0].coverage
+    return Coverage(first.total, first.borders, finished=True, shard=None, sites=sites)
+
+
+def _samples(
+    holders: Mapping[SiteAddress, tuple[_Input, ...]], coverage: Coverage, restated: Mapping[str, Restated]
+) -> dict[tuple[str, ...], _Sample]:
+    """The joined samples, by the paths of the inputs and the names of their samples; sites that cover the same batches
+    share an id."""
+    found: dict[tuple[str, ...], _Sample] = {}
+    ids: dict[bytes, int] = {}
+    for address, held in holders.items():
+        key = _key(address, held)
+        if key in found:
+            continue
+        first, *others = (restated[part.stored.path].sample(part.stored.sample_ids[address.name]) for part in held)
+        slots = tuple(_Slots(*first.merge(other)) for other in others)
+        id_ = ids.setdefault(coverage.sites[address.name].numbers.tobytes(), len(ids))
+        found[key] = _Sample(id_, first, slots)
+    return found
+
+
+def _key(address: SiteAddress, held: Sequence[_Input]) -> tuple[str, ...]:
+    return tuple(f"{part.stored.path} {part.stored.sample_ids[address.name]}" for part in held)
+
+
+def _positions(sample: PositionSample) -> SamplePositions:
+    order = sample.order()
+    return SamplePositions(sample.sequence[order], sample.position[order])
+
+
+def _sites(
+    holders: Mapping[SiteAddress, tuple[_Input, ...]],
+    samples: Mapping[tuple[str, ...], _Sample],
+    restated: Mapping[str, Restated],
+) -> Iterator[SiteArrays]:
+    """The joined sites, one by one."""
+    fuse = Fuser(False, lambda _: None)
+    for address, held in holders.items():
+        joined = samples[_key(address, held)]
+        first = held[0].stored.site(held[0].records[address])
+        if len(held) == 1:
+            yield replace(first, sample_id=joined.id)
+            continue
+        state = _state(first, restated[held[0].stored.path])
+        for part, slots in zip(held[1:], joined.slots, strict=True):
+            other = part.stored.site(part.records[address])
+            state.merge(_state(other, restated[part.stored.path]), *slots, fuse)
+        yield site_arrays(
+            state,
+            address=address,
+            activation=first.activation,
+            adapter=first.adapter,
+            identity_error=first.identity_error,
+            dot_gate_in=first.dot_gate_in,
+            sample_order=joined.sample.order(),
+            sample_id=joined.id,
+        )
+
+
+def _state(site: SiteArrays, restated: Restated) -> SiteState:
+    state = SiteState(
+        site.width,
+        restated.settings,
+        sign_preserving=sign_preserving(site.activation),
+        keep_act=len(site.sample) == 3,
+        device=torch.device("cpu"),
+    )
+    state.restore(restated.tensors(site))
+    return state
+
+
+def _info(parts: Sequence[_Input], coverage: Coverage, addresses: Sequence[SiteAddress]) -> dict[str, Any]:
+    """The provenance of the joined index: that of the first input, but for what is joined."""
+    infos = [part.stored.info for part in parts]
+    first = infos[0]
+    layers = _layers(infos, addresses)
+    seconds = sum(float(info["run"]["seconds"]) for info in infos)
+    tokens = sum(int(batches.tokens) for batches in _distinct(parts))
+    return {
+        "complete": coverage.complete,
+        "model": {**first["model"], **_listed([info["model"] for info in infos], ("device",))},
+        "corpus": first["corpus"],
+        "settings": {**first["settings"], "layers": layers},
+        "coverage": coverage.to_json(),
+        "software": _listed([info["software"] for info in infos], list(first["software"])),
+        "run": {
+            "identity": {**first["run"]["identity"], "layers": layers},
+            "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "seconds": round(seconds, 1),
+            "tokens_per_second": round(tokens / seconds, 1) if seconds else None,
+            "batches": max(len(batches.numbers) for batches in coverage.sites.values()),
+            "notices": sorted({notice for info in infos for notice in info["run"]["notices"]}),
+            "merged": sum(int(info["run"].get("merged", 1)) for info in infos),
+        },
+    }
+
+
+def _distinct(parts: Sequence[_Input]) -> Iterator[Batches]:
+    """What each input was fed, once an input."""
+    for part in parts:
+        yield max(part.coverage.sites.values(), key=lambda batches: batches.tokens)
+
+
+def _layers(infos: Sequence[Mapping[str, Any]], addresses: Sequence[SiteAddress]) -> list[int] | None:
+    """The setting `layers` of the joined index: None where no layer of the model is left out."""
+    chosen = [info["settings"]["layers"] for info in infos]
+    union = sorted({address.layer for address in addresses})
+    return None if None in chosen or union == list(range(int(infos[0]["model"]["layers"]))) else union
+
+
+def _listed(values: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, str]:
+    """Of each name all the values that there are, joined by commas."""
+    each = {name: {one for value in values for one in str(value[name]).split(", ")} for name in names}
+    return {name: ", ".join(sorted(found)) for name, found in each.items()}
