@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ from textual.widget import Widget
 
 from indexer.errors import GluscopeError
 
-from ..colour.depth import Depth
+from ..colour.depth import Depth, light_background
 from .actions import actions_in
 from .clipboard import copy
 from .crash import CrashingApp
@@ -89,7 +90,8 @@ class ExplorerApp(CrashingApp):
 
     def _open(self, opened: Opened) -> None:
         if self._light is None:
-            self._light = opened.remembered.theme == "light"
+            theme = opened.remembered.theme
+            self._light = theme == "light" if theme else light_background(os.environ)
         self._restyle()
         self._home = HomeScreen(opened, self._loader)
         self.push_screen(self._home)

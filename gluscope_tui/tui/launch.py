@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
+from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from indexer.errors import GluscopeError
 
-from ..colour.depth import Depth, detect, light_background
+from ..colour.depth import Depth, detect
 from .opening import Request, open_index
 from .reading import ReadingThread
 
@@ -39,10 +39,9 @@ def launch(request: Request, terminal: Terminal) -> int:
     from .app import ExplorerApp
     from .signals import leave_on_signals
 
-    with contextlib.suppress(TimeoutError):  # a slow disk: the screen will say so
-        reading.opened.result(timeout=SOON)
-    light = True if light_background(os.environ) else None
-    app = ExplorerApp(reading, depth, light=light, ascii_only=terminal.ascii_only)
+    if wait([reading.opened], timeout=SOON).done:  # else the disk is slow: the screen will say so
+        reading.opened.result()
+    app = ExplorerApp(reading, depth, ascii_only=terminal.ascii_only)
     leave_on_signals(app.leave_soon)
     app.run(mouse=terminal.mouse)
     reading.stop()

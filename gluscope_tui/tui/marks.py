@@ -20,7 +20,8 @@ class Mark:
 class MarksFile:
     """The marks of one index. Read anew for every use, so that a person may edit the file meanwhile.
 
-    Lines that are no mark (comments, blank ones, mistakes) stay where they are.
+    Lines that are no mark (comments, blank ones, mistakes) stay where they are. Every method raises GluscopeError
+    where the file can't be read or written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -53,13 +54,18 @@ class MarksFile:
                 new = None
         if new is not None:
             kept.append(new)
-        write_whole(self.path, "".join(line + "\n" for line in kept))
+        try:
+            write_whole(self.path, "".join(line + "\n" for line in kept))
+        except OSError as error:
+            raise GluscopeError(f"the mark is not kept: {error.strerror}", f"is {self.path} writable?") from None
 
     def _lines(self) -> list[str]:
         try:
             text = self.path.read_text(encoding="utf-8", errors="surrogateescape")
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise GluscopeError(f"the marks can't be read: {error.strerror}", f"look at {self.path}") from None
         return text.removesuffix("\n").split("\n") if text else []
 
 

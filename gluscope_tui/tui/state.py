@@ -18,7 +18,7 @@ class Remembered:
     quadrant: str = ""
     ranking: str = "post"
     signs: str = "aligned"
-    theme: str = "dark"
+    theme: str = ""  # "dark" or "light"; "": not chosen yet
     scale: str = "neuron"
     wrap: bool = False
 
@@ -69,7 +69,7 @@ _CHOICES = {
     "quadrant": ("", "++", "+-", "-+", "--"),
     "ranking": ("post", "gate", "in", "act", "random"),
     "signs": ("aligned", "raw"),
-    "theme": ("dark", "light"),
+    "theme": ("", "dark", "light"),
     "scale": ("neuron", "pane"),
 }
 

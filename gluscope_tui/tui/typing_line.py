@@ -26,7 +26,7 @@ class Typing:
         if character is not None and character.isprintable():
             return self.insert(character)
         text, at = self.text, self.at
-        if key == "backspace":
+        if key in ("backspace", "ctrl+h"):  # some terminals send ctrl+h for Backspace
             text, at = text[: max(0, at - 1)] + text[at:], max(0, at - 1)
         elif key == "delete":
             text = text[:at] + text[at + 1 :]

@@ -12,6 +12,7 @@ from gluscope_tui.tui.files import index_folder, state_folder
 from gluscope_tui.tui.marks import Mark, MarksFile
 from gluscope_tui.tui.state import Remembered, StateFile
 from indexer.addresses import parse_neuron
+from indexer.errors import GluscopeError
 
 
 def test_what_was_remembered_is_there_at_the_next_start(tmp_path: Path) -> None:
@@ -79,6 +80,15 @@ def test_marks_keep_a_last_line_without_its_end(tmp_path: Path) -> None:
     path.write_text("L1N2\tmine")
     MarksFile(path).put(parse_neuron("L3N4"), "new")
     assert path.read_text() == "L1N2\tmine\nL3N4\tnew\n"
+
+
+def test_marks_that_cannot_be_read_or_written_are_told(tmp_path: Path) -> None:
+    (tmp_path / "marks.tsv").mkdir()
+    with pytest.raises(GluscopeError, match="can't be read"):
+        MarksFile(tmp_path / "marks.tsv").read()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(GluscopeError, match=r"file/marks\.tsv"):
+        MarksFile(tmp_path / "file" / "marks.tsv").put(parse_neuron("L1N2"), "")
 
 
 def test_copying_says_what_was_done_and_always_leaves_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -373,6 +373,19 @@ async def test_marks_are_a_plain_file_and_a_list(explorer_app: AppMaker, state_h
         assert (here(app), "in layer" in header_text(app)) == ("L2N5", True)
 
 
+async def test_marks_that_cannot_be_read_are_a_notice(explorer_app: AppMaker) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        home_of(app).marks.path.mkdir(parents=True)
+        await press(pilot, "M")
+        assert "can't be read" in home_of(app).notice
+        await typed(pilot, "mnote\r")
+        home = home_of(app)
+        assert home.typing is not None
+        assert "can't be read" in home.typing.error
+
+
 async def test_copying_leaves_the_text_in_a_file_and_says_so(explorer_app: AppMaker, state_home: Path) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:

@@ -11,6 +11,7 @@ from indexer.quadrants import QUADRANTS
 
 from ..current_list import CurrentList
 from ..goto import parse_goto
+from ..marks import Mark
 from ..opening import read_list
 from ..pager import page_pane
 
@@ -129,24 +130,31 @@ class HomeKeys:
 
     def mark(self) -> None:
         neuron = self.home.explorer.current.neuron
-        notes = {mark.neuron: mark.note for mark in self.home.marks.read()}
+        notes = {mark.neuron: mark.note for mark in self._marks()}
         self.home.open_prompt("keep.mark", f"note for {neuron}", notes.get(neuron, ""))
+
+    def _marks(self) -> tuple[Mark, ...]:
+        try:
+            return self.home.marks.read()
+        except GluscopeError as error:
+            self.home.say(f"{error.cause}: {error.fix}", bad=True)
+            return ()
 
     def accept_mark(self, note: str) -> str:
         neuron = self.home.explorer.current.neuron
         try:
             self.home.marks.put(neuron, note)
-        except OSError as error:
-            return f"not kept: {error.strerror}"
+        except GluscopeError as error:
+            return f"{error.cause}: {error.fix}"
         self.tell(f"{neuron} is marked in {self.home.marks.path}")
         return ""
 
     def show_marks(self) -> None:
         explorer = self.home.explorer
-        lines = [str(mark.neuron) for mark in self.home.marks.read()]
+        lines = [str(mark.neuron) for mark in self._marks()]
         neurons, _ = read_list(lines, explorer.facts.sites)
         if not neurons:
-            self.tell("nothing is marked yet: m marks a neuron")
+            self.tell(self.home.notice or "nothing is marked yet: m marks a neuron")
             return
         marks = CurrentList("marks", neurons)
         explorer.use_list(marks.find(explorer.current.neuron) or marks)
