@@ -6,7 +6,7 @@ import json
 import math
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,7 @@ SETTINGS = st.builds(
     duplicates=st.sampled_from(["fold", "keep"]),
     window=st.tuples(st.integers(0, 30), st.integers(0, 30)),
     sample=st.integers(0, 40),
+    dtype=st.sampled_from(["float32", "float32", "bfloat16", "float16"]),
     seed=st.integers(-(2**63), 2**63 - 1),
     batch_tokens=st.sampled_from([1, 50, 4096]),
 )
@@ -90,6 +91,7 @@ def test_invariants_hold_in_every_index(
         for signs, neurons in shown.items():
             for neuron in neurons:
                 check_neuron(neuron, settings, ids)
+                check_activation(neuron, gelu_tanh if name == "gemma3" else silu, settings)
                 check_view(connection, f"neuron_{signs}", neuron)
 
 
@@ -153,7 +155,8 @@ def check_peak(ranking: str, example: dict[str, Any], quadrant: str, settings: S
     gate, in_, act, post = (np.float32(example[name][peak]) for name in ("gate", "in", "act", "post"))
     assert example["value"] == example["post" if ranking == "random" else ranking][peak]
     assert (np.sign(gate), np.sign(in_)) == (SIGNS[quadrant][2], SIGNS[quadrant][1])
-    assert act * in_ == post
+    ulp, least = {"float32": (0.0, 0.0), "bfloat16": (2**-8, 0.0), "float16": (2**-11, 2**-25)}[settings.dtype]
+    assert abs(act * in_ - post) <= ulp * abs(post) + least
     start = position - peak
     assert peak == min(position, settings.window[0])
     assert position > 0 or settings.count_first
@@ -164,6 +167,23 @@ def check_peak(ranking: str, example: dict[str, Any], quadrant: str, settings: S
     for gate, in_, post in zip(example["gate"], example["in"], example["post"], strict=True):
         if gate is not None and post != 0:
             assert np.sign(post) == np.sign(gate) * np.sign(in_)
+
+
+def check_activation(neuron: dict[str, Any], activation: Callable[[float], float], settings: Settings) -> None:
+    """At every peak act is the activation of gate, as exactly as the model computes."""
+    rounding = {"float32": 1e-6, "bfloat16": 2**-7, "float16": 2**-10}[settings.dtype]
+    for cell in neuron["quadrants"].values():
+        for example in (example for examples in cell["examples"].values() for example in examples):
+            gate, act = example["gate"][example["peak"]], example["act"][example["peak"]]
+            assert abs(act - activation(gate)) <= rounding * min(1.0, abs(gate)) + rounding * abs(act)
+
+
+def silu(gate: float) -> float:
+    return gate / (1 + math.exp(-gate)) if gate > -700 else 0.0
+
+
+def gelu_tanh(gate: float) -> float:
+    return gate / 2 * (1 + math.tanh(math.sqrt(2 / math.pi) * (gate + 0.044715 * gate**3)))
 
 
 def numbers(value: Any) -> Iterator[float]:
