@@ -17,6 +17,7 @@ from .settings import Execution, Inputs, Settings
 
 Notice = Callable[[str], None]
 TOKENS = 20_000
+_HEADING = re.compile(r"^\S.*\n([=*~^-])\1{2,}$", re.MULTILINE)
 
 
 def demo_path(model: str | None = None) -> Path:
@@ -61,10 +62,20 @@ def _teller(progress: Report) -> Notice:
     return lambda message: progress(Progress("notice", message=message))
 
 
+def sections(text: str) -> list[str]:
+    """A text cut before each underlined heading; joined, the pieces are the text."""
+    starts = [match.start() for match in _HEADING.finditer(text) if match.start()]
+    return [text[start:end] for start, end in zip([0, *starts], [*starts, len(text)], strict=True)]
+
+
 def _documentation(cache: Path) -> Path:
-    """The topics of pydoc as JSON lines, a topic a document, in the order of the module."""
+    """The topics of pydoc as JSON lines, a section a document, in the order of the module."""
     path = cache / "python-topics.jsonl"
-    lines = (json.dumps({"topic": topic, "text": text}) for topic, text in pydoc_data.topics.topics.items())
+    lines = (
+        json.dumps({"topic": topic, "text": section})
+        for topic, text in pydoc_data.topics.topics.items()
+        for section in sections(text)
+    )
     try:
         cache.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
