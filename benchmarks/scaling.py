@@ -2,9 +2,9 @@
 
     python benchmarks/scaling.py MODEL TEXT [--layers 1,5,15,30] [--tokens 8k,16k,32k,64k]
 
-Each run is `gluscope index` in a process of its own, the layers spread evenly over the model. Speed is that between two
-lengths of the corpus, further tokens / further seconds, so that loading, compiling and writing don't count; memory is the
-longer run's largest resident set.
+Each run is `gluscope index` in a process of its own, the layers spread evenly over the model. Speed is that between
+two lengths of the corpus, further tokens / further seconds, so that loading, compiling and writing don't count; memory
+is the longer run's largest resident set.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,7 @@ def main() -> None:
             result["neurons"].append(Point.between(*made))
         few = spread(options.of_layers, counts[0])
         made = [measure(options.model, options.text, few, size, Path(folder)) for size in sizes]
-        result["corpus"] += [Point.between(*pair) for pair in zip(made, made[1:], strict=False)]
+        result["corpus"] += [Point.between(*pair) for pair in pairwise(made)]
     if options.json:
         plain: dict[str, Any] = {name: [asdict(point) for point in points] for name, points in result.items()}
         print(json.dumps(plain))
