@@ -43,7 +43,7 @@ def command(
             neuron = place
     neurons = None if list_file is None else tuple(_lines(list_file))
     path, notice = _index(db)
-    request = Request(path, neuron, neurons, "stdin" if list_file == "-" else (list_file or ""), notice)
+    request = Request(path, neuron, neurons, "stdin" if list_file == "-" else os.path.basename(list_file or ""), notice)
     code = launch(request, Terminal(color=color, ascii_only=ascii, mouse=mouse))
     if code:
         raise typer.Exit(code)

@@ -25,7 +25,7 @@ QUICK = 0.1
 """Keys closer than this many seconds follow one another quickly."""
 PATIENCE = 0.15
 """Seconds after which the panes are brought up to date although keys keep coming."""
-_KEPT = 96
+_KEPT = 64
 
 
 class Loader:

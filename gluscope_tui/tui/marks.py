@@ -38,21 +38,14 @@ class MarksFile:
     def put(self, neuron: NeuronAddress, note: str) -> None:
         """Mark a neuron, or give its mark another note. One line: blanks stand for tabs and line ends."""
         new = f"{neuron}\t{' '.join(note.split())}"
-        self._replace(neuron, new)
-
-    def remove(self, neuron: NeuronAddress) -> None:
-        self._replace(neuron, None)
-
-    def _replace(self, neuron: NeuronAddress, new: str | None) -> None:
         kept: list[str] = []
         for line in self._lines():
             mark = _parse(line)
             if mark is None or mark.neuron != neuron:
                 kept.append(line)
-            elif new is not None:
+            elif new not in kept:
                 kept.append(new)
-                new = None
-        if new is not None:
+        if new not in kept:
             kept.append(new)
         try:
             write_whole(self.path, "".join(line + "\n" for line in kept))

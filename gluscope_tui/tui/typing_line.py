@@ -7,13 +7,17 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Typing:
-    """A prompt's text and cursor. `purpose` is the id of the action that asked; `error` stays until the next key."""
+    """A prompt's text and cursor. `purpose` is the id of the action that asked; `error` stays until the next key.
+
+    `hint` stands there as long as nothing is typed.
+    """
 
     purpose: str
     label: str
     text: str = ""
     at: int = 0
     error: str = ""
+    hint: str = ""
 
     def insert(self, typed: str) -> Typing:
         """The text with what was typed or pasted at the cursor; line ends become blanks."""

@@ -71,8 +71,9 @@ def test_marks_keep_what_a_person_wrote(tmp_path: Path) -> None:
         Mark(parse_neuron("L1N2"), ""),
         Mark(parse_neuron("L9N9"), ""),
     )
-    marks.remove(parse_neuron("L12N345"))
-    assert path.read_text() == "# mine\n\nnonsense\tx\nL1N2\nL9N9\t\n"
+    path.write_text("L1N2\ta\nL3N4\nL1N2\tb\n")
+    marks.put(parse_neuron("L1N2"), "c")
+    assert path.read_text() == "L1N2\tc\nL3N4\n"
 
 
 def test_marks_keep_a_last_line_without_its_end(tmp_path: Path) -> None:

@@ -196,8 +196,8 @@ class HomeScreen(BaseScreen):
 
     # prompt and mouse
 
-    def open_prompt(self, purpose: str, label: str, text: str = "") -> None:
-        self.retype(Typing(purpose, label, text, len(text)))
+    def open_prompt(self, purpose: str, label: str, text: str = "", *, hint: str = "") -> None:
+        self.retype(Typing(purpose, label, text, len(text), hint=hint))
 
     def accept(self, typing: Typing) -> None:
         if problem := self._handlers[f"{typing.purpose}.accept"](typing.text):

@@ -30,7 +30,7 @@ def home_handlers(home: HomeScreen) -> Mapping[str, Callable[..., Any]]:
         "list.page-up": lambda: keys.tell(explorer.step(-keys.list_page())),
         "layer.previous": lambda: keys.tell(explorer.layer(-1)),
         "layer.next": lambda: keys.tell(explorer.layer(1)),
-        "go.to": lambda: home.open_prompt("go.to", "go to"),
+        "go.to": lambda: home.open_prompt("go.to", "go to", hint="345  +20  -20  L13  12.345  L12N345 -+"),
         "go.to.accept": keys.go_to,
         "go.back": lambda: keys.tell(explorer.back()),
         "go.forward": lambda: keys.tell(explorer.forward()),
@@ -55,7 +55,7 @@ def home_handlers(home: HomeScreen) -> Mapping[str, Callable[..., Any]]:
         "show.signs": lambda: explorer.change(signs="raw" if explorer.view.signs == "aligned" else "aligned"),
         "show.scale": lambda: explorer.change(scale="pane" if explorer.view.scale == "neuron" else "neuron"),
         "show.all-tokens": lambda: explorer.change(all_tokens=not explorer.view.all_tokens),
-        "find.open": lambda: home.open_prompt("find.open", "find", explorer.view.find),
+        "find.open": lambda: home.open_prompt("find.open", "find", explorer.view.find, hint="in these contexts"),
         "find.open.accept": keys.find,
         "find.next": lambda: keys.tell(explorer.find(1)),
         "find.previous": lambda: keys.tell(explorer.find(-1)),
@@ -131,7 +131,7 @@ class HomeKeys:
     def mark(self) -> None:
         neuron = self.home.explorer.current.neuron
         notes = {mark.neuron: mark.note for mark in self._marks()}
-        self.home.open_prompt("keep.mark", f"note for {neuron}", notes.get(neuron, ""))
+        self.home.open_prompt("keep.mark", f"note for {neuron}", notes.get(neuron, ""), hint="or just Enter")
 
     def _marks(self) -> tuple[Mark, ...]:
         try:

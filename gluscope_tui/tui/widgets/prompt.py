@@ -27,6 +27,8 @@ class Prompt(OneLine[Typing]):
         cursor = replace(palette.text, reverse=True) if palette.text != Style() else Style(reverse=True)
         parts = [(label, palette.strong), (before, palette.text), (under, cursor), (after, palette.text)]
         used = sum(cell_len(text) for text, _ in parts)
+        if picture.hint and not picture.text and not error:
+            parts.append((" " + clean(picture.hint, ascii_only=palette.ascii_only), palette.faint))
         if error:
             parts.append(("  " + shorten(error, max(8, width - used - 2)), palette.warning))
         return tuple(parts)
