@@ -1,70 +1,33 @@
-"""Several processes on one index, as torchrun starts them: each runs its batches, the first joins what all found.
+"""What the processes of a group found becomes one index: they wait for each other once, and the first joins all.
 
-They say nothing to each other but, at the end, that they are done. What a process found is its last checkpoint.
+What a process found is its last checkpoint; nothing else passes between them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-import torch
+from torch import distributed
 
 from . import checkpoint
 from .checkpoint import Mark
 from .errors import GluscopeError
+from .group import Group
 from .reduction import Fuser
 from .run import Run
 from .sample import PositionSample
-from .shards import Shard
 
 _PATIENCE = timedelta(days=30)  # a process may be much slower than another: torchrun ends them where one fails
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """The place of this process among those of a run."""
-
-    rank: int
-    size: int
-    local_rank: int  # on its machine
-
-    @property
-    def shard(self) -> Shard:
-        """The batches of this process."""
-        return Shard(self.rank, self.size)
-
-    def folder(self, run_folder: Path, rank: int | None = None) -> Path:
-        """Where a process, this one unless told, keeps its state."""
-        return run_folder / f"rank-{self.rank if rank is None else rank}"
-
-    def device(self, asked: str) -> str:
-        """The device of this process, where the user leaves the choice."""
-        if asked in ("auto", "cuda") and torch.cuda.is_available():
-            return f"cuda:{self.local_rank}"
-        return asked
-
-    def wait(self) -> None:
-        """Return when every process of the group waits."""
-        from torch import distributed
-
-        distributed.init_process_group("gloo", rank=self.rank, world_size=self.size, timeout=_PATIENCE)
-        try:
-            distributed.barrier()
-        finally:
-            distributed.destroy_process_group()
-
-
-def find_group(environment: Mapping[str, str]) -> Group | None:
-    """The group that torchrun's variables tell of; None where this process is alone."""
+def wait(group: Group) -> None:
+    """Return when every process of the group waits."""
+    distributed.init_process_group("gloo", rank=group.rank, world_size=group.size, timeout=_PATIENCE)
     try:
-        rank, size = int(environment["RANK"]), int(environment["WORLD_SIZE"])
-        local = int(environment.get("LOCAL_RANK", "0"))
-    except (KeyError, ValueError):
-        return None
-    return Group(rank, size, local) if size > 1 else None
+        distributed.barrier()
+    finally:
+        distributed.destroy_process_group()
 
 
 def join(run: Run, group: Group, run_folder: Path) -> list[Mark]:

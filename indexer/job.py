@@ -18,9 +18,9 @@ from .checkpoint import Mark
 from .corpus import Corpus, open_corpus
 from .coverage import Batches, Coverage
 from .database.arrays import Int64, SiteArrays
-from .distributed import Group, find_group
 from .errors import GluscopeError
 from .finish import site_arrays
+from .group import Group, find_group
 from .identity import Identity, demand_same, difference, identity, resolve
 from .interruption import stopping
 from .loop import Loop
@@ -40,6 +40,9 @@ from .texts import Texts, TextsWriter
 from .tokens import bos_id, text_encoder, token_bytes
 from .weights import gate_in_dot
 from .write import SamplePositions, write_index
+
+FUSE_FROM = 500_000_000
+"""Tokens times neurons from which compiling, some 15 s, is worth its time: unfused they take 20 to 30 ns more each."""
 
 
 def _silent(_progress: Progress) -> None:
@@ -99,6 +102,8 @@ def index(
     if group is not None and execution.shard is not None:
         raise GluscopeError("--shard can't be given under torchrun", "leave it out: each process takes its part")
     shard = parse_shard(execution.shard, os.environ) if group is None else group.shard
+    if group is not None and not group.first:
+        progress = _silent
     there = check_output(db)
     folder = run_folder(db) if group is None else group.folder(run_folder(db))
     corpus = open_corpus(
@@ -180,7 +185,7 @@ def _run(job: _Job, base: Base | None, overwrite: bool, *, snapshots: bool) -> N
     """Read, run and write; from the last checkpoint or the finished index on, if there is one."""
     run = Run(job.loaded, job.sites, job.settings, Fuser(_compile(job), job.notice))
     mark = _resume(job, run, overwrite)
-    first = job.group is None or job.group.rank == 0
+    first = job.group is None or job.group.first
     if base is not None and not first:
         base = base.plan_only()
     with ExitStack() as stack:
@@ -214,7 +219,7 @@ def _run(job: _Job, base: Base | None, overwrite: bool, *, snapshots: bool) -> N
     covered = loop.covered
     if job.group is not None:
         loop.save(finished=True)
-        job.group.wait()
+        distributed.wait(job.group)
         if not first:
             return
         covered = _join(job, run, job.group, covered, base, loop.batches)
@@ -290,11 +295,14 @@ def _site_arrays(run: Run, sites: Sequence[Site], order: Int64) -> Iterator[Site
 
 
 def _compile(job: _Job) -> bool:
-    """Whether to fuse the statistics: it pays after some seconds, where there is a compiler."""
+    """Whether to fuse the statistics: where there is a compiler, and work enough to make up for its time."""
     if job.execution.compile != "auto":
         return job.execution.compile == "on"
     if job.loaded.device != "cpu":
         return job.loaded.device.startswith("cuda")
+    expected = [n for n in (job.settings.tokens, job.corpus.size and job.corpus.size // 4) if n is not None]
+    if expected and min(expected) * sum(site.width for site in job.sites) < FUSE_FROM:
+        return False
     compiler = shutil.which(os.environ.get("CXX", "g++")) or shutil.which("clang++")
     if compiler is None:
         job.notice("no C++ compiler is there to fuse the statistics: they take longer")

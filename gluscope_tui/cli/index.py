@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Annotated, Literal
 
 import typer
 
 from indexer.errors import GluscopeError
+from indexer.group import find_group
 from indexer.quadrants import DEFAULT_RANKINGS, RANKINGS
 from indexer.settings import Execution, Inputs, Settings
 
@@ -125,7 +127,9 @@ def command(
 
     with narrator() as report:
         made = index(model, inputs, index_path(db), settings, execution, overwrite=overwrite, progress=report)
-    tell(f"{made} is ready: gluscope info --db {made}")
+    group = find_group(os.environ)
+    if group is None or group.first:
+        tell(f"{made} is ready: gluscope info --db {made}")
 
 
 def parse_rankings(text: str) -> tuple[str, ...]:

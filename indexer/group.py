@@ -1,0 +1,50 @@
+"""The processes that torchrun starts for one index: each runs its batches, by itself, on a device of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .shards import Shard
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The place of this process among those of a run."""
+
+    rank: int
+    size: int
+    local_rank: int  # on its machine
+
+    @property
+    def first(self) -> bool:
+        """Whether this process writes the index, and speaks."""
+        return self.rank == 0
+
+    @property
+    def shard(self) -> Shard:
+        """The batches of this process."""
+        return Shard(self.rank, self.size)
+
+    def folder(self, run_folder: Path, rank: int | None = None) -> Path:
+        """Where a process, this one unless told, keeps its state."""
+        return run_folder / f"rank-{self.rank if rank is None else rank}"
+
+    def device(self, asked: str) -> str:
+        """The device of this process, where the user leaves the choice."""
+        if asked not in ("auto", "cuda"):
+            return asked
+        import torch
+
+        return f"cuda:{self.local_rank}" if torch.cuda.is_available() else asked
+
+
+def find_group(environment: Mapping[str, str]) -> Group | None:
+    """The group that torchrun's variables tell of; None where this process is alone."""
+    try:
+        rank, size = int(environment["RANK"]), int(environment["WORLD_SIZE"])
+        local = int(environment.get("LOCAL_RANK", "0"))
+    except (KeyError, ValueError):
+        return None
+    return Group(rank, size, local) if size > 1 else None
