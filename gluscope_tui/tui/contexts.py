@@ -10,7 +10,7 @@ from indexer.database.records import Example
 from indexer.quadrants import Quadrant
 
 from ..colour.style import Style, StyledLine
-from ..views.contexts import Fragment, Look, context_line, context_lines, lies_in, split_width
+from ..views.contexts import Fragment, Look, context_line, context_lines, split_width
 from ..views.numbers import signed
 from .find import found_tokens
 from .palette import Palette
@@ -50,7 +50,6 @@ def context_rows(
 ) -> list[Row]:
     """A context's rows of `width` cells. `cursor`: the token that is marked; `find`: text that is marked."""
     found = found_tokens(example.tokens, find) if find else frozenset()
-    own = [lies_in(example, token, quadrant) for token in range(len(example.tokens))]
     rows = []
     for line in fragments(example, quadrant, width, look, wrap):
         parts: list[tuple[str, Style]] = []
@@ -58,8 +57,7 @@ def context_rows(
         start = 0
         for piece in line:
             tokens = range(max(piece.token, 0), piece.last + 1)
-            plain = palette.text if any(own[token] for token in tokens) else palette.faint
-            style = palette.on_ground(piece.style, plain)
+            style = palette.on_ground(piece.style, palette.faint)
             if any(token in found for token in tokens):
                 style = replace(palette.match, bold=style.bold)
             if cursor is not None and cursor in tokens:

@@ -13,13 +13,17 @@ from ..colour.style import Style, StyledLine
 from ..text.cells import fit
 
 
-def strip(parts: Iterable[tuple[str, Style]], width: int, ground: Style) -> Strip:
-    """Exactly `width` cells: the parts in order, cut at the right, then ground. Neighbours of one style are joined.
+def strip(
+    parts: Iterable[tuple[str, Style]], width: int, ground: Style, *, edge: tuple[str, Style] | None = None
+) -> Strip:
+    """Exactly `width` cells: the parts in order, cut at the right, then ground, then the one-cell `edge` if any.
 
-    The text must be clean.
+    Neighbours of one style are joined, so that a row costs the terminal as few changes of style as can be. The text
+    must be clean.
     """
     joined: list[tuple[str, Style]] = []
-    room = width
+    room = width if edge is None else width - 1
+    ground = ground if edge is None else edge[1]
     for text, style in parts:
         if room <= 0:
             break
@@ -31,11 +35,12 @@ def strip(parts: Iterable[tuple[str, Style]], width: int, ground: Style) -> Stri
             joined[-1] = (joined[-1][0] + text, style)
         elif text:
             joined.append((text, style))
-    if room > 0:
+    rest = " " * room + (edge[0] if edge is not None else "")
+    if rest:
         if joined and joined[-1][1] == ground:
-            joined[-1] = (joined[-1][0] + " " * room, ground)
+            joined[-1] = (joined[-1][0] + rest, ground)
         else:
-            joined.append((" " * room, ground))
+            joined.append((rest, ground))
     return Strip([Segment(text, style.rich()) for text, style in joined], width)
 
 

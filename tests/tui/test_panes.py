@@ -133,7 +133,7 @@ def test_peak_cursor_and_finds_are_told_without_colour() -> None:
     assert (styles[" France"].bold, styles[" France"].underline) == (True, True)
     assert styles[" largest"].reverse
     assert styles[" city"].underline
-    assert styles[" of"] == bare.text
+    assert styles[" of"] == bare.faint
 
 
 def test_a_wide_pane_starts_with_post_gate_and_in() -> None:

@@ -69,8 +69,8 @@ class NeuronList(Lines[ListPicture]):
             style = palette.strong if here else palette.text
             mark = glyphs.cursor if here else " "
             text = f"{mark}{entry.address:<{longest}} {self._numbers(entry.row)}"
-            rows.append(strip([(glyphs.vertical, palette.faint), (text, style)], width, palette.text))
-        edge = strip([(glyphs.vertical, palette.faint)], width, palette.text)
+            rows.append(strip([(glyphs.vertical, palette.text), (text, style)], width, palette.text))
+        edge = strip([(glyphs.vertical, palette.text)], width, palette.text)
         return rows + [edge] * (height - len(rows))
 
     def _numbers(self, row: NeuronRow | None) -> str:

@@ -15,7 +15,7 @@ from ...colour.style import StyledLine
 from ...views.contexts import Look
 from ..contexts import Row, context_rows, fragments, value_columns
 from ..layout import VALUES_FROM, top_to_show
-from ..painting import blank, strip
+from ..painting import strip
 from ..palette import Palette
 from ..titles import empty, end, title
 from ..view import Cursor
@@ -72,30 +72,31 @@ class Pane(Lines[PanePicture]):
         inner = width - (1 if picture.edge else 0)
         above = 1 if picture.titled else 0
         self._targets = {}
-        rows = self._body(picture, inner, max(0, height - above - 1), above)
-        rows += [blank(inner, self.palette.text)] * (height - above - len(rows))
-        if picture.edge:
-            divider = strip([(self.palette.glyphs.vertical, self.palette.faint)], 1, self.palette.faint)
-            rows = [Strip.join([row, divider]) for row in rows]
-        return [self._title(picture, inner), *rows] if picture.titled else rows
-
-    def _title(self, picture: PanePicture, inner: int) -> Strip:
+        lines = self._body(picture, inner, max(0, height - above - 1), above)
+        lines += [()] * (height - above - len(lines))
         palette = self.palette
+        edge = (palette.glyphs.vertical, palette.faint) if picture.edge else None
+        rows = [strip(line, width, palette.text, edge=edge) for line in lines]
+        return [self._title(picture, width), *rows] if picture.titled else rows
+
+    def _title(self, picture: PanePicture, width: int) -> Strip:
+        palette = self.palette
+        inner = width - (1 if picture.edge else 0)
         text = title(picture.record, picture.total, picture.ranking, inner - 2, faint=picture.faint)
         style = palette.title_focused if picture.focused else palette.title
-        parts = [(" ", palette.faint), (text, style), (" ", palette.faint)]
-        parts.append((palette.glyphs.horizontal * inner, palette.faint))
-        line = strip(parts, inner, palette.faint)
-        if not picture.edge:
-            return line
-        corner = palette.glyphs.tee if picture.edge == "tee" else palette.glyphs.cross
-        return Strip.join([line, strip([(corner, palette.faint)], 1, palette.faint)])
+        rule = palette.glyphs.horizontal * max(0, inner - len(text) - 2)
+        corners = {"tee": palette.glyphs.tee, "cross": palette.glyphs.cross}
+        edge = (corners[picture.edge], palette.faint) if picture.edge else None
+        return strip(
+            [(" ", palette.faint), (text, style), (f" {rule}", palette.faint)], width, palette.faint, edge=edge
+        )
 
-    def _body(self, picture: PanePicture, inner: int, room: int, above: int) -> list[Strip]:
+    def _body(self, picture: PanePicture, inner: int, room: int, above: int) -> list[StyledLine]:
         """The rows that are seen of the contexts and the line after them."""
         shown, palette = picture.examples, self.palette
         if not shown:
-            return [strip([(f"  {empty(picture.record, picture.ranking)}", palette.faint)], inner, palette.text)][:room]
+            sentence: StyledLine = ((f"  {empty(picture.record, picture.ranking)}", palette.faint),)
+            return [sentence][:room]
         values = value_columns(shown, picture.ranking, wide=inner >= picture.values_from)
         first_cell = len(values[0]) + 2
         width = max(1, inner - first_cell)
@@ -105,7 +106,7 @@ class Pane(Lines[PanePicture]):
         at = min(picture.cursor.context, len(shown) - 1)
         last = starts[at + 1] - (0 if at == len(shown) - 1 else 1)
         self.top = top_to_show(self.top, starts[at], last, room, starts[-1] + 1)
-        rows: list[Strip] = []
+        rows: list[StyledLine] = []
         for number, example in enumerate(shown):
             if starts[number + 1] <= self.top or starts[number] >= self.top + room:
                 continue
@@ -126,10 +127,10 @@ class Pane(Lines[PanePicture]):
                 if self.top <= starts[number] + offset < self.top + room:
                     self._targets[above + len(rows)] = (number, first_cell, row)
                     head = self._head(values[number] if offset == 0 else " " * len(values[0]), here and offset == 0)
-                    rows.append(strip([*head, *row.parts], inner, palette.text))
+                    rows.append((*head, *row.parts))
         if len(rows) < room:
             words = end(picture.record, picture.ranking, picture.top_k, inner - 2, palette.glyphs.between)
-            rows.append(strip([(f"  {words}", palette.faint)], inner, palette.text))
+            rows.append(((f"  {words}", palette.faint),))
         return rows
 
     def _head(self, value: str, here: bool) -> StyledLine:
