@@ -2,88 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import pytest
-from textual import events
-from textual.pilot import Pilot
 
 from gluscope_tui.colour.depth import Depth
-from gluscope_tui.tui.app import ExplorerApp
-from gluscope_tui.tui.explorer import Explorer
-from gluscope_tui.tui.opening import Opened, Request, open_index
-from gluscope_tui.tui.reading import ReadingThread
 from gluscope_tui.tui.screens.context import ContextScreen
 from gluscope_tui.tui.screens.home import HomeScreen
 from gluscope_tui.tui.screens.overlay import HelpScreen, PaletteScreen
 from gluscope_tui.tui.widgets.header import HeaderLine
 from gluscope_tui.tui.widgets.inspector import Inspector
 from gluscope_tui.tui.widgets.pane import Pane
-from gluscope_tui.tui.widgets.small import Small
-from indexer.database.reader import Index
-from indexer.database.records import NeuronRecord
 from indexer.quadrants import Quadrant
-from tests.index_fixture import make_index
 
 from .conftest import AppMaker, home_of, settled
-
-
-def header_text(app: ExplorerApp) -> str:
-    return home_of(app).query_one(HeaderLine).render_line(0).text
-
-
-def pane_text(app: ExplorerApp, quadrant: Quadrant = Quadrant.PP) -> list[str]:
-    pane = home_of(app).query_one(f"#pane-{quadrant.letters}", Pane)
-    return [pane.render_line(row).text for row in range(pane.size.height)]
-
-
-def state_of(app: ExplorerApp) -> Explorer:
-    return home_of(app).explorer
-
-
-def here(app: ExplorerApp) -> str:
-    return str(state_of(app).current.neuron)
-
-
-async def press(pilot: Pilot[None], *keys: str) -> None:
-    await pilot.press(*keys)
-    await settled(pilot)
-
-
-async def typed(pilot: Pilot[None], text: str) -> None:
-    """Keys as fast as a paste: all are there before the first is handled."""
-    for character in text:
-        key = {"\r": "enter", "/": "slash", "-": "minus", "+": "plus", " ": "space", ":": "colon"}.get(
-            character, character
-        )
-        pilot.app.post_message(events.Key(key, None if character == "\r" else character))
-    await settled(pilot)
-
-
-async def test_it_opens_at_the_telling_neuron_then_at_the_last_position(explorer_app: AppMaker) -> None:
-    app = explorer_app()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
-        assert here(app) == "L3N4"
-        await press(pilot, "j", "h", "3", "r", "T")
-        assert (here(app), state_of(app).view.ranking) == ("L2N5", "gate")
-        await pilot.press("q")
-    assert app.return_code == 0
-    again = explorer_app()
-    async with again.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
-        assert (here(again), state_of(again).view.focused) == ("L2N5", Quadrant.NP)
-        assert state_of(again).view.ranking == "gate"
-        assert again.palette.text.bg == (255, 255, 255)
-
-
-async def test_an_argument_wins_over_the_last_position(explorer_app: AppMaker) -> None:
-    app = explorer_app("1.7")
-    async with app.run_test(size=(80, 24)):
-        assert here(app) == "L1N7"
+from .walking import header_text, here, pane_text, press, state_of, typed
 
 
 async def test_j_and_k_step_through_the_list_and_stop_at_its_ends_with_a_notice(explorer_app: AppMaker) -> None:
@@ -97,120 +28,6 @@ async def test_j_and_k_step_through_the_list_and_stop_at_its_ends_with_a_notice(
         assert "ends here" in home_of(app).notice
         await press(pilot, "j")
         assert (here(app), home_of(app).notice) == ("L0N1", "")
-
-
-async def test_forty_quick_keys_end_on_the_right_neuron_with_few_reads(
-    explorer_app: AppMaker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read: list[str] = []
-    original = Index.neuron
-
-    def counted(self: Index, neuron: Any, **more: Any) -> NeuronRecord:
-        read.append(str(neuron))
-        return original(self, neuron, **more)
-
-    app = explorer_app("L1N0")
-    async with app.run_test(size=(120, 40)) as pilot:
-        await settled(pilot)
-        monkeypatch.setattr(Index, "neuron", counted)
-        for _ in range(39):
-            app.post_message(events.Key("j", "j"))
-        await settled(pilot)
-        assert here(app) == "L1N39"
-        assert not state_of(app).stale
-        assert str(state_of(app).shown.neuron) == "L1N39"
-        assert len(read) < 20
-
-
-@pytest.fixture
-def slow_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """A disk that answers only when the event is set, once the explorer is open."""
-    answering = threading.Event()
-    answering.set()
-    original = Index.neuron
-
-    def slow(self: Index, *words: Any, **more: Any) -> NeuronRecord:
-        answering.wait(30)
-        return original(self, *words, **more)
-
-    monkeypatch.setattr(Index, "neuron", slow)
-    yield answering
-    answering.set()
-
-
-async def test_a_slow_disk_never_stops_the_keys(explorer_app: AppMaker, slow_disk: threading.Event) -> None:
-    app = explorer_app("L1N10")
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
-        before = pane_text(app)
-        slow_disk.clear()
-        await pilot.press("g", *"33", "enter")
-        await pilot.pause()
-        assert here(app) == "L1N33"
-        assert "L1N33…" in header_text(app)
-        assert pane_text(app) == before
-        await pilot.press("down", "z", "j")
-        await pilot.pause()
-        assert here(app) == "L1N34"
-        assert state_of(app).view.zoomed
-        await pilot.press("z")
-        slow_disk.set()
-        await settled(pilot)
-        assert "L1N34 " in header_text(app)
-        assert str(state_of(app).shown.neuron) == "L1N34"
-        assert pane_text(app) != before
-
-
-async def test_while_a_slow_disk_opens_the_index_it_says_so_and_can_be_left(hostile_index: Path) -> None:
-    answering = threading.Event()
-
-    def slow() -> Opened:
-        answering.wait(30)
-        return open_index(Request(hostile_index))
-
-    for leave in (True, False):
-        answering.clear()
-        reading = ReadingThread(slow)
-        app = ExplorerApp(reading, Depth.TRUE)
-        async with app.run_test(size=(80, 24)) as pilot:
-            await pilot.pause()
-            assert app.query_one(Small).render_line(0).text.startswith("opening the index")
-            if leave:
-                await pilot.press("q")
-            else:
-                answering.set()
-                await settled(pilot)
-                assert here(app) == "L3N4"
-        answering.set()
-        reading.opened.result().index.close()
-
-
-async def test_an_index_that_cannot_be_opened_ends_the_explorer_with_the_reason(tmp_path: Path) -> None:
-    app = ExplorerApp(ReadingThread(lambda: open_index(Request(tmp_path / "none.db"))), Depth.TRUE)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause()
-    assert app.failure is not None
-    assert "none.db" in app.failure.cause
-
-
-async def test_a_read_that_fails_is_a_notice_and_the_old_contexts_stay(
-    explorer_app: AppMaker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    app = explorer_app("L1N10")
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
-        before = pane_text(app)
-
-        def broken(self: Index, neuron: Any, **_: Any) -> NeuronRecord:
-            raise self._connection.damaged(f"{neuron}: page 7")
-
-        monkeypatch.setattr(Index, "neuron", broken)
-        await typed(pilot, "g33\r")
-        assert "damaged" in home_of(app).notice
-        assert pane_text(app) == before
-        monkeypatch.undo()
-        await press(pilot, "j")
-        assert not state_of(app).stale
 
 
 async def test_go_to_takes_what_is_typed_at_once_and_keeps_errors_in_the_prompt(explorer_app: AppMaker) -> None:
@@ -442,35 +259,6 @@ async def test_the_list_takes_the_panes_place_where_it_is_narrow(explorer_app: A
         assert not state_of(app).view.in_list
 
 
-async def test_a_list_of_ones_own_is_the_current_list(explorer_app: AppMaker) -> None:
-    lines = ("L3N1\tnote", "# comment", "nonsense", "", "0.7", "L3N1", "L9N9")
-    app = explorer_app(neurons=lines, title="mine.tsv")
-    async with app.run_test(size=(120, 40)) as pilot:
-        await settled(pilot)
-        assert (here(app), "1/2 mine.tsv" in header_text(app)) == ("L3N1", True)
-        assert "2 lines are no neuron" in home_of(app).notice
-        await press(pilot, "j")
-        assert here(app) == "L0N7"
-
-
-async def test_an_unfinished_index_and_one_that_counts_bos_say_so(
-    explorer_app: AppMaker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from dataclasses import replace
-
-    original = Index.info
-
-    def info(self: Index) -> Any:
-        known = original(self)
-        return replace(known, complete=False, settings={**known.settings, "count_first": True})
-
-    monkeypatch.setattr(Index, "info", info)
-    app = explorer_app("L1N5")
-    async with app.run_test(size=(140, 40)):
-        assert "index unfinished" in header_text(app)
-        assert "BOS counted" in header_text(app)
-
-
 async def test_small_terminals_say_what_is_needed_and_survive(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(39, 9)) as pilot:
@@ -503,10 +291,3 @@ async def test_a_theme_is_dark_or_light_on_every_screen(explorer_app: AppMaker) 
             if segment.style is not None and segment.style.bgcolor is not None
         }
         assert grounds == {231}
-
-
-def test_a_new_index_without_a_telling_neuron_opens_at_its_first(tmp_path: Path) -> None:
-    make_index(tmp_path / "one.db", layers=1, width=3, documents=12)
-    opened = open_index(Request(tmp_path / "one.db"))
-    assert opened.current.neuron.site.layer == 0
-    opened.index.close()

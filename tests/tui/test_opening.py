@@ -1,0 +1,112 @@
+"""How the explorer opens: at which neuron, with which list, on which disk."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gluscope_tui.colour.depth import Depth
+from gluscope_tui.tui.app import ExplorerApp
+from gluscope_tui.tui.opening import Opened, Request, open_index
+from gluscope_tui.tui.reading import ReadingThread
+from gluscope_tui.tui.widgets.small import Small
+from indexer.database.reader import Index
+from indexer.quadrants import Quadrant
+from tests.index_fixture import make_index
+
+from .conftest import AppMaker, home_of, settled
+from .walking import header_text, here, press, state_of
+
+
+async def test_it_opens_at_the_telling_neuron_then_at_the_last_position(explorer_app: AppMaker) -> None:
+    app = explorer_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        assert here(app) == "L3N4"
+        await press(pilot, "j", "h", "3", "r", "T")
+        assert (here(app), state_of(app).view.ranking) == ("L2N5", "gate")
+        await pilot.press("q")
+    assert app.return_code == 0
+    again = explorer_app()
+    async with again.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        assert (here(again), state_of(again).view.focused) == ("L2N5", Quadrant.NP)
+        assert state_of(again).view.ranking == "gate"
+        assert again.palette.text.bg == (255, 255, 255)
+
+
+async def test_an_argument_wins_over_the_last_position(explorer_app: AppMaker) -> None:
+    app = explorer_app("1.7")
+    async with app.run_test(size=(80, 24)):
+        assert here(app) == "L1N7"
+
+
+async def test_while_a_slow_disk_opens_the_index_it_says_so_and_can_be_left(hostile_index: Path) -> None:
+    answering = threading.Event()
+
+    def slow() -> Opened:
+        answering.wait(30)
+        return open_index(Request(hostile_index))
+
+    for leave in (True, False):
+        answering.clear()
+        reading = ReadingThread(slow)
+        app = ExplorerApp(reading, Depth.TRUE)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.pause()
+            assert app.query_one(Small).render_line(0).text.startswith("opening the index")
+            if leave:
+                await pilot.press("q")
+            else:
+                answering.set()
+                await settled(pilot)
+                assert here(app) == "L3N4"
+        answering.set()
+        reading.opened.result().index.close()
+
+
+async def test_an_index_that_cannot_be_opened_ends_the_explorer_with_the_reason(tmp_path: Path) -> None:
+    app = ExplorerApp(ReadingThread(lambda: open_index(Request(tmp_path / "none.db"))), Depth.TRUE)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+    assert app.failure is not None
+    assert "none.db" in app.failure.cause
+
+
+async def test_a_list_of_ones_own_is_the_current_list(explorer_app: AppMaker) -> None:
+    lines = ("L3N1\tnote", "# comment", "nonsense", "", "0.7", "L3N1", "L9N9")
+    app = explorer_app(neurons=lines, title="mine.tsv")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        assert (here(app), "1/2 mine.tsv" in header_text(app)) == ("L3N1", True)
+        assert "2 lines are no neuron" in home_of(app).notice
+        await press(pilot, "j")
+        assert here(app) == "L0N7"
+
+
+async def test_an_unfinished_index_and_one_that_counts_bos_say_so(
+    explorer_app: AppMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    original = Index.info
+
+    def info(self: Index) -> Any:
+        known = original(self)
+        return replace(known, complete=False, settings={**known.settings, "count_first": True})
+
+    monkeypatch.setattr(Index, "info", info)
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(140, 40)):
+        assert "index unfinished" in header_text(app)
+        assert "BOS counted" in header_text(app)
+
+
+def test_a_new_index_without_a_telling_neuron_opens_at_its_first(tmp_path: Path) -> None:
+    make_index(tmp_path / "one.db", layers=1, width=3, documents=12)
+    opened = open_index(Request(tmp_path / "one.db"))
+    assert opened.current.neuron.site.layer == 0
+    opened.index.close()

@@ -1,0 +1,46 @@
+"""Pressing keys in the explorer, and reading what it shows."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.pilot import Pilot
+
+from gluscope_tui.tui.app import ExplorerApp
+from gluscope_tui.tui.explorer import Explorer
+from gluscope_tui.tui.widgets.header import HeaderLine
+from gluscope_tui.tui.widgets.pane import Pane
+from indexer.quadrants import Quadrant
+
+from .conftest import home_of, settled
+
+
+def header_text(app: ExplorerApp) -> str:
+    return home_of(app).query_one(HeaderLine).render_line(0).text
+
+
+def pane_text(app: ExplorerApp, quadrant: Quadrant = Quadrant.PP) -> list[str]:
+    pane = home_of(app).query_one(f"#pane-{quadrant.letters}", Pane)
+    return [pane.render_line(row).text for row in range(pane.size.height)]
+
+
+def state_of(app: ExplorerApp) -> Explorer:
+    return home_of(app).explorer
+
+
+def here(app: ExplorerApp) -> str:
+    return str(state_of(app).current.neuron)
+
+
+async def press(pilot: Pilot[None], *keys: str) -> None:
+    await pilot.press(*keys)
+    await settled(pilot)
+
+
+async def typed(pilot: Pilot[None], text: str) -> None:
+    """Keys as fast as a paste: all are there before the first is handled."""
+    for character in text:
+        key = {"\r": "enter", "/": "slash", "-": "minus", "+": "plus", " ": "space", ":": "colon"}.get(
+            character, character
+        )
+        pilot.app.post_message(events.Key(key, None if character == "\r" else character))
+    await settled(pilot)
