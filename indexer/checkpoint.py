@@ -109,6 +109,15 @@ def reading(folder: Path) -> Iterator[Saved | None]:
         yield Saved(mark, tensors)
 
 
+def is_readable(folder: Path) -> bool:
+    """Whether a run folder has no checkpoint, or one that can be read."""
+    try:
+        with reading(folder):
+            return True
+    except GluscopeError:
+        return False
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """An object that `write_json` wrote."""
     saved: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

@@ -37,8 +37,11 @@ def identity(settings: Settings, loaded: LoadedModel) -> Identity:
 
 
 def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
-    """The first setting in which two identities differ, in words; None where they are the same."""
-    for key in now:
+    """The first setting in which two identities differ, in words; None where they are the same.
+
+    The dtype comes before the weights, which are other ones in another dtype, and these before the model's revision.
+    """
+    for key in sorted(now, key=lambda key: (key == "revision", key == "weights")):
         if key in before and before[key] == now[key]:
             continue
         if key == "weights":

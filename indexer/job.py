@@ -313,7 +313,7 @@ def _resume(job: _Job, run: Run, overwrite: bool) -> Mark | None:
     """Go on from the run folder's checkpoint, if it is of the same run."""
     path = job.folder / "identity.json"
     _refuse_others(job, overwrite)
-    if overwrite and not _same_run(path, job.run_identity):
+    if overwrite and not (_same_run(path, job.run_identity) and checkpoint.is_readable(job.folder)):
         _clear(job.folder)
     with checkpoint.reading(job.folder) as saved:
         if saved is None:
