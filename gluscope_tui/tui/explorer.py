@@ -7,13 +7,13 @@ import shlex
 from dataclasses import dataclass, replace
 
 from indexer.addresses import NeuronAddress
-from indexer.database.records import Example, NeuronRecord, QuadrantRecord
+from indexer.database.records import Example, NeuronRecord, QuadrantRecord, SiteRecord
 from indexer.quadrants import QUADRANTS, Quadrant
 
 from ..views.contexts import colour_of
 from .current_list import CurrentList, site_list
 from .find import found_tokens
-from .goto import Target, find_site, neighbour_site
+from .goto import Target, find_site
 from .history import History
 from .opening import Facts
 from .state import Remembered
@@ -38,6 +38,7 @@ class Explorer:
         self.record = record
         self.shown = self.wanted
         self._history: History[Spot] = History()
+        self._site_places = {site.address: place for place, site in enumerate(facts.sites)}
 
     @property
     def wanted(self) -> Wanted:
@@ -74,19 +75,24 @@ class Explorer:
     def layer(self, by: int) -> str:
         """The same index in a neighbouring layer; where that is narrower, its last neuron."""
         here = self.current.neuron
-        site = neighbour_site(here.site, by, self.facts.sites)
+        site = self.site_beside(by)
         if site is None:
             return f"{here.site} is the {'last' if by > 0 else 'first'} layer"
         index = min(here.index, site.width - 1)
         self._open(NeuronAddress(site.address, index))
         return "" if index == here.index else f"{site.address} has only {site.width} neurons"
 
+    def site_beside(self, by: int) -> SiteRecord | None:
+        """The site `by` places further in the index's order, or None past its ends."""
+        place = self._site_places[self.current.neuron.site] + by
+        return self.facts.sites[place] if 0 <= place < len(self.facts.sites) else None
+
     def neighbours(self) -> list[Wanted]:
         """What the next key will most likely ask for: the nearest of the list, the same index in the layers beside."""
         here = self.current.neuron
         near = [self.current.step(by).neuron for by in (1, -1, 2)]
         for by in (1, -1):
-            site = neighbour_site(here.site, by, self.facts.sites)
+            site = self.site_beside(by)
             if site is not None and here.index < site.width:
                 near.append(NeuronAddress(site.address, here.index))
         return [Wanted(neuron, self.view.signs, self.view.ranking) for neuron in dict.fromkeys(near) if neuron != here]

@@ -76,10 +76,3 @@ def find_site(address: SiteAddress, sites: Sequence[SiteRecord]) -> SiteRecord:
         if site.address == address:
             return site
     raise GluscopeError(f"there is no {address}", f"the index has {sites[0].address} to {sites[-1].address}")
-
-
-def neighbour_site(address: SiteAddress, by: int, sites: Sequence[SiteRecord]) -> SiteRecord | None:
-    """The site `by` places further in the index's order, or None past its ends."""
-    places = {site.address: place for place, site in enumerate(sites)}
-    place = places[address] + by
-    return sites[place] if 0 <= place < len(sites) else None

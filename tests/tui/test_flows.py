@@ -30,6 +30,17 @@ async def test_j_and_k_step_through_the_list_and_stop_at_its_ends_with_a_notice(
         assert (here(app), home_of(app).notice) == ("L0N1", "")
 
 
+async def test_h_and_l_go_through_the_layers_at_the_same_index_and_end_at_their_ends(explorer_app: AppMaker) -> None:
+    app = explorer_app("L2N5")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "l", "right_square_bracket")
+        assert here(app) == "L3N5"
+        assert "last layer" in home_of(app).notice
+        await press(pilot, "h", "left_square_bracket", "h", "h")
+        assert here(app) == "L0N5"
+        assert "first layer" in home_of(app).notice
+
+
 async def test_go_to_takes_what_is_typed_at_once_and_keeps_errors_in_the_prompt(explorer_app: AppMaker) -> None:
     app = explorer_app("L0N0")
     async with app.run_test(size=(80, 24)) as pilot:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gluscope_tui.tui.current_list import CurrentList, site_list
-from gluscope_tui.tui.goto import Target, neighbour_site, parse_goto
+from gluscope_tui.tui.goto import Target, parse_goto
 from gluscope_tui.tui.history import History
 from indexer.addresses import NeuronAddress, SiteAddress, parse_neuron
 from indexer.database.records import SiteRecord
@@ -88,12 +88,6 @@ def test_a_layer_finds_its_own_neurons_and_no_others() -> None:
     assert HERE.find(parse_neuron("L11N3")) is None
     assert HERE.find(parse_neuron("L12N1536")) is None
     assert HERE.neurons[1534:1540] == [parse_neuron("L12N1534"), parse_neuron("L12N1535")]
-
-
-def test_neighbouring_layers_end_at_the_ends() -> None:
-    assert neighbour_site(SITES[0].address, -1, SITES) is None
-    assert neighbour_site(SITES[29].address, 1, SITES) is None
-    assert neighbour_site(SITES[3].address, 1, SITES) == SITES[4]
 
 
 def test_back_and_forward_lead_through_the_same_places() -> None:
