@@ -78,6 +78,12 @@ class Run:
         except (RuntimeError, MemoryError) as error:
             if not _is_out_of_memory(error):
                 raise
+            for name, state in self.states.items():
+                if state.torn:
+                    raise GluscopeError(
+                        f"memory ran out on {state.count.device} while {name} took in batch {batch.number}",
+                        "free some memory there and run the same command again: it goes on from the last checkpoint",
+                    ) from error
             if rows.stop - rows.start == 1:
                 raise GluscopeError(
                     f"a sequence of {ids.shape[1]:,} tokens doesn't fit in the memory of {self._loaded.device}",

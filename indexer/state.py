@@ -123,6 +123,7 @@ class SiteState:
         self.settings = settings
         self.sign_preserving = sign_preserving
         self.quantities = ("gate", "in", "post", "act") if keep_act else ("gate", "in", "post")
+        self.torn = False
         self.tokens_counted = 0
         self.count = torch.zeros((4, width), dtype=torch.int64, device=device)  # quadrant neuron
         self.total = torch.zeros((16, width), dtype=torch.float64, device=device)  # quantity*quadrant neuron
@@ -140,10 +141,14 @@ class SiteState:
         self._sign = torch.tensor(sign, dtype=torch.float32, device=device)[:, None]
 
     def add(self, values: Activations, batch: BatchView, fuse: Fuser) -> None:
-        """Merge what the site computed for a batch. Raises NonFiniteError, and then the state is as before."""
+        """Merge what the site computed for a batch. Raises NonFiniteError, and then the state is as before.
+
+        Where memory runs out on the way, `torn` tells whether the state took in a part of the batch.
+        """
         reduction = reduce_batch(values, batch.counted, batch.priority, fuse)
         if not bool(torch.isfinite(reduction.totals.sum())):
             raise NonFiniteError(int((~torch.isfinite(reduction.totals)).flatten(1).any(1).to(torch.int8).argmax()))
+        self.torn = True
         self.tokens_counted += batch.tokens_counted
         self.count += reduction.counts.sum(0, dtype=torch.float64).to(torch.int64)
         self.total += reduction.totals.sum(0)
@@ -151,6 +156,7 @@ class SiteState:
         self._offer_magnitudes(values, batch, reduction, fuse)
         self._offer_random(values, batch, reduction, fuse)
         self._add_sample(values, batch)
+        self.torn = False
 
     def merge(self, other: SiteState, ours: Ints, theirs: Ints, fuse: Fuser) -> None:
         """Take in the state of the same site fed from other batches; `other` stays as it is.
