@@ -12,7 +12,7 @@ from .settings import Settings
 
 Identity = dict[str, Any]
 
-CPU_BATCH_TOKENS = 4096
+CPU_BATCH_TOKENS = 2048
 ACCELERATOR_BATCH_TOKENS = 32768
 
 
