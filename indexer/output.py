@@ -9,9 +9,9 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from .database.schema import APPLICATION_ID
 from .errors import GluscopeError
@@ -19,16 +19,22 @@ from .errors import GluscopeError
 
 def check_output(db: Path) -> bool:
     """Whether an index is there already. GluscopeError where none can be written, or where something else is."""
-    if db.is_dir():
+    if os.path.isdir(db):
         raise GluscopeError(f"{db} is a folder", "name a file with --db")
     folder = db.parent
     if not folder.is_dir():
         raise GluscopeError(f"the folder {folder} does not exist", f"make it, or name another file than {db} with --db")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise GluscopeError(f"the folder {folder} can't be written to", "name a file in another folder with --db")
-    if not db.exists():
+    try:
+        run_folder(db).stat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:  # such as a name that is too long
+        raise GluscopeError(f"{db} can't be written: {error.strerror}", "name another file with --db") from error
+    if not os.path.exists(db):
         return False
-    if not is_index(db):
+    if not db.is_file() or not is_index(db):
         raise GluscopeError(
             f"{db} holds something other than an index, and is left as it is", "name another file with --db"
         )
@@ -53,9 +59,11 @@ def run_folder(db: Path) -> Path:
 
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Make the run folder if need be and keep every other run out of it. GluscopeError where one is at work in it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "a") as lock:
+    """Make the run folder if need be and keep every other run out of it.
+
+    GluscopeError where it can't be made, or where a run is at work in it.
+    """
+    with _locked(folder) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -65,6 +73,19 @@ def hold(folder: Path) -> Iterator[None]:
                 f"another run is writing {folder}", "wait for it, stop it, or name another file with --db"
             ) from None
         yield
+
+
+def _locked(folder: Path) -> IO[str]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return open(folder / "lock", "a")
+    except OSError as error:
+        with suppress(OSError):
+            folder.rmdir()  # if it is empty
+        raise GluscopeError(
+            f"the folder {folder}, for the state of the run, can't be made: {error.strerror}",
+            "name another file with --db",
+        ) from error
 
 
 def discard(folder: Path) -> None:
@@ -88,7 +109,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise GluscopeError(
                 f"the disk of {folder} is full", "free some space and run the same command again: it continues"
             ) from error

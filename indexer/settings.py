@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .errors import GluscopeError
 from .quadrants import DEFAULT_RANKINGS
+
+MOST_EXAMPLES = 4096
+"""Examples a ranking that a neuron can have: all of its peaks are numbered with 16 bits."""
+
+WIDEST_WINDOW = 2**16 - 1
+"""Tokens before or after a peak."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,17 @@ class Settings:
     dtype: str = "auto"
     revision: str | None = None
     batch_tokens: int | None = None  # padded tokens a forward pass; None: resolved from the device
+
+    def __post_init__(self) -> None:
+        """GluscopeError for a number that an index can't be made with."""
+        _demand("--context", self.context, 1)
+        _demand("--tokens", self.tokens, 1)
+        _demand("--top-k", self.top_k, 1, MOST_EXAMPLES)
+        _demand("--window", min(self.window), 0)
+        _demand("--window", max(self.window), 0, WIDEST_WINDOW)
+        _demand("--sample", self.sample, 0)
+        _demand("--seed", self.seed, -(2**63), 2**63 - 1)
+        _demand("--batch-tokens", self.batch_tokens, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +69,10 @@ class Inputs:
     dataset: str | None = None  # a Hugging Face data set, streamed
     config: str | None = None
     split: str = "train"
+
+
+def _demand(option: str, value: int | None, least: int, most: int | None = None) -> None:
+    if value is not None and value < least:
+        raise GluscopeError(f"{option}: {value} is too small", f"the least is {least}")
+    if value is not None and most is not None and value > most:
+        raise GluscopeError(f"{option}: {value} is too large", f"the most is {most}")

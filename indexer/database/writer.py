@@ -165,11 +165,7 @@ class IndexWriter:
         try:
             yield
         except (sqlite3.OperationalError, OSError) as error:
-            full = "disk is full" in str(error) or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
-            cause = "the disk is full" if full else str(error)
-            raise GluscopeError(
-                f"{self.path} can't be written: {cause}", "free some space, or name another place with --db"
-            ) from error
+            raise _refused(self.path, error, "is the disk whole? else name another place with --db") from error
 
 
 def _create(path: str) -> sqlite3.Connection:
@@ -184,10 +180,18 @@ def _create(path: str) -> sqlite3.Connection:
         connection.executescript(schema_sql())
     except sqlite3.OperationalError as error:
         Path(path).unlink(missing_ok=True)
-        raise GluscopeError(
-            f"{path} can't be written: {error}", "is its folder there, and writable? else name another file with --db"
-        ) from error
+        raise _refused(path, error, "is its folder there, and writable? else name another file with --db") from error
     return connection
+
+
+def _refused(path: str, error: Exception, fix: str) -> GluscopeError:
+    """What to tell where the file can't be written; `fix` where that isn't for want of space."""
+    full = "disk is full" in str(error) or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    if full:
+        return GluscopeError(
+            f"{path} can't be written: the disk is full", "free some space, or name another place with --db"
+        )
+    return GluscopeError(f"{path} can't be written: {error}", fix)
 
 
 def _sync(path: str) -> None:
