@@ -191,14 +191,7 @@ class Loop:
 
     def _total(self) -> int | None:
         """Tokens that the run is to cover, estimated from the bytes read while the corpus is still being read."""
-        asked: int | None = self._identity["tokens"]
-        if self._read.finished:
-            total: int | None = self._read.tokens
-        elif self._corpus.size and self._corpus.bytes_read:
-            estimate = int(self._read.tokens * self._corpus.size / self._corpus.bytes_read)
-            total = estimate if asked is None else min(estimate, asked)
-        else:
-            total = asked
+        total = expected_tokens(self._read, self._corpus, self._identity["tokens"])
         return None if total is None else total // self._shard.count
 
     def _keep(self) -> None:
@@ -228,6 +221,16 @@ class Loop:
 
     def _notice(self, message: str) -> None:
         self._report(Progress("notice", message=message))
+
+
+def expected_tokens(read: Sequences, corpus: Corpus, asked: int | None) -> int | None:
+    """The tokens that the corpus will have, by what was read so far; None where that can't be told."""
+    if read.finished:
+        return read.tokens
+    if not corpus.size or not corpus.bytes_read:
+        return asked
+    estimate = int(read.tokens_ahead * corpus.size / corpus.bytes_read)
+    return estimate if asked is None else min(estimate, asked)
 
 
 def _digest(batch: Sequence[TokenSequence]) -> bytes:

@@ -75,6 +75,7 @@ class Sequences:
         self.documents = 0  # read so far, empty ones included
         self.sequences = 0  # given out so far
         self.tokens = 0  # of those sequences, BOS included
+        self.tokens_ahead = 0  # of those, and of the ones that are ready after them
         self.identity = CorpusHash()  # of those sequences
 
     def __iter__(self) -> Iterator[TokenSequence]:
@@ -92,6 +93,7 @@ class Sequences:
                 raise
             self._current = iter(chunk.sequences)
             self._documents_after = chunk.documents
+            self.tokens_ahead += sum(sequence.length for sequence in chunk.sequences)
         self.documents = sequence.document + 1
         self.sequences += 1
         self.tokens += sequence.length

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from typing import Annotated, Literal
 
 import typer
@@ -14,7 +15,7 @@ from indexer.quadrants import DEFAULT_RANKINGS, RANKINGS
 from indexer.settings import Execution, Inputs, Settings
 
 from .options import Db, index_path, parse_amount, parse_numbers
-from .output import tell
+from .output import emit_lines, tell
 
 Bos = Literal["auto", "always", "never"]
 Compile = Literal["auto", "on", "off"]
@@ -77,7 +78,9 @@ def command(
     snapshot: Annotated[
         bool, typer.Option("--snapshot", help="At every checkpoint an index that can be read already.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.", hidden=True)] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only run some batches, and tell what memory, disk and time it takes.")
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a finished index, once the new one is complete.")
     ] = False,
@@ -89,8 +92,6 @@ def command(
 
     Examples: gluscope index HuggingFaceTB/SmolLM2-135M corpus/ --tokens 20M; gluscope index model.gguf notes.txt.
     """
-    if dry_run:
-        raise GluscopeError("--dry-run is not there yet", "run without it")
     inputs = Inputs(paths=tuple(text or ()), column=column, dataset=dataset, config=config, split=split)
     if not inputs.paths and inputs.dataset is None:
         raise GluscopeError("there is no text to index", "name files, folders, globs or -, or a --dataset")
@@ -121,9 +122,18 @@ def command(
         shard=shard,
         snapshot=snapshot,
     )
-    from indexer.job import index
-
     from .progress import narrator
+
+    if dry_run:
+        from indexer.dry_run import dry_run as try_out
+
+        from ..views.forecast import lines
+
+        with narrator() as report:
+            forecast = try_out(model, inputs, index_path(db), settings, execution, progress=report)
+        emit_lines(lines(forecast.as_dict(), people=sys.stdout.isatty()))
+        return
+    from indexer.job import index
 
     with narrator() as report:
         made = index(model, inputs, index_path(db), settings, execution, overwrite=overwrite, progress=report)

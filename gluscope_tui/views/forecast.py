@@ -1,0 +1,36 @@
+"""What a run is expected to take, as lines of a name and a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from .info import size
+from .numbers import full_count
+
+_BYTES = {"state_bytes", "memory_free", "file_bytes", "run_folder_bytes", "disk_free"}
+
+
+def lines(forecast: Mapping[str, float | None], *, people: bool) -> Iterator[str]:
+    """The fields of `indexer.forecast.Forecast.as_dict`.
+
+    For people: aligned, with units. Else name, tab, value, in bytes, seconds and tokens a second; empty: unknown.
+    """
+    for name, value in forecast.items():
+        if not people:
+            plain = round(value, 1) if isinstance(value, float) else value
+            yield f"{name}\t{'' if value is None else str(plain).lower()}"
+        else:
+            yield f"{name.replace('_', ' '):<20}{_shown(name, value)}"
+
+
+def _shown(name: str, value: float | None) -> str:
+    if value is None:
+        return "not known"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if name in _BYTES:
+        return size(int(value))
+    if name == "seconds":
+        minutes = round(value / 60)
+        return f"{value:.0f} s" if value < 120 else f"{minutes // 60} h {minutes % 60:02d} min"
+    return full_count(round(value))

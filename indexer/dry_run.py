@@ -1,0 +1,53 @@
+"""What a run would take, found by running a few of its batches; nothing is written."""
+
+from __future__ import annotations
+
+from itertools import chain
+from pathlib import Path
+
+from .forecast import Forecast, demand_room, forecast, measure, memory_free, state_bytes
+from .loop import expected_tokens
+from .output import check_output
+from .plan import plan
+from .prepare import find_part, open_text, prepare, silent
+from .progress import Progress, Report
+from .reduction import Fuser
+from .run import Run
+from .settings import Execution, Inputs, Settings
+
+
+def dry_run(
+    model: str, inputs: Inputs, db: Path, settings: Settings, execution: Execution, *, progress: Report = silent
+) -> Forecast:
+    """Load the model, run some batches, and tell what indexing the corpus into `db` would take.
+
+    The speed is that of a run's beginning, when every list still fills. GluscopeError as `index` would raise it.
+    """
+    part = find_part(db, execution)
+    report = progress if part.first else silent
+    check_output(db)
+    corpus = open_text(inputs, part, report)
+    job = prepare(model, corpus, part, settings, execution, report)
+    demand_room(job.sites, job.settings, db.parent, corpus.size)
+    free = {device: memory_free(device) for device in state_bytes(job.sites, job.settings)}
+    run = Run(job.loaded, job.sites, job.settings, Fuser(job.fuses(), job.notice))
+    batch_tokens = job.settings.batch_tokens
+    assert batch_tokens is not None  # resolved
+    report(Progress("indexing", message="running some batches"))
+    with job.sequences() as read:
+        batches = plan(read, batch_tokens)
+        first = next(batches)  # of a part that has none of its own, too
+        own = (batch for batch in chain([first], batches) if part.shard.takes(batch.number) or batch is first)
+        rate = measure(run, own)
+        tokens = expected_tokens(read, corpus, job.settings.tokens)
+        length = read.tokens / read.sequences
+    return forecast(
+        job.sites,
+        job.settings,
+        db.parent,
+        free=free,
+        tokens=tokens,
+        share=part.shard.count,
+        length=length,
+        tokens_per_second=rate,
+    )

@@ -1,0 +1,192 @@
+"""What a run will take, before it starts: memory for its state, disk for its files, time. Estimates, and bounds."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from .database.activations import twin
+from .errors import GluscopeError
+from .plan import Batch
+from .quadrants import RANDOM_EXAMPLES
+from .run import Run
+from .settings import Settings
+from .sites import Site
+from .state import bytes_per_neuron, magnitude_lists, random_lists
+
+# Of SmolLM2-135M's neurons with the default settings; see PAGE_SIZE in database/schema.py.
+_DISTINCT = 0.87  # peaks / entries of the lists
+_PACKED_EXAMPLES = 0.61  # compressed / raw
+_PACKED_SAMPLE = 0.93
+_ROW = 330  # bytes of a neuron's row
+_PAGES = 1.025  # what pages waste
+
+_TOKEN = 1.8  # bytes of a compressed token of a kept sequence
+_SPILLED_TOKEN = 4.2  # bytes of a token in the run folder
+_LEAST = 0.5  # of an estimate, that a file will surely have
+_BYTES_A_TOKEN = 16  # of text, at most
+
+MEASURED_BATCHES = 6
+MEASURED_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a run is expected to take; None where it isn't known."""
+
+    neurons: int
+    tokens: int | None  # that this run will read through the model
+    state_bytes: int  # memory of the statistics, on the model's devices
+    memory_free: int | None  # there, with the model loaded
+    file_bytes: int  # of the finished index
+    run_folder_bytes: int  # of FILE.run, while the run is under way
+    disk_free: int
+    tokens_per_second: float
+    seconds: float | None
+
+    @property
+    def fits_memory(self) -> bool:
+        return self.memory_free is None or self.state_bytes <= self.memory_free
+
+    @property
+    def fits_disk(self) -> bool:
+        return self.file_bytes + self.run_folder_bytes <= self.disk_free
+
+    def as_dict(self) -> dict[str, float | None]:
+        """The fields by name, what fits included."""
+        return {**asdict(self), "fits_memory": self.fits_memory, "fits_disk": self.fits_disk}
+
+
+def state_bytes(sites: Sequence[Site], settings: Settings) -> dict[torch.device, int]:
+    """The memory that the state of a run takes on each device."""
+    found: dict[torch.device, int] = {}
+    for site in sites:
+        device = next(site.down.parameters()).device
+        found[device] = found.get(device, 0) + site.width * bytes_per_neuron(settings, _lanes(site))
+    return found
+
+
+def file_bytes(sites: Sequence[Site], settings: Settings, tokens: int | None, sequences: int | None) -> int:
+    """The expected size of an index of that many tokens and sequences; None: many, and their text isn't counted."""
+    slots = sum(settings.window) + 1
+    entries = sum(
+        (k if sequences is None else min(k, sequences)) * len(lists)
+        for k, lists in (
+            (settings.top_k, magnitude_lists(settings)),
+            (RANDOM_EXAMPLES, random_lists(settings)),
+        )
+    )
+    peaks = _DISTINCT * entries
+    total = 0.0
+    for site in sites:
+        lanes = _lanes(site)
+        examples = _PACKED_EXAMPLES * peaks * (4 * (5 + lanes) + lanes * slots)
+        sampled = settings.sample if tokens is None else min(settings.sample, tokens)
+        sample = _PACKED_SAMPLE * sampled * (lanes - 1) * 2
+        total += site.width * (_ROW + examples + sample)
+    neurons = sum(site.width for site in sites)
+    kept = min(tokens or 0, neurons * peaks * settings.context)
+    return round(_PAGES * (total + _TOKEN * kept))
+
+
+def memory_free(device: torch.device) -> int | None:
+    """Bytes that can still be had on a device; None where that can't be told."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    if device.type != "cpu":
+        return None
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    fields = dict(line.split(":", 1) for line in lines)
+    return sum(int(fields[name].split()[0]) * 1024 for name in ("MemAvailable", "SwapFree") if name in fields)
+
+
+def demand_room(sites: Sequence[Site], settings: Settings, folder: Path, text_bytes: int | None) -> None:
+    """GluscopeError where a run surely won't fit in memory or on the disk of a folder. `text_bytes`: if known."""
+    for device, needed in state_bytes(sites, settings).items():
+        free = memory_free(device)
+        if free is not None and needed > free:
+            raise GluscopeError(
+                f"the statistics need {_size(needed)} of memory on {device}, {_size(free)} are free",
+                "index fewer --layers at a time and join them with gluscope merge, or use a smaller --top-k",
+            )
+    tokens = 0 if text_bytes is None else text_bytes // _BYTES_A_TOKEN
+    tokens = tokens if settings.tokens is None else min(tokens, settings.tokens)
+    least = round(_LEAST * file_bytes(sites, settings, tokens, tokens // settings.context))
+    disk_free = shutil.disk_usage(folder).free
+    if least > disk_free:
+        raise GluscopeError(
+            f"the index needs {_size(least)} on the disk of {folder} at the least, {_size(disk_free)} are free",
+            "free some space, or make it elsewhere (--db)",
+        )
+
+
+def measure(run: Run, batches: Iterable[Batch]) -> float:
+    """Tokens a second of a run over a few batches. The first, which is slow, counts only if there is no other."""
+    tokens, begun, first = 0, time.monotonic(), 0.0
+    started = begun
+    for number, batch in enumerate(batches):
+        run.process(batch)
+        tokens += batch.tokens
+        _wait(run)
+        now = time.monotonic()
+        if number == 0:
+            first = tokens / (now - started)
+            tokens, begun = 0, now
+        if number + 1 >= MEASURED_BATCHES or now - started > MEASURED_SECONDS:
+            break
+    return tokens / (time.monotonic() - begun) if tokens else first
+
+
+def forecast(
+    sites: Sequence[Site],
+    settings: Settings,
+    folder: Path,
+    *,
+    free: Mapping[torch.device, int | None],
+    tokens: int | None,
+    share: int,
+    length: float,
+    tokens_per_second: float,
+) -> Forecast:
+    """What a run over one of `share` parts of `tokens` tokens takes; sequences have `length` tokens on average.
+
+    `free`: memory of each device before the run had a state.
+    """
+    needed = state_bytes(sites, settings)
+    known = [amount for amount in free.values() if amount is not None]
+    own = None if tokens is None else tokens // share
+    spilled = round(_SPILLED_TOKEN * (tokens or 0))
+    return Forecast(
+        neurons=sum(site.width for site in sites),
+        tokens=own,
+        state_bytes=sum(needed.values()),
+        memory_free=sum(known) if len(known) == len(free) else None,
+        file_bytes=file_bytes(sites, settings, own, None if own is None else int(own / length)),
+        run_folder_bytes=spilled + 2 * sum(needed.values()),
+        disk_free=shutil.disk_usage(folder).free,
+        tokens_per_second=tokens_per_second,
+        seconds=None if own is None or not tokens_per_second else own / tokens_per_second,
+    )
+
+
+def _lanes(site: Site) -> int:
+    return 3 if twin(site.activation) is not None else 4
+
+
+def _wait(run: Run) -> None:
+    """Until the devices have done what they were given."""
+    for device in {state.count.device for state in run.states.values()}:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"

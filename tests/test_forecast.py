@@ -1,0 +1,124 @@
+"""What a dry run tells: it writes nothing, is near the truth, and a run that can't fit is refused before it starts."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from gluscope_tui.cli.app import run as command_line
+from indexer import checkpoint, forecast
+from indexer.dry_run import dry_run
+from indexer.errors import GluscopeError
+from indexer.settings import Execution, Inputs, Settings
+
+from .small_runs import make, save_model, write_corpus
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_model(tmp_path_factory.mktemp("model") / "model", intermediate_size=400)
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    words = [f"{number} the cat sat on the mat {number * 7919 % 1009}" for number in range(600)]
+    return write_corpus(tmp_path / "texts.jsonl", [" ".join(words[i : i + 6]) for i in range(0, 600, 2)])
+
+
+SETTINGS = Settings(context=64, batch_tokens=512, sample=256)
+
+
+def test_a_dry_run_is_near_the_truth_and_writes_nothing(model: Path, corpus: Path, tmp_path: Path) -> None:
+    db = tmp_path / "x.db"
+    found = dry_run(str(model), Inputs((str(corpus),)), db, SETTINGS, Execution(compile="off"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["texts.jsonl"]
+    make(model, corpus, db, SETTINGS)
+    assert found.neurons == 800
+    assert 0.6 < found.file_bytes / db.stat().st_size < 1.6
+    assert found.seconds is not None
+    assert found.tokens is not None
+    assert found.seconds == pytest.approx(found.tokens / found.tokens_per_second)
+    assert found.fits_memory
+    assert found.fits_disk
+
+
+def test_the_state_is_as_large_as_told(model: Path, corpus: Path, tmp_path: Path) -> None:
+    settings = Settings(context=64, batch_tokens=512, sample=256, window=(3, 4), top_k=5, rank_by=("post", "act"))
+    found = dry_run(str(model), Inputs((str(corpus),)), tmp_path / "x.db", settings, Execution(compile="off"))
+    kept: list[int] = []
+
+    def cut_off(folder: Path) -> None:
+        kept.extend(path.stat().st_size for path in folder.glob("state-*.safetensors"))
+
+    save = checkpoint.save
+
+    class Enough(Exception):
+        """One checkpoint is enough."""
+
+    def once(folder: Path, *rest: object) -> None:
+        save(folder, *rest)  # type: ignore[arg-type]  # handed on as they came
+        cut_off(folder)
+        raise Enough
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, "save", once)
+        with pytest.raises(Enough):
+            make(model, corpus, tmp_path / "y.db", settings, checkpoint_every=0.0)
+    assert kept[0] == pytest.approx(found.state_bytes, rel=0.05)
+
+
+def test_tokens_are_those_of_the_corpus_or_of_the_shard(model: Path, corpus: Path, tmp_path: Path) -> None:
+    def tokens(settings: Settings, shard: str | None = None) -> int | None:
+        execution = Execution(compile="off", shard=shard)
+        return dry_run(str(model), Inputs((str(corpus),)), tmp_path / "x.db", settings, execution).tokens
+
+    whole = tokens(SETTINGS)
+    assert whole is not None
+    part = tokens(SETTINGS, "2/4")
+    assert part == whole // 4
+    assert tokens(Settings(context=64, batch_tokens=512, sample=256, tokens=1000)) == pytest.approx(1000, rel=0.1)
+
+
+def refused(model: Path, corpus: Path, db: Path, settings: Settings = SETTINGS) -> str:
+    with pytest.raises(GluscopeError) as error:
+        make(model, corpus, db, settings)
+    assert not db.exists()
+    assert not db.with_name(db.name + ".run").exists()
+    return str(error.value)
+
+
+def test_a_run_whose_state_does_not_fit_in_memory_is_refused(
+    model: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forecast, "memory_free", lambda _: 1_000_000)
+    assert "of memory on cpu, 1.0 MB are free" in refused(model, corpus, tmp_path / "x.db")
+
+
+def test_a_run_whose_index_surely_does_not_fit_on_the_disk_is_refused(
+    model: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def room(size: int) -> Callable[[Path], SimpleNamespace]:
+        return lambda _: SimpleNamespace(free=size)
+
+    monkeypatch.setattr(shutil, "disk_usage", room(100_000))
+    assert "at the least, 0.1 MB are free" in refused(model, corpus, tmp_path / "x.db")
+    monkeypatch.setattr(shutil, "disk_usage", room(2_000_000_000))
+    make(model, corpus, tmp_path / "x.db", SETTINGS)
+
+
+def test_the_command_prints_a_table_and_nothing_else_on_stdout(
+    model: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = f"index {model} {corpus} --db {tmp_path / 'x.db'} --dry-run --context 64 --batch-tokens 512 --compile off"
+    assert command_line(command.split()) == 0
+    rows = dict(line.split("\t") for line in capsys.readouterr().out.splitlines())
+    assert rows["neurons"] == "800"
+    assert rows["fits_memory"] == rows["fits_disk"] == "true"
+    assert float(rows["state_bytes"]) > 0
+    assert not (tmp_path / "x.db").exists()
