@@ -189,13 +189,18 @@ def _inputs(random: np.random.Generator, sequences: Sequence[TinySequence]) -> l
         for back, share in ((1, 0.4), (2, 0.2)):
             x[back:] += share * embedding[list(sequence.ids)][:-back]
         x[np.array(sequence.ids) == NEWLINE] = 0.0
-        found.append(x.astype(np.float32))
+        found.append(_coarse(x))
     return found
 
 
+def _coarse(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """Multiples of 1/64: their products and sums are exact, so every processor and library gives the same index."""
+    return (np.round(values * 64) / 64).astype(np.float32)
+
+
 def _weights(random: np.random.Generator, width: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    w_gate = random.normal(0, 0.5, (8, width)).astype(np.float32)
-    w_in = random.normal(0, 0.5, (8, width)).astype(np.float32)
+    w_gate = _coarse(random.normal(0, 0.5, (8, width)))
+    w_in = _coarse(random.normal(0, 0.5, (8, width)))
     for neuron, gate, in_ in ((SAME_SIGNS, 1, 1), (DEAD, 0, 0), (OPPOSITE_SIGNS, 1, -1)):
         if neuron < width:
             w_in[:, neuron] = w_gate[:, neuron] * in_

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -69,6 +70,13 @@ def test_spans_follow_the_tokens(tokens: list[str], data: st.DataObject) -> None
     if any(tokens):
         assert {token for span in shown for token in span.tokens} == set(range(len(tokens)))
     assert text_of(shown) == "".join(piece.text for piece in pieces(tokens, peak))
+
+
+@pytest.mark.parametrize("tokens", [["a", " ", " ", ""], ["a", " ", " ", "\u0301"], ["", "0\x1f", " ", ""]])
+def test_a_peak_at_the_end_shares_no_run_of_blanks(tokens: list[str]) -> None:
+    peak = len(tokens) - 1
+    shared = [span for span in concordance(tokens, peak, 500, 500) if span.belongs_to(peak)]
+    assert [[tokens[token] for token in span.tokens] for span in shared] == [tokens[-2:]]
 
 
 @given(hostile.tokens, st.data())

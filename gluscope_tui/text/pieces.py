@@ -41,6 +41,7 @@ def pieces(
     tokens, but the peak always has cells of its own.
     """
     out: list[Piece] = []
+    apart = _peak_and_owner(tokens, peak)
     waiting: int | None = None  # an empty token before the first character
     for index, token in enumerate(tokens):
         if not token:
@@ -50,7 +51,7 @@ def pieces(
                 waiting = index
         elif token.isascii() and token.isprintable() and (not collapse or "  " not in token) and not token.isspace():
             out.append(Piece(token, index, index, len(token), True))
-        elif collapse and out and _IS_BLANK.fullmatch(token) and _continues(out[-1], index, peak):
+        elif collapse and out and _IS_BLANK.fullmatch(token) and _continues(out[-1], index, apart):
             _lengthen(out[-1], token, index, ascii_only)
         else:
             _add(out, token, index, collapse, ascii_only)
@@ -59,8 +60,18 @@ def pieces(
     return out
 
 
-def _continues(piece: Piece, index: int, peak: int | None) -> bool:
-    return bool(piece.blanks) and (peak is None or (index != peak and not piece.belongs_to(peak)))
+def _peak_and_owner(tokens: Sequence[str], peak: int | None) -> range:
+    """The peak, and the tokens back to the one whose character it shares: none of them joins a run of blanks."""
+    if peak is None:
+        return range(0)
+    owner = peak
+    while owner and (not tokens[owner] or cell_len(clean(tokens[owner][0])) == 0):
+        owner -= 1
+    return range(owner, peak + 1)
+
+
+def _continues(piece: Piece, index: int, apart: range) -> bool:
+    return bool(piece.blanks) and index not in apart and not any(piece.belongs_to(token) for token in apart)
 
 
 def _lengthen(piece: Piece, blanks: str, index: int, ascii_only: bool) -> None:
@@ -80,7 +91,7 @@ def _add(out: list[Piece], token: str, index: int, collapse: bool, ascii_only: b
             text = clean(character, ascii_only=ascii_only)
             width = cell_len(text)
             if width:
-                out.append(Piece(text, index, index, width, False, character if character.isspace() else ""))
+                out.append(Piece(text, index, index, width, False, character if _IS_BLANK.fullmatch(character) else ""))
             elif out:
                 _share_last(out, index)
                 out[-1].text += text
