@@ -34,6 +34,7 @@ class Run:
         self._fuse = fuse
         self._rows_at_once: int | None = None  # padded tokens a pass, once memory ran out
         self.identity_errors: dict[str, float] = {}
+        self._buffers: dict[tuple[torch.device, torch.Size], tuple[Tensor, ...]] = {}
         self.notices: list[str] = []  # that the index is to keep
         self.sample = PositionSample(settings.sample)
         self.states = {name: self.blank(name) for name in self._sites}
@@ -48,6 +49,16 @@ class Run:
             keep_act=twin(site.activation) is None,
             device=next(site.down.parameters()).device,
         )
+
+    def _widened(self, *values: Tensor) -> Activations:
+        """The values in float32: themselves, or copies in buffers that every site uses in turn."""
+        if all(value.dtype == torch.float32 for value in values):
+            return Activations(*values)
+        key = values[0].device, values[0].shape
+        if key not in self._buffers:
+            self._buffers = {at: kept for at, kept in self._buffers.items() if at[0] != key[0]}
+            self._buffers[key] = tuple(torch.empty(key[1], dtype=torch.float32, device=key[0]) for _ in values)
+        return Activations(*(buffer.copy_(value) for buffer, value in zip(self._buffers[key], values, strict=True)))
 
     def restore(self, saved: Saved) -> None:
         """Go on from a checkpoint."""
@@ -108,7 +119,7 @@ class Run:
                 return
             if name not in self.identity_errors:
                 self.identity_errors[name] = prove(site, gate, in_, post)
-            values = Activations(gate.float(), in_.float(), act(site, gate).float(), post.float())
+            values = self._widened(gate, in_, act(site, gate), post)
             try:
                 self.states[name].add(values, at_rows[self.states[name].count.device], self._fuse)
             except NonFiniteError as error:
