@@ -1,4 +1,4 @@
-"""Tiny models run by plain transformers with plain hooks, a sequence at a time: what an index is compared with.
+"""Models run by plain transformers with plain hooks, a sequence at a time: what an index is compared with.
 
 Independent of `indexer`: it tokenises, cuts, runs and reads on its own, slowly.
 """
@@ -29,30 +29,49 @@ class Cut:
     ids: list[int]
 
 
-class Reference:
-    """A saved tiny model and what it computes for a corpus under some settings."""
+Values = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Gate, in, act and post of a sequence: position neuron, float32."""
 
-    def __init__(self, folder: Path, texts: Sequence[str], settings: Settings) -> None:
-        self.tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder)
+
+class Reference:
+    """A model's body, and what it computes for a corpus under some settings."""
+
+    def __init__(self, body: nn.Module, tokenizer: Any, texts: Sequence[str], settings: Settings) -> None:
+        self.tokenizer = tokenizer
         self.settings = settings
-        self.cuts = cut(self.tokenizer, texts, settings)
-        auto: Any = transformers.AutoModelForCausalLM
-        self._model: Any = auto.from_pretrained(folder, dtype=settings.dtype).eval()
-        self._layers: dict[int, list[Computed]] = {}
+        self.cuts = cut(tokenizer, texts, settings)
+        self._body = body
+        self._layers: dict[int, list[Values]] = {}
+
+    @classmethod
+    def of(cls, folder: Path, texts: Sequence[str], settings: Settings) -> Reference:
+        """That of a model that was saved in a folder."""
+        models: Any = transformers.AutoModelForCausalLM
+        tokenizers: Any = transformers.AutoTokenizer
+        model = models.from_pretrained(folder, dtype=settings.dtype).eval()
+        return cls(model.get_submodule("model"), tokenizers.from_pretrained(folder), texts, settings)
 
     @property
     def tokens(self) -> int:
         return sum(len(one.ids) for one in self.cuts)
 
-    def layer(self, number: int) -> list[Computed]:
-        """What a layer's gated MLP computes for every sequence."""
+    def layer(self, number: int, neurons: Sequence[int] | None = None) -> list[Computed]:
+        """What a layer's gated MLP computes for every sequence: all its neurons, or some, in that order."""
+        chosen = slice(None) if neurons is None else list(neurons)
+        return [
+            Computed(one.document, one.part, one.ids, *(values[:, chosen].tolist() for values in computed))
+            for one, computed in zip(self.cuts, self.values(number), strict=True)
+        ]
+
+    def values(self, number: int) -> list[Values]:
+        """The same as tensors."""
         if not self._layers:
             self._run()
         return self._layers[number]
 
     def weights(self, layer: int) -> tuple[Tensor, Tensor]:
         """The rows of gate and in, neuron d_model, in float64."""
-        mlp = self._model.get_submodule(f"model.layers.{layer}.mlp")
+        mlp: Any = self._body.get_submodule(f"layers.{layer}.mlp")
         if hasattr(mlp, "gate_up_proj"):
             gate, in_ = mlp.gate_up_proj.weight.chunk(2)
         else:
@@ -60,21 +79,23 @@ class Reference:
         return gate.detach().double(), in_.detach().double()
 
     def _run(self) -> None:
+        chosen = self.settings.layers
         mlps = {
             int(name.split(".")[-2]): module
-            for name, module in self._model.named_modules()
+            for name, module in self._body.named_modules()
             if name.endswith(".mlp") and hasattr(module, "down_proj")
         }
+        mlps = {layer: mlp for layer, mlp in mlps.items() if chosen is None or layer in chosen}
         self._layers = {layer: [] for layer in mlps}
         seen: dict[tuple[int, str], Tensor] = {}
         for layer, mlp in mlps.items():
             _listen(mlp, layer, seen)
         for one in self.cuts:
             with torch.no_grad():
-                self._model(input_ids=torch.tensor([one.ids]))
+                self._body(input_ids=torch.tensor([one.ids]))
             for layer in mlps:
-                gate, in_, act, post = (seen[layer, name].float().tolist() for name in ("gate", "in", "act", "post"))
-                self._layers[layer].append(Computed(one.document, one.part, one.ids, gate, in_, act, post))
+                gate, in_, act, post = (seen[layer, name].float().clone() for name in ("gate", "in", "act", "post"))
+                self._layers[layer].append((gate, in_, act, post))
 
 
 def cut(tokenizer: Any, texts: Sequence[str], settings: Settings) -> list[Cut]:

@@ -36,7 +36,7 @@ def test_a_padded_batch_gives_what_each_sequence_gives_alone_but_for_rounding(
     model = save_model(tmp_path / "model", family)
     corpus = write_corpus(tmp_path / "texts.jsonl")
     settings = Settings(context=48, duplicates=duplicates, rank_by=("post", "gate", "in", "act", "random"))
-    reference = Reference(model, TEXTS, settings)
+    reference = Reference.of(model, TEXTS, settings)
     values = {layer: [Values(reference.layer(layer), number) for number in (0, 4, 9)] for layer in (0, 1)}
     for batch_tokens in (60, 300, 4096):
         db = make(model, corpus, tmp_path / f"{batch_tokens}.db", replace(settings, batch_tokens=batch_tokens))
@@ -50,13 +50,13 @@ def test_a_padded_batch_gives_what_each_sequence_gives_alone_but_for_rounding(
 class Values:
     """What plain transformers says of a neuron: arrays over all counted positions of all sequences."""
 
-    def __init__(self, sequences: list[naive.Computed], neuron: int) -> None:
-        self.neuron = neuron
+    def __init__(self, sequences: list[naive.Computed], neuron: int, rounding: float = ROUNDING) -> None:
+        self.neuron = neuron  # its column
         self.of = {
             name: np.array([s.value(name, t, neuron) for s in sequences for t in range(1, len(s.ids))])
             for name in naive.QUANTITIES
         }
-        self.slack = {name: ROUNDING * max(np.abs(values).max(), 1e-3) for name, values in self.of.items()}
+        self.slack = {name: rounding * max(np.abs(values).max(), 1e-3) for name, values in self.of.items()}
         self.places = [(s.document, s.part, t) for s in sequences for t in range(1, len(s.ids))]
         self.row = {place: row for row, place in enumerate(self.places)}
         self.sequence = np.array([place[0] * 1000 + place[1] for place in self.places])

@@ -68,7 +68,7 @@ def test_an_index_says_what_the_naive_loop_says(case: Case, tmp_path: Path) -> N
         make_odd(model)
     settings = Settings(**{**_as_dict(case.settings), "batch_tokens": ONE})
     db = make(model, write_corpus(tmp_path / "texts.jsonl"), tmp_path / "x.db", settings)
-    reference = Reference(model, TEXTS, settings)
+    reference = Reference.of(model, TEXTS, settings)
     with Index(db) as index:
         info = index.info()
         layers = [site.address.layer for site in info.sites]
@@ -82,7 +82,7 @@ def test_an_index_says_what_the_naive_loop_says(case: Case, tmp_path: Path) -> N
                 record = index.neuron(NeuronAddress(SiteAddress("", layer), number), signs="raw")
                 assert record.flipped == (float(gates[number] @ ins[number]) < 0)
                 assert record.tokens_corpus == reference.tokens
-                compare(record, computed, settings)
+                compare(record, computed, number, settings)
         compare_sample(db, index, reference, settings, layers)
 
 
@@ -90,9 +90,11 @@ def _as_dict(settings: Settings) -> dict[str, Any]:
     return {name: getattr(settings, name) for name in Settings.__slots__}
 
 
-def compare(record: NeuronRecord, computed: list[naive.Computed], settings: Settings) -> None:
-    """Every number and every list of a neuron, exactly, and its windows as closely as the contract promises."""
-    number = record.neuron.index
+def compare(record: NeuronRecord, computed: list[naive.Computed], number: int, settings: Settings) -> None:
+    """Every number and every list of a neuron, exactly, and its windows as closely as the contract promises.
+
+    `number` is the neuron's column in what was computed.
+    """
     rankings = [name for name in settings.rank_by if name != "random"]
     expected = naive.statistics(
         computed,

@@ -68,7 +68,7 @@ def test_a_window_shows_every_character_that_it_holds_a_part_of(tmp_path: Path) 
     settings = Settings(context=40, window=(3, 2), duplicates="keep")
     texts = [*HOSTILE, "猫が座った。" * 9, "é🙂" * 30]
     db = make(model, write_corpus(tmp_path / "texts.jsonl", texts), tmp_path / "x.db", settings)
-    reference = Reference(model, texts, settings)
+    reference = Reference.of(model, texts, settings)
     sequences = {
         (cut.document, cut.part): [token_bytes(reference.tokenizer, id_) for id_ in cut.ids] for cut in reference.cuts
     }
