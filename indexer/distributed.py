@@ -14,7 +14,6 @@ from . import checkpoint
 from .checkpoint import Mark
 from .errors import GluscopeError
 from .group import Group
-from .reduction import Fuser
 from .run import Run
 from .sample import PositionSample
 
@@ -36,7 +35,6 @@ def join(run: Run, group: Group, run_folder: Path) -> list[Mark]:
     Memory holds one site of another process at a time. Returns their marks. GluscopeError where one isn't there.
     """
     marks = []
-    fuse = Fuser(False, lambda _: None)
     for rank in range(1, group.size):
         folder = group.folder(run_folder, rank)
         with checkpoint.reading(folder) as saved:
@@ -52,7 +50,7 @@ def join(run: Run, group: Group, run_folder: Path) -> list[Mark]:
             for site, state in run.states.items():
                 theirs = run.blank(site)
                 theirs.restore(saved.tensors(site))
-                state.merge(theirs, *slots, fuse)
+                state.merge(theirs, *slots)
                 if site not in run.identity_errors and site in saved.mark.identity_errors:
                     run.identity_errors[site] = saved.mark.identity_errors[site]
     return marks

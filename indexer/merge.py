@@ -23,7 +23,6 @@ from .finish import site_arrays
 from .identity import difference
 from .output import check_output, discard, disk_errors, hold, run_folder
 from .progress import Meter, Report
-from .reduction import Fuser
 from .restate import JoinedTexts, Restated
 from .sample import PositionSample
 from .state import SiteState
@@ -209,7 +208,6 @@ def _sites(
     restated: Mapping[str, Restated],
 ) -> Iterator[SiteArrays]:
     """The joined sites, one by one."""
-    fuse = Fuser(False, lambda _: None)
     for address, held in holders.items():
         joined = samples[_key(address, held)]
         first = held[0].stored.site(held[0].records[address])
@@ -219,7 +217,7 @@ def _sites(
         state = _state(first, restated[held[0].stored.path])
         for part, slots in zip(held[1:], joined.slots, strict=True):
             other = part.stored.site(part.records[address])
-            state.merge(_state(other, restated[part.stored.path]), *slots, fuse)
+            state.merge(_state(other, restated[part.stored.path]), *slots)
         yield site_arrays(
             state,
             address=address,

@@ -12,6 +12,7 @@ from .quadrants import Quadrant
 from .reduction import Fuser
 
 EMPTY = -1
+_COLUMNS = 32768  # that are merged at once: bounds the memory for it
 _KEPT = ("key", "fold", "sequence", "position", "threshold", "values", "scale", "lanes")
 
 
@@ -73,21 +74,21 @@ class BestK:
         """The places of every column, best first, empty ones last: column k."""
         return self.key.argsort(dim=1, descending=True, stable=True)
 
-    def merge(self, other: BestK, fuse: Fuser, *, fold: bool) -> None:
+    def merge(self, other: BestK, *, fold: bool) -> None:
         """Enter the examples of the same lists fed from other sequences; `other` stays as it is."""
-        for rank in range(other.k):
-            column = (other.key[:, rank] >= 0).nonzero()[:, 0]
-            placed = self.place(
-                column,
-                other.key[column, rank],
-                other.fold[column, rank] if fold else None,
-                other.sequence[column, rank],
-                other.position[column, rank],
-                fuse,
-            )
-            column = column[placed.offer]
-            for mine, theirs in ((self.values, other.values), (self.scale, other.scale), (self.lanes, other.lanes)):
-                mine.view(-1, *mine.shape[2:])[placed.slot] = theirs[column, rank]
+        for start in range(0, len(self.key), _COLUMNS):
+            part = slice(start, start + _COLUMNS)
+            key = torch.cat([self.key[part], other.key[part]], 1)  # column entry
+            if fold:
+                key = _without_duplicates(key, torch.cat([self.fold[part], other.fold[part]], 1))
+            kept_key, kept = key.topk(self.k, dim=1)  # column k
+            for name in ("fold", "sequence", "position", "values", "scale", "lanes"):
+                mine, theirs = getattr(self, name)[part], getattr(other, name)[part]
+                both = torch.cat([mine, theirs], 1)
+                mine.copy_(both[torch.arange(len(both), device=both.device)[:, None], kept])
+            self.key[part] = kept_key
+            self.sequence[part] = torch.where(kept_key >= 0, self.sequence[part], EMPTY)
+            self.threshold[part] = kept_key.amin(1)
 
     def tensors(self) -> dict[str, Tensor]:
         """All that a checkpoint keeps, by name."""
@@ -97,6 +98,16 @@ class BestK:
         """Take up what `tensors` gave."""
         for name in _KEPT:
             getattr(self, name).copy_(tensors[name])
+
+
+def _without_duplicates(key: Tensor, fold: Tensor) -> Tensor:
+    """The keys, but -1 for every example that a better one of the same column stands for: column entry."""
+    best_first = key.argsort(dim=1, descending=True, stable=True)
+    by_fold = best_first.gather(1, fold.gather(1, best_first).argsort(dim=1, stable=True))  # equal ones best first
+    filled, folds = key.gather(1, by_fold) >= 0, fold.gather(1, by_fold)
+    again = torch.zeros_like(filled)
+    again[:, 1:] = (folds[:, 1:] == folds[:, :-1]) & filled[:, :-1]
+    return key.masked_fill(torch.zeros_like(filled).scatter(1, by_fold, again), EMPTY)
 
 
 def _choose(

@@ -158,7 +158,7 @@ class SiteState:
         self._add_sample(values, batch)
         self.torn = False
 
-    def merge(self, other: SiteState, ours: Ints, theirs: Ints, fuse: Fuser) -> None:
+    def merge(self, other: SiteState, ours: Ints, theirs: Ints) -> None:
         """Take in the state of the same site fed from other batches; `other` stays as it is.
 
         Sampled slots `ours` take the values of the other's slots `theirs`, as `PositionSample.merge` tells.
@@ -168,8 +168,8 @@ class SiteState:
         self.total += other.total
         self._take_extremes(other.extreme)
         fold = self.settings.duplicates == "fold"
-        self.ranked.merge(other.ranked, fuse, fold=fold)
-        self.random.merge(other.random, fuse, fold=fold)
+        self.ranked.merge(other.ranked, fold=fold)
+        self.random.merge(other.random, fold=fold)
         to, source = (torch.from_numpy(slots).to(self.sample.device) for slots in (ours, theirs))
         self.sample[:, to] = other.sample[:, source]
 

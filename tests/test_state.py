@@ -215,7 +215,7 @@ def test_states_of_disjoint_batches_merge_to_the_state_of_all(order: tuple[int, 
     parts = [feed_part(sequences, settings, 4, part, 3) for part in order]
     state, sample = parts[0]
     for other, other_sample in parts[1:]:
-        state.merge(other, *sample.merge(other_sample), Fuser(False, no_notice))
+        state.merge(other, *sample.merge(other_sample))
     assert state.tokens_counted == whole.tokens_counted
     assert torch.equal(state.count, whole.count)
     assert torch.equal(state.extreme, whole.extreme)
