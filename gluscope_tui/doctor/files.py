@@ -23,7 +23,9 @@ def index_health(path: Path) -> Iterator[Finding]:
             info = index.info()
             yield Finding("index", "file", f"{path}, {info.size / 2**20:,.1f} MiB, schema {info.schema_version}")
             yield Finding("index", "model", f"{index.model}, {len(info.sites)} sites, {info.neurons:,} neurons")
-            mend = "" if info.complete else "run the same gluscope index command again to finish it"
+            part = info.coverage.get("finished", False)
+            go_on = "join it with the other parts: gluscope merge" if part else "run its gluscope index command again"
+            mend = "" if info.complete else go_on
             yield Finding("index", "complete", "yes" if info.complete else "no", mend)
             first, last = info.sites[0].address, info.sites[-1]
             asked = [f"{first}N0", f"{last.address}N{last.width - 1}"]
