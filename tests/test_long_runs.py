@@ -1,4 +1,4 @@
-"""Long runs lose nothing: more text, snapshots, memory that runs out, inputs that vanish, disks that fill up."""
+"""Long runs lose nothing: snapshots, memory that runs out, inputs that vanish, disks that fill up."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -15,48 +14,17 @@ import torch
 from gluscope_tui.cli.app import run as command_line
 from indexer import checkpoint, job, write
 from indexer.errors import GluscopeError
-from indexer.job import index
 from indexer.merge import merge
 from indexer.plan import Batch
-from indexer.progress import Progress
 from indexer.reduction import Activations, Fuser
 from indexer.run import Run
-from indexer.settings import Execution, Inputs, Settings
 from indexer.state import BatchView, SiteState
 
-from .small_runs import TEXTS, save_model, write_corpus
-from .test_merge import SMALL, sampled, shown, told
+from .long_runs import CutOff, Folder, close, cut_off, numbers
+from .small_runs import TEXTS
+from .test_merge import SMALL, shown, told
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-class Folder:
-    """A model, a text and the index of both."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.model = save_model(path / "model")
-        self.corpus = write_corpus(path / "texts.jsonl")
-        self.notices: list[str] = []
-
-    def make(
-        self,
-        name: str,
-        settings: Settings = SMALL,
-        *,
-        corpus: Path | None = None,
-        overwrite: bool = False,
-        **execution: Any,
-    ) -> Path:
-        self.notices = []
-
-        def report(progress: Progress) -> None:
-            if progress.phase == "notice":
-                self.notices.append(progress.message)
-
-        inputs = Inputs((str(corpus or self.corpus),))
-        chosen = Execution(compile="off", **execution)
-        return index(str(self.model), inputs, self.path / name, settings, chosen, overwrite=overwrite, progress=report)
 
 
 @pytest.fixture
@@ -64,138 +32,7 @@ def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
 
 
-def numbers(db: Path) -> list[Any]:
-    """What must not depend on the batches but for rounding: statistics, and the values of the rankings.
-
-    Which of two equal texts stands for both does depend on it, and so does a value in a window on its coarse grid.
-    """
-    found: list[Any] = []
-    for neuron in json.loads(shown(db)):
-        for quadrant in neuron["quadrants"].values():
-            found.append([quadrant["count"], *quadrant["mean"].values(), *quadrant["extreme"].values()])
-            rankings = {name: list_ for name, list_ in quadrant["examples"].items() if name != "random"}
-            found.append([[abs(example["value"]) for example in list_] for list_ in rankings.values()])
-            found.append([(example["document"], example["position"]) for example in quadrant["examples"]["random"]])
-    return found
-
-
-def close(one: Any, other: Any) -> bool:
-    """Whether two nested lists are the same but for rounding."""
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(close, one, other))
-    if isinstance(one, float):
-        return bool(other == pytest.approx(one, rel=1e-4, abs=1e-5))
-    return bool(one == other)
-
-
-# More text
-
-
-@pytest.mark.parametrize("tokens", [[300, None], [100, 300, 600, None], [300, 500]])
-def test_an_extended_index_holds_the_whole_text(folder: Folder, tokens: list[int | None]) -> None:
-    for number in tokens:
-        db = folder.make("long.db", replace(SMALL, tokens=number))
-    whole = folder.make("whole.db", replace(SMALL, tokens=tokens[-1]))
-    assert close(numbers(db), numbers(whole))
-    info = told(db)
-    assert info.complete
-    assert info.settings == told(whole).settings
-    assert info.corpus == told(whole).corpus
-    assert len(info.coverage["borders"]) == len(tokens) - 1
-    assert not db.with_name("long.db.run").exists()
-
-
-def test_with_a_batch_a_sequence_an_extended_index_is_that_of_one_run(folder: Folder) -> None:
-    alone = replace(SMALL, batch_tokens=1)
-    folder.make("long.db", replace(alone, tokens=300))
-    db = folder.make("long.db", alone)
-    whole = folder.make("whole.db", alone)
-    assert shown(db) == shown(whole)
-    assert sampled(db) == sampled(whole)
-
-
-def test_an_extension_that_is_cut_off_goes_on_and_the_shorter_index_stays_until_then(
-    folder: Folder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("long.db", "cut.db"):
-        db = folder.make(name, replace(SMALL, tokens=300))
-    before = db.read_bytes()
-    whole = folder.make("long.db")
-    cut_off(monkeypatch, after=3)
-    with pytest.raises(CutOff):
-        folder.make("cut.db", checkpoint_every=0.0, snapshot=True)
-    assert db.read_bytes() == before
-    folder.make("cut.db", checkpoint_every=0.0)
-    assert any(notice.startswith("continuing after") for notice in folder.notices)
-    assert shown(db) == shown(whole)
-    assert told(db).coverage == told(whole).coverage
-
-
-def test_shards_are_extended_one_by_one_and_joined(folder: Folder) -> None:
-    for number in (300, None):
-        whole = folder.make("whole.db", replace(SMALL, tokens=number))
-        parts = [folder.make(f"{i}.db", replace(SMALL, tokens=number), shard=f"{i}/7") for i in range(1, 8)]
-    joined = merge(folder.path / "joined.db", parts, lambda _: None)
-    assert shown(joined) == shown(whole)
-    assert told(joined).coverage == told(whole).coverage
-
-
-def test_where_the_text_ended_before_nothing_is_left(folder: Folder) -> None:
-    db = folder.make("all.db", replace(SMALL, tokens=10_000))
-    before = db.read_bytes()
-    for tokens in (10_000, 20_000, None):
-        folder.make("all.db", replace(SMALL, tokens=tokens))
-        assert folder.notices == [f"{db} is finished: nothing is left to do"]
-    assert db.read_bytes() == before
-
-
-def test_what_is_no_longer_text_of_the_same_run_is_refused(folder: Folder) -> None:
-    db = folder.make("some.db", replace(SMALL, tokens=300))
-    all_ = folder.make("all.db")
-    before = db.read_bytes(), all_.read_bytes()
-    other = write_corpus(folder.path / "other.jsonl", ["another", *TEXTS[1:]])
-    longer = write_corpus(folder.path / "longer.jsonl", [*TEXTS, "more"])
-    for arguments, words in (
-        ({"name": "some.db", "settings": replace(SMALL, tokens=100)}, "--tokens 300, not 100"),
-        ({"name": "all.db", "settings": replace(SMALL, tokens=100)}, "--tokens all, not 100"),
-        ({"name": "some.db", "settings": replace(SMALL, seed=1)}, "--seed 0, not 1"),
-        ({"name": "some.db", "corpus": other}, "other text"),
-        ({"name": "all.db", "corpus": other}, "other text"),
-        ({"name": "all.db", "corpus": longer}, "the text has become longer"),
-        ({"name": "all.db", "shard": "1/2"}, "it holds the whole corpus, and this is 1/2"),
-    ):
-        with pytest.raises(GluscopeError, match=words):
-            folder.make(**arguments)
-    assert (db.read_bytes(), all_.read_bytes()) == before
-    part = folder.make("part.db", shard="1/2")
-    with pytest.raises(GluscopeError, match="it is part 1/2 of an index, and this is 2/2"):
-        folder.make("part.db", shard="2/2")
-    with pytest.raises(GluscopeError, match="it is part 1/2 of an index, and this is the whole"):
-        folder.make("part.db")
-    folder.make("part.db", shard="1/2")
-    assert folder.notices == [f"{part} is finished: nothing is left to do"]
-
-
 # Snapshots
-
-
-class CutOff(Exception):
-    """Stands for the end of a process."""
-
-
-def cut_off(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
-    """The next run ends once it has run some batches, the last of them without a checkpoint."""
-    process = Run.process
-    left = [after]
-
-    def counted(run: Run, batch: Batch) -> None:
-        process(run, batch)
-        left[0] -= 1
-        if left[0] == 0:
-            monkeypatch.setattr(Run, "process", process)
-            raise CutOff
-
-    monkeypatch.setattr(Run, "process", counted)
 
 
 def test_a_snapshot_can_be_read_and_says_how_far_it_is(

@@ -16,12 +16,12 @@ from hypothesis.extra import numpy as arrays
 from indexer.database.activations import ACTIVATIONS
 from indexer.database.arrays import ListArrays
 from indexer.database.packing import (
-    predict_acts,
-    predict_codes,
     encode_lanes,
     encode_sample,
     pack_examples,
     pack_samples,
+    predict_acts,
+    predict_codes,
 )
 from indexer.database.prediction import act_table, predict_act, predict_code
 from indexer.database.unpacking import UNITS, DamagedValue, unpack_examples, unpack_sample
