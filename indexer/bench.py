@@ -114,7 +114,7 @@ def bench(
             "torch": torch.__version__,
             "fused": fuse.enabled,
             "sequences": len(passes.numbers),
-            "tokens": tokens,
+            "measured_tokens": tokens,
             "rounds": rounds,
             **{key: list(value) if isinstance(value, tuple) else value for key, value in asdict(settings).items()},
         },
