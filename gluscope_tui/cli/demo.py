@@ -40,6 +40,7 @@ def show_telling(db: Path) -> None:
     place = shlex.quote(str(db))
     tell("")
     tell("Try next:")
+    tell(f"  gluscope tui {neuron} --db {place}")
     tell(f"  gluscope show {neuron} -q -+ -n 16 --db {place}")
     tell(f"  gluscope show {neuron} -f json --db {place}")
     tell(f"  gluscope info --db {place}")
