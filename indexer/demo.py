@@ -17,6 +17,7 @@ from .settings import Execution, Inputs, Settings
 
 Notice = Callable[[str], None]
 TOKENS = 20_000
+_ENOUGH = 3_000
 _HEADING = re.compile(r"^\S.*\n([=*~^-])\1{2,}$", re.MULTILINE)
 
 
@@ -63,9 +64,17 @@ def _teller(progress: Report) -> Notice:
 
 
 def sections(text: str) -> list[str]:
-    """A text cut before each underlined heading; joined, the pieces are the text."""
+    """A text cut before underlined headings into pieces of 3,000 characters or a little more; joined, they are it.
+
+    Pieces of about a context: a run of tiny documents would cost more than their tokens, a long one overshoots.
+    """
+    pieces = [""]
     starts = [match.start() for match in _HEADING.finditer(text) if match.start()]
-    return [text[start:end] for start, end in zip([0, *starts], [*starts, len(text)], strict=True)]
+    for start, end in zip([0, *starts], [*starts, len(text)], strict=True):
+        if len(pieces[-1]) >= _ENOUGH:
+            pieces.append("")
+        pieces[-1] += text[start:end]
+    return pieces
 
 
 def _documentation(cache: Path) -> Path:

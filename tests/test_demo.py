@@ -16,14 +16,11 @@ from indexer.progress import Progress
 from tests.tiny_models import save_tiny
 
 
-def test_sections_begin_at_headings_and_join_to_the_text() -> None:
-    text = "Intro\n\nFirst part\n==========\n\none\n\nSecond *part*\n-------------\n\ntwo\n----\n"
-    assert demo.sections(text) == [
-        "Intro\n\n",
-        "First part\n==========\n\none\n\n",
-        "Second *part*\n-------------\n\n",
-        "two\n----\n",
-    ]
+def test_sections_begin_at_headings_once_there_is_enough() -> None:
+    first = "First part\n==========\n\n" + "one " * 1000
+    second = "\nSecond *part*\n-------------\n\ntwo\n----\n"
+    third = "Third\n~~~~~\n"
+    assert demo.sections("Intro\n\n" + first + second + third) == ["Intro\n\n" + first + "\n", second[1:] + third]
 
 
 def test_every_topic_of_the_documentation_is_kept_whole() -> None:
