@@ -120,9 +120,17 @@ def test_a_text_without_tokens_is_refused() -> None:
         made(["", ""])
 
 
-@pytest.mark.parametrize(("context", "bos"), [(0, None), (1, BOS), (0, BOS), (-5, None)])
-def test_a_context_without_room_for_text_is_refused(context: int, bos: int | None) -> None:
-    with pytest.raises(GluscopeError, match=f"--context {context} leaves no room"):
+@pytest.mark.parametrize(
+    ("context", "bos", "said"),
+    [
+        (1, BOS, "--context 1 leaves no room"),
+        (0, None, "--context: 0 is too small"),
+        (0, BOS, "--context: 0 is too small"),
+        (-5, None, "--context: -5 is too small"),
+    ],
+)
+def test_a_context_without_room_for_text_is_refused(context: int, bos: int | None, said: str) -> None:
+    with pytest.raises(GluscopeError, match=said):
         made(["abc"], bos, context=context)
 
 
