@@ -208,7 +208,9 @@ def test_the_demo_shows_its_telling_neuron_and_commands_that_work(
     assert asked == [None]
     assert out.startswith(f"{truth.telling.name}\t++\tpost\t0\t")
     commands = [shlex.split(text) for text in err.splitlines() if text.startswith("  gluscope ")]
-    assert len(commands) >= 3
-    for command in commands:
+    explore, *others = commands
+    assert explore == ["gluscope", "tui", truth.telling.name, "--db", str(truth.path)]  # needs a terminal
+    assert len(others) >= 3
+    for command in others:
         assert run(command[1:]) == 0
         assert capsys.readouterr().err == ""
