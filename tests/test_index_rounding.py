@@ -142,6 +142,7 @@ class Values:
                 assert np.sign(value) == np.sign(exact) or abs(exact) <= self.slack[quantity]
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # of torch's own
 def test_a_fused_reduction_gives_the_same_index(tmp_path: Path) -> None:
     model = save_model(tmp_path / "model")
     corpus = write_corpus(tmp_path / "texts.jsonl")
