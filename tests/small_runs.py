@@ -55,6 +55,8 @@ TEXTS: tuple[str, ...] = (
     _text(10, 16),
     _text(11, 2),
     "",
+    # the same tokens, one digit each, behind different first ones: a fold key is 25 tokens long
+    *(f"{first}{'2759048363957204863759204'[:length]}" for length in (23, 24, 25) for first in "abcd"),
 )
 
 

@@ -80,10 +80,33 @@ def test_an_index_says_what_the_naive_loop_says(case: Case, tmp_path: Path) -> N
             gates, ins = reference.weights(layer)
             for number in case.neurons:
                 record = index.neuron(NeuronAddress(SiteAddress("", layer), number), signs="raw")
-                assert record.flipped == (float(gates[number] @ ins[number]) < 0)
+                dot = float(gates[number] @ ins[number])
+                assert record.flipped == (dot < 0)
+                assert stored_dot(db, layer, number) == pytest.approx(dot, rel=1e-12, abs=1e-15)
                 assert record.tokens_corpus == reference.tokens
                 compare(record, computed, number, settings)
         compare_sample(db, index, reference, settings, layers)
+
+
+def stored_dot(db: Path, layer: int, number: int) -> float:
+    with sqlite3.connect(db) as connection:
+        query = 'SELECT dot_gate_in FROM neuron_raw WHERE layer = ? AND "index" = ?'
+        (dot,) = connection.execute(query, (layer, number)).fetchone()
+    return float(dot)
+
+
+def test_the_corpus_ends_with_the_document_in_which_the_tokens_reach_the_number(tmp_path: Path) -> None:
+    model = save_model(tmp_path / "model")
+    corpus = write_corpus(tmp_path / "texts.jsonl")
+    cuts = Reference.of(model, TEXTS, Settings(context=48)).cuts
+    reached = 0
+    for document in (1, 2, 3, 4):
+        before, reached = reached, sum(len(one.ids) for one in cuts if one.document <= document)
+        for tokens in (before + 1, reached):
+            db = make(model, corpus, tmp_path / f"{tokens}.db", Settings(context=48, tokens=tokens))
+            with Index(db) as index:
+                corpus_read = index.info().corpus
+            assert (corpus_read["tokens"], corpus_read["documents"]) == (reached, document + 1)
 
 
 def _as_dict(settings: Settings) -> dict[str, Any]:
