@@ -109,6 +109,22 @@ def test_the_corpus_ends_with_the_document_in_which_the_tokens_reach_the_number(
             assert (corpus_read["tokens"], corpus_read["documents"]) == (reached, document + 1)
 
 
+def test_the_telling_neuron_uses_three_quadrants_and_peaks_the_highest_above_its_mean(tmp_path: Path) -> None:
+    model = make_odd(save_model(tmp_path / "model"))
+    with Index(make(model, write_corpus(tmp_path / "texts.jsonl"), tmp_path / "x.db")) as index:
+        contrasts = {}
+        for address in (f"L{layer}N{number}" for layer in (0, 1) for number in range(10)):
+            quadrants = index.neuron(address).quadrants.values()
+            used = [quadrant for quadrant in quadrants if quadrant.frequency >= 0.005]
+            if len(used) >= 3:
+                contrasts[address] = max(
+                    abs(quadrant.extreme.post or 0.0) / abs(quadrant.mean.post or 1.0) for quadrant in used
+                )
+        assert 2 < len(contrasts) < 20
+        assert index.telling_neuron is not None
+        assert index.telling_neuron.name == max(contrasts, key=lambda address: contrasts[address])
+
+
 def _as_dict(settings: Settings) -> dict[str, Any]:
     return {name: getattr(settings, name) for name in Settings.__slots__}
 
