@@ -230,7 +230,7 @@ def test_rankings_that_have_fewer_quadrants_are_absent_elsewhere(tmp_path: Path)
 def test_narrow_rows_tell_the_same_as_records(truth: Truth, index: Index) -> None:
     for signs in ("raw", "aligned"):
         for site in truth.sites:
-            rows = index.rows(site.address, signs=signs)
+            rows = index.site_rows(site.address, signs=signs)
             assert [row.neuron.index for row in rows] == list(range(site.width))
             for row in rows:
                 record = index.neuron(row.neuron, signs=signs, rankings=())
@@ -340,7 +340,7 @@ def test_reading_imports_no_heavy_library(truth: Truth) -> None:
     code = (
         "import sys, indexer\n"
         f"with indexer.open({str(truth.path)!r}) as index:\n"
-        "    index.info(); index.neuron('L0N4'); index.rows(index.sites[0].address); index.sample('L0N4')\n"
+        "    index.info(); index.neuron('L0N4'); index.site_rows(index.sites[0].address); index.sample('L0N4')\n"
         "heavy = {'numpy', 'torch', 'transformers', 'sqlite_utils', 'textual', 'rich', 'typer'} & set(sys.modules)\n"
         "print(*sorted(heavy))\n"
     )

@@ -37,7 +37,7 @@ def _read(path: Path, neuron: str) -> None:
         index.info()
         index.neuron(neuron)
         for site in index.sites:
-            index.rows(site.address)
+            index.site_rows(site.address)
 
 
 def test_a_missing_file_a_folder_and_an_empty_file(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_overwritten_pages(tmp_path: Path, truth: Truth) -> None:
 def _read_everything(index: Index) -> None:
     index.info()
     for site in index.sites:
-        for row in index.rows(site.address):
+        for row in index.site_rows(site.address):
             index.neuron(row.neuron)
             index.sample(row.neuron)
 
@@ -151,7 +151,7 @@ def test_an_address_outside_the_model_names_what_there_is(truth: Truth) -> None:
         with pytest.raises(GluscopeError, match="is no neuron"):
             index.neuron("France")
         with pytest.raises(GluscopeError, match="layers 0 to 2"):
-            index.rows(SiteAddress("", 5))
+            index.site_rows(SiteAddress("", 5))
 
 
 def test_a_layer_that_was_not_indexed_is_told_from_one_that_is_not_there(tmp_path: Path) -> None:

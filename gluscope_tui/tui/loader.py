@@ -143,4 +143,4 @@ class Loader:
 
 
 def _rows_question(site: SiteAddress, signs: str) -> Callable[[Opened], list[NeuronRow]]:
-    return lambda opened: opened.index.rows(site, signs=signs)
+    return lambda opened: opened.index.site_rows(site, signs=signs)

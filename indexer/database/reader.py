@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,7 @@ from .provenance import check_neuron, find_site, index_info, read_info, read_sit
 from .records import Example, IndexInfo, NeuronRecord, NeuronRow, Sample, SequenceRecord, SiteRecord
 from .signs import aligned_quadrants
 from .statistics import COLUMNS, flipped, quadrant_record, zero
+from .table import Table
 from .texts import Texts
 from .unpacking import DamagedValue, unpack_examples, unpack_sample
 
@@ -138,7 +139,7 @@ class Index:
             quadrants=aligned_quadrants(stored) if flip else stored,
         )
 
-    def rows(self, site: SiteAddress, *, signs: str = "aligned") -> list[NeuronRow]:
+    def site_rows(self, site: SiteAddress, *, signs: str = "aligned") -> list[NeuronRow]:
         """The narrow row of every neuron of a site, by index."""
         record = self.site(site)
         view = "neuron_aligned" if _aligned(signs) else "neuron_raw"
@@ -154,6 +155,34 @@ class Index:
             )
             for index, flip, pp, pn, np, nn, post_pp, post_pn, post_np, post_nn in self._rows_of(record, view, columns)
         ]
+
+    def rows(
+        self,
+        columns: Sequence[str],
+        where: str | None = None,
+        sort: str | None = None,
+        descending: bool = True,
+        limit: int | None = None,
+        offset: int = 0,
+        signs: str = "aligned",
+    ) -> Iterator[Row]:
+        """A tuple of these columns for each neuron that meets the condition `where`.
+
+        `sort`: a column, or arithmetic over columns, equal ones in the order of the model and those without it last;
+        None: the order of the model. Columns and conditions: docs/commands.md. GluscopeError for anything else.
+        """
+        _aligned(signs)
+        return self.table.rows(columns, where, sort, descending=descending, limit=limit, offset=offset, signs=signs)
+
+    def count(self, where: str | None = None, *, signs: str = "aligned") -> int:
+        """How many neurons meet a condition; None: how many there are."""
+        _aligned(signs)
+        return self.table.count(where, signs=signs)
+
+    @cached_property
+    def table(self) -> Table:
+        """All neurons as one table: `rows`, `count`, and row numbers in any order for reading page by page."""
+        return Table(self._connection)
 
     def sequence(self, document: int, part: int) -> SequenceRecord:
         """A sequence of the corpus, whole; GluscopeError where no example needed it, so that it was not kept."""

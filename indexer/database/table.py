@@ -1,0 +1,166 @@
+"""All neurons of an index as one table: any columns, filtered and sorted, a page at a time."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+
+from ..errors import GluscopeError
+from .columns import COLUMNS, Column, nearest_column
+from .connection import Connection, Row
+from .where import Compiled, compile_condition, compile_number
+
+_TOGETHER = 900  # rows a query: older SQLites take at most 999 values
+_STRETCH = 20_000  # rows a query where they are read in the order of the file
+_NO_CONDITION = Compiled("1", (), frozenset())
+
+
+class Table:
+    """The neurons, one row each. Conditions and sort keys are those of `where`; columns are those of `COLUMNS`.
+
+    A scan of the narrow table takes about 0.1 s for 458,752 neurons, whatever the column, so none has an index.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def rows(
+        self,
+        columns: Sequence[str],
+        where: str | None = None,
+        sort: str | None = None,
+        *,
+        descending: bool = True,
+        limit: int | None = None,
+        offset: int = 0,
+        signs: str = "aligned",
+    ) -> Iterator[Row]:
+        """A tuple a neuron, in the order of the model, or by `sort` with the neurons that lack it last."""
+        names = known_columns(columns)
+        condition = _condition(where, signs)
+        self._need(names, condition)
+        if sort is None and limit is None and not offset:
+            return self._stretches(names, condition, signs)
+        order = self._order(condition, sort, descending, limit, offset, signs)
+        return self.rows_of(order, columns, signs=signs)
+
+    def count(self, where: str | None = None, *, signs: str = "aligned") -> int:
+        """How many neurons meet the condition; None: all."""
+        condition = _condition(where, signs)
+        self._need((), condition)
+        tables = _tables(condition.columns)
+        rows = self._connection.rows(f"SELECT count(*) FROM {tables} WHERE {condition.sql}", condition.parameters)
+        found: int = rows[0][0]
+        return found
+
+    def order(
+        self, where: str | None = None, sort: str | None = None, *, descending: bool = True, signs: str = "aligned"
+    ) -> array[int]:
+        """The row numbers (neurons.id) of all that meet the condition, in order: for `rows_of`, 8 bytes each.
+
+        Rows of equal key, and without `sort` all, are in the order of the model.
+        """
+        return self._order(_condition(where, signs), sort, descending, None, 0, signs)
+
+    def rows_of(self, numbers: Sequence[int], columns: Sequence[str], *, signs: str = "aligned") -> Iterator[Row]:
+        """The tuples of some row numbers, in their order."""
+        names = known_columns(columns)
+        self._need(names, _NO_CONDITION)
+        values = ", ".join(COLUMNS[name].sql(signs) for name in names)
+        for start in range(0, len(numbers), _TOGETHER):
+            group = list(numbers[start : start + _TOGETHER])
+            marks = ",".join("?" * len(group))
+            sql = f"SELECT n.id, {values} FROM {_tables(names)} WHERE n.id IN ({marks})"
+            found = {row[0]: row[1:] for row in self._connection.rows(sql, group)}
+            if missing := [number for number in group if number not in found]:
+                raise self._connection.damaged(f"neurons has no row {missing[0]}")
+            for number in group:
+                yield found[number]
+
+    @cached_property
+    def has_weights(self) -> bool:
+        """Whether the index holds what is computed from the weights."""
+        there = self._connection.rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'weights'")
+        return bool(there and self._connection.rows("SELECT 1 FROM weights LIMIT 1"))
+
+    def _order(
+        self,
+        condition: Compiled,
+        sort: str | None,
+        descending: bool,
+        limit: int | None,
+        offset: int,
+        signs: str,
+    ) -> array[int]:
+        key, names = _key(sort, signs)
+        self._need(names, condition)
+        direction = "DESC" if descending else "ASC"
+        by = f"{key.sql} {direction} NULLS LAST, n.id" if key else f"n.id {direction if sort else 'ASC'}"
+        tables = _tables(condition.columns | names)
+        sql = f"SELECT n.id FROM {tables} WHERE {condition.sql} ORDER BY {by} LIMIT ? OFFSET ?"
+        parameters = (*condition.parameters, *(key.parameters if key else ()), -1 if limit is None else limit, offset)
+        return array("q", [row[0] for row in self._connection.rows(sql, parameters)])
+
+    def _stretches(self, names: Sequence[str], condition: Compiled, signs: str) -> Iterator[Row]:
+        """All rows, in the order of the file, so many at a time."""
+        values = ", ".join(COLUMNS[name].sql(signs) for name in names)
+        tables = _tables((*names, *condition.columns))
+        sql = f"SELECT n.id, {values} FROM {tables} WHERE n.id > ? AND {condition.sql} ORDER BY n.id LIMIT {_STRETCH}"
+        last = -1
+        while rows := self._connection.rows(sql, (last, *condition.parameters)):
+            yield from (row[1:] for row in rows)
+            if len(rows) < _STRETCH:
+                return
+            last = rows[-1][0]
+
+    def _need(self, names: Iterable[str], condition: Compiled) -> None:
+        """GluscopeError where a column is asked for that this index hasn't got."""
+        lacking = [name for name in (*names, *sorted(condition.columns)) if COLUMNS[name].table == "w"]
+        if lacking and not self.has_weights:
+            raise GluscopeError(
+                f"this index has no {lacking[0]}: nothing of the model's weights is in it",
+                "add it: gluscope index --weights-only",
+            )
+
+
+def known_columns(names: Sequence[str]) -> tuple[str, ...]:
+    """The names, if all are columns; GluscopeError naming the nearest otherwise."""
+    for name in names:
+        column(name)
+    return tuple(name.lower() for name in names)
+
+
+def column(name: str) -> Column:
+    """The column of a name; GluscopeError naming the nearest where there is none."""
+    found = COLUMNS.get(name.lower())
+    if found is None:
+        near = nearest_column(name)
+        fix = f"did you mean {near}?" if near else f"there are {', '.join(list(COLUMNS)[:9])} ... (docs/schema.md)"
+        raise GluscopeError(f"there is no column {name!a}", fix)
+    return found
+
+
+def _condition(where: str | None, signs: str) -> Compiled:
+    return _NO_CONDITION if where is None else compile_condition(where, signs)
+
+
+def _key(sort: str | None, signs: str) -> tuple[Compiled | None, frozenset[str]]:
+    """The sort key, None for the order of the model, and the columns in it. Texts sort without case; `neuron` and
+    `site` in the order of the model."""
+    if sort is None or sort.strip().lower() in ("neuron", "site"):
+        return None, frozenset()
+    alone = COLUMNS.get(sort.strip().lower())
+    if alone is not None:
+        case = " COLLATE NOCASE" if alone.kind == "text" else ""
+        return Compiled(alone.sql(signs) + case, (), frozenset((alone.name,))), frozenset((alone.name,))
+    key = compile_number(sort, signs)
+    return key, key.columns
+
+
+def _tables(names: Iterable[str]) -> str:
+    """The tables that hold these columns; CROSS keeps SQLite from beginning with another than neurons."""
+    needed = {COLUMNS[name].table for name in names}
+    sites = " CROSS JOIN sites AS s ON s.id = n.site" if "s" in needed else ""
+    weights = " LEFT JOIN weights AS w ON w.neuron = n.id" if "w" in needed else ""
+    return f"neurons AS n{sites}{weights}"

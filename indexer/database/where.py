@@ -1,0 +1,327 @@
+"""Conditions and numbers over the columns of a neuron, as people write them: a small grammar, compiled to SQL.
+
+    condition  = all { "or" all } ;          all = single { "and" single } ;      single = [ "not" ] comparison ;
+    comparison = sum { ( "<" | "<=" | ">" | ">=" | "=" | "==" | "!=" | "<>" ) sum }
+               | sum "is" [ "not" ] "null"   | sum [ "not" ] "in" "(" value { "," value } ")"
+               | sum [ "not" ] "like" text   | flag | "(" condition ")" ;
+    sum        = term { ( "+" | "-" ) term } ;      term = factor { ( "*" | "/" ) factor } ;
+    factor     = [ "-" | "+" ] ( number | text | column | "abs" "(" sum ")" | "(" sum ")" ) ;
+
+Comparisons chain as in Python: 0.1 < frequency_np < 0.3. Texts stand between ' or ", compare without case, and in
+`like` % is any characters and _ is one. A comparison with a value that a neuron lacks (null) is neither true nor
+false. Division is that of real numbers; by 0 it gives null. Values never become part of the SQL: they are its
+parameters, and nothing of it is anyone's text but names of columns that we know.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NoReturn
+
+from ..errors import GluscopeError
+from .columns import COLUMNS, nearest_column
+
+LONGEST = 4000  # characters
+DEEPEST = 40  # parentheses in each other; SQLite's own limit is 1000 levels
+MOST = 400  # values and operators
+
+Type = Literal["condition", "number", "text"]
+Parameter = float | int | str
+
+_TOKEN = re.compile(
+    r"[ \t\r\n]*(?:(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)(?![\w.])|(?P<name>[A-Za-z_]\w*)"
+    r"|'(?P<single>[^']*)'|\"(?P<double>[^\"]*)\"|(?P<sign><=|>=|==|!=|<>|[<>=()+\-*/,]))",
+    re.ASCII,
+)
+_BLANKS = " \t\r\n"
+_COMPARE = {"<": "<", "<=": "<=", ">": ">", ">=": ">=", "=": "=", "==": "=", "!=": "<>", "<>": "<>"}
+_WORDS = ("and", "or", "not", "is", "null", "in", "like", "abs")
+_HINTS = {"&": "write and", "|": "write or", "!": "write not or !=", "%": "% is for like 'L12N%'"}
+
+
+class ExpressionError(GluscopeError):
+    """An expression outside the grammar. `position`: the place of the first character that is wrong, from 0."""
+
+    def __init__(self, position: int, cause: str, fix: str) -> None:
+        super().__init__(f"{cause}, at character {position + 1}", fix)
+        self.position = position
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """An expression as SQL over the tables n, s and w of `columns.Column`, its values as parameters."""
+
+    sql: str
+    parameters: tuple[Parameter, ...]
+    columns: frozenset[str]  # names of those in it
+
+
+def compile_condition(text: str, signs: str = "aligned") -> Compiled:
+    """What is true of some neurons, such as `frequency_np > 0.3 and layer >= 20`. ExpressionError otherwise."""
+    return _Parser(text, signs).whole("condition")
+
+
+def compile_number(text: str, signs: str = "aligned") -> Compiled:
+    """A number that each neuron has: a column or arithmetic over columns. ExpressionError otherwise."""
+    return _Parser(text, signs).whole("number")
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: Literal["number", "name", "text", "sign", "end"]
+    value: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A piece of SQL, the kind of its value, where it begins, and parameters in the order of its question marks."""
+
+    sql: str
+    type: Type
+    at: int
+    parameters: tuple[Parameter, ...] = ()
+    flag: bool = False  # a number that is 0 or 1 and may stand as a condition
+
+
+def _tokens(text: str) -> list[_Token]:
+    if len(text) > LONGEST:
+        raise ExpressionError(LONGEST, "the expression is too long", f"at most {LONGEST} characters")
+    found = []
+    place = 0
+    while (rest := text[place:].lstrip(_BLANKS)) != "":
+        match = _TOKEN.match(text, place)
+        if match is None:
+            _unreadable(text, len(text) - len(rest))
+        kind = match.lastgroup or ""
+        value, at = match[kind], match.start(kind)
+        if kind in ("single", "double"):
+            found.append(_Token("text", value, at - 1))
+        elif kind == "number":
+            found.append(_Token("number", value, at))
+        elif kind == "name":
+            found.append(_Token("name", value.lower(), at))
+        else:
+            found.append(_Token("sign", value, at))
+        place = match.end()
+    if len(found) > MOST:
+        raise ExpressionError(found[MOST].at, "the expression is too long", f"at most {MOST} names, values and signs")
+    return [*found, _Token("end", "", len(text))]
+
+
+def _unreadable(text: str, at: int) -> NoReturn:
+    character = text[at]
+    if character in "'\"":
+        raise ExpressionError(at, "a text is not closed", f"end it with {character}")
+    what = re.match(r"[\w.]+", text[at:])
+    raise ExpressionError(
+        at,
+        f"{what[0] if what else character!a} is nothing that an expression can hold",
+        _HINTS.get(character, "write it like frequency_np > 0.3 and layer >= 20"),
+    )
+
+
+class _Parser:
+    """Recursive descent, a method a rule of the grammar."""
+
+    def __init__(self, text: str, signs: str) -> None:
+        self._tokens = _tokens(text)
+        self._place = 0
+        self._signs = signs
+        self._depth = 0
+        self._columns: set[str] = set()
+
+    def whole(self, type_: Type) -> Compiled:
+        if self._next.kind == "end":
+            raise ExpressionError(0, "the expression is empty", "write it like frequency_np > 0.3 and layer >= 20")
+        part = self._or()
+        if self._next.kind != "end":
+            self._unexpected("and, or, a comparison or the end" if type_ == "condition" else "an operator or the end")
+        part = self._condition(part) if type_ == "condition" else self._typed(part, type_)
+        return Compiled(part.sql, part.parameters, frozenset(self._columns))
+
+    @property
+    def _next(self) -> _Token:
+        return self._tokens[self._place]
+
+    def _take(self) -> _Token:
+        token = self._next
+        self._place += 1
+        return token
+
+    def _accept(self, *values: str) -> _Token | None:
+        """The next token if it is one of these words or signs."""
+        return self._take() if self._next.kind in ("name", "sign") and self._next.value in values else None
+
+    def _expect(self, value: str) -> None:
+        if self._accept(value) is None:
+            self._unexpected(value)
+
+    def _unexpected(self, wanted: str) -> NoReturn:
+        token = self._next
+        found = "the end" if token.kind == "end" else ascii(token.value)
+        raise ExpressionError(
+            token.at, f"{wanted} is wanted, not {found}", "see docs/commands.md, or quote texts: 'L12'"
+        )
+
+    def _condition(self, part: _Part) -> _Part:
+        if part.type == "condition" or part.flag:
+            return part
+        raise ExpressionError(part.at, f"a {part.type} is no condition", "compare it with something: layer >= 20")
+
+    def _typed(self, part: _Part, type_: Type) -> _Part:
+        if part.type != type_:
+            raise ExpressionError(part.at, f"a {part.type} stands where a {type_} is wanted", "compare like with like")
+        return part
+
+    def _or(self) -> _Part:
+        return self._joined("or", self._and)
+
+    def _and(self) -> _Part:
+        return self._joined("and", self._not)
+
+    def _joined(self, word: str, rule: Callable[[], _Part]) -> _Part:
+        first = rule()
+        if self._next.kind != "name" or self._next.value != word:
+            return first
+        parts = [self._condition(first)]
+        while self._accept(word):
+            parts.append(self._condition(rule()))
+        sql = f" {word.upper()} ".join(part.sql for part in parts)
+        return _Part(f"({sql})", "condition", first.at, _all(*parts))
+
+    def _not(self) -> _Part:
+        if token := self._accept("not"):
+            self._deeper(token)
+            part = self._condition(self._not())
+            self._depth -= 1
+            return _Part(f"(NOT {part.sql})", "condition", token.at, part.parameters)
+        return self._comparison()
+
+    def _deeper(self, token: _Token) -> None:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise ExpressionError(token.at, "too much is nested", f"at most {DEEPEST} levels")
+
+    def _comparison(self) -> _Part:
+        first = self._sum()
+        if self._accept("is"):
+            negated = "NOT " if self._accept("not") else ""
+            self._expect("null")
+            self._value(first)
+            return _Part(f"({first.sql} IS {negated}NULL)", "condition", first.at, first.parameters)
+        negated = "NOT " if self._accept("not") else ""
+        if self._accept("in"):
+            return self._in(first, negated)
+        if self._accept("like"):
+            pattern = self._typed(self._sum(), "text")
+            sql = f"({self._typed(first, 'text').sql} {negated}LIKE {pattern.sql})"
+            return _Part(sql, "condition", first.at, _all(first, pattern))
+        if negated:
+            self._unexpected("in or like")
+        return self._chain(first)
+
+    def _chain(self, first: _Part) -> _Part:
+        """first < second <= third ...: all of the comparisons."""
+        left, pairs = first, []
+        while (sign := self._accept(*_COMPARE)) is not None:
+            right = self._sum()
+            self._typed(right, self._value(left).type)
+            nocase = " COLLATE NOCASE" if left.type == "text" else ""
+            sql = f"({left.sql} {_COMPARE[sign.value]} {right.sql}{nocase})"
+            pairs.append(_Part(sql, "condition", left.at, _all(left, right)))
+            left = right
+        if not pairs:
+            return first
+        if len(pairs) == 1:
+            return pairs[0]
+        return _Part(f"({' AND '.join(pair.sql for pair in pairs)})", "condition", first.at, _all(*pairs))
+
+    def _in(self, first: _Part, negated: str) -> _Part:
+        self._value(first)
+        self._expect("(")
+        values = [self._typed(self._sum(), first.type)]
+        while self._accept(","):
+            values.append(self._typed(self._sum(), first.type))
+        self._expect(")")
+        nocase = " COLLATE NOCASE" if first.type == "text" else ""
+        sql = f"({first.sql}{nocase} {negated}IN ({', '.join(value.sql for value in values)}))"
+        return _Part(sql, "condition", first.at, _all(first, *values))
+
+    def _value(self, part: _Part) -> _Part:
+        if part.type == "condition":
+            raise ExpressionError(part.at, "a condition can't be compared", "compare numbers or texts")
+        return part
+
+    def _sum(self) -> _Part:
+        return self._arithmetic(self._term, "+", "-")
+
+    def _term(self) -> _Part:
+        return self._arithmetic(self._factor, "*", "/")
+
+    def _arithmetic(self, rule: Callable[[], _Part], *signs: str) -> _Part:
+        left = rule()
+        while self._next.kind == "sign" and self._next.value in signs:
+            sign = self._take()
+            right = self._typed(rule(), "number")
+            real = "1.0 * " if sign.value == "/" else ""  # never the division of integers
+            sql = f"({real}{self._typed(left, 'number').sql} {sign.value} {right.sql})"
+            left = _Part(sql, "number", left.at, _all(left, right))
+        return left
+
+    def _factor(self) -> _Part:
+        if sign := self._accept("-", "+"):
+            self._deeper(sign)
+            part = self._typed(self._factor(), "number")
+            self._depth -= 1
+            sql = f"(0 - {part.sql})" if sign.value == "-" else part.sql
+            return _Part(sql, "number", sign.at, part.parameters)
+        return self._primary()
+
+    def _primary(self) -> _Part:
+        token = self._next
+        if self._accept("("):
+            self._deeper(token)
+            part = self._or()
+            self._expect(")")
+            self._depth -= 1
+            return _Part(part.sql, part.type, token.at, part.parameters, part.flag)
+        if self._accept("abs"):
+            self._expect("(")
+            self._deeper(token)
+            part = self._typed(self._sum(), "number")
+            self._expect(")")
+            self._depth -= 1
+            return _Part(f"abs(1.0 * {part.sql})", "number", token.at, part.parameters)
+        if token.kind == "number":
+            self._take()
+            return _Part("?", "number", token.at, (_number(token.value),))
+        if token.kind == "text":
+            self._take()
+            return _Part("?", "text", token.at, (token.value,))
+        if token.kind == "name" and token.value not in _WORDS:
+            return self._column(self._take())
+        return self._unexpected("a column, a number or a text")
+
+    def _column(self, token: _Token) -> _Part:
+        column = COLUMNS.get(token.value)
+        if column is None:
+            near = nearest_column(token.value)
+            fix = f"did you mean {near}?" if near else "gluscope neurons --columns all shows the columns there are"
+            raise ExpressionError(token.at, f"there is no column {token.value}", fix)
+        self._columns.add(column.name)
+        type_: Type = "text" if column.kind == "text" else "number"
+        return _Part(column.sql(self._signs), type_, token.at, flag=column.kind == "flag")
+
+
+def _all(*parts: _Part) -> tuple[Parameter, ...]:
+    return tuple(parameter for part in parts for parameter in part.parameters)
+
+
+def _number(text: str) -> float | int:
+    """An integer where it is written as one and fits SQLite's."""
+    if text.isdigit() and len(text) < 18:
+        return int(text)
+    return float(text)
