@@ -14,6 +14,7 @@ from .connection import Connection, Interrupted, Row
 from .examples import chosen, decode
 from .provenance import check_neuron, find_site, index_info, read_info, read_sites, telling_neuron
 from .records import Example, IndexInfo, NeuronRecord, NeuronRow, Sample, SequenceRecord, SiteRecord
+from .sampled import sample_of
 from .signs import aligned_quadrants
 from .statistics import COLUMNS, flipped, quadrant_record, zero
 from .table import Table
@@ -108,12 +109,13 @@ class Index:
         rankings: Iterable[str] | None = None,
         limit: int | None = None,
         quadrants: Iterable[Quadrant] | None = None,
+        sample: bool = False,
     ) -> NeuronRecord:
         """A neuron's statistics and examples.
 
         `rankings` None: all that the index keeps; `()`: statistics only. `limit`: at most so many examples a ranking
-        and quadrant. `quadrants`, under the signs asked for: those to return, None: all. Only what is asked for is
-        decoded. GluscopeError for what the index doesn't have.
+        and quadrant. `quadrants`, under the signs asked for: those to return, None: all. `sample`: its sample too. Only
+        what is asked for is decoded. GluscopeError for what the index doesn't have.
         """
         address = self.address(neuron)
         site = self.site(address.site)
@@ -137,6 +139,7 @@ class Index:
             tokens_corpus=int(self._info["corpus"]["tokens"]),
             zero=zero(row),
             quadrants=aligned_quadrants(stored) if flip else stored,
+            sample=self.sample(address, signs=signs) if sample else None,
         )
 
     def site_rows(self, site: SiteAddress, *, signs: str = "aligned") -> list[NeuronRow]:
@@ -199,15 +202,16 @@ class Index:
         return SequenceRecord(stored.document, stored.part, stored.source, "".join(tokens), tokens)
 
     def sample(self, neuron: str | NeuronAddress, *, signs: str = "aligned") -> Sample:
-        """Gate and in at the sampled positions, to float16."""
+        """The four quantities at the sampled positions; of no position where the index keeps no sample."""
         address = self.address(neuron)
-        id_ = self.site(address.site).first_neuron + address.index
+        site = self.site(address.site)
+        id_ = site.first_neuron + address.index
         flip = _aligned(signs) and self._row("flipped", "neurons", "id", id_)[0] == 1
         try:
-            gate, in_, *_ = unpack_sample(self._row("sample", "packed", "neuron", id_)[0])
+            lanes = unpack_sample(self._row("sample", "packed", "neuron", id_)[0])
+            return sample_of(lanes, site.activation, flip=flip)
         except (DamagedValue, ValueError) as error:
             raise self._connection.damaged(f"{address}: {error}") from error
-        return Sample(gate, tuple(0.0 - value for value in in_) if flip else in_)
 
     @cached_property
     def _info(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,6 +82,7 @@ class NeuronRecord:
     tokens_corpus: int
     zero: int
     quadrants: Mapping[Quadrant, QuadrantRecord]
+    sample: Sample | None = None  # where it was asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,7 @@ class IndexInfo:
     neurons: int
     size: int  # bytes of the file
     coverage: Mapping[str, Any] = field(default_factory=dict)  # which batches of the plan each site was fed
+    weights: Mapping[str, Any] = field(default_factory=dict)  # state, reason; what `Index.weights` can tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,86 @@ class SequenceRecord:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Gate and in of one neuron at positions drawn uniformly from what its site counted."""
+    """The four quantities of one neuron at positions drawn uniformly from what its site counted.
+
+    Gate and in to float16; act is computed from gate, or kept too where the activation has no name; post = act * in.
+    """
 
     gate: tuple[float, ...]
     in_: tuple[float, ...]
+    act: tuple[float, ...]
+    post: tuple[float, ...]
+
+    def __len__(self) -> int:
+        return len(self.gate)
+
+    def __getitem__(self, quantity: str) -> tuple[float, ...]:
+        """The values of `gate`, `in`, `act` or `post`."""
+        values: tuple[float, ...] = getattr(self, "in_" if quantity == "in" else quantity)
+        return values
+
+    def at(self, places: Iterable[int]) -> Sample:
+        """The sample at some of its places only."""
+        chosen = tuple(places)
+        return Sample(
+            *(tuple([lane[place] for place in chosen]) for lane in (self.gate, self.in_, self.act, self.post))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TokenScore:
+    """A token, and how much a neuron promotes it or how near it is."""
+
+    token: int
+    text: str  # its bytes decoded; U+FFFD where they are no whole character
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """The tokens whose embeddings point most like a vector, and most against it, by cosine, the clearest first."""
+
+    nearest: tuple[TokenScore, ...]
+    farthest: tuple[TokenScore, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """Another neuron of the model, which the index need not hold, and the cosine of its vector with this one's."""
+
+    neuron: NeuronAddress
+    cosine: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cosines:
+    """The three cosines of a neuron's vectors, or a magnitude for each; None where a vector is zero."""
+
+    gate_in: float | None
+    in_out: float | None
+    gate_out: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class NeuronWeights:
+    """What the weights of a neuron say, norm gains folded in, under the signs that were asked for. See docs/numbers.md.
+
+    Lists are empty where the model's tokens can't be compared with its weights (`Index.info().weights` says why).
+    """
+
+    neuron: NeuronAddress
+    signs: str
+    rw_class: str | None  # None: a vector is zero
+    cos_gate_in: float | None
+    cos_in_out: float | None
+    cos_gate_out: float | None
+    norm_gate: float
+    norm_in: float
+    norm_out: float
+    bands: Cosines  # 95 % of the cosines of mismatched pairs of the site are smaller in magnitude
+    promotes: tuple[TokenScore, ...]  # the tokens whose logits it raises most where post is positive, most first
+    suppresses: tuple[TokenScore, ...]  # those that it lowers most, most first; scores are negative
+    reads_gate: Reads
+    reads_in: Reads
+    nearest_out: tuple[Neighbour, ...]  # by |cosine| of w_out, across all layers
+    nearest_in: tuple[Neighbour, ...]  # by |cosine| of w_in

@@ -1,0 +1,117 @@
+"""What the uniform sample tells of a neuron: its values in each quadrant, their quantiles, and where a value lies."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..quadrants import QUADRANTS, QUANTITIES, Quadrant
+from .activations import twin
+from .records import Sample
+from .unpacking import DamagedValue
+
+PROBABILITIES = (0.05, 0.25, 0.5, 0.75, 0.95)
+LEAST = 20
+"""Sampled positions that a quadrant must have for quantiles and percentiles."""
+SAME = 2.0**-9
+"""Magnitudes this close, relatively, count as equal: a sample is kept to 11 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quantiles:
+    """The sampled positions of one quadrant: how many, and for each quantity a value for each of PROBABILITIES.
+
+    `values` is None under LEAST positions. Signed: of a negative quantity the first is the most negative.
+    """
+
+    n: int
+    values: Mapping[str, tuple[float, ...]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a magnitude lies: `percent` of `n` sampled ones are smaller, equal ones counted half.
+
+    `beyond`: it is larger than all `n`.
+    """
+
+    percent: float
+    n: int
+    beyond: bool
+
+
+def sample_of(lanes: Sequence[tuple[float, ...]], activation: str, *, flip: bool) -> Sample:
+    """The sample that lanes (gate, in[, act], raw signs) stand for. DamagedValue where act can't be known."""
+    gate, in_, *more = lanes
+    function = twin(activation)
+    if not more and function is None:
+        raise DamagedValue(f"the activation {activation} is not known")
+    act = more[0] if more else tuple([function(value) + 0.0 for value in gate]) if function else ()
+    if flip:
+        in_ = tuple([0.0 - value for value in in_])
+    return Sample(gate, in_, act, tuple([one * other + 0.0 for one, other in zip(act, in_, strict=True)]))
+
+
+def split(sample: Sample) -> dict[Quadrant, Sample]:
+    """The positions of a sample by quadrant, in the sample's order; those with a gate or in of 0 are in none."""
+    places: dict[Quadrant, list[int]] = {quadrant: [] for quadrant in QUADRANTS}
+    for place, (gate, in_) in enumerate(zip(sample.gate, sample.in_, strict=True)):
+        if gate and in_:
+            places[QUADRANTS[(0 if gate > 0 else 2) + (0 if in_ > 0 else 1)]].append(place)
+    return {quadrant: sample.at(chosen) for quadrant, chosen in places.items()}
+
+
+def quantile(ordered: Sequence[float], probability: float) -> float:
+    """The value below which that share of the ordered values lies, linear between neighbours (Hyndman and Fan's
+    type 7, as numpy's default)."""
+    at = probability * (len(ordered) - 1)
+    lower = int(at)
+    upper = min(lower + 1, len(ordered) - 1)
+    return ordered[lower] + (ordered[upper] - ordered[lower]) * (at - lower)
+
+
+def quantiles(sample: Sample) -> dict[Quadrant, Quantiles]:
+    """The quantiles of every quantity in every quadrant."""
+    return {quadrant: _quantiles(inside) for quadrant, inside in split(sample).items()}
+
+
+def _quantiles(inside: Sample) -> Quantiles:
+    if len(inside) < LEAST:
+        return Quantiles(len(inside), None)
+    ordered = {quantity: sorted(inside[quantity]) for quantity in QUANTITIES}
+    values = {name: tuple(quantile(numbers, p) for p in PROBABILITIES) for name, numbers in ordered.items()}
+    return Quantiles(len(inside), values)
+
+
+class Magnitudes:
+    """The sampled magnitudes of a neuron in order, for the place of a value among them."""
+
+    def __init__(self, sample: Sample) -> None:
+        self._sample = sample
+        self._inside = split(sample)
+        self._ordered: dict[tuple[Quadrant | None, str], list[float]] = {}
+
+    def place(self, quadrant: Quadrant, quantity: str, value: float) -> Place | None:
+        """The place of |value| among the magnitudes of that quantity: of the whole sample where it is larger than all
+        of them, else of those sampled in the quadrant. None where fewer than LEAST were."""
+        whole = _place(self._magnitudes(None, quantity), abs(value))
+        if whole is not None and whole.beyond:
+            return whole
+        return _place(self._magnitudes(quadrant, quantity), abs(value))
+
+    def _magnitudes(self, quadrant: Quadrant | None, quantity: str) -> list[float]:
+        key = (quadrant, quantity)
+        if key not in self._ordered:
+            chosen = self._sample if quadrant is None else self._inside[quadrant]
+            self._ordered[key] = sorted(map(abs, chosen[quantity]))
+        return self._ordered[key]
+
+
+def _place(ordered: list[float], magnitude: float) -> Place | None:
+    n = len(ordered)
+    if n < LEAST:
+        return None
+    smaller = bisect_left(ordered, magnitude * (1 - SAME))
+    not_larger = bisect_right(ordered, magnitude * (1 + SAME))
+    return Place(50.0 * (smaller + not_larger) / n, n, smaller == n)
