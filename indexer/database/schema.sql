@@ -77,6 +77,28 @@ CREATE TABLE packed (
     sample   BLOB NOT NULL
 );
 
+CREATE TABLE weights (                       -- what the weights say, raw signs; no row: see weight_sites
+    neuron       INTEGER PRIMARY KEY REFERENCES neurons (id),
+    cos_gate_in  REAL, cos_in_out REAL, cos_gate_out REAL,   -- norm gains folded; NULL: a vector is zero
+    norm_gate    REAL NOT NULL, norm_in REAL NOT NULL, norm_out REAL NOT NULL,
+    rw_class     TEXT                        -- NULL where a cosine is
+);
+
+CREATE TABLE weight_lists (
+    neuron INTEGER PRIMARY KEY REFERENCES neurons (id),
+    lists  BLOB NOT NULL                     -- see "Packed values" in docs/schema.md
+);
+
+CREATE TABLE weight_sites (                  -- every site of the model, indexed or not; empty: not computed
+    name          TEXT NOT NULL UNIQUE,
+    width         INTEGER NOT NULL,
+    first_neuron  INTEGER PRIMARY KEY,       -- how weight_lists.lists numbers index 0; the others follow
+    norm_before   TEXT,                      -- the norm that feeds the MLP; NULL: unknown, or the site wasn't computed
+    norm_after    TEXT,                      -- the norm behind it
+    band_gate_in  REAL, band_in_out REAL, band_gate_out REAL,  -- 95 % of mismatched |cosines| are smaller
+    reason        TEXT                       -- why the site has no rows in weights; NULL: it has
+);
+
 CREATE VIEW neuron_raw AS SELECT
     n.id, s.name || 'N' || n."index" AS neuron, s.name AS site, n.layer, n."index", n.flipped, n.dot_gate_in,
     s.tokens_counted, n.zero,
@@ -105,8 +127,9 @@ CREATE VIEW neuron_raw AS SELECT
     n.extreme_gate_pp, n.extreme_gate_pn, n.extreme_gate_np, n.extreme_gate_nn,
     n.extreme_in_pp, n.extreme_in_pn, n.extreme_in_np, n.extreme_in_nn,
     n.extreme_act_pp, n.extreme_act_pn, n.extreme_act_np, n.extreme_act_nn,
-    n.extreme_post_pp, n.extreme_post_pn, n.extreme_post_np, n.extreme_post_nn
-FROM neurons AS n JOIN sites AS s ON s.id = n.site;
+    n.extreme_post_pp, n.extreme_post_pn, n.extreme_post_np, n.extreme_post_nn,
+    w.cos_gate_in, w.cos_in_out, w.cos_gate_out, w.norm_gate, w.norm_in, w.norm_out, w.rw_class
+FROM neurons AS n JOIN sites AS s ON s.id = n.site LEFT JOIN weights AS w ON w.neuron = n.id;
 
 -- Where w_gate · w_in < 0, w_in and w_out are negated: ++ and +- swap, -+ and -- swap, in and post change sign.
 CREATE VIEW neuron_aligned AS SELECT
@@ -151,5 +174,9 @@ CREATE VIEW neuron_aligned AS SELECT
     iif(flipped, -extreme_post_pn, extreme_post_pp) AS extreme_post_pp,
     iif(flipped, -extreme_post_pp, extreme_post_pn) AS extreme_post_pn,
     iif(flipped, -extreme_post_nn, extreme_post_np) AS extreme_post_np,
-    iif(flipped, -extreme_post_np, extreme_post_nn) AS extreme_post_nn
+    iif(flipped, -extreme_post_np, extreme_post_nn) AS extreme_post_nn,
+    iif(flipped, 0.0 - cos_gate_in, cos_gate_in) AS cos_gate_in,
+    cos_in_out,
+    iif(flipped, 0.0 - cos_gate_out, cos_gate_out) AS cos_gate_out,
+    norm_gate, norm_in, norm_out, rw_class
 FROM neuron_raw;
