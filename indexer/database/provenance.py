@@ -10,6 +10,7 @@ from ..addresses import NeuronAddress, SiteAddress, parse_neuron
 from ..errors import GluscopeError
 from .connection import Connection
 from .records import IndexInfo, SiteRecord
+from .weights import weights_state
 
 REQUIRED = ("complete", "corpus", "model", "rankings", "run", "settings", "software", "telling_neuron")
 """Keys of `info` that every index has."""
@@ -54,6 +55,7 @@ def index_info(connection: Connection, info: dict[str, Any], sites: tuple[SiteRe
         neurons=sum(site.width for site in sites),
         size=os.stat(connection.path).st_size,
         coverage=info.get("coverage", {}),
+        weights=weights_state(info),
     )
 
 

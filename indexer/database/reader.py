@@ -13,13 +13,23 @@ from ..quadrants import QUADRANTS, RANKINGS, Quadrant
 from .connection import Connection, Interrupted, Row
 from .examples import chosen, decode
 from .provenance import check_neuron, find_site, index_info, read_info, read_sites, telling_neuron
-from .records import Example, IndexInfo, NeuronRecord, NeuronRow, Sample, SequenceRecord, SiteRecord
+from .records import (
+    Example,
+    IndexInfo,
+    NeuronRecord,
+    NeuronRow,
+    NeuronWeights,
+    Sample,
+    SequenceRecord,
+    SiteRecord,
+)
 from .sampled import sample_of
 from .signs import aligned_quadrants
 from .statistics import COLUMNS, flipped, quadrant_record, zero
 from .table import Table
 from .texts import Texts
 from .unpacking import DamagedValue, unpack_examples, unpack_sample
+from .weights import Weights
 
 __all__ = ["SIGNS", "Index", "Interrupted"]
 
@@ -40,6 +50,7 @@ class Index:
         """Open; GluscopeError where the file is missing, foreign, damaged or of a newer schema."""
         self._connection = Connection(path)
         self._texts = Texts(self._connection)
+        self._weights = Weights(self._connection, self._texts)
 
     def __enter__(self) -> Index:
         return self
@@ -200,6 +211,11 @@ class Index:
         self._texts.load(stored.tokens)
         tokens = self._texts.window(stored.tokens, 0, len(stored.tokens))
         return SequenceRecord(stored.document, stored.part, stored.source, "".join(tokens), tokens)
+
+    def weights(self, neuron: str | NeuronAddress, *, signs: str = "aligned") -> NeuronWeights | None:
+        """What the weights of a neuron say; None where the index hasn't it: `info().weights` says why."""
+        address = self.address(neuron)
+        return self._weights.neuron(address, self.site(address.site), aligned=_aligned(signs))
 
     def sample(self, neuron: str | NeuronAddress, *, signs: str = "aligned") -> Sample:
         """The four quantities at the sampled positions; of no position where the index keeps no sample."""

@@ -73,6 +73,12 @@ class Texts:
         if missing := wanted - self._bytes.keys():
             raise self._connection.damaged(f"token {min(missing)} is not there")
 
+    def alone(self, token: int) -> str:
+        """The text of a token by itself; U+FFFD where it is no whole character."""
+        if token not in self._bytes:
+            self.load([token])
+        return self._bytes[token].decode(errors="replace")
+
     def window(self, tokens: array[int], start: int, stop: int) -> tuple[str, ...]:
         """The text of each token from `start` to before `stop`; joined, that of the window."""
         inner = tokens[start:stop]

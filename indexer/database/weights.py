@@ -1,0 +1,142 @@
+"""Reads what an index keeps of its neurons' weights, under either signs."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ..addresses import NeuronAddress, parse_site
+from .connection import Connection
+from .records import Cosines, Neighbour, NeuronWeights, Reads, SiteRecord, TokenScore
+from .signs import negate
+from .texts import Texts
+from .unpacking import DamagedValue
+from .weight_lists import WeightLists, unpack_lists
+
+_NARROW = "cos_gate_in, cos_in_out, cos_gate_out, norm_gate, norm_in, norm_out, rw_class"
+MISSING = {
+    "state": "missing",
+    "reason": "made by an older gluscope; gluscope index --weights-only MODEL --db FILE adds them",
+}
+"""What an index from before there were weights says of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """The lists of a neuron under the signs asked for, without texts."""
+
+    tokens: tuple[tuple[tuple[int, float], ...], ...]
+    neighbours: tuple[tuple[tuple[int, float], ...], ...]
+
+
+class Weights:
+    """The tables `weights`, `weight_lists` and `weight_sites` of an index; older indexes have none."""
+
+    def __init__(self, connection: Connection, texts: Texts) -> None:
+        self._connection = connection
+        self._texts = texts
+
+    @cached_property
+    def there(self) -> bool:
+        """Whether the index has the tables."""
+        return bool(self._connection.rows("SELECT 1 FROM sqlite_master WHERE name = 'weight_lists'"))
+
+    def neuron(self, address: NeuronAddress, site: SiteRecord, *, aligned: bool) -> NeuronWeights | None:
+        """What the weights of a neuron say; None where they aren't in the index."""
+        if not self.there:
+            return None
+        rows = self._connection.rows(
+            f"SELECT {_NARROW}, n.flipped, l.lists FROM weights AS w JOIN neurons AS n ON n.id = w.neuron "
+            "JOIN weight_lists AS l ON l.neuron = w.neuron WHERE w.neuron = ?",
+            (site.first_neuron + address.index,),
+        )
+        if not rows:
+            return None
+        gate_in, in_out, gate_out, norm_gate, norm_in, norm_out, rw_class, flipped, blob = rows[0]
+        flip = aligned and bool(flipped)
+        try:
+            lists = _signed(unpack_lists(blob), flip=flip, aligned=aligned)
+            promotes, suppresses, *reads = self._tokens(lists)
+            nearest = self._neighbours(lists)
+        except DamagedValue as error:
+            raise self._connection.damaged(f"{address}: {error}") from error
+        return NeuronWeights(
+            neuron=address,
+            signs="aligned" if aligned else "raw",
+            rw_class=rw_class,
+            cos_gate_in=negate(gate_in) if flip else gate_in,
+            cos_in_out=in_out,
+            cos_gate_out=negate(gate_out) if flip else gate_out,
+            norm_gate=norm_gate,
+            norm_in=norm_in,
+            norm_out=norm_out,
+            bands=self._bands.get(site.address.name, Cosines(None, None, None)),
+            promotes=promotes,
+            suppresses=suppresses,
+            reads_gate=Reads(*reads[:2]),
+            reads_in=Reads(*reads[2:]),
+            nearest_out=nearest[0],
+            nearest_in=nearest[1],
+        )
+
+    @cached_property
+    def _bands(self) -> dict[str, Cosines]:
+        rows = self._connection.rows("SELECT name, band_gate_in, band_in_out, band_gate_out FROM weight_sites")
+        return {name: Cosines(*bands) for name, *bands in rows}
+
+    @cached_property
+    def _sites(self) -> tuple[list[int], list[str]]:
+        """The numbers at which the model's sites begin, ascending, and their names."""
+        rows = self._connection.rows("SELECT first_neuron, name FROM weight_sites ORDER BY first_neuron")
+        return [first for first, _ in rows], [name for _, name in rows]
+
+    def _tokens(self, lists: _Lists) -> list[tuple[TokenScore, ...]]:
+        self._texts.load({token for scores in lists.tokens for token, _ in scores})
+        return [
+            tuple([TokenScore(token, self._texts.alone(token), score) for token, score in scores])
+            for scores in lists.tokens
+        ]
+
+    def _neighbours(self, lists: _Lists) -> list[tuple[Neighbour, ...]]:
+        firsts, names = self._sites
+        found = []
+        for neighbours in lists.neighbours:
+            places = [bisect_right(firsts, number) - 1 for number, _ in neighbours]
+            if min(places, default=0) < 0:
+                raise DamagedValue("a nearest neuron is in no site")
+            found.append(
+                tuple(
+                    [
+                        Neighbour(NeuronAddress(parse_site(names[place]), number - firsts[place]), cosine)
+                        for place, (number, cosine) in zip(places, neighbours, strict=True)
+                    ]
+                )
+            )
+        return found
+
+
+def weights_state(info: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an index says of its weights: `state` computed, partly or missing, and a `reason` unless computed."""
+    found: Mapping[str, Any] = info.get("weights", MISSING)
+    return found
+
+
+def _signed(lists: WeightLists, *, flip: bool, aligned: bool) -> _Lists:
+    """The lists under the signs asked for: where w_in and w_out are negated, promotes and suppresses swap, and both
+    ends of what w_in reads; a cosine changes sign where one of two neurons is flipped."""
+    tokens = list(lists.tokens)
+    if flip:
+        for one, other in ((0, 1), (4, 5)):
+            tokens[one], tokens[other] = _negated(tokens[other]), _negated(tokens[one])
+    neighbours = [
+        tuple([(number, 0.0 - cosine if aligned and flip != theirs else cosine) for number, theirs, cosine in nearest])
+        for nearest in lists.neighbours
+    ]
+    return _Lists(tuple(tokens), tuple(neighbours))
+
+
+def _negated(scores: tuple[tuple[int, float], ...]) -> tuple[tuple[int, float], ...]:
+    return tuple([(token, 0.0 - score) for token, score in scores])
