@@ -11,7 +11,7 @@ from indexer.database.records import Example, NeuronRecord, QuadrantRecord, Site
 from indexer.quadrants import QUADRANTS, Quadrant
 
 from ..views.contexts import colour_of
-from .current_list import CurrentList, site_list
+from .current_list import CurrentList, SiteNeurons, site_list
 from .find import found_tokens
 from .goto import Target, find_site
 from .history import History
@@ -33,7 +33,9 @@ class Explorer:
 
     def __init__(self, facts: Facts, current: CurrentList, view: View, record: NeuronRecord) -> None:
         self.facts = facts
-        self.current = current
+        self.pinned: NeuronAddress | None = None
+        self.swapped = False  # the panes show the pinned neuron instead of the list's
+        self._current = self._own = current
         self.view = view
         self.record = record
         self.shown = self.wanted
@@ -41,9 +43,23 @@ class Explorer:
         self._site_places = {site.address: place for place, site in enumerate(facts.sites)}
 
     @property
+    def current(self) -> CurrentList:
+        """The current list and the place in it. Another list or place shows the list's neuron, not the pinned one."""
+        return self._current
+
+    @current.setter
+    def current(self, current: CurrentList) -> None:
+        self._current, self.swapped = current, False
+
+    @property
+    def neuron(self) -> NeuronAddress:
+        """The neuron that the panes should show: the list's, or the pinned one in its place."""
+        return self.pinned if self.swapped and self.pinned is not None else self.current.neuron
+
+    @property
     def wanted(self) -> Wanted:
         """What the panes should show."""
-        return Wanted(self.current.neuron, self.view.signs, self.view.ranking)
+        return Wanted(self.neuron, self.view.signs, self.view.ranking)
 
     @property
     def stale(self) -> bool:
@@ -95,7 +111,10 @@ class Explorer:
             site = self.site_beside(by)
             if site is not None and here.index < site.width:
                 near.append(NeuronAddress(site.address, here.index))
-        return [Wanted(neuron, self.view.signs, self.view.ranking) for neuron in dict.fromkeys(near) if neuron != here]
+        if self.pinned is not None:
+            near = [self.pinned, here, *near]
+        shown = self.neuron
+        return [Wanted(neuron, self.view.signs, self.view.ranking) for neuron in dict.fromkeys(near) if neuron != shown]
 
     def go(self, target: Target) -> None:
         """A jump: to a step in the list, a neuron, a quadrant."""
@@ -119,6 +138,38 @@ class Explorer:
         """Another current list, as a jump."""
         self._leave()
         self.current = current
+
+    @property
+    def list_is_over(self) -> bool:
+        """Whether marks, a sort, a filter or a search's result stands in place of the layer's list (or of the list
+        that the explorer was started with)."""
+        neurons = self.current.neurons
+        return not isinstance(neurons, SiteNeurons) and neurons is not self._own.neurons
+
+    def leave_list(self) -> None:
+        """Back to the list that was there at first, or to the layer's, at the same neuron; a jump."""
+        here = self.current.neuron
+        self.use_list(self._own.find(here) or site_list(find_site(here.site, self.facts.sites), here.index))
+
+    # comparing
+
+    def pin(self) -> str:
+        """Pin the neuron that is shown; let go of it if it is the pinned one."""
+        if self.pinned == self.neuron:
+            self.pinned, self.swapped = None, False
+            return "nothing is pinned any more"
+        self.pinned = self.neuron
+        return f"{self.pinned} is pinned: p swaps it with the neuron of the list"
+
+    def swap(self) -> str:
+        """The pinned neuron's panes in place of the list's neuron, or back."""
+        if self.pinned is None:
+            return "nothing is pinned yet: P pins this neuron"
+        if self.pinned == self.current.neuron:
+            self.swapped = False
+            return "this is the pinned neuron"
+        self.swapped = not self.swapped
+        return ""
 
     def back(self) -> str:
         return self._to(self._history.back(self._spot), "no jump to go back to")
@@ -245,7 +296,7 @@ class Explorer:
     def command(self) -> str:
         """The shell command that shows the same."""
         view = self.view
-        words = ["gluscope", "show", str(self.current.neuron), "-q", view.focused.value, "-n", str(self.facts.top_k)]
+        words = ["gluscope", "show", str(self.neuron), "-q", view.focused.value, "-n", str(self.facts.top_k)]
         words += ["--rank-by", view.ranking] if view.ranking != "post" else []
         words += ["--signs", view.signs] if view.signs != "aligned" else []
         words += ["--wrap"] if view.wrap else []

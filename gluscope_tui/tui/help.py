@@ -63,8 +63,9 @@ def keys_page() -> str:
             lines.append(f"| `{keys}` | {action.title} | {where} | `{action.id}` |")
     lines += [
         "",
-        "`q`, Escape and Backspace undo the topmost of prompt, overlay, find and zoom (in a prompt only Escape does);",
-        "at home `q` quits. In a prompt: Enter accepts, Ctrl+U and Ctrl+W delete.",
+        "`q`, Escape and Backspace undo the topmost of prompt, overlay, swap, find, zoom and a list put over",
+        "the layer's (in a prompt only Escape does); at home `q` quits. In a prompt: Enter accepts, Ctrl+U and",
+        "Ctrl+W delete.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -47,10 +47,20 @@ class MarksFile:
                 kept.append(new)
         if new not in kept:
             kept.append(new)
+        self._write(kept)
+
+    def remove(self, neuron: NeuronAddress) -> None:
+        """Take a neuron's marks away; where it has none nothing changes."""
+        lines = self._lines()
+        kept = [line for line in lines if (mark := _parse(line)) is None or mark.neuron != neuron]
+        if kept != lines:
+            self._write(kept)
+
+    def _write(self, lines: list[str]) -> None:
         try:
-            write_whole(self.path, "".join(line + "\n" for line in kept))
+            write_whole(self.path, "".join(line + "\n" for line in lines))
         except OSError as error:
-            raise GluscopeError(f"the mark is not kept: {error.strerror}", f"is {self.path} writable?") from None
+            raise GluscopeError(f"the marks are not kept: {error.strerror}", f"is {self.path} writable?") from None
 
     def _lines(self) -> list[str]:
         try:

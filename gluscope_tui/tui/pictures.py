@@ -34,7 +34,7 @@ def header(explorer: Explorer) -> Header:
         warnings.append("BOS counted")
     return Header(
         model=facts.model,
-        address=str(current.neuron),
+        address=str(explorer.neuron),
         stale=explorer.stale,
         signs=view.signs,
         flipped=explorer.record.flipped,
@@ -43,6 +43,8 @@ def header(explorer: Explorer) -> Header:
         place=f"{current.place + 1}/{len(current)} {current.title}",
         tokens=explorer.record.tokens_counted,
         warnings=tuple(warnings),
+        pinned="" if explorer.pinned is None else str(explorer.pinned),
+        instead_of=str(current.neuron) if explorer.swapped else "",
     )
 
 

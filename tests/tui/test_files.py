@@ -128,3 +128,14 @@ def test_a_copy_without_a_file_says_so(tmp_path: Path, monkeypatch: pytest.Monke
     done = copy("text", lambda _: None, {})
     assert done.file is None
     assert "no file" in done.notice()
+
+
+def test_a_mark_is_taken_away_and_other_lines_stay(tmp_path: Path) -> None:
+    path = tmp_path / "marks.tsv"
+    path.write_text("# mine\nL1N2\ta\nnonsense\n1.2\tb\nL3N4")
+    marks = MarksFile(path)
+    marks.remove(parse_neuron("L1N2"))
+    assert path.read_text() == "# mine\nnonsense\nL3N4\n"
+    before = path.stat().st_mtime_ns
+    marks.remove(parse_neuron("L9N9"))
+    assert path.stat().st_mtime_ns == before

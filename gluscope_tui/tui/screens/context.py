@@ -185,21 +185,22 @@ class ContextScreen(BaseScreen):
 
 @lru_cache(maxsize=8)
 def widened(example: Example, sequence: SequenceRecord) -> Example:
-    """The example with its whole sequence around it; tokens outside the window have no values."""
-    first = example.position - example.peak
-    before, after = max(first, 0), max(len(sequence.tokens) - first - len(example.tokens), 0)
+    """The example with its whole sequence around it; tokens outside the window have no values.
+
+    The tokens are the sequence's own: one that the window's edge cuts from its character shares the cell of that
+    character again, where the window alone had to show it itself.
+    """
+    before = example.position - example.peak
+    after = len(sequence.tokens) - before - len(example.tokens)
 
     def padded(values: tuple[float | None, ...]) -> tuple[float | None, ...]:
         return (None,) * before + values + (None,) * after
 
-    tokens = sequence.tokens[:before] + example.tokens + sequence.tokens[len(sequence.tokens) - after :]
-    if after == 0:
-        tokens = sequence.tokens[:before] + example.tokens
     return replace(
         example,
         peak=example.position,
         text=sequence.text,
-        tokens=tokens,
+        tokens=sequence.tokens,
         gate=padded(example.gate),
         in_=padded(example.in_),
         act=padded(example.act),

@@ -38,6 +38,8 @@ def home_handlers(home: HomeScreen) -> Mapping[str, Callable[..., Any]]:
         **{f"pane.{q.letters}": partial(explorer.focus, q) for q in QUADRANTS},
         "pane.next": lambda: keys.tell(explorer.next_pane(1)),
         "pane.previous": lambda: keys.tell(explorer.next_pane(-1)),
+        "compare.pin": lambda: keys.tell(explorer.pin()),
+        "compare.swap": lambda: keys.tell(explorer.swap()),
         "list.focus": lambda: explorer.change(in_list=not explorer.view.in_list),
         "cursor.down": lambda: keys.down(1),
         "cursor.up": lambda: keys.down(-1),
@@ -129,9 +131,10 @@ class HomeKeys:
         return ""
 
     def mark(self) -> None:
-        neuron = self.home.explorer.current.neuron
+        neuron = self.home.explorer.neuron
         notes = {mark.neuron: mark.note for mark in self._marks()}
-        self.home.open_prompt("keep.mark", f"note for {neuron}", notes.get(neuron, ""), hint="or just Enter")
+        hint = "it is marked: Enter takes the mark away" if neuron in notes else "or just Enter"
+        self.home.open_prompt("keep.mark", f"note for {neuron}", notes.get(neuron, ""), hint=hint)
 
     def _marks(self) -> tuple[Mark, ...]:
         try:
@@ -141,12 +144,16 @@ class HomeKeys:
             return ()
 
     def accept_mark(self, note: str) -> str:
-        neuron = self.home.explorer.current.neuron
+        neuron, marks = self.home.explorer.neuron, self.home.marks
         try:
-            self.home.marks.put(neuron, note)
+            if not note.strip() and any(mark.neuron == neuron for mark in marks.read()):
+                marks.remove(neuron)
+                self.tell(f"{neuron} is marked no more")
+            else:
+                marks.put(neuron, note)
+                self.tell(f"{neuron} is marked in {marks.path}")
         except GluscopeError as error:
             return f"{error.cause}: {error.fix}"
-        self.tell(f"{neuron} is marked in {self.home.marks.path}")
         return ""
 
     def show_marks(self) -> None:
@@ -167,15 +174,20 @@ class HomeKeys:
             self.tell(self.home.app.copy_text(example.text))
 
     def undo(self) -> bool:
-        """Undo the topmost of list, find and zoom; whether there was anything."""
+        """Undo the topmost of list, swap, find, zoom and a list put over the layer's; whether there was anything."""
         explorer = self.home.explorer
         view = explorer.view
         if view.in_list:
             explorer.change(in_list=False)
+        elif explorer.swapped:
+            explorer.swap()
         elif view.find:
             explorer.change(find="")
         elif view.zoomed:
             explorer.change(zoomed=False)
+        elif explorer.list_is_over:
+            explorer.leave_list()
+            self.tell(f"{explorer.current.title} again; u goes back")
         else:
             return False
         return True

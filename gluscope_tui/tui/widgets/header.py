@@ -31,6 +31,8 @@ class Header:
     place: str  # "346/1536 in layer, by index"
     tokens: int
     warnings: tuple[str, ...] = ()
+    pinned: str = ""  # the pinned neuron's address
+    instead_of: str = ""  # the list's neuron, where the pinned one is shown in its place
 
 
 def header_line(header: Header, width: int, palette: Palette) -> StyledLine:
@@ -43,6 +45,7 @@ def header_line(header: Header, width: int, palette: Palette) -> StyledLine:
     tokens = short_count(header.tokens) + (" tokens" if width >= FULL_FROM else "")
     parts = [
         Part(header.address + stale, palette.strong),
+        Part(_pin(header), palette.title_focused if header.instead_of else palette.text, 1),
         Part(signs, palette.text, 5),
         Part(f"rank {header.ranking}", palette.text, 3),
         Part(by_colour, palette.text, 4),
@@ -56,6 +59,15 @@ def header_line(header: Header, width: int, palette: Palette) -> StyledLine:
     room = width - 3 - sum(cell_len(text) for text, _ in line)
     model = shorten(header.model, room, ascii_only=palette.ascii_only) if room >= LEAST_MODEL else ""
     return ((" ", palette.text), (f"{model}  " if model else "", palette.text), *line)
+
+
+def _pin(header: Header) -> str:
+    """Which of the two neurons that are compared is shown, and the other one."""
+    if header.instead_of:
+        return f"pinned, p: {header.instead_of}"
+    return (
+        f"pin {header.pinned}" if header.pinned and header.pinned != header.address else "pinned" * bool(header.pinned)
+    )
 
 
 class HeaderLine(OneLine[Header]):

@@ -8,10 +8,10 @@ from indexer.database.records import Example
 from indexer.quadrants import Quadrant
 
 from ...colour.style import StyledLine
-from ...text.cells import shorten
 from ...views.numbers import signed
 from ..painting import Part, fitted
 from ..palette import Palette
+from ..token_names import token_name
 from .lines import OneLine
 
 TIGHT_UNDER = 50
@@ -35,8 +35,8 @@ def inspector_line(
         return ((f" {quadrant.value} has no context here", palette.faint),)
     at = example.peak if token is None else token
     where = example.position - example.peak + at
-    text = shorten(example.tokens[at], 24, ascii_only=palette.ascii_only)
-    quoted = f'"{text}"' if palette.ascii_only else f"«{text}»"
+    text, whole = token_name(example.tokens, at, 24, ascii_only=palette.ascii_only)
+    quoted = text if not whole else f'"{text}"' if palette.ascii_only else f"«{text}»"
     part = f".{example.part}" if example.part else ""
     values = [(name, example.values(name)[at]) for name in ("gate", "in", "act", "post")]
     tight = width < TIGHT_UNDER

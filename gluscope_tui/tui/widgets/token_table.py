@@ -12,10 +12,11 @@ from indexer.database.records import Example
 from indexer.quadrants import QUADRANTS, QUANTITIES, Quadrant
 
 from ...colour.style import Style
-from ...text.cells import column, fit, shorten
+from ...text.cells import column, fit
 from ...views.contexts import Look, levels, lies_in
 from ...views.numbers import signed
 from ..painting import strip
+from ..token_names import token_name
 from .lines import Lines
 
 _NUMBER = 9
@@ -67,14 +68,18 @@ class TokenTable(Lines[TableOfContext]):
             mark = palette.glyphs.cursor if here else " "
             where = f"{picture.first + token:>5} " if wide else ""
             strength = strengths[token]
-            base = palette.text if lies_in(example, token, picture.quadrant) else palette.faint
+            name, whole = token_name(example.tokens, token, text_width, ascii_only=palette.ascii_only)
+            base = palette.text if whole and lies_in(example, token, picture.quadrant) else palette.faint
             style = palette.on_ground(picture.look.ramp.style(strength, abs(strength)), base)
             if token == example.peak:
                 style = style.marked()
             plain = palette.strong if here else palette.text
-            text = fit(shorten(example.tokens[token], text_width, ascii_only=palette.ascii_only), text_width)
             numbers = self._numbers(example, token)
-            parts: list[tuple[str, Style]] = [(f"{mark} {where}", plain), (text, style), (f" {numbers}", plain)]
+            parts: list[tuple[str, Style]] = [
+                (f"{mark} {where}", plain),
+                (fit(name, text_width), style),
+                (f" {numbers}", plain),
+            ]
             rows.append(strip(parts, width, palette.text))
         return rows
 
