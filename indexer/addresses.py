@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import total_ordering
 
 from .errors import GluscopeError
 
@@ -13,9 +14,10 @@ _NEURON = re.compile(_SITE + r"N(?P<index>\d{1,9})", re.IGNORECASE | re.ASCII)
 _GLUSCOPE = re.compile(r"(?P<layer>\d{1,9})\.(?P<index>\d{1,9})", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@total_ordering
+@dataclass(frozen=True, slots=True)
 class SiteAddress:
-    """One gated MLP: that of a layer, of one expert in it, or its shared expert."""
+    """One gated MLP: that of a layer, of one expert in it, or its shared expert, which come in this order."""
 
     stack: str
     layer: int
@@ -28,8 +30,15 @@ class SiteAddress:
         suffix = "S" if self.shared else "" if self.expert is None else f"E{self.expert}"
         return f"{prefix}L{self.layer}{suffix}"
 
+    def __lt__(self, other: SiteAddress) -> bool:
+        return self._place < other._place
+
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def _place(self) -> tuple[str, int, bool, int]:
+        return self.stack, self.layer, self.shared, -1 if self.expert is None else self.expert
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -108,3 +108,19 @@ def test_the_twins_need_nothing_but_the_standard_library() -> None:
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert imported == {"__future__", "math", "collections.abc"}
+
+
+@pytest.mark.parametrize("name", ["silu", "quick_gelu", "gelu_tanh"])
+def test_the_twin_of_a_clamped_activation_has_its_values(name: str) -> None:
+    clamped = twins.clamped_name(name, 2.5)
+    assert clamped == f"{name}_max_2.5"
+    twin = twins.twin(clamped)
+    assert twin is not None
+    expected = REFERENCE[name](GRID.double().clamp(max=2.5)).tolist()
+    assert [twin(x) for x in GRID.tolist()] == pytest.approx(expected, rel=1e-6, abs=1e-12)
+    assert twins.sign_preserving(clamped)
+
+
+def test_a_clamped_activation_without_a_twin_has_none() -> None:
+    assert twins.twin(twins.clamped_name("laplace", 7.0)) is None
+    assert not twins.sign_preserving("relu_max_7")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 
 Twin = Callable[[float], float]
@@ -80,6 +81,7 @@ _TWINS: dict[str, Twin] = {
     "tanh": math.tanh,
     "linear": _linear,
 }
+_CLAMPED = re.compile(r"(?P<inner>\w+)_max_(?P<limit>\d+(?:\.\d+)?)")
 _SIGN_PRESERVING = frozenset({"silu", "gelu", "gelu_tanh", "quick_gelu", "leaky_relu", "mish", "tanh", "linear"})
 
 ACTIVATIONS = tuple(_TWINS)
@@ -87,8 +89,19 @@ ACTIVATIONS = tuple(_TWINS)
 
 
 def twin(name: str) -> Twin | None:
-    """The activation as a function of one number, or None where the list doesn't have it (the site then stores act)."""
-    return _TWINS.get(name)
+    """The activation as a function of one number, or None where the list doesn't have it (the site then stores act).
+
+    `silu_max_7` is silu of the smaller of its input and 7, and so for every name of the list.
+    """
+    if (clamped := _CLAMPED.fullmatch(name)) is None:
+        return _TWINS.get(name)
+    inner, limit = _TWINS.get(clamped["inner"]), float(clamped["limit"])
+    return None if inner is None else lambda x: inner(min(x, limit))
+
+
+def clamped_name(name: str, limit: float) -> str:
+    """The name of an activation whose input is clamped from above at `limit`, greater than 0."""
+    return f"{name}_max_{limit:.6f}".rstrip("0").rstrip(".")
 
 
 def sign_preserving(name: str) -> bool:
@@ -96,4 +109,5 @@ def sign_preserving(name: str) -> bool:
 
     Computed in floating point, act may be 0 or -0.0 for a gate far below 0.
     """
-    return name in _SIGN_PRESERVING
+    clamped = _CLAMPED.fullmatch(name)
+    return (name if clamped is None else clamped["inner"]) in _SIGN_PRESERVING

@@ -1,0 +1,194 @@
+"""Finding the routed experts of a model: one stacked module a layer, one site an expert."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from torch import Tensor, nn
+from transformers.integrations import moe
+
+from ..activations import Activation, identify
+from ..addresses import SiteAddress
+from ..database.activations import clamped_name, sign_preserving
+from ..errors import GluscopeError
+from .expert_forms import ODD_FORMS, PLAIN, UNREAD, ClampedActivation, ExpertForm
+from .numbering import addresses
+from .refuse import refusal
+from .site import Site, ranges
+
+_EXPERTS_CLASS = re.compile(r"(Experts|MoE|Moe|MoeBlock|MoEBlock)$")
+_STACKED = ("gate_up_proj", "gate_proj", "up_proj", "down_proj", "w1", "w2", "w3")
+_OTHER_SENSES = ("vision_moe",)
+"""Parts of a path in which the experts see no text."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExpertLayer:
+    """The routed experts of one layer, whose weights lie in one module. Compared and hashed by identity."""
+
+    stack: str
+    layer: int
+    count: int  # experts
+    width: int  # neurons of each
+    form: ExpertForm
+    adapter: str
+    activation: str
+    act_fn: Activation  # gate, as it leaves its projection, to act
+    path: str
+    module: nn.Module
+
+    @property
+    def name(self) -> str:
+        """What all of its sites together are called, e.g. `L12E`; the name of no site."""
+        return f"{SiteAddress(self.stack, self.layer).name}E"
+
+    def values(self, gate_up: Tensor) -> tuple[Tensor, Tensor]:
+        """Gate and in of the values of the fused projection: `# row neuron`."""
+        gate, up = self.form.split(gate_up)
+        return gate, self.form.factor(self.module, up)
+
+    def matrices(self, expert: int) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Views of an expert's gate, in and out weights, each `# neuron d_model`; None where they can't be read."""
+        held: Any = self.module
+        both, down = held.gate_up_proj, held.down_proj
+        if not all(map(_readable, (both, down))):
+            return None
+        columns = both[expert] if held.is_transposed else both[expert].T  # d_model gate-and-up
+        gate, in_ = self.form.split(columns)
+        return gate.T, in_.T, down[expert] if held.is_transposed else down[expert].T
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExpertSite(Site):
+    """One routed expert. Its `gate`, `in_` and `down` are the module of all experts of the layer."""
+
+    experts: ExpertLayer = field(kw_only=True)
+
+    @property
+    def expert(self) -> int:
+        assert self.address.expert is not None  # by construction
+        return self.address.expert
+
+
+def find_experts(body: nn.Module) -> Iterator[ExpertSite]:
+    """A site for each routed expert of the model; GluscopeError where its experts can't be read."""
+    stacked = {path: module for path, module in body.named_modules() if hasattr(module, "_is_expert_parallel")}
+    for module in body.modules():
+        if reason := UNREAD.get(type(module).__name__):
+            raise refusal(body, f"{reason} ({type(module).__name__})")
+    for path, module in body.named_modules():
+        known = any(other == path or other.startswith(f"{path}.") for other in stacked)
+        if not known and _holds_experts(module):
+            raise refusal(body, f"gluscope doesn't know how its experts ({type(module).__name__}) are run")
+    paths = [path for path in stacked if not any(part in _OTHER_SENSES for part in path.split("."))]
+    for path, address in addresses(body, paths).items():
+        yield from _sites(_layer(body, path, address, stacked[path]))
+
+
+def with_shared(sites: Iterable[Site], routed: Iterable[Site]) -> Iterator[Site]:
+    """Gated MLPs that are modules, those that are the shared expert beside routed ones under their address."""
+    mixed = {(site.address.stack, site.address.layer) for site in routed}
+    for site in sites:
+        shared = "shared" in site.path.rpartition(".")[2] and (site.address.stack, site.address.layer) in mixed
+        yield replace(site, address=replace(site.address, shared=True)) if shared else site
+
+
+def select_experts(sites: Sequence[Site], experts: Sequence[int] | None) -> tuple[Site, ...]:
+    """The sites without the routed experts that are not among `experts` (None: all).
+
+    GluscopeError for an expert that no layer has.
+    """
+    if experts is None:
+        return tuple(sites)
+    present = sorted({site.expert for site in sites if isinstance(site, ExpertSite)})
+    for expert in experts:
+        if expert not in present:
+            known = f"its layers have the experts {ranges(present)}" if present else "its layers have no routed experts"
+            raise GluscopeError(f"the model has no expert {expert}", known)
+    return tuple(site for site in sites if not isinstance(site, ExpertSite) or site.expert in experts)
+
+
+def _holds_experts(module: nn.Module) -> bool:
+    """Whether a module looks like one of experts, by its class's name or its own parameters."""
+    own = dict(module.named_parameters(recurse=False))
+    return bool(_EXPERTS_CLASS.search(type(module).__name__)) or any(
+        own[name].dim() == 3 for name in _STACKED if name in own
+    )
+
+
+def _layer(body: nn.Module, path: str, address: SiteAddress, module: nn.Module) -> ExpertLayer:
+    kind = type(module).__name__
+    held: Any = module
+    if not held.has_gate:
+        raise refusal(body, f"its experts ({kind}) are not gated")
+    if held._is_expert_parallel:
+        raise refusal(body, f"its experts ({kind}) are spread over several processes")
+    form = _form(body, module)
+    act_fn, activation = _activation(held, form)
+    count, *sides = held.gate_up_proj.shape
+    rows, width = sides[1 if held.is_transposed else 0], held.down_proj.shape[1 if held.is_transposed else 2]
+    if rows != 2 * width:
+        raise refusal(body, f"the shapes in {path} are not those of gated experts: {rows} is not twice {width}")
+    limit = None if form.limit is None else getattr(module, form.limit)
+    return ExpertLayer(
+        stack=address.stack,
+        layer=address.layer,
+        count=int(count),
+        width=int(width),
+        form=form,
+        adapter=form.adapter.format(limit="" if limit is None else f"{limit:g}"),
+        activation=activation,
+        act_fn=act_fn,
+        path=path,
+        module=module,
+    )
+
+
+def _form(body: nn.Module, module: nn.Module) -> ExpertForm:
+    """How the module makes a product of its projection; GluscopeError where nobody has read that."""
+    kind = type(module)
+    if (form := ODD_FORMS.get(kind.__name__)) is not None:
+        return form
+    held: Any = module
+    own = getattr(kind, "_apply_gate", None) is not moe._default_apply_gate
+    if own or not held.is_concatenated or not hasattr(module, "act_fn"):
+        raise refusal(body, f"gluscope doesn't know the product of its experts ({kind.__name__})")
+    return PLAIN
+
+
+def _activation(module: Any, form: ExpertForm) -> tuple[Activation, str]:
+    inner = form.activation(module)
+    name = identify(inner)
+    if form.limit is None:
+        return inner, name
+    limit = float(getattr(module, form.limit))
+    return ClampedActivation(inner, limit), clamped_name(name, limit)
+
+
+def _sites(layer: ExpertLayer) -> Iterator[ExpertSite]:
+    for expert in range(layer.count):
+        yield ExpertSite(
+            address=SiteAddress(layer.stack, layer.layer, expert),
+            width=layer.width,
+            activation=layer.activation,
+            sign_preserving=sign_preserving(layer.activation),
+            act_fn=layer.act_fn,
+            adapter=layer.adapter,
+            path=layer.path,
+            module=layer.module,
+            gate=layer.module,
+            in_=layer.module,
+            down=layer.module,
+            entry=layer.module,
+            experts=layer,
+        )
+
+
+def _readable(parameter: Any) -> bool:
+    """Whether a parameter holds the numbers of its matrices as they are: stacked, not quantised, loaded."""
+    if not isinstance(parameter, Tensor) or parameter.is_meta:
+        return False
+    return parameter.dim() == 3 and parameter.is_floating_point() and parameter.dtype.itemsize > 1
