@@ -23,8 +23,9 @@ read them at once, don't write to them, and copy what is to be kept."""
 def capture(sites: Iterable[Site], observe: Observe) -> Iterator[None]:
     """Within the context, every run of the model calls `observe` once a site, as soon as its post is computed.
 
-    Nothing is computed twice and nothing copied: gate and in are the outputs of their linear maps (without sparsifying
-    or clamping), post is what enters the down projection. Nothing stays registered, even after an exception.
+    Nothing is computed twice and nothing copied: gate and in are the outputs of their linear maps (gate scaled or in
+    clamped only where the module does so), post is what enters the down projection, or a norm in front of it. Nothing
+    stays registered, even after an exception.
     """
     with ExitStack() as stack:
         for site in sites:
@@ -44,16 +45,18 @@ def _register(site: Site, observe: Observe) -> list[torch.utils.hooks.RemovableH
 
     def before_down(_module: nn.Module, args: tuple[Tensor, ...]) -> None:
         if site.fused:
-            gate, in_ = seen.pop("both").tensor_split(2, dim=-1)  # batch position neuron
+            gate, in_ = site.halves(seen.pop("both"))  # batch position neuron
         else:
             gate, in_ = seen.pop("gate"), seen.pop("in")  # batch position neuron
-        observe(site, gate, in_, args[0])
+        if site.gate_scale != 1.0:
+            gate = gate * site.gate_scale
+        observe(site, gate, in_ if site.factor is None else site.factor(in_), args[0])
 
     if site.fused:
         kept = [site.gate.register_forward_hook(keep("both"))]
     else:
         kept = [site.gate.register_forward_hook(keep("gate")), site.in_.register_forward_hook(keep("in"))]
-    return [*kept, site.down.register_forward_pre_hook(before_down)]
+    return [*kept, site.entry.register_forward_pre_hook(before_down)]
 
 
 Act = Callable[[Site, Tensor], Tensor]
@@ -104,7 +107,7 @@ def run_body(
         stack.enter_context(torch.inference_mode())
         if last_site is not None:
             # registered after capture's hook on the same module, so it runs after it
-            stack.callback(last_site.down.register_forward_pre_hook(_stop).remove)
+            stack.callback(last_site.entry.register_forward_pre_hook(_stop).remove)
         with suppress(_Finished):
             model(**inputs, use_cache=False)
 

@@ -15,7 +15,7 @@ _ROWS = 1024  # neurons at once: bounds the float64 copies
 
 
 class SiteWeights(NamedTuple):
-    """The loaded weights of a site as views, one neuron a row, without norm gains."""
+    """The loaded weights of a site, one neuron a row, without norm gains."""
 
     gate: Tensor  # neuron d_model
     in_: Tensor  # neuron d_model
@@ -28,7 +28,9 @@ def site_weights(site: Site) -> SiteWeights | None:
     if gate is None or in_ is None or down is None:
         return None
     if site.fused:
-        gate, in_ = gate[: site.width], gate[site.width :]
+        gate, in_ = (half.T for half in site.halves(gate.T))
+    if site.gate_scale != 1.0:
+        gate = gate * site.gate_scale
     return SiteWeights(gate, in_, down.T)
 
 
@@ -60,5 +62,7 @@ def _matrix(linear: nn.Module) -> Tensor | None:
     if type(linear) is not nn.Linear:
         return None
     weight = linear.weight
-    readable = weight.dim() == 2 and weight.is_floating_point() and weight.dtype.itemsize > 1 and not weight.is_meta
+    plain = type(weight) in (nn.Parameter, Tensor)  # a subclass of them holds numbers in a form of its own
+    readable = plain and weight.dim() == 2 and weight.is_floating_point() and weight.dtype.itemsize > 1
+    readable = readable and not weight.is_meta
     return weight if readable else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .find import find_sites, text_body
+from .body import is_encoder_decoder, text_body
+from .find import find_sites
 from .site import Site, select
 
-__all__ = ["Site", "find_sites", "select", "text_body"]
+__all__ = ["Site", "find_sites", "is_encoder_decoder", "select", "text_body"]

@@ -1,4 +1,4 @@
-"""The table of the forms that routed experts have: how gate and in lie in their projection, and what becomes of them."""
+"""The table of the forms of routed experts: how gate and in lie in their projection, and what becomes of them."""
 
 from __future__ import annotations
 

@@ -2,85 +2,95 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 
+import torch
 from torch import nn
 
 from ..activations import Activation, identify
 from ..addresses import SiteAddress
 from ..database.activations import sign_preserving
-from .layouts import ACTIVATION_ATTRIBUTES, LAYOUTS, ODD_MODULES, Layout
-from .refuse import experts, not_gated, refusal
+from .body import text_body
+from .experts import find_experts, with_shared
+from .layouts import ACTIVATION_ATTRIBUTES, LAYOUTS, NAMED_LAYOUTS, Layout, has_child
+from .numbering import addresses, in_a_layer
+from .odd import ODD, REFUSED, Form
+from .refuse import not_gated, refusal
 from .shapes import linear_shape
 from .site import Site
 
-_NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")
-
-
-def text_body(model: nn.Module) -> nn.Module:
-    """The part of `model` that reads text, without a language-model head, vision towers or adapter wrappers."""
-    language_model = getattr(model, "language_model", None)
-    base = language_model if isinstance(language_model, nn.Module) else getattr(model, "base_model", model)
-    if base is model and hasattr(model, "peft_config"):
-        base = getattr(model, "model", model)  # PEFT's inner wrapper
-    return text_body(base) if isinstance(base, nn.Module) and base is not model else model
-
 
 def find_sites(model: nn.Module) -> tuple[Site, ...]:
-    """The gated MLPs of the model's text body, in the order of its layers.
+    """The gated MLPs of the model's text body, in the order in which it runs them: of its layers, encoder first.
 
     Works on a model without weights (device meta) too. GluscopeError, naming the model and the reason, where it has
     none, or where any of its MLPs is not known to compute down(act_fn(gate(x)) * in(x)).
     """
     body = text_body(model)
-    mixture = experts(body)
-    if mixture is not None:
-        raise refusal(body, f"its layers are mixtures of experts ({mixture}); experts are not supported yet")
-    sites = [_site(body, path, module, layout) for path, module, layout in _candidates(body)]
+    routed = tuple(find_experts(body))
+    sites = _ordered([*with_shared(dense_sites(body), routed), *routed])
     if not sites:
         raise not_gated(body)
-    if getattr(getattr(body, "config", None), "is_encoder_decoder", False):
-        raise refusal(body, "it is an encoder-decoder, which is not supported yet")
-    sites.sort(key=lambda site: site.address)
     for one, other in pairwise(sites):
         if one.address == other.address:
             raise refusal(body, f"layer {one.address.layer} has two gated MLPs: {one.path} and {other.path}")
-    return tuple(sites)
+    return sites
+
+
+def dense_sites(body: nn.Module) -> tuple[Site, ...]:
+    """The gated MLPs of a text body that are modules, in the order of their addresses; empty where it has none."""
+    found = list(_candidates(body))
+    numbered = addresses(body, [path for path, _, _ in found])
+    sites = [_site(body, path, module, layout, numbered[path]) for path, module, layout in found]
+    return _ordered(sites)
+
+
+def _ordered(sites: Iterable[Site]) -> tuple[Site, ...]:
+    """By address, encoder before decoder, though "dec" sorts first."""
+    return tuple(sorted(sites, key=lambda site: (site.address.stack == "dec", site.address)))
 
 
 def _candidates(body: nn.Module) -> Iterator[tuple[str, nn.Module, Layout]]:
-    """The modules of the layers that have the children of a layout; GluscopeError at an odd one."""
+    """The modules of the layers that have the children of a layout; GluscopeError at one that is known not to fit."""
     for path, module in body.named_modules():
-        if not _NUMBER.search(path):
+        if not in_a_layer(path):
             continue
-        if reason := ODD_MODULES.get(type(module).__name__):
-            raise refusal(body, f"its gated MLP ({type(module).__name__}) is not a plain one: {reason}")
-        children = {name for name, _ in module.named_children()}
-        for layout in LAYOUTS:
-            if layout.names <= children:
+        kind = type(module).__name__
+        if reason := REFUSED.get(kind):
+            raise refusal(body, f"its gated MLP ({kind}) is not a plain one: {reason}")
+        for layout in (NAMED_LAYOUTS[kind],) if kind in NAMED_LAYOUTS else LAYOUTS:
+            if layout.fits(module) and not _ungated(module, layout):
                 yield path, module, layout
 
 
-def _site(body: nn.Module, path: str, module: nn.Module, layout: Layout) -> Site:
-    numbers = _NUMBER.findall(path)
-    if len(numbers) != 1:
-        raise refusal(body, f"{path} lies in a layer within a layer, which gluscope can't number")
-    act_fn = _activation(body, path, module, layout)
-    name = identify(act_fn)
+def _ungated(module: nn.Module, layout: Layout) -> bool:
+    """Whether what would be a fused gate and in is as wide as what enters the down projection: it has no halves."""
+    first, down = (linear_shape(module.get_submodule(name)) for name in (layout.gate, layout.down))
+    return layout.fused and first is not None and down is not None and first.outputs == down.inputs
+
+
+def _site(body: nn.Module, path: str, module: nn.Module, layout: Layout, address: SiteAddress) -> Site:
+    odd = ODD.get(type(module).__name__)
+    form = odd(module) if odd else Form(_activation(body, path, module, layout))
+    _demand_known_parts(body, path, module, layout, form)
+    name = form.name or identify(form.act_fn)
     return Site(
-        address=SiteAddress("", int(numbers[0])),
+        address=address,
         width=_width(body, path, module, layout),
         activation=name,
         sign_preserving=sign_preserving(name),
-        act_fn=act_fn,
-        adapter=layout.adapter,
+        act_fn=form.act_fn,
+        adapter=f"{layout.adapter}; {form.note}" if form.note else layout.adapter,
         path=path,
         module=module,
         gate=module.get_submodule(layout.gate),
         in_=module.get_submodule(layout.in_),
         down=module.get_submodule(layout.down),
+        entry=module.get_submodule(form.entry or layout.down),
+        gate_first=layout.gate_first,
+        gate_scale=form.gate_scale,
+        factor=form.factor,
     )
 
 
@@ -100,19 +110,28 @@ def _width(body: nn.Module, path: str, module: nn.Module, layout: Layout) -> int
 
 
 def _activation(body: nn.Module, path: str, module: nn.Module, layout: Layout) -> Activation:
-    """The activation function; GluscopeError where there is none, or where the module has a part nobody knows."""
+    """The activation function; GluscopeError where there is none, or more than one."""
     functions: list[Callable[..., object]] = []
     for attribute in ACTIVATION_ATTRIBUTES:
-        function = getattr(module, attribute, None)
+        *parents, last = attribute.split(".")
+        holder: object = module.get_submodule(parents[0]) if parents and has_child(module, parents[0]) else module
+        function = getattr(holder, last, None)
         if callable(function) and function not in functions:
             functions.append(function)
+    if not functions and layout.activation is not None:
+        functions.append(getattr(torch.nn.functional, layout.activation))
     if len(functions) != 1:
         found = "no activation function" if not functions else "more than one activation function"
         raise refusal(body, f"{path} ({type(module).__name__}) has {found}")
-    for name, child in module.named_children():
-        if name not in layout.names and child is not functions[0] and not isinstance(child, nn.Dropout):
-            kind = type(child).__name__
-            raise refusal(
-                body, f"{path} ({type(module).__name__}) has a part that gluscope doesn't know: {name} ({kind})"
-            )
     return functions[0]  # type: ignore[return-value]  # a module's attribute has no type
+
+
+def _demand_known_parts(body: nn.Module, path: str, module: nn.Module, layout: Layout, form: Form) -> None:
+    """GluscopeError where the module has a part that nobody knows: it may change what the others compute."""
+    known = {form.entry, *(part for name in layout.names for part in (name, name.split(".")[0]))}
+    activations = [getattr(module, name, None) for name in ACTIVATION_ATTRIBUTES]
+    for name, child in module.named_children():
+        if name in known or any(child is one for one in activations) or isinstance(child, (nn.Dropout, nn.Identity)):
+            continue
+        kind = type(child).__name__
+        raise refusal(body, f"{path} ({type(module).__name__}) has a part that gluscope doesn't know: {name} ({kind})")

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from torch import nn
 
 from ..errors import GluscopeError
 from .shapes import linear_shape
 
 _SUPPORTED = "gluscope reads gated MLPs as in Llama, Mistral, Qwen, OLMo, Granite, Gemma 1-4, Phi-3 and GLM"
-_EXPERTS_CLASS = re.compile(r"(Experts|MoE|Moe|MoeBlock|MoEBlock)$")
-_EXPERT_PARAMETERS = ("gate_up_proj", "gate_proj", "up_proj", "down_proj", "w1", "w2", "w3")
 _EXPERT_SETTINGS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 
 
@@ -24,20 +20,6 @@ def architecture(model: nn.Module) -> str:
 def refusal(model: nn.Module, reason: str) -> GluscopeError:
     """The error for a model that can't be indexed."""
     return GluscopeError(f"{architecture(model)} can't be indexed: {reason}", _SUPPORTED)
-
-
-def experts(body: nn.Module) -> str | None:
-    """The class of the first module in `body` that holds experts, or None where the model is dense."""
-    for module in body.modules():
-        kind = type(module).__name__
-        stacked = any(
-            parameter.dim() == 3
-            for name, parameter in module.named_parameters(recurse=False)
-            if name in _EXPERT_PARAMETERS
-        )
-        if stacked or _EXPERTS_CLASS.search(kind):
-            return kind
-    return None
 
 
 def not_gated(body: nn.Module) -> GluscopeError:

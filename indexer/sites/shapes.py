@@ -14,7 +14,7 @@ class Shape(NamedTuple):
 
 def linear_shape(module: nn.Module) -> Shape | None:
     """Inputs and outputs of a linear map, or None where the module is none."""
-    for names in (("in_features", "out_features"), ("nx", "nf")):
+    for names in (("in_features", "out_features"), ("infeatures", "outfeatures"), ("nx", "nf")):
         inputs, outputs = (getattr(module, name, None) for name in names)
         if isinstance(inputs, int) and isinstance(outputs, int):
             return Shape(inputs, outputs)

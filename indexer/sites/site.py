@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
-from torch import nn
+from torch import Tensor, nn
 
 from ..activations import Activation
 from ..addresses import SiteAddress
@@ -14,27 +14,37 @@ from ..errors import GluscopeError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Site:
-    """One gated MLP: post = act_fn(gate) * in, and post enters `down`. Compared and hashed by identity.
+    """One gated MLP: post = act_fn(gate) * in, and post enters `entry`. Compared and hashed by identity.
 
-    `gate` and `in_` are the linear maps whose outputs are the two factors. In a fused site they are one module, whose
-    output holds gate in its first `width` columns and in in the following `width`.
+    `gate` and `in_` are the linear maps whose outputs are the two factors, but for `gate_scale` and `factor`. In a
+    fused site they are one module, whose output holds gate and in, each in `width` columns, in the order `gate_first`.
     """
 
     address: SiteAddress
     width: int  # neurons: what the down projection takes
     activation: str  # a name of indexer.database.activations, or one without a twin
     sign_preserving: bool  # act has the sign of gate
-    act_fn: Activation  # as the module itself calls it
+    act_fn: Activation  # from gate to act, all that the module does on the way
     adapter: str  # how gate and in were found, e.g. "gate_proj, up_proj"
     path: str  # of the module in the body, e.g. "layers.3.mlp"
     module: nn.Module
     gate: nn.Module
     in_: nn.Module
     down: nn.Module
+    entry: nn.Module  # its input is post: the down projection, or a norm in front of it
+    _: KW_ONLY
+    gate_first: bool = True
+    gate_scale: float = 1.0  # gate is the output of its map times this
+    factor: Activation | None = None  # in from the output of its map, where it isn't the output itself
 
     @property
     def fused(self) -> bool:
         return self.gate is self.in_
+
+    def halves(self, both: Tensor) -> tuple[Tensor, Tensor]:
+        """The parts of gate and of in (each # ... neuron) in what a fused map gives (# ... 2*neuron)."""
+        first, second = both.tensor_split(2, dim=-1)
+        return (first, second) if self.gate_first else (second, first)
 
 
 def select(sites: Sequence[Site], layers: Sequence[int] | None) -> tuple[Site, ...]:
@@ -48,12 +58,12 @@ def select(sites: Sequence[Site], layers: Sequence[int] | None) -> tuple[Site, .
     for layer in layers:
         if layer not in present:
             raise GluscopeError(
-                f"the model has no gated MLP in layer {layer}", f"its layers with one are {_ranges(present)}"
+                f"the model has no gated MLP in layer {layer}", f"its layers with one are {ranges(present)}"
             )
     return tuple(site for site in sites if site.address.layer in layers)
 
 
-def _ranges(numbers: Sequence[int]) -> str:
+def ranges(numbers: Sequence[int]) -> str:
     """Sorted numbers as an option takes them: 0-3,7."""
     runs: list[list[int]] = []
     for number in numbers:

@@ -1,0 +1,49 @@
+"""The address of a gated MLP from its path in the model: stack and layer."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+
+from torch import nn
+
+from ..addresses import SiteAddress
+from .body import is_encoder_decoder
+from .refuse import refusal
+
+_NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")
+_STACKS = {"encoder": "enc", "decoder": "dec"}
+
+
+def in_a_layer(path: str) -> bool:
+    """Whether a module's path leads through a numbered list."""
+    return _NUMBER.search(path) is not None
+
+
+def addresses(body: nn.Module, paths: Sequence[str]) -> dict[str, SiteAddress]:
+    """The address of each path. GluscopeError for a layer within a layer, or a stack that is neither of the two.
+
+    The layer is the number that changes between paths of one form: `decoder.block.3.layer.2.mlp` is in layer 3.
+    """
+    forms: dict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        forms[_NUMBER.sub("*", path)].append(path)
+    found: dict[str, SiteAddress] = {}
+    for alike in forms.values():
+        numbers = [[int(number) for number in _NUMBER.findall(path)] for path in alike]
+        changing = [place for place, values in enumerate(zip(*numbers, strict=True)) if len(set(values)) > 1] or [0]
+        if len(changing) > 1:
+            raise refusal(body, f"{alike[-1]} lies in a layer within a layer, which gluscope can't number")
+        for path, values in zip(alike, numbers, strict=True):
+            found[path] = SiteAddress(_stack(body, path), values[changing[0]])
+    return found
+
+
+def _stack(body: nn.Module, path: str) -> str:
+    if not is_encoder_decoder(body):
+        return ""
+    stack = next((_STACKS[part] for part in path.split(".") if part in _STACKS), None)
+    if stack is None:
+        raise refusal(body, f"{path} is neither in its encoder nor in its decoder")
+    return stack
