@@ -15,10 +15,13 @@ from .models import LoadedModel, load
 from .output import run_folder
 from .progress import Progress, Report
 from .proof import prove_forms
+from .proof_experts import prove_expert_forms
 from .sequences import Sequences, sequences
 from .settings import Execution, Inputs, Settings
 from .shards import Shard, parse_shard
 from .sites import Site, find_sites, select
+from .sites.experts import ExpertSite, expert_layers, select_experts
+from .sites.refuse import refusal
 from .tokens import bos_id, text_encoder
 
 FUSE_FROM = 500_000_000
@@ -143,8 +146,11 @@ def prepare(model: str, corpus: Corpus, part: Part, settings: Settings, executio
         trust_remote_code=execution.trust_remote_code,
     )
     found = find_sites(loaded.model)
-    sites = select(found, settings.layers)
-    prove_forms(sites)
+    sites = select_experts(select(found, settings.layers), settings.experts)
+    prove_forms(site for site in sites if not isinstance(site, ExpertSite))
+    if layers := expert_layers(sites):
+        raise refusal(loaded.model, f"layer {layers[0].layer} has routed experts, which are not supported yet")
+    prove_expert_forms(expert_layers(sites))
     settings = resolve(settings, loaded, settings.layers)
     return Job(
         part=part,

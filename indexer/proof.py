@@ -29,12 +29,16 @@ def tolerance(dtype: torch.dtype) -> float:
 def identity_error(site: Site, gate: Tensor, in_: Tensor, post: Tensor) -> float:
     """max |act_fn(gate) * in - post| / max |post|, over the values that are finite; 0.0 where there is none."""
     with torch.inference_mode():
-        product = (site.act_fn(gate) * in_).float()  # batch position neuron
-        expected = post.float()  # batch position neuron
-        finite = product.isfinite() & expected.isfinite()
-        difference = torch.where(finite, product - expected, 0.0).abs().max()
-        scale = torch.where(finite, expected, 0.0).abs().max()
-        return float(difference / scale) if scale > 0 else float(difference)
+        return relative_error(site.act_fn(gate) * in_, post)
+
+
+def relative_error(computed: Tensor, expected: Tensor) -> float:
+    """max |computed - expected| / max |expected|, over the values that are finite; 0.0 where there is none."""
+    computed, expected = computed.float(), expected.float()
+    finite = computed.isfinite() & expected.isfinite()
+    difference = torch.where(finite, computed - expected, 0.0).abs().amax()
+    scale = torch.where(finite, expected, 0.0).abs().amax()
+    return float(difference / scale) if scale > 0 else float(difference)
 
 
 def prove(site: Site, gate: Tensor, in_: Tensor, post: Tensor) -> float:

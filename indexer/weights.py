@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .sites import Site
+from .sites.experts import ExpertSite
 
 _ROWS = 1024  # neurons at once: bounds the float64 copies
 
@@ -24,6 +25,9 @@ class SiteWeights(NamedTuple):
 
 def site_weights(site: Site) -> SiteWeights | None:
     """The weights of a site, or None where they can't be read: quantised, adapted or not loaded."""
+    if isinstance(site, ExpertSite):
+        matrices = site.experts.matrices(site.expert)
+        return None if matrices is None else SiteWeights(*matrices)
     gate, in_, down = _matrix(site.gate), _matrix(site.in_), _matrix(site.down)
     if gate is None or in_ is None or down is None:
         return None

@@ -107,7 +107,7 @@ def test_the_twins_need_nothing_but_the_standard_library() -> None:
     tree = ast.parse(Path(twins.__file__).read_text(encoding="utf-8"))
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert imported == {"__future__", "math", "collections.abc"}
+    assert imported == {"__future__", "math", "re", "collections.abc"}
 
 
 @pytest.mark.parametrize("name", ["silu", "quick_gelu", "gelu_tanh"])

@@ -96,6 +96,11 @@ def with_shared(sites: Iterable[Site], routed: Iterable[Site]) -> Iterator[Site]
         yield replace(site, address=replace(site.address, shared=True)) if shared else site
 
 
+def expert_layers(sites: Iterable[Site]) -> tuple[ExpertLayer, ...]:
+    """The layers whose routed experts are among the sites, each once."""
+    return tuple(dict.fromkeys(site.experts for site in sites if isinstance(site, ExpertSite)))
+
+
 def select_experts(sites: Sequence[Site], experts: Sequence[int] | None) -> tuple[Site, ...]:
     """The sites without the routed experts that are not among `experts` (None: all).
 

@@ -1,0 +1,108 @@
+"""Reading gate, in, act and post of routed experts while a model runs, all experts of a layer at once.
+
+The library runs the experts of a layer as one grouped product over rows sorted by expert. It is left to do so: what is
+observed is the product of the two factors in its middle, and the order of the rows is found as the library finds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from transformers.integrations import moe
+
+from .sites.experts import ExpertLayer
+
+_IMPLEMENTATION = "gluscope_observed"
+
+
+class Routed(NamedTuple):
+    """What the routed experts of a layer computed for a batch; rows are (expert, token) pairs, sorted by expert.
+
+    Values are the model's own tensors, in its dtype: read them at once and don't write to them.
+    """
+
+    hidden: Tensor  # token d_model: what entered the experts; tokens are those of the flattened batch
+    expert: Tensor  # row
+    token: Tensor  # row
+    reached: Tensor  # row: False where the router gave the expert no weight, so that the token skips it
+    gate: Tensor  # row neuron
+    in_: Tensor  # row neuron
+    act: Tensor  # row neuron
+    post: Tensor  # row neuron
+
+
+ObserveExperts = Callable[[ExpertLayer, Routed], None]
+
+
+@contextmanager
+def capture_experts(layers: Iterable[ExpertLayer], observe: ObserveExperts) -> Iterator[None]:
+    """Within the context, every run of the model calls `observe` once a layer, as soon as its experts' post is there.
+
+    Nothing is computed twice and nothing copied but the order of the rows. The model runs its experts grouped, as it
+    does by default, whatever it was set to. Nothing stays registered, even after an exception.
+    """
+    observed = {layer.module: layer for layer in layers}
+    if not observed:
+        yield
+        return
+
+    def run(module: Any, hidden: Tensor, index: Tensor, weights: Tensor) -> Tensor:
+        layer = observed.get(module)
+        if layer is None:
+            return moe.grouped_mm_experts_forward(module, hidden, index, weights)
+        with _watching(layer, hidden, index, weights, observe):
+            return moe.grouped_mm_experts_forward(module, hidden, index, weights)
+
+    configs = list({id(config): config for layer in observed.values() if (config := _config(layer))}.values())
+    before = [config._experts_implementation_internal for config in configs]
+    moe.ALL_EXPERTS_FUNCTIONS[_IMPLEMENTATION] = run
+    try:
+        for config in configs:
+            config._experts_implementation_internal = _IMPLEMENTATION
+        yield
+    finally:
+        for config, implementation in zip(configs, before, strict=True):
+            config._experts_implementation_internal = implementation
+        del moe.ALL_EXPERTS_FUNCTIONS[_IMPLEMENTATION]
+
+
+@contextmanager
+def _watching(
+    layer: ExpertLayer, hidden: Tensor, index: Tensor, weights: Tensor, observe: ObserveExperts
+) -> Iterator[None]:
+    """Within the context, what the module makes of its projection is observed on the way."""
+    module: Any = layer.module
+    product = module._apply_gate
+    acts: list[Tensor] = []
+
+    def keep(_module: nn.Module, _args: Any, output: Tensor) -> None:
+        acts.append(output)
+
+    def apply_gate(gate_up: Tensor) -> Tensor:
+        post: Tensor = product(gate_up)
+        gate, in_ = layer.values(gate_up)
+        act = acts.pop() if acts else layer.act_fn(gate)
+        # The library sorts the same ids by the same call, so equal ones are in the same order.
+        expert, order = torch.sort(index.reshape(-1))
+        reached = (weights.reshape(-1)[order] != 0) & (expert < layer.count)
+        token = order // index.shape[-1]
+        observe(layer, Routed(hidden, expert, token, reached, gate, in_, act, post))
+        return post
+
+    hook = layer.act_fn.register_forward_hook(keep) if isinstance(layer.act_fn, nn.Module) else None
+    module._apply_gate = apply_gate
+    try:
+        yield
+    finally:
+        del module._apply_gate
+        if hook is not None:
+            hook.remove()
+
+
+def _config(layer: ExpertLayer) -> Any:
+    module: Any = layer.module
+    return module.config

@@ -1,0 +1,87 @@
+"""The proof that routed experts are read rightly: act * in is what enters the down projection, of the right token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .capture_experts import Routed
+from .errors import GluscopeError
+from .proof import relative_error, tolerance
+from .sites.experts import ExpertLayer
+
+_ROWS = 16
+_ROW_TOLERANCE = 0.05
+"""Of a row computed again from the weights, by whatever kernel; that of another token or expert is off by 1."""
+
+_STRESS_MAGNITUDE = 128.0
+
+
+def prove_experts(layer: ExpertLayer, routed: Routed) -> float:
+    """The identity error of what the experts of a layer computed for a batch, to be kept in the index.
+
+    GluscopeError, naming layer, class and remedy, where it is beyond the tolerance, or where rows are not those of the
+    token and the expert that they are said to be of.
+    """
+    error = relative_error(routed.act * routed.in_, routed.post)
+    _demand(layer, error, tolerance(routed.post.dtype), "does not compute act(gate) * in on the first batch")
+    mixed = _row_error(layer, routed)
+    _demand(layer, mixed, _ROW_TOLERANCE, "does not order its rows as gluscope knows it")
+    return error
+
+
+def prove_expert_forms(layers: Iterable[ExpertLayer]) -> None:
+    """Compare the product of each layer's module with the known one, on values so large that every clamp shows.
+
+    GluscopeError as in `prove_experts`.
+    """
+    for layer in layers:
+        module: Any = layer.module
+        like = next(layer.module.parameters())
+        dtype = like.dtype if like.dtype.is_floating_point and like.dtype.itemsize > 1 else torch.bfloat16
+        both = torch.randn(8, 2 * layer.width, generator=torch.Generator().manual_seed(0))  # row gate-and-up
+        for scale in (1.0, _STRESS_MAGNITUDE / float(both.abs().max())):
+            gate_up = (both * scale).to(like.device, dtype)
+            with torch.inference_mode():
+                gate, in_ = layer.values(gate_up)
+                error = relative_error(layer.act_fn(gate) * in_, module._apply_gate(gate_up))
+            _demand(layer, error, tolerance(dtype), "does not compute act(gate) * in on large values")
+
+
+def _row_error(layer: ExpertLayer, routed: Routed) -> float:
+    """How far the gates of some rows are from those computed anew; 0.0 where the weights can't be read."""
+    if layer.matrices(0) is None or not len(routed.expert):
+        return 0.0
+    chosen = torch.linspace(0, len(routed.expert) - 1, _ROWS).round().long().tolist()
+    errors = []
+    with torch.inference_mode():
+        for row in chosen:
+            expert = int(routed.expert[row])
+            if expert >= layer.count:
+                continue
+            expected = _gate(layer, expert, routed.hidden[routed.token[row]])
+            errors.append(relative_error(routed.gate[row], expected))
+    return max(errors, default=0.0)
+
+
+def _gate(layer: ExpertLayer, expert: int, hidden: Tensor) -> Tensor:
+    matrices = layer.matrices(expert)
+    assert matrices is not None  # asked before
+    held: Any = layer.module
+    bias = layer.form.split(held.gate_up_proj_bias[expert])[0] if held.has_bias else None
+    return functional.linear(hidden.to(matrices[0].dtype), matrices[0], bias)
+
+
+def _demand(layer: ExpertLayer, error: float, allowed: float, what: str) -> None:
+    if error <= allowed:
+        return
+    raise GluscopeError(
+        f"layer {layer.layer} ({type(layer.module).__name__}, read as {layer.adapter}) {what}: "
+        f"relative error {error:.2g}, allowed {allowed:.2g}",
+        "its values would be wrong, so gluscope refuses: index other layers with --layers, or another model; "
+        "fused kernels that replace the experts must be off",
+    )
