@@ -48,20 +48,27 @@ def command(
     signs: Annotated[
         Signs, typer.Option("--signs", help="Signs after alignment, or as the model has them.")
     ] = "aligned",
+    plot: Annotated[
+        bool, typer.Option("--plot", help="The density of gate and in over the sample, and quantiles by quadrant.")
+    ] = False,
     wrap: Annotated[bool, typer.Option("--wrap", help="rich: contexts whole instead of one line each.")] = False,
     width: Annotated[
-        int | None, typer.Option("--width", min=_NARROWEST, metavar="W", help="rich: cells a line.")
+        int | None,
+        typer.Option("--width", min=_NARROWEST, metavar="W", help="Cells a line, of rich and of the picture."),
     ] = None,
     color: Color = "auto",
     db: Db = None,
 ) -> None:
     """Show neurons: how often they visit each quadrant of gate and in, and the contexts that move them most.
 
-    Examples: gluscope show L12N345; gluscope show 12.345 -q -+ -n 16; gluscope show L12N345 -f json.
+    Examples: gluscope show L12N345; gluscope show 12.345 -q -+ -n 16; gluscope show L12N345 --plot -f json.
     """
     quadrants = _quadrants(quadrant)
     chosen: Format = format or ("rich" if sys.stdout.isatty() else "plain")
-    if limit is None and chosen not in ("json", "jsonl"):
+    cells = width or max(shutil.get_terminal_size().columns, _NARROWEST)
+    if plot and chosen == "plain" and limit is None:
+        limit = 0  # the picture alone
+    elif limit is None and chosen not in ("json", "jsonl"):
         limit = _TEXT_LIMIT
     with indexer.open(index_path(db)) as index:
         rankings = _rankings(index, rank_by, chosen, limit)
@@ -69,13 +76,14 @@ def command(
 
         def read(address: NeuronAddress) -> NeuronRecord:
             wanted = QUADRANTS if chosen == "rich" else quadrants
-            return index.neuron(address, signs=signs, rankings=rankings, limit=limit, quadrants=wanted)
+            sample = plot or chosen == "rich"  # which tells percentiles
+            return index.neuron(address, signs=signs, rankings=rankings, limit=limit, quadrants=wanted, sample=sample)
 
         reading = Reading(index, _asked(neurons), read)
         if chosen == "rich":
-            _rich(reading, quadrants, color, width, wrap)
+            _rich(reading, quadrants, color, cells, wrap, plot)
         elif chosen == "plain":
-            _plain(reading, statistics=limit == 0)
+            _plain(reading, statistics=limit == 0 and not plot, plot_width=cells if plot else 0)
         elif chosen == "md":
             _markdown(reading)
         else:
@@ -142,26 +150,31 @@ def _rankings(index: Index, rank_by: str | None, chosen: Format, limit: int | No
     return (rank_by or ("post" if "post" in index.rankings else index.rankings[0]),)
 
 
-def _rich(reading: Reading, quadrants: tuple[Quadrant, ...], color: str, width: int | None, wrap: bool) -> None:
+def _rich(reading: Reading, quadrants: tuple[Quadrant, ...], color: str, width: int, wrap: bool, plot: bool) -> None:
     from ..colour.depth import detect, light_background
     from ..views import page
 
     found = detect(color, environment=os.environ, terminal=sys.stdout.isatty())
     look = page.Page(
-        width=width or max(shutil.get_terminal_size().columns, _NARROWEST),
+        width=width,
         depth=found.depth,
         light=light_background(os.environ),
         wrap=wrap,
         quadrants=frozenset(quadrants),
+        plot=plot,
     )
     lines = (page.neuron(record, look) for record in reading)
     emit_lines(page.painted(line) for line in chain.from_iterable(lines))
 
 
-def _plain(reading: Reading, *, statistics: bool) -> None:
+def _plain(reading: Reading, *, statistics: bool, plot_width: int) -> None:
     from ..views import plain
 
-    lines = plain.statistics if statistics else plain.contexts
+    def lines(record: NeuronRecord) -> Iterator[str]:
+        if plot_width:
+            yield from plain.plot(record, plot_width)
+        yield from plain.statistics(record) if statistics else plain.contexts(record)
+
     emit_lines(chain.from_iterable(map(lines, reading)))
 
 

@@ -8,14 +8,16 @@ from typing import Any
 
 from indexer.database.records import Example, IndexInfo, NeuronRecord, QuadrantRecord, Quantities, SiteRecord
 
+from . import sample as sample_view
 from .numbers import float32
 
 FORMAT = 1
 
 
 def neuron(record: NeuronRecord) -> dict[str, Any]:
-    """Everything in the record; means, extremes and values as float32."""
+    """Everything in the record; means, extremes, quantiles and values as float32."""
     site = record.neuron.site
+    sample = {} if record.sample is None else {"sample": sample_view.json(record.sample, record.quadrants)}
     return {
         "format": FORMAT,
         "neuron": record.neuron.name,
@@ -28,6 +30,7 @@ def neuron(record: NeuronRecord) -> dict[str, Any]:
         "tokens_counted": record.tokens_counted,
         "tokens_corpus": record.tokens_corpus,
         "zero": record.zero,
+        **sample,
         "quadrants": {name.value: _quadrant(quadrant) for name, quadrant in record.quadrants.items()},
     }
 

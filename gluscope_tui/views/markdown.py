@@ -10,7 +10,10 @@ from indexer.database.records import Example, NeuronRecord, QuadrantRecord
 from ..text.clean import clean
 from .neuron import COLUMNS, cells_of, signs_of, tokens_of
 from .numbers import frequency, signed
+from .plain import plot
 from .text import around_peak
+
+_PLOT_WIDTH = 100
 
 
 def neuron(record: NeuronRecord) -> Iterator[str]:
@@ -26,6 +29,8 @@ def neuron(record: NeuronRecord) -> Iterator[str]:
         first, *others = cells_of(quadrant, record.tokens_counted)
         yield _row([code(first), *others])
     yield ""
+    if record.sample is not None:
+        yield from ("```", *list(plot(record, _PLOT_WIDTH))[1:], "```", "")
     for quadrant in record.quadrants.values():
         yield from _contexts(record, quadrant)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from indexer.database.records import Example, NeuronRecord, QuadrantRecord
+from indexer.database.sampled import Magnitudes
 from indexer.quadrants import QUADRANTS, Quadrant
 
 from ..colour.depth import Depth
@@ -14,13 +15,18 @@ from ..colour.ramp import Ramp, ramp
 from ..colour.style import PLAIN, Style, StyledLine
 from ..text.cells import column
 from .contexts import Fragment, Look, colour_of, context_line, context_lines, neuron_scale, split_width
+from .density import Ink
 from .neuron import header, table
 from .numbers import frequency, full_count, signed
+from .sample import PLOT_ROWS, place_text, plot
 
 _BOLD = Style(bold=True)
 _VALUE_CELLS = 8  # +1.23e-5
 _MARKS = ("«", "»")
 _NARROWEST = 8  # cells of text, however narrow the terminal
+PERCENTILES_FROM = 100
+"""Width from which a context's value is followed by its percentile."""
+_PLACE_CELLS = 11  # > all 1,024
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,7 @@ class Page:
     light: bool = False
     wrap: bool = False
     quadrants: frozenset[Quadrant] = frozenset(QUADRANTS)  # those that are shown; the scale is always the neuron's
+    plot: bool = False  # the density of gate and in, and quantiles, where the record has a sample
 
 
 def neuron(record: NeuronRecord, page: Page) -> Iterator[StyledLine]:
@@ -48,6 +55,10 @@ def neuron(record: NeuronRecord, page: Page) -> Iterator[StyledLine]:
         yield ((line, PLAIN),)
     yield ()
     colours = ramp(page.depth, light=page.light)
+    if page.plot and record.sample is not None:
+        yield from plot(record.sample, page.width, PLOT_ROWS, Ink(colours, strong=bold), page.quadrants)
+        yield ()
+    places = None if record.sample is None or page.width < PERCENTILES_FROM else Magnitudes(record.sample)
     rankings = list(dict.fromkeys(name for quadrant in shown for name in quadrant.examples))
     for ranking in rankings:
         look = _look(record, ranking, colours, page)
@@ -55,7 +66,7 @@ def neuron(record: NeuronRecord, page: Page) -> Iterator[StyledLine]:
             yield _legend(look)
             yield ()
         for quadrant in shown:
-            yield from _pane(record, quadrant, ranking, look, page, bold)
+            yield from _pane(record, quadrant, ranking, look, page, bold, places)
 
 
 def _look(record: NeuronRecord, ranking: str, colours: Ramp, page: Page) -> Look:
@@ -75,7 +86,13 @@ def _legend(look: Look) -> StyledLine:
 
 
 def _pane(
-    record: NeuronRecord, quadrant: QuadrantRecord, ranking: str, look: Look, page: Page, bold: Style
+    record: NeuronRecord,
+    quadrant: QuadrantRecord,
+    ranking: str,
+    look: Look,
+    page: Page,
+    bold: Style,
+    places: Magnitudes | None,
 ) -> Iterator[StyledLine]:
     examples = quadrant.examples.get(ranking)
     if examples is None:
@@ -88,12 +105,14 @@ def _pane(
         share = frequency(quadrant.count, total)
         yield ((name, bold), (f" by {ranking}  {share}  {full_count(quadrant.count)} tokens", PLAIN))
     for example in examples:
-        yield from _context(example, quadrant, look, page)
+        place = None if places is None else places.place(quadrant.quadrant, look.quantity, example.value)
+        after = "" if places is None else f"{place_text(place):<{_PLACE_CELLS}} "
+        yield from _context(example, quadrant, look, page, after)
     yield ()
 
 
-def _context(example: Example, quadrant: QuadrantRecord, look: Look, page: Page) -> Iterator[StyledLine]:
-    value = column(signed(example.value), _VALUE_CELLS) + " "
+def _context(example: Example, quadrant: QuadrantRecord, look: Look, page: Page, after: str) -> Iterator[StyledLine]:
+    value = f"{column(signed(example.value), _VALUE_CELLS)} {after}"
     room = max(page.width - len(value), _NARROWEST)
     if not page.wrap:
         yield _styled(value, context_line(example, quadrant.quadrant, *split_width(room), look))

@@ -7,7 +7,12 @@ from collections.abc import Iterator
 from indexer.database.records import Example, NeuronRecord, QuadrantRecord
 from indexer.quadrants import QUANTITIES
 
+from ..colour.depth import Depth
+from ..colour.ramp import ramp
+from . import sample
+from .density import Ink
 from .numbers import exact
+from .sample import PLOT_ROWS
 from .text import around_peak
 
 
@@ -25,6 +30,14 @@ def statistics(record: NeuronRecord) -> Iterator[str]:
         means = (exact(quadrant.mean[quantity]) for quantity in QUANTITIES)
         extremes = (exact(quadrant.extreme[quantity]) for quantity in QUANTITIES)
         yield _fields(record, quadrant, (str(quadrant.count), repr(quadrant.frequency), *means, *extremes))
+
+
+def plot(record: NeuronRecord, width: int) -> Iterator[str]:
+    """The picture and the quantiles of the record's sample as plain text, under the neuron's address."""
+    yield record.neuron.name
+    if record.sample is not None:
+        for line in sample.plot(record.sample, width, PLOT_ROWS, Ink(ramp(Depth.PLAIN)), record.quadrants):
+            yield "".join(text for text, _ in line).rstrip(" ")
 
 
 def _fields(record: NeuronRecord, quadrant: QuadrantRecord, fields: tuple[str, ...]) -> str:

@@ -1,0 +1,248 @@
+"""The joint density of gate and in over a neuron's sample: bins on asinh axes, and a small picture of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from indexer.database.records import Sample
+from indexer.database.sampled import split
+from indexer.quadrants import QUADRANTS, Quadrant
+
+from ..colour.ramp import Ramp
+from ..colour.style import PLAIN, Style, StyledLine
+from ..text.cells import fit
+from .numbers import full_count, signed
+
+LEAST_WIDTH, LEAST_HEIGHT = 34, 12
+_MARGINAL_CELLS = 4  # of gate's marginal, at the right
+_MARGINAL_ROWS = 2  # of that of in, below
+_FAINTEST = 0.4  # share of the ramp that one position already has, so that no outlier is overlooked
+_SHADES = 5
+_BOLD = Style(bold=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """What a picture may be drawn with: colours where the ramp has backgrounds, else shaded characters."""
+
+    ramp: Ramp
+    ground: Style = PLAIN
+    faint: Style = PLAIN  # axes and scales
+    strong: Style = _BOLD
+    ascii_only: bool = False
+
+    @property
+    def halves(self) -> bool:
+        """Whether a cell holds two pixels, one above the other, each with a colour of its own."""
+        return self.ramp.steps > 3 and not self.ascii_only
+
+    @property
+    def shades(self) -> str:
+        return ".:-=+*#@" if self.ascii_only else "░▒▓█"
+
+    @property
+    def bars(self) -> str:
+        return " .:-=+*#@" if self.ascii_only else " ▁▂▃▄▅▆▇█"
+
+    @property
+    def lines(self) -> str:
+        """Horizontal, vertical, crossing."""
+        return "-|+" if self.ascii_only else "─│┼"
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """An asinh axis, symmetric around 0: `half` bins for positive values, as many for negative ones."""
+
+    linear: float  # up to this magnitude it is about linear, beyond about logarithmic
+    end: float  # the largest magnitude
+    half: int
+
+    def bin(self, value: float) -> int:
+        """The bin of a value other than 0: number 0 holds the largest positive ones, the last the most negative."""
+        share = math.asinh(abs(value) / self.linear) / math.asinh(self.end / self.linear)
+        away = min(int(share * self.half), self.half - 1)
+        return self.half - 1 - away if value > 0 else self.half + away
+
+
+@dataclass(frozen=True, slots=True)
+class Density:
+    """How many sampled positions fell into each bin: `counts` is row (gate, + first) column (in, + first)."""
+
+    gate: Axis
+    in_: Axis
+    counts: tuple[tuple[int, ...], ...]
+
+    @property
+    def largest(self) -> int:
+        return max(map(max, self.counts))
+
+    def of_gate(self) -> list[int]:
+        return [sum(row) for row in self.counts]
+
+    def of_in(self) -> list[int]:
+        return [sum(column) for column in zip(*self.counts, strict=True)]
+
+
+def density(sample: Sample, rows: int, columns: int) -> Density | None:
+    """The sample in `rows` bins of gate and `columns` bins of in on each side of 0; None where it has no position
+    in any quadrant. A position whose gate or in is 0 is in no bin."""
+    pairs = [(gate, in_) for gate, in_ in zip(sample.gate, sample.in_, strict=True) if gate and in_]
+    if not pairs:
+        return None
+    gate, in_ = _axis([pair[0] for pair in pairs], rows), _axis([pair[1] for pair in pairs], columns)
+    counts = [[0] * (2 * columns) for _ in range(2 * rows)]
+    for one, other in pairs:
+        counts[gate.bin(one)][in_.bin(other)] += 1
+    return Density(gate, in_, tuple(map(tuple, counts)))
+
+
+def _axis(values: Sequence[float], half: int) -> Axis:
+    magnitudes = [abs(value) for value in values]
+    return Axis(median(magnitudes), max(magnitudes), half)
+
+
+def picture(sample: Sample, width: int, height: int, ink: Ink) -> list[StyledLine]:
+    """The density in `width` x `height` cells (or LEAST_WIDTH x LEAST_HEIGHT): the four quadrants where their
+    panes lie, both marginals, the ends of the axes, and what a shade stands for."""
+    width, height = max(width, LEAST_WIDTH), max(height, LEAST_HEIGHT)
+    rows, columns = (height - 6 - _MARGINAL_ROWS) // 2, (width - _MARGINAL_CELLS - 10) // 2  # on each side of 0
+    found = density(sample, rows * (2 if ink.halves else 1), columns)
+    if found is None:
+        return [((fit(_nothing(sample), width), ink.faint),)]
+    inside = split(sample)
+    counted = {quadrant: len(part) for quadrant, part in inside.items()}
+    hues = {quadrant: -1 if sum(part.post) < 0 else 1 for quadrant, part in inside.items()}
+    gutter = width - 2 * columns - 2 - _MARGINAL_CELLS
+    cells = _cells(found, rows, columns, hues, ink)
+    ends = {0: signed(found.gate.end), 1: "gate", rows: "0", 2 * rows: signed(-found.gate.end)}
+    bars = _side_bars(found, rows, ink)
+    horizontal, vertical, crossing = ink.lines
+    out: list[StyledLine] = [_labels(QUADRANTS[:2], counted, gutter, columns, ink)]
+    for row in range(2 * rows + 1):
+        head = (fit(f"{ends.get(row, ''):>{gutter - 1}} ", gutter), ink.faint)
+        if row == rows:
+            line = horizontal * columns
+            out.append((head, (line + crossing + line, ink.faint)))
+            continue
+        left, right = cells[row - (row > rows)]
+        out.append((head, *left, (vertical, ink.faint), *right, (f" {bars[row - (row > rows)]}", ink.faint)))
+    out.append(_labels(QUADRANTS[2:], counted, gutter, columns, ink))
+    out += _bars_below(found, gutter, columns, ink)
+    low, high = signed(found.in_.end), signed(-found.in_.end)
+    out.append(((" " * gutter + f"{'in ' + low:<{columns}}0{high:>{columns}}", ink.faint),))
+    return [*out, *_scale(found, sample, width, ink)]
+
+
+def _nothing(sample: Sample) -> str:
+    if not len(sample):
+        return "this index keeps no sample: index again with --sample 1024"
+    return f"at all {full_count(len(sample))} sampled positions gate or in is 0"
+
+
+def _labels(
+    quadrants: Sequence[Quadrant], counted: dict[Quadrant, int], gutter: int, columns: int, ink: Ink
+) -> StyledLine:
+    left, right = (f"{quadrant} {full_count(counted[quadrant])}" for quadrant in quadrants)
+    return (
+        (" " * gutter, ink.ground),
+        (fit(left, columns), ink.strong),
+        (ink.lines[1], ink.faint),
+        (f"{right:>{columns}}", ink.strong),
+    )
+
+
+def level(count: int, largest: int, shades: int) -> int:
+    """The shade of a count, 1 to `shades` by its logarithm; 0 for none."""
+    if count <= 0:
+        return 0
+    return shades if count >= largest else 1 + int(shades * math.log(count) / math.log(largest))
+
+
+def _cells(
+    found: Density, rows: int, columns: int, hues: dict[Quadrant, int], ink: Ink
+) -> list[tuple[StyledLine, StyledLine]]:
+    """Every row of cells, left and right of the axis."""
+    out = []
+    for row in range(2 * rows):
+        quadrants = QUADRANTS[:2] if row < rows else QUADRANTS[2:]
+        pixels = found.counts[2 * row : 2 * row + 2] if ink.halves else found.counts[row : row + 1]
+        sides = [
+            tuple(
+                _cell([line[column] for line in pixels], found.largest, hues[quadrant], ink)
+                for column in range(start, start + columns)
+            )
+            for start, quadrant in zip((0, columns), quadrants, strict=True)
+        ]
+        out.append((sides[0], sides[1]))
+    return out
+
+
+def _cell(counts: Sequence[int], largest: int, hue: int, ink: Ink) -> tuple[str, Style]:
+    if not any(counts):
+        return " ", ink.ground
+    if not ink.halves:
+        return ink.shades[level(counts[0], largest, len(ink.shades)) - 1], ink.ground
+    upper, lower = (_colour(count, largest, hue, ink) for count in counts)
+    if upper is None:
+        return "▄", Style(lower, ink.ground.bg)
+    return "▀", Style(upper, ink.ground.bg if lower is None else lower)
+
+
+def _colour(count: int, largest: int, hue: int, ink: Ink) -> int | tuple[int, int, int] | None:
+    """The colour of a pixel; orange or blue as tokens of the quadrant are, None where no position is."""
+    if not count:
+        return None
+    faintest = math.ceil(_FAINTEST * ink.ramp.steps)
+    shades = min(_SHADES, ink.ramp.steps - faintest + 1)
+    up = (level(count, largest, shades) - 1) / (shades - 1)
+    return ink.ramp.style(hue, round(faintest + up * (ink.ramp.steps - faintest))).bg
+
+
+def _side_bars(found: Density, rows: int, ink: Ink) -> list[str]:
+    """The marginal of gate: a horizontal bar for every row of cells."""
+    together = 2 if ink.halves else 1
+    counts = found.of_gate()
+    sums = [sum(counts[row * together : (row + 1) * together]) for row in range(2 * rows)]
+    if ink.ascii_only:
+        return ["#" * math.ceil(_MARGINAL_CELLS * count / max(sums)) for count in sums]
+    out = []
+    for count in sums:
+        full, rest = divmod(math.ceil(8 * _MARGINAL_CELLS * count / max(sums)), 8)
+        out.append("█" * full + " ▏▎▍▌▋▊▉"[rest].strip())
+    return out
+
+
+def _bars_below(found: Density, gutter: int, columns: int, ink: Ink) -> list[StyledLine]:
+    """The marginal of in: a vertical bar for every column, standing on the line of the axis' ends."""
+    counts = found.of_in()
+    steps = len(ink.bars) - 1
+    heights = [math.ceil(_MARGINAL_ROWS * steps * count / max(counts)) for count in counts]
+    out: list[StyledLine] = []
+    for row in reversed(range(_MARGINAL_ROWS)):
+        bars = "".join(ink.bars[min(max(height - row * steps, 0), steps)] for height in heights)
+        out.append(((" " * gutter + f"{bars[:columns]} {bars[columns:]}", ink.faint),))
+    return out
+
+
+def _scale(found: Density, sample: Sample, width: int, ink: Ink) -> list[StyledLine]:
+    """What a shade stands for, the positions, and where the axes bend."""
+    zero = len(sample) - sum(found.of_gate())
+    where = f"{full_count(len(sample))} sampled" + (f", {full_count(zero)} in no quadrant" if zero else "")
+    firsts: dict[tuple[str, Style], int] = {}
+    for count in range(1, found.largest + 1):
+        glyph, style = _cell([count, count] if ink.halves else [count], found.largest, 1, ink)
+        firsts.setdefault((glyph, style), count)
+    keys: list[tuple[str, Style]] = [(" a pixel" if ink.halves else " a cell", ink.faint)]
+    used = len(keys[0][0])
+    for (glyph, style), count in firsts.items():
+        words = f" {count}"
+        if used + 2 + len(words) > width - len(where) - 2:
+            break
+        keys += [(" ", ink.ground), (glyph, style), (words, ink.faint)]
+        used += 2 + len(words)
+    bends = f" asinh axes, linear to gate {found.gate.linear:.2g}, in {found.in_.linear:.2g}"
+    return [((f" {where} ", ink.faint), *keys), ((bends if len(bends) <= width else " asinh axes", ink.faint),)]
