@@ -36,7 +36,9 @@ def index(truth: Truth) -> Iterator[Index]:
 
 def exact(truth: Truth, index: Index, neuron: int, signs: str) -> npt.NDArray[np.float64]:
     """quantity rank: what the simulated model had at the drawn positions."""
-    values = np.array([truth.values["L0"][s][:, p, neuron] for s, p in truth.sample], np.float64).T
+    values: npt.NDArray[np.float64] = np.array(
+        [truth.values["L0"][s][:, p, neuron] for s, p in truth.sample], np.float64
+    ).T
     if signs == "aligned" and index.neuron(f"L0N{neuron}").flipped:
         values[[1, 3]] *= -1
     return values

@@ -48,9 +48,9 @@ class Ink:
         return " .:-=+*#@" if self.ascii_only else " ▁▂▃▄▅▆▇█"
 
     @property
-    def lines(self) -> str:
+    def lines(self) -> tuple[str, str, str]:
         """Horizontal, vertical, crossing."""
-        return "-|+" if self.ascii_only else "─│┼"
+        return ("-", "|", "+") if self.ascii_only else ("─", "│", "┼")
 
 
 @dataclass(frozen=True, slots=True)
