@@ -121,12 +121,13 @@ class Index:
         limit: int | None = None,
         quadrants: Iterable[Quadrant] | None = None,
         sample: bool = False,
+        weights: bool = False,
     ) -> NeuronRecord:
         """A neuron's statistics and examples.
 
         `rankings` None: all that the index keeps; `()`: statistics only. `limit`: at most so many examples a ranking
-        and quadrant. `quadrants`, under the signs asked for: those to return, None: all. `sample`: its sample too. Only
-        what is asked for is decoded. GluscopeError for what the index doesn't have.
+        and quadrant. `quadrants`, under the signs asked for: those to return, None: all. `sample`, `weights`: these
+        too. Only what is asked for is decoded. GluscopeError for what the index doesn't have, but weights may be None.
         """
         address = self.address(neuron)
         site = self.site(address.site)
@@ -151,6 +152,7 @@ class Index:
             zero=zero(row),
             quadrants=aligned_quadrants(stored) if flip else stored,
             sample=self.sample(address, signs=signs) if sample else None,
+            weights=self.weights(address, signs=signs) if weights else None,
         )
 
     def site_rows(self, site: SiteAddress, *, signs: str = "aligned") -> list[NeuronRow]:

@@ -83,6 +83,7 @@ class NeuronRecord:
     zero: int
     quadrants: Mapping[Quadrant, QuadrantRecord]
     sample: Sample | None = None  # where it was asked for
+    weights: NeuronWeights | None = None  # where they were asked for and the index has them
 
 
 @dataclass(frozen=True, slots=True)

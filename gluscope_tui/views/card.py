@@ -1,0 +1,115 @@
+"""The card of a neuron: class and cosines with their bands of chance, tokens it writes and reads, nearest neurons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from indexer.database.records import Neighbour, NeuronWeights, TokenScore
+
+from ..colour.style import PLAIN, Style, StyledLine
+from ..text.cells import cell_len, fit, shorten
+from .numbers import signed
+from .writes import bare
+
+COLUMNS = ("w_out", "w_in")
+"""By what the nearest neurons are near: the columns in which they stand."""
+_LABEL = 14
+_NEAREST_CELLS = 26
+
+
+@dataclass(frozen=True, slots=True)
+class CardLook:
+    """How a card is drawn. `rows`: the most rows that a list of tokens may take; `cursor`: stands before the chosen."""
+
+    rows: int = 1
+    text: Style = PLAIN
+    faint: Style = PLAIN
+    strong: Style = PLAIN
+    cursor: str = "▸"
+    ascii_only: bool = False
+
+
+def card(weights: NeuronWeights, width: int, look: CardLook, chosen: tuple[int, int] | None = None) -> list[StyledLine]:
+    """The card in lines of at most `width` cells. `chosen`: column and place of the nearest neuron that is marked."""
+    return [
+        ((f" {weights.rw_class or 'no class: a vector is zero'}", look.strong),),
+        *_cosines(weights, look),
+        *_tokens("promotes", weights.promotes, width, look),
+        *_tokens("suppresses", weights.suppresses, width, look),
+        *_tokens("gate reads", weights.reads_gate.nearest, width, look),
+        *_tokens("  against", weights.reads_gate.farthest, width, look),
+        *_tokens("in reads", weights.reads_in.nearest, width, look),
+        *_tokens("  against", weights.reads_in.farthest, width, look),
+        *_nearest(weights, look, chosen),
+    ]
+
+
+def nearest(weights: NeuronWeights, column: int) -> tuple[Neighbour, ...]:
+    """The neurons of a column of the card."""
+    return weights.nearest_in if column else weights.nearest_out
+
+
+def _cosines(weights: NeuronWeights, look: CardLook) -> Iterator[StyledLine]:
+    """The three cosines, each with the magnitude that chance reaches, and the norms; a line each pair of numbers."""
+    bands = weights.bands
+    rows = (
+        ("gate, in", weights.cos_gate_in, bands.gate_in, "gate", weights.norm_gate),
+        ("in, out", weights.cos_in_out, bands.in_out, "in", weights.norm_in),
+        ("gate, out", weights.cos_gate_out, bands.gate_out, "out", weights.norm_out),
+    )
+    within = "+-" if look.ascii_only else "±"
+    for pair, cosine, band, name, norm in rows:
+        chance = "" if band is None else f"chance {within}{band:.3f}"
+        yield (
+            (f" {f'cos({pair})':<{_LABEL}}", look.faint),
+            (f"{signed(cosine):>8}  ", look.text),
+            (f"{chance:<15}", look.faint),
+            (f"  norm {name:<5}", look.faint),
+            (signed(norm).removeprefix("+"), look.text),
+        )
+
+
+def _tokens(label: str, scores: Sequence[TokenScore], width: int, look: CardLook) -> Iterator[StyledLine]:
+    """A list of tokens with their scores, in as many rows as it may take; one that doesn't fit is left out."""
+    if not scores:
+        yield ((f" {label:<{_LABEL}}", look.faint), ("not known", look.faint))
+        return
+    room = max(width - _LABEL - 2, 8)
+    rows: list[list[tuple[str, Style]]] = [[]]
+    used = 0
+    for score in scores:
+        word = shorten(bare(score.text, ascii_only=look.ascii_only), min(room - 8, 24), ascii_only=look.ascii_only)
+        number = signed(score.score)
+        cells = cell_len(word) + 1 + len(number)
+        if used and used + 2 + cells > room:
+            if len(rows) == look.rows:
+                break
+            rows.append([])
+            used = 0
+        if used:
+            rows[-1].append(("  ", look.text))
+            used += 2
+        rows[-1] += [(word, look.text), (f" {number}", look.faint)]
+        used += cells
+    for row in rows:
+        yield ((f" {label:<{_LABEL}}", look.faint), *row)
+        label = ""
+
+
+def _nearest(weights: NeuronWeights, look: CardLook, chosen: tuple[int, int] | None) -> Iterator[StyledLine]:
+    columns = [nearest(weights, column) for column in range(len(COLUMNS))]
+    if not any(columns):
+        yield ((f" {'nearest':<{_LABEL}}", look.faint), ("not known", look.faint))
+        return
+    heads = [fit(f" nearest by {name}", _NEAREST_CELLS) for name in COLUMNS]
+    yield (("".join(heads).rstrip(" "), look.faint),)
+    for place, row in enumerate(zip_longest(*columns)):
+        parts: list[tuple[str, Style]] = []
+        for column, neighbour in enumerate(row):
+            here = chosen == (column, place)
+            mark = look.cursor if here else " "
+            words = "" if neighbour is None else f"{mark}{neighbour.neuron!s:<14} {neighbour.cosine:+.3f}"
+            parts.append((fit(words, _NEAREST_CELLS), look.strong if here else look.text))
+        yield tuple(parts)

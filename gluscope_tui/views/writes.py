@@ -1,0 +1,51 @@
+"""What a neuron writes in a quadrant, in words: the tokens that it promotes there, by the sign of post."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from indexer.database.records import NeuronWeights, QuadrantRecord
+
+from ..text.cells import cell_len, shorten
+from ..text.clean import BLANK, clean
+
+
+def output_sign(record: QuadrantRecord) -> int:
+    """1 where the neuron writes along w_out in the quadrant, -1 where against it, 0 where it writes nothing.
+
+    The sign of post, which is one and the same in a quadrant: every activation has one sign on each side of 0.
+    """
+    extreme = record.extreme.post
+    return 0 if not extreme else 1 if extreme > 0 else -1
+
+
+def promoted(record: QuadrantRecord, weights: NeuronWeights | None) -> tuple[str, ...]:
+    """The tokens that the neuron promotes in the quadrant, most first: what w_out promotes where post is positive, what
+    it suppresses where post is negative. Empty where nothing is written or the weights are not there."""
+    sign = output_sign(record)
+    if weights is None or not sign:
+        return ()
+    return tuple(score.text for score in (weights.promotes if sign > 0 else weights.suppresses))
+
+
+def label(sign: int) -> str:
+    """`writes +out:` or `writes -out:`."""
+    return f"writes {'+' if sign > 0 else '-'}out:"
+
+
+def bare(text: str, *, ascii_only: bool = False) -> str:
+    """A token among others, cleaned: without the blank that begins a word; a token of blanks alone is a stand-in."""
+    return clean(text.strip(" "), ascii_only=ascii_only) or ("_" if ascii_only else BLANK)
+
+
+def in_a_row(texts: Iterable[str], width: int, *, ascii_only: bool = False) -> str:
+    """As many of the tokens as fit into `width` cells, each once, whole, but for the first, which is cut if need be."""
+    line = ""
+    for word in dict.fromkeys(bare(text, ascii_only=ascii_only) for text in texts):
+        if not line:
+            line = shorten(word, width, ascii_only=ascii_only)
+        elif cell_len(line) + 1 + cell_len(word) <= width:
+            line = f"{line} {word}"
+        else:
+            break
+    return line
