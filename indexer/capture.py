@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from .sites import Site
+from .sites import Site, is_encoder_decoder
 
 if TYPE_CHECKING:
     from .models import LoadedModel
@@ -97,19 +97,36 @@ def run_body(
 
     No language-model head, no cache of keys and values, no gradients. `attention_mask` (# batch position, 1 for real
     tokens) is used only where it matters: a causal model's tokens never see the padding to their right, so its values
-    there are exact without one, and the faster kernels without a mask can be used.
+    there are exact without one, and the faster kernels without a mask can be used. Both stacks of an encoder-decoder
+    read the same ids.
     """
     model = loaded.model
-    inputs: dict[str, Tensor] = {"input_ids": ids.to(loaded.device, non_blocking=True)}
-    if attention_mask is not None and not loaded.causal and not bool(attention_mask.all()):
-        inputs["attention_mask"] = attention_mask.to(loaded.device, non_blocking=True)
+    inputs = {"input_ids": ids}
+    if not loaded.causal and attention_mask is not None and not bool(attention_mask.all()):
+        inputs["attention_mask"] = attention_mask
+    if is_encoder_decoder(model):
+        inputs |= _two_stacks(loaded, ids, inputs.get("attention_mask"))
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode())
         if last_site is not None:
             # registered after capture's hook on the same module, so it runs after it
             stack.callback(last_site.entry.register_forward_pre_hook(_stop).remove)
         with suppress(_Finished):
-            model(**inputs, use_cache=False)
+            model(**{name: t.to(loaded.device, non_blocking=True) for name, t in inputs.items()}, use_cache=False)
+
+
+def _two_stacks(loaded: LoadedModel, ids: Tensor, mask: Tensor | None) -> dict[str, Tensor]:
+    """What the decoder reads: the same ids, so that a position is the same token in both stacks.
+
+    A first token that only decoders begin with is hidden from the encoder.
+    """
+    mask = torch.ones_like(ids) if mask is None else mask
+    inputs = {"decoder_input_ids": ids, "decoder_attention_mask": mask, "attention_mask": mask}
+    if loaded.hides_start:
+        hidden = mask.clone()
+        hidden[:, 0] *= ids[:, 0] != loaded.decoder_start
+        inputs["attention_mask"] = hidden
+    return inputs
 
 
 def _stop(_module: nn.Module, _args: Any) -> None:

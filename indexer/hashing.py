@@ -36,10 +36,13 @@ def position_hashes(
     return hashes
 
 
-def fold_keys(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def fold_keys(
+    ids: npt.NDArray[np.int64], length: npt.NDArray[np.int64] | None = None, after: int = 0
+) -> npt.NDArray[np.int64]:
     """A 64-bit key of each token of a padded batch with the up to 24 tokens before it in its sequence.
 
-    `ids`: sequence position. Equal windows have equal keys; the number of tokens is part of the key.
+    `ids`: sequence position. Equal windows have equal keys; the numbers of tokens are part of the key. For models that
+    read both ways up to `after` tokens behind it belong to the window too, as far as its sequence's `length` goes.
     """
     tokens = ids.astype(np.uint64) + np.uint64(1)
     width = tokens.shape[1]
@@ -49,14 +52,31 @@ def fold_keys(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         for back in range(min(FOLD_TOKENS + 1, width)):
             total[:, back:] += tokens[:, : width - back] * power
             power = power * _BASE
-        length = np.minimum(np.arange(width), FOLD_TOKENS).astype(np.uint64)
-        mixed = _mix(total ^ (length * _GOLDEN))
+        before = np.minimum(np.arange(width), FOLD_TOKENS).astype(np.uint64)
+        mixed = _mix(total ^ (before * _GOLDEN))
+        if after and length is not None:
+            ahead = np.arange(width) + np.arange(1, after + 1)[:, None]  # step position
+            inside = ahead[:, None] < length[:, None]  # step sequence position
+            behind = tokens.T[np.minimum(ahead, width - 1)].transpose(0, 2, 1)  # step sequence position
+            mixed = _with_tokens_after(mixed, np.where(inside, behind, 0))
     keys: npt.NDArray[np.int64] = mixed.view(np.int64)
     return keys
 
 
+def _with_tokens_after(keys: Hashes, tokens: Hashes) -> Hashes:
+    """Keys that know the tokens that follow, too. `tokens`: step, then as the keys; 0 where the sequence has ended."""
+    total = np.zeros_like(keys)
+    for step in tokens:
+        total = total * _BASE + step
+    return _mix(keys ^ _mix(total + _GOLDEN))
+
+
 def fold_keys_at(
-    tokens: npt.NDArray[np.int32], start: npt.NDArray[np.int64], position: npt.NDArray[np.int64]
+    tokens: npt.NDArray[np.int32],
+    start: npt.NDArray[np.int64],
+    position: npt.NDArray[np.int64],
+    length: npt.NDArray[np.int64] | None = None,
+    after: int = 0,
 ) -> npt.NDArray[np.int64]:
     """The keys that `fold_keys` gives for some positions, of sequences that begin at `start` in `tokens`."""
     total = np.zeros(len(position), dtype=np.uint64)
@@ -67,7 +87,12 @@ def fold_keys_at(
             ids = tokens[start[inside] + position[inside] - back].astype(np.uint64)
             total[inside] += (ids + np.uint64(1)) * power
             power = power * _BASE
-        length = np.minimum(position, FOLD_TOKENS).astype(np.uint64)
-        mixed = _mix(total ^ (length * _GOLDEN))
+        before = np.minimum(position, FOLD_TOKENS).astype(np.uint64)
+        mixed = _mix(total ^ (before * _GOLDEN))
+        if after and length is not None:
+            ahead = position + np.arange(1, after + 1)[:, None]  # step position
+            inside = ahead < length
+            ids = tokens[np.where(inside, start + ahead, 0)].astype(np.uint64) + np.uint64(1)
+            mixed = _with_tokens_after(mixed, np.where(inside, ids, np.uint64(0)))
     keys: npt.NDArray[np.int64] = mixed.view(np.int64)
     return keys

@@ -15,6 +15,9 @@ Identity = dict[str, Any]
 CPU_BATCH_TOKENS = 2048
 ACCELERATOR_BATCH_TOKENS = 32768
 
+ENCODER_FOLD_AFTER = 7
+"""Tokens after the peak that a fold key knows where the model has read them too."""
+
 
 def resolve(settings: Settings, loaded: LoadedModel, layers: tuple[int, ...] | None) -> Settings:
     """The settings with everything that was left to the machine or the model filled in."""
@@ -26,6 +29,7 @@ def resolve(settings: Settings, loaded: LoadedModel, layers: tuple[int, ...] | N
         dtype=loaded.dtype,
         revision=loaded.revision,
         batch_tokens=batch_tokens,
+        fold_after=0 if loaded.causal else ENCODER_FOLD_AFTER,
         layers=None if layers is None else tuple(sorted(set(layers))),
         experts=None if settings.experts is None else tuple(sorted(set(settings.experts))),
     )
@@ -41,8 +45,9 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
 
     The dtype comes before the weights, which are other ones in another dtype, and these before the model's revision.
     """
+    known = {"fold_after": 0, **before}  # older runs don't name it
     for key in sorted(now, key=lambda key: (key == "revision", key == "weights")):
-        if key in before and before[key] == now[key]:
+        if key in known and known[key] == now[key]:
             continue
         if key == "weights":
             return "it was made with other weights"

@@ -169,7 +169,7 @@ def _write(job: Job, run: Run, loop: Loop, read: Sequences, covered: Batches, *,
         shard=job.part.shard.name if job.part.group is None else None,
         sites={site.address.name: covered for site in job.sites},
     )
-    text = TextRead(read.documents, loop.sequences, loop.tokens, read.identity.hexdigest(), job.bos)
+    text = TextRead(read.documents, loop.sequences, loop.tokens, read.identity.hexdigest(), *job.around)
     info = run_info(job.loaded, job.layers, job.corpus, text, job.identity, coverage, loop.seconds, run.notices)
     order = run.sample.order()
     made = job.folder / "index.db"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from logging import ERROR
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from .errors import GluscopeError
 from .gguf_header import header_read_once
 from .model_config import first_line, read_config, resolve
 from .model_source import ModelSource, locate
+from .special_tokens import template
 
 if TYPE_CHECKING:
     import torch
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
 
 _DTYPES = {"auto", "float32", "bfloat16", "float16", "float64"}
 _SHORT_DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16", "fp64": "float64"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Origin:
+    """Where a model was loaded from."""
+
+    source: ModelSource
+    config: Any  # of the whole model, with its head
+    arguments: dict[str, Any]  # of every from_pretrained
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +47,10 @@ class LoadedModel:
     device: str  # where token ids go
     causal: bool  # a token sees only the tokens before it
     fingerprint: str
+    origin: Origin | None = None
+    runs: Mapping[str, int] = field(default_factory=dict)  # path of a site -> how often a pass over text runs it
+    decoder_start: int | None = None  # of an encoder-decoder: the token its decoder begins with
+    hides_start: bool = False  # that token isn't one of the encoder's
 
 
 def load(
@@ -62,26 +76,42 @@ def load(
         _refuse_early(config, trust_remote_code)
         tokenizer = _tokenizer(source, arguments)
         body = _body(source, config, arguments, resolved_dtype, resolved_device, device_map)
-    return _loaded(source, arguments.get("revision", source.revision), config, tokenizer, body)
+    return _loaded(Origin(source, config, arguments), tokenizer, body)
 
 
-def _loaded(source: ModelSource, commit: str | None, config: Any, tokenizer: Any, body: nn.Module) -> LoadedModel:
+def _loaded(origin: Origin, tokenizer: Any, body: nn.Module) -> LoadedModel:
     from .fingerprint import fingerprint
+    from .rehearsal import rehearse
+    from .sites import is_encoder_decoder
     from .sites.refuse import architecture
 
+    config = origin.config
     weight = body.get_input_embeddings().weight  # type: ignore[operator]  # a method of every transformers model
-    return LoadedModel(
+    start = _decoder_start(body) if is_encoder_decoder(body) else None
+    loaded = LoadedModel(
         model=body,
         tokenizer=tokenizer,
-        name=source.name,
-        revision=commit,
+        name=origin.source.name,
+        revision=origin.arguments.get("revision", origin.source.revision),
         architecture=config.architectures[0] if getattr(config, "architectures", None) else architecture(body),
         model_type=str(config.model_type),
         dtype=str(weight.dtype).removeprefix("torch."),
         device=str(weight.device),
-        causal=_causal(body),
+        causal=False,
         fingerprint=fingerprint(body, body.config.to_dict()),  # type: ignore[union-attr,operator]  # see above
+        origin=origin,
+        decoder_start=start,
+        hides_start=start is not None and template(tokenizer).front != start,
     )
+    shown = rehearse(loaded)
+    return replace(loaded, causal=shown.causal, runs=shown.runs)
+
+
+def _decoder_start(body: Any) -> int | None:
+    """The token that an encoder-decoder's decoder begins with."""
+    names = ("decoder_start_token_id", "bos_token_id", "pad_token_id")
+    configs = (body.config, getattr(body.config, "decoder", None))
+    return next((int(id_) for name in names for c in configs if (id_ := getattr(c, name, None)) is not None), None)
 
 
 @contextmanager
@@ -222,8 +252,3 @@ def _check_report(source: ModelSource, model: nn.Module, body: nn.Module, report
             f"{source.name} doesn't fit: some of its layers would be read from disk for every batch",
             "use --dtype bfloat16, or a machine with more memory",
         )
-
-
-def _causal(body: nn.Module) -> bool:
-    """Whether a token sees only those before it: said by the attention modules (models without any have a state)."""
-    return all(getattr(module, "is_causal", True) is not False for module in body.modules())

@@ -16,13 +16,15 @@ from .output import run_folder
 from .progress import Progress, Report
 from .proof import prove_forms
 from .proof_experts import prove_expert_forms
+from .rehearsal import read_by_text
 from .sequences import Sequences, sequences
 from .settings import Execution, Inputs, Settings
 from .shards import Shard, parse_shard
 from .sites import Site, find_sites, select
 from .sites.experts import ExpertSite, expert_layers, select_experts
 from .sites.refuse import refusal
-from .tokens import bos_id, text_encoder
+from .special_tokens import Around, around
+from .tokens import text_encoder
 
 FUSE_FROM = 500_000_000
 """Tokens times neurons from which compiling, some 15 s, is worth its time: unfused they take 20 to 30 ns more each."""
@@ -102,11 +104,12 @@ class Job:
 
     def sequences(self) -> Sequences:
         """The text as the model is fed it."""
-        return sequences(self.corpus, text_encoder(self.loaded.tokenizer), self.settings, self.bos)
+        return sequences(self.corpus, text_encoder(self.loaded.tokenizer), self.settings, *self.around)
 
     @property
-    def bos(self) -> int | None:
-        return bos_id(self.loaded.tokenizer, self.settings.bos)
+    def around(self) -> Around:
+        """The tokens in front of every sequence and behind it."""
+        return around(self.loaded, self.settings.bos)
 
     def notice(self, message: str) -> None:
         self.report(Progress("notice", message=message))
@@ -146,7 +149,10 @@ def prepare(model: str, corpus: Corpus, part: Part, settings: Settings, executio
         trust_remote_code=execution.trust_remote_code,
     )
     found = find_sites(loaded.model)
-    sites = select_experts(select(found, settings.layers), settings.experts)
+    chosen = select_experts(select(found, settings.layers), settings.experts)
+    sites, notices = read_by_text(loaded, chosen)
+    for notice in notices:
+        report(Progress("notice", message=notice))
     prove_forms(site for site in sites if not isinstance(site, ExpertSite))
     if layers := expert_layers(sites):
         raise refusal(loaded.model, f"layer {layers[0].layer} has routed experts, which are not supported yet")

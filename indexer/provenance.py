@@ -27,6 +27,7 @@ class TextRead:
     tokens: int
     hash: str  # of the token ids
     bos: int | None
+    eos: int | None  # behind every sequence, as encoders have it
 
 
 def run_info(
@@ -51,6 +52,7 @@ def run_info(
             "fingerprint": loaded.fingerprint,
             "dtype": loaded.dtype,
             "device": loaded.device,
+            "causal": loaded.causal,
             "layers": layers,
         },
         "corpus": {
@@ -60,6 +62,7 @@ def run_info(
             "tokens": read.tokens,
             "hash": read.hash,
             "bos": read.bos,
+            "eos": read.eos,
         },
         "settings": {key: value for key, value in identity.items() if key != "weights"},
         "coverage": coverage.to_json(),

@@ -97,7 +97,8 @@ class Restated:
         filled = sequence >= 0
         fold = np.zeros(sequence.shape, dtype=np.int64)
         if self.settings.duplicates == "fold":
-            fold[filled] = self._texts.folds(sequence[filled], position[filled].astype(np.int64))
+            where = sequence[filled], position[filled].astype(np.int64)
+            fold[filled] = self._texts.folds(*where, self.settings.fold_after)
         return {
             "key": key,
             "fold": torch.from_numpy(fold),
@@ -133,6 +134,7 @@ class _Texts:
         self._part = np.array([part for _, _, part, *_ in found], np.int64)
         lengths = np.array([len(ids) for *_, ids, _ in found], np.int64)
         self._start = np.cumsum(lengths) - lengths
+        self._length = lengths
         self._ids = np.concatenate([np.zeros(0, np.int32), *(ids for *_, ids, _ in found)])
 
     def hashes(self, seed: int, sequence: Int64, position: Int64) -> Int64:
@@ -140,10 +142,10 @@ class _Texts:
         row = np.searchsorted(self._numbers, sequence)
         return position_hashes(seed, self._document[row], self._part[row], position)
 
-    def folds(self, sequence: Int64, position: Int64) -> Int64:
+    def folds(self, sequence: Int64, position: Int64, after: int) -> Int64:
         """The fold keys of positions in sequences."""
         row = np.searchsorted(self._numbers, sequence)
-        return fold_keys_at(self._ids, self._start[row], position)
+        return fold_keys_at(self._ids, self._start[row], position, self._length[row], after)
 
 
 class JoinedTexts:

@@ -115,28 +115,33 @@ class Sequences:
         self.close()
 
 
-def sequences(documents: Iterable[Document], encode: Encode, settings: Settings, bos: int | None) -> Sequences:
+def sequences(
+    documents: Iterable[Document], encode: Encode, settings: Settings, bos: int | None, eos: int | None = None
+) -> Sequences:
     """The sequences that documents are cut into under the settings `context`, `long` and `tokens`.
 
-    `bos` is the id in front of every sequence, if any. An empty document gives no sequence. With `tokens`, the last
+    `bos` is the id in front of every sequence and `eos` the one behind it, if any. An empty document gives no sequence. With `tokens`, the last
     document is that in which the tokens of the sequences reach the number; it is whole, and no later one is used.
 
-    Raises GluscopeError where the context has no room for a token behind BOS.
+    Raises GluscopeError where the context has no room for a token beside these.
     """
-    if settings.context < (1 if bos is None else 2):
+    if settings.context < 1 + (bos is not None) + (eos is not None):
         raise GluscopeError(f"--context {settings.context} leaves no room for text", "use a larger --context")
-    return Sequences(_chunks(iter(documents), encode, settings, bos))
+    return Sequences(_chunks(iter(documents), encode, settings, bos, eos))
 
 
-def cut(ids: list[int], bos: int | None, context: int, long: str) -> list[Ids]:
-    """A document's token ids as sequences of at most `context` tokens, BOS in front of each; `truncate`: the first."""
+def cut(ids: list[int], bos: int | None, context: int, long: str, eos: int | None = None) -> list[Ids]:
+    """A document's token ids as sequences of at most `context` tokens, each between BOS and EOS where there are any.
+
+    With `long` "truncate": the first of them only.
+    """
     tokens = np.asarray(ids, dtype=np.int32)  # token
-    front = np.asarray([] if bos is None else [bos], dtype=np.int32)
-    room = context - len(front)
+    front, back = (np.asarray([] if id_ is None else [id_], dtype=np.int32) for id_ in (bos, eos))
+    room = context - len(front) - len(back)
     starts = range(0, len(tokens), room)
     if long == "truncate":
         starts = starts[:1]
-    return [np.concatenate((front, tokens[start : start + room])) for start in starts]  # position
+    return [np.concatenate((front, tokens[start : start + room], back)) for start in starts]  # position
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +152,15 @@ class _Chunk:
     documents: int
 
 
-def _chunks(documents: Iterator[Document], encode: Encode, settings: Settings, bos: int | None) -> Iterator[_Chunk]:
+def _chunks(
+    documents: Iterator[Document], encode: Encode, settings: Settings, bos: int | None, eos: int | None
+) -> Iterator[_Chunk]:
     number = tokens = 0
     try:
         for group in _groups(documents):
             made: list[TokenSequence] = []
             for document, ids in zip(group, encode([document.text for document in group]), strict=True):
-                for part, piece in enumerate(cut(ids, bos, settings.context, settings.long)):
+                for part, piece in enumerate(cut(ids, bos, settings.context, settings.long, eos)):
                     made.append(TokenSequence(number, document.number, part, piece, document.source))
                     number += 1
                     tokens += len(piece)

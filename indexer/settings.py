@@ -34,6 +34,7 @@ class Settings:
     dtype: str = "auto"
     revision: str | None = None
     batch_tokens: int | None = None  # padded tokens a forward pass; None: resolved from the device
+    fold_after: int = 0  # tokens after a peak that a fold key knows; resolved from the model: it reads both ways
 
     def __post_init__(self) -> None:
         """GluscopeError for a number that an index can't be made with."""
