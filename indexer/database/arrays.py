@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -59,3 +61,39 @@ class SiteArrays:
     def width(self) -> int:
         """How many neurons the site has."""
         return int(self.zero.shape[0])
+
+
+@dataclass(frozen=True, slots=True)
+class WeightArrays:
+    """What the weights of a site's neurons say. Raw signs; docs/schema.md says what the lists are."""
+
+    cosines: Float32  # kind (gate_in, in_out, gate_out) neuron; NaN: a vector is zero
+    norms: Float32  # vector (gate, in, out) neuron
+    classes: tuple[str | None, ...]  # neuron
+    tokens: Int32  # list neuron rank; -1: none. Lists: promotes, suppresses, near gate, far, near in, far
+    scores: Float32  # list neuron rank; NaN where there is no token
+    neighbours: Int64  # list (by w_out, by w_in) neuron rank: 2 * number in the model + its flip bit; -1: none
+    neighbour_cosines: Float32  # list neuron rank
+
+
+@dataclass(frozen=True, slots=True)
+class WeightSite:
+    """A site of the model, indexed or not, and how its weights were read."""
+
+    name: str
+    width: int
+    first_neuron: int  # number of its index 0 in the model
+    norm_before: str | None = None
+    norm_after: str | None = None
+    bands: tuple[float | None, float | None, float | None] = (None, None, None)  # gate_in, in_out, gate_out
+    reason: str | None = None  # why there is nothing of its neurons; None where there is
+
+
+@dataclass(frozen=True, slots=True)
+class ModelWeights:
+    """What the weights of a model say."""
+
+    info: Mapping[str, Any]  # state, reason: the key `weights` of an index's info
+    model_sites: tuple[WeightSite, ...] = ()
+    sites: Mapping[str, WeightArrays] = field(default_factory=dict)  # by name
+    spelling: Mapping[int, bytes] = field(default_factory=dict)  # of the tokens that the lists name

@@ -1,0 +1,79 @@
+"""Packs and unpacks the token lists and nearest neurons of a site's neurons, with numpy. See docs/schema.md."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from .arrays import Float32, Int32, Int64, WeightArrays
+from .weight_lists import FORMAT, HEADER, NEIGHBOUR_LISTS, NONE, TOKEN_LISTS, UNIT, unpack_lists
+
+_LEVEL = 6
+
+
+def pack_lists(site: WeightArrays) -> Iterator[bytes]:
+    """The blob of each neuron."""
+    _, width, ends = site.tokens.shape
+    kinds = site.neighbours.shape[2]
+    scales = _scales(site.scores)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shares = site.scores / np.repeat(scales, 2, axis=0)[:, :, None]  # list neuron rank
+    rows = np.concatenate(
+        [
+            np.broadcast_to(np.frombuffer(HEADER.pack(FORMAT, ends, kinds, 0), np.uint8), (width, HEADER.size)),
+            np.ascontiguousarray(scales.T.astype("<f4")).view(np.uint8),
+            _planes(np.where(site.tokens < 0, 0, site.tokens), "<u4"),
+            _planes(_codes(shares), "<i2"),
+            _planes(np.where(site.neighbours < 0, NONE, site.neighbours), "<u4"),
+            _planes(_codes(site.neighbour_cosines), "<i2"),
+        ],
+        axis=1,
+    )  # neuron byte
+    for row in rows:
+        yield zlib.compress(row.tobytes(), _LEVEL)
+
+
+def _scales(scores: Float32) -> Float32:
+    """The largest magnitude in each pair of lists; NaN where a list has no token, so that it is none: pair neuron."""
+    lists, width, ends = scores.shape
+    pairs = np.abs(scores).reshape(lists // 2, 2, width, ends)
+    largest: Float32 = pairs.max(axis=(1, 3), initial=0.0).astype(np.float32)
+    return largest
+
+
+def _codes(shares: Float32) -> Int32:
+    codes: Int32 = np.rint(np.nan_to_num(shares) * UNIT).astype(np.int32)
+    return codes
+
+
+def _planes(values: npt.NDArray[np.int32] | Int64, kind: str) -> npt.NDArray[np.uint8]:
+    """All lists of a neuron one after the other, in byte planes: neuron byte."""
+    words = np.ascontiguousarray(values.transpose(1, 0, 2).astype(kind))  # neuron list rank
+    width, size = len(words), words.dtype.itemsize
+    raw = words.reshape(width, -1, 1).view(np.uint8).reshape(width, -1, size)  # neuron word byte
+    planes: npt.NDArray[np.uint8] = raw.transpose(0, 2, 1).reshape(width, -1)
+    return planes
+
+
+def unpack_site(blobs: Sequence[bytes]) -> tuple[Int32, Float32, Int64, Float32]:
+    """Tokens, scores, neighbours and their cosines of a site's neurons, as `WeightArrays` has them, to the precision
+    that is kept."""
+    lists = [unpack_lists(blob) for blob in blobs]
+    ends = max((len(one) for neuron in lists for one in neuron.tokens), default=0)
+    kinds = max((len(one) for neuron in lists for one in neuron.neighbours), default=0)
+    tokens = np.full((TOKEN_LISTS, len(blobs), ends), -1, np.int32)
+    scores = np.full((TOKEN_LISTS, len(blobs), ends), np.nan, np.float32)
+    neighbours = np.full((NEIGHBOUR_LISTS, len(blobs), kinds), -1, np.int64)
+    cosines = np.full((NEIGHBOUR_LISTS, len(blobs), kinds), np.nan, np.float32)
+    for neuron, unpacked in enumerate(lists):
+        for place, one in enumerate(unpacked.tokens):
+            if one:
+                tokens[place, neuron], scores[place, neuron] = zip(*one, strict=True)
+        for place, near in enumerate(unpacked.neighbours):
+            for rank, (number, flipped, cosine) in enumerate(near):
+                neighbours[place, neuron, rank] = 2 * number + flipped
+                cosines[place, neuron, rank] = cosine
+    return tokens, scores, neighbours, cosines

@@ -1,0 +1,185 @@
+"""The rows of a table whose dot product with each query is the largest or the smallest: fast, and as exact as float32.
+
+Candidates come from products in bfloat16, twice as many as are wanted or more; their products are computed again in
+float32. Where the last candidate is not clearly worse than the last one chosen, by the errors seen, a query is compared
+with the whole table in float32.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+_GROUP = 16  # columns of which only the largest is looked at first
+_SPARE = 8  # candidates beside the wanted ones, and half as many as those again
+_CAUTION = 3.0  # times the largest error seen among a query's candidates
+_BLOCK = 1 << 26  # scores at once
+_GATHERED = 1 << 25  # numbers gathered at once
+
+
+class Best(NamedTuple):
+    """The best rows for each query, in order; equal ones by row. Where there are too few: row -1, score NaN."""
+
+    rows: Tensor  # query k, int64
+    scores: Tensor  # query k, float32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Rows to compare with."""
+
+    rows: Tensor  # row d_model, any floating dtype
+    scale: Tensor | None  # row, float32: what its products are multiplied with; None: ones
+    fast: Tensor  # row d_model: the scaled rows in bfloat16, zeros behind the last up to a whole number of groups
+    left_out: Tensor  # numbers of rows of `fast` that are never an answer
+
+    @classmethod
+    def of(cls, rows: Tensor, usable: Tensor, *, cosine: bool) -> Table:
+        """A table of rows (# row d_model), of which the `usable` ones (# row, bool) can be answers.
+
+        `cosine`: the rows count as if they had length 1, and those of length 0 can't be answers.
+        """
+        count, d_model = rows.shape
+        scale = None
+        usable = usable.to(rows.device)
+        if cosine:
+            length = torch.cat([part.float().norm(dim=1) for part in rows.split(8192)])  # row
+            scale = torch.where(length > 0, 1 / length, 0.0)
+            usable = usable & (length > 0)
+        padded = -(-count // _GROUP) * _GROUP
+        fast = rows
+        if scale is not None or padded != count or rows.dtype != torch.bfloat16 or not rows.is_contiguous():
+            fast = torch.zeros(padded, d_model, dtype=torch.bfloat16, device=rows.device)
+            for start in range(0, count, 8192):
+                part = rows[start : start + 8192].float()
+                fast[start : start + 8192] = part if scale is None else part * scale[start : start + 8192, None]
+        out = torch.cat([(~usable).nonzero()[:, 0], torch.arange(count, padded, device=rows.device)])
+        return cls(rows, scale, fast, out)
+
+    @property
+    def block(self) -> int:
+        """How many queries to compare at once."""
+        return max(16, min(1024, _BLOCK // self.fast.shape[0]))
+
+    def best(self, queries: Tensor, k: int) -> tuple[Best, Best]:
+        """The k rows with the largest and those with the smallest products with each query (# query d_model)."""
+        scores = queries.to(torch.bfloat16) @ self.fast.T  # query row
+        ends = []
+        for largest in (True, False):
+            scores[:, self.left_out] = float("-inf") if largest else float("inf")
+            ends.append(self._chosen(queries, _candidates(scores, k, largest), k, largest))
+        return ends[0], ends[1]
+
+    def best_magnitude(self, queries: Tensor, k: int, own: Tensor | None) -> Best:
+        """The k rows whose products are largest in magnitude; `own` (# query): a row that is no answer, -1: none."""
+        scores = (queries.to(torch.bfloat16) @ self.fast.T).abs_()  # query row
+        scores[:, self.left_out] = float("-inf")
+        if own is not None:
+            here = (own >= 0).nonzero()[:, 0]
+            scores[here, own[here]] = float("-inf")
+        candidates = _candidates(scores, k, largest=True)
+        return self._chosen(queries, candidates, k, largest=True, magnitude=True, own=own)
+
+    def _chosen(
+        self,
+        queries: Tensor,
+        candidates: Best,
+        k: int,
+        largest: bool,
+        *,
+        magnitude: bool = False,
+        own: Tensor | None = None,
+    ) -> Best:
+        exact = self._products(queries, candidates.rows)  # query candidate
+        order = exact.abs() if magnitude else exact if largest else -exact
+        real = candidates.scores.isfinite()
+        order = order.masked_fill(~real, float("-inf"))
+        found = _first(candidates.rows, exact, order, k)
+        if candidates.rows.shape[1] < self.fast.shape[0]:
+            approximate = candidates.scores if largest else -candidates.scores
+            error = (approximate - order).masked_fill(~real, 0.0).abs().amax(1)  # query
+            last = approximate.amin(1)
+            kept = order.topk(k, dim=1).values[:, -1]
+            doubtful = (last + _CAUTION * error >= kept).nonzero()[:, 0]
+            for part in doubtful.split(self.block):
+                whole = self._whole(queries[part], k, largest, magnitude, None if own is None else own[part])
+                found.rows[part], found.scores[part] = whole.rows, whole.scores
+        return found
+
+    def _whole(self, queries: Tensor, k: int, largest: bool, magnitude: bool, own: Tensor | None) -> Best:
+        """The same by comparing with every row in float32."""
+        exact = torch.cat([queries @ part.float().T for part in self.rows.split(8192)], dim=1)  # query row
+        if self.scale is not None:
+            exact *= self.scale
+        order = exact.abs() if magnitude else exact if largest else -exact
+        order[:, self.left_out[self.left_out < exact.shape[1]]] = float("-inf")
+        if own is not None:
+            here = (own >= 0).nonzero()[:, 0]
+            order[here, own[here]] = float("-inf")
+        rows = order.topk(min(k + _SPARE, order.shape[1]), dim=1).indices
+        return _first(rows, exact.gather(1, rows), order.gather(1, rows), k)
+
+    def _products(self, queries: Tensor, rows: Tensor) -> Tensor:
+        """The products of each query with some rows (# query candidate), in float32."""
+        rows = rows.clamp_max(self.rows.shape[0] - 1)  # padding is no answer anyway
+        if self.rows.dtype == torch.float32 and queries.device.type == "cpu":
+            products = _sampled(queries, self.rows, rows)
+        else:
+            step = max(1, _GATHERED // (rows.shape[1] * queries.shape[1]))
+            products = torch.cat(
+                [
+                    torch.bmm(self.rows[some].float(), part[:, :, None])[..., 0]
+                    for some, part in zip(rows.split(step), queries.split(step), strict=True)
+                ]
+            )
+        return products if self.scale is None else products * self.scale[rows]
+
+
+def _sampled(queries: Tensor, table: Tensor, rows: Tensor) -> Tensor:
+    """Products of each query with some rows of a table, without gathering them."""
+    count, width = rows.shape
+    with warnings.catch_warnings():  # that this kind of tensor is new
+        warnings.simplefilter("ignore")
+        wanted = torch.sparse_csr_tensor(
+            torch.arange(0, count * width + 1, width),
+            rows.reshape(-1),
+            torch.zeros(count * width),
+            size=(count, table.shape[0]),
+            check_invariants=False,
+        )
+        found: Tensor = torch.sparse.sampled_addmm(wanted, queries, table.T, beta=0.0).values()
+    return found.view(count, width)
+
+
+def _candidates(scores: Tensor, k: int, largest: bool) -> Best:
+    """Columns that hold at least the k + spare best scores, but for rounding: query candidate, in no order."""
+    queries, columns = scores.shape
+    groups = columns // _GROUP
+    wanted = k + k // 2 + _SPARE
+    if columns <= wanted:
+        rows = torch.arange(columns, device=scores.device).expand(queries, columns)
+        return Best(rows, scores.float())
+    by_group = scores.view(queries, _GROUP, groups)  # query member group: column = member * groups + group
+    if wanted < groups:
+        best = by_group.amax(1) if largest else by_group.amin(1)
+        chosen = best.topk(wanted, dim=1, largest=largest, sorted=False).indices  # query wanted
+        members = torch.arange(_GROUP, device=scores.device) * groups
+        rows = (chosen[:, :, None] + members).view(queries, -1)
+        near = scores.gather(1, rows)
+    else:
+        rows, near = torch.arange(columns, device=scores.device).expand(queries, columns), scores
+    values, places = near.topk(wanted, dim=1, largest=largest, sorted=False)
+    return Best(rows.gather(1, places), values.float())
+
+
+def _first(rows: Tensor, exact: Tensor, order: Tensor, k: int) -> Best:
+    """The k candidates of the largest order, equal ones by row; those of order -inf are none."""
+    by_row = rows.argsort(dim=1)
+    rows, exact, order = (tensor.gather(1, by_row) for tensor in (rows, exact, order))
+    best = order.argsort(dim=1, descending=True, stable=True)[:, :k]
+    none = order.gather(1, best) == float("-inf")
+    return Best(rows.gather(1, best).masked_fill(none, -1), exact.gather(1, best).masked_fill(none, float("nan")))

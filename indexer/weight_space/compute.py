@@ -1,0 +1,207 @@
+"""What the weights of a model say of its neurons, for its index: everything beside the text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from ..database.arrays import Bool, ModelWeights, WeightArrays, WeightSite
+from ..models import LoadedModel
+from ..progress import Meter, Progress, Report
+from ..sites import Site, find_sites
+from ..tokens import token_bytes
+from ..weights import gate_in_dot
+from .cosines import SiteCosines, site_cosines
+from .neighbours import Nearest, nearest_neurons
+from .norms import Norms, find_norms
+from .token_lists import TokenLists
+from .unembedding import Unembedding, embeddings, unembedding
+from .vectors import SiteVectors, site_vectors
+from .vocabulary import usable_tokens
+
+MOST_COMPARED = 1 << 21
+"""Neurons of a model up to which each is compared with all others."""
+
+_COMPARED_WITH_TOKENS = 3  # tables of tokens that each neuron is compared with
+
+
+class _Lists(NamedTuple):
+    """The lists of every site, by name, and what they lack."""
+
+    tokens: TokenLists
+    nearest: Mapping[str, Nearest]
+    lacking: tuple[str, ...]
+
+
+def missing(reason: str) -> ModelWeights:
+    """Nothing, and why."""
+    return ModelWeights({"state": "missing", "reason": reason})
+
+
+@torch.inference_mode()
+def model_weights(loaded: LoadedModel, indexed: Iterable[str], report: Report) -> ModelWeights:
+    """What the weights of the sites with the names `indexed` say; their nearest neurons are those of the whole model.
+
+    Beside the model memory holds one table of tokens or neurons in bfloat16, blocks of bounded size, and the results,
+    less than 1 KiB a neuron.
+    """
+    report(Progress("weights", message="looking at the weights"))
+    every = find_sites(loaded.model)
+    norms = find_norms(loaded, every)
+    vectors = site_vectors(every, norms)
+    names = set(indexed)
+    wanted = [one for one in vectors if one.site.address.name in names and one.reason is None]
+    sites = _model_sites(every)
+    cosines = {one.site.address.name: site_cosines(one) for one in wanted}
+    if not wanted:
+        reasons = sorted({one.reason for one in vectors if one.reason is not None})
+        return ModelWeights({"state": "missing", "reason": "; ".join(reasons)}, _described(sites, vectors, cosines))
+    lists = _lists(loaded, norms, vectors, wanted, sites, report)
+    arrays = {name: _arrays(name, found, lists) for name, found in cosines.items()}
+    used = _used(arrays.values())
+    return ModelWeights(
+        info=_info(vectors, names, norms, lists.lacking),
+        model_sites=_described(sites, vectors, cosines),
+        sites=arrays,
+        spelling=dict(zip(used, token_bytes(loaded.tokenizer, used), strict=True)),
+    )
+
+
+def _lists(
+    loaded: LoadedModel,
+    norms: Norms,
+    vectors: Sequence[SiteVectors],
+    wanted: Sequence[SiteVectors],
+    sites: Mapping[str, WeightSite],
+    report: Report,
+) -> _Lists:
+    width = sum(one.site.width for one in wanted)
+    own = embeddings(loaded)
+    usable = usable_tokens(loaded.tokenizer, len(own))
+    lists = TokenLists(wanted, int(usable.sum()))
+    done = _counter(report, "comparing neurons with tokens", width * _COMPARED_WITH_TOKENS)
+    lacking = []
+    if own.shape[1] == _d_model(wanted[0]):
+        lists.read(own, usable, done)
+        out = unembedding(loaded)
+        if (reason := _why_no_writes(out, norms)) is None:
+            _write(lists, out, loaded, norms, done)
+        else:
+            lacking.append(f"no tokens that neurons write: {reason}")
+    else:
+        lacking.append("no tokens: the embeddings have another width than the MLPs read")
+    total = sum(one.site.width for one in vectors)
+    if total > MOST_COMPARED:
+        lacking.append(f"no nearest neurons: the model has {total:,} neurons, more than are compared")
+    compared = [one for one in vectors if one.reason is None] if total <= MOST_COMPARED else []
+    nearest = nearest_neurons(
+        wanted,
+        compared,
+        {name: site.first_neuron for name, site in sites.items()},
+        _flips(one.site for one in compared),
+        _counter(report, "comparing neurons with each other", 2 * width),
+    )
+    return _Lists(lists, nearest, tuple(lacking))
+
+
+def _write(lists: TokenLists, out: Unembedding, loaded: LoadedModel, norms: Norms, done: Callable[[int], None]) -> None:
+    assert out.rows is not None
+    assert norms.final is not None
+    lists.write(out.rows, usable_tokens(loaded.tokenizer, len(out.rows)), norms.final, done)
+
+
+def _why_no_writes(out: Unembedding, norms: Norms) -> str | None:
+    if out.rows is None:
+        return out.reason
+    return "it can't be told what the last norm does" if norms.final is None else None
+
+
+def _d_model(vectors: SiteVectors) -> int:
+    return next(block.shape[1] for _, block in vectors.parts("gate", 1))
+
+
+def _flips(sites: Iterable[Site]) -> dict[str, Bool]:
+    """The flip bits of each site's neurons, by the site's name."""
+    found = {}
+    for site in sites:
+        dots = gate_in_dot(site)
+        assert dots is not None  # its weights can be read
+        found[site.address.name] = dots < 0
+    return found
+
+
+def _counter(report: Report, message: str, total: int) -> Callable[[int], None]:
+    """A function that is told of more neurons done, and reports."""
+    meter = Meter(report, "weights")
+    so_far = 0
+
+    def done(count: int) -> None:
+        nonlocal so_far
+        so_far += count
+        meter.update(so_far, total, message)
+
+    return done
+
+
+def _model_sites(sites: Sequence[Site]) -> dict[str, WeightSite]:
+    """Every site by name, with the numbers of its neurons in the model."""
+    found: dict[str, WeightSite] = {}
+    first = 0
+    for site in sites:
+        found[site.address.name] = WeightSite(site.address.name, site.width, first)
+        first += site.width
+    return found
+
+
+def _described(
+    sites: Mapping[str, WeightSite], vectors: Sequence[SiteVectors], cosines: Mapping[str, SiteCosines]
+) -> tuple[WeightSite, ...]:
+    described = []
+    for one in vectors:
+        site = sites[one.site.address.name]
+        found = cosines.get(site.name)
+        described.append(
+            WeightSite(
+                name=site.name,
+                width=site.width,
+                first_neuron=site.first_neuron,
+                norm_before=None if one.before is None else one.before.kind,
+                norm_after=None if one.after is None else one.after.kind,
+                bands=(None, None, None) if found is None else found.bands,
+                reason=one.reason or (None if found is not None else "it is not in this index"),
+            )
+        )
+    return tuple(described)
+
+
+def _arrays(name: str, cosines: SiteCosines, lists: _Lists) -> WeightArrays:
+    nearest = lists.nearest[name]
+    return WeightArrays(
+        cosines=cosines.cosines,
+        norms=cosines.norms,
+        classes=cosines.classes,
+        tokens=lists.tokens.tokens[name],
+        scores=lists.tokens.scores[name],
+        neighbours=nearest.neurons,
+        neighbour_cosines=nearest.cosines,
+    )
+
+
+def _used(arrays: Iterable[WeightArrays]) -> list[int]:
+    """The tokens that lists name."""
+    used = np.unique(np.concatenate([np.unique(site.tokens) for site in arrays]))
+    found: list[int] = used[used >= 0].tolist()
+    return found
+
+
+def _info(vectors: Sequence[SiteVectors], names: set[str], norms: Norms, lacking: Sequence[str]) -> dict[str, Any]:
+    """The key `weights` of the index's info."""
+    reasons = [
+        f"{one.site.address.name}: {one.reason}" for one in vectors if one.reason and one.site.address.name in names
+    ]
+    told = "; ".join((*reasons[:3], *([f"{len(reasons) - 3} more sites"] if len(reasons) > 3 else []), *lacking))
+    final = None if norms.final is None else norms.final.kind
+    return {"state": "partly" if told else "computed", "reason": told or None, "final_norm": final}

@@ -1,0 +1,136 @@
+"""The unembedding of a model: the body's own embeddings where they are tied, else read from the checkpoint."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..models import LoadedModel, Origin
+
+_INDEX = "model.safetensors.index.json"
+_WHOLE = "model.safetensors"
+_GGUF_NAME = "output.weight"
+_ROWS = 8192
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unembedding:
+    """The rows that a model's last hidden state is multiplied with, or why there are none."""
+
+    rows: Tensor | None  # token d_model
+    reason: str | None = None
+
+
+def embeddings(loaded: LoadedModel) -> Tensor:
+    """The model's token embeddings: token d_model."""
+    module: Any = loaded.model.get_input_embeddings()  # type: ignore[operator]  # a method of transformers' models
+    weight: Tensor = module.weight
+    return weight.detach()
+
+
+def unembedding(loaded: LoadedModel) -> Unembedding:
+    """The unembedding, found by the structure of the model with its head; where it isn't tied, it is read now."""
+    origin = loaded.origin
+    if origin is None:
+        return Unembedding(None, "it isn't known where the model came from")
+    head = _head(origin)
+    if isinstance(head, str):
+        return Unembedding(None, head)
+    own = embeddings(loaded)
+    if head.tied:
+        return Unembedding(own)
+    rows = _from_gguf(origin) if origin.source.gguf_file else _from_safetensors(origin, head.name, own.shape[1])
+    if rows is None or rows.dim() != 2 or rows.shape[1] != own.shape[1]:
+        return Unembedding(None, f"{head.name} is not in the checkpoint as a plain matrix")
+    return Unembedding(rows.to(own.dtype).to(own.device))
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    name: str  # of its weight
+    tied: bool
+
+
+def _head(origin: Origin) -> _Head | str:
+    """The weight of the language-model head, or why there is no plain one."""
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING
+    from transformers import AutoModelForCausalLM as Causal
+    from transformers import AutoModelForSeq2SeqLM as Seq2Seq
+
+    config = origin.config
+    remote = getattr(config, "auto_map", None) or {}
+    if type(config) in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING:
+        kind: Any = Seq2Seq
+    elif type(config) in MODEL_FOR_CAUSAL_LM_MAPPING or "AutoModelForCausalLM" in remote:
+        kind = Causal
+    else:
+        return "the model has no language-model head"
+    trusted = bool(origin.arguments.get("trust_remote_code"))
+    with torch.device("meta"):
+        model: Any = kind.from_config(config, trust_remote_code=trusted)
+    head = model.get_output_embeddings()
+    if not isinstance(head, nn.Linear):
+        return "the model has no plain language-model head"
+    name = next(path for path, module in model.named_modules() if module is head)
+    others = [path for path, child in model.named_children() if child is not head and path != model.base_model_prefix]
+    if any(next(model.get_submodule(path).parameters(), None) is not None for path in others):
+        return f"the language-model head has more than one part: {', '.join((*others, name))}"
+    return _Head(f"{name}.weight", head.weight is model.get_input_embeddings().weight)
+
+
+def _from_safetensors(origin: Origin, name: str, d_model: int) -> Tensor | None:
+    """A matrix of the checkpoint by its name, or by the end of its name where one alone has it."""
+    from safetensors import safe_open
+
+    index = _file(origin, _INDEX)
+    names: dict[str, str] = {}
+    if index is not None:
+        names = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+    elif (whole := _file(origin, _WHOLE)) is not None:
+        with safe_open(whole, framework="pt") as file:
+            names = dict.fromkeys(file.keys(), _WHOLE)
+    ends = [full for full in names if full == name or full.endswith("." + name)]
+    if not ends:
+        return None
+    chosen = name if name in names else ends[0]
+    path = _file(origin, names[chosen])
+    if path is None or (len(ends) > 1 and chosen != name):
+        return None
+    with safe_open(path, framework="pt") as file:
+        found: Tensor = file.get_tensor(chosen)
+    return found if found.is_floating_point() and found.dtype.itemsize > 1 and found.shape[-1] == d_model else None
+
+
+def _file(origin: Origin, name: str) -> Path | None:
+    """A file of the checkpoint; None where it has none of that name."""
+    if origin.source.local:
+        path = Path(origin.source.location) / name
+        return path if path.is_file() else None
+    from transformers.utils import cached_file
+
+    wanted = {key: value for key, value in origin.arguments.items() if key in ("revision", "local_files_only")}
+    found = cached_file(origin.source.location, name, _raise_exceptions_for_missing_entries=False, **wanted)
+    return None if found is None else Path(found)
+
+
+def _from_gguf(origin: Origin) -> Tensor | None:
+    import gguf
+    import numpy as np
+
+    from ..gguf_header import header_read_once
+
+    path = Path(origin.source.location) / str(origin.source.gguf_file)
+    with header_read_once():
+        found = next((tensor for tensor in gguf.GGUFReader(path).tensors if tensor.name == _GGUF_NAME), None)
+        if found is None:
+            return None
+        parts = [
+            torch.from_numpy(np.array(gguf.dequantize(found.data[start : start + _ROWS], found.tensor_type)))
+            for start in range(0, len(found.data), _ROWS)
+        ]
+    return torch.cat(parts)
