@@ -49,7 +49,11 @@ def _documented() -> dict[str, set[str]]:
 
 
 def test_every_table_and_column_is_described(plain: sqlite3.Connection) -> None:
-    tables = [row[0] for row in plain.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")]
+    tables = [
+        row[0]
+        for row in plain.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
+        if not row[0].startswith("words_")  # the full-text index's own
+    ]
     actual = {table: {row[1] for row in plain.execute(f"PRAGMA table_info({table})")} for table in tables}
     assert _documented() == actual
 

@@ -15,6 +15,7 @@ from .examples import chosen, decode
 from .provenance import check_neuron, find_site, index_info, read_info, read_sites, telling_neuron
 from .records import (
     Example,
+    Hit,
     IndexInfo,
     NeuronRecord,
     NeuronRow,
@@ -24,6 +25,7 @@ from .records import (
     SiteRecord,
 )
 from .sampled import sample_of
+from .search import Search
 from .signs import aligned_quadrants
 from .statistics import COLUMNS, flipped, quadrant_record, zero
 from .table import Table
@@ -199,6 +201,32 @@ class Index:
     def table(self) -> Table:
         """All neurons as one table: `rows`, `count`, and row numbers in any order for reading page by page."""
         return Table(self._connection)
+
+    def search(
+        self,
+        text: str,
+        where: str = "peak",
+        *,
+        exact: bool = False,
+        quadrants: Iterable[Quadrant] | None = None,
+        limit: int | None = None,
+        signs: str = "aligned",
+    ) -> Iterator[Hit]:
+        """Neurons whose examples peak on a token of this text, or with `where` "context" have the text around a peak.
+
+        By quadrant, the strongest first, each neuron once a quadrant, at most `limit` in each. Unless `exact`, case
+        doesn't matter, nor the blanks in front of a token. docs/numbers.md says what is strong. GluscopeError where
+        the index was made without what this reads.
+        """
+        _aligned(signs)
+        asked = QUADRANTS if quadrants is None else tuple(quadrants)
+        return self.searches.hits(text, where, exact=exact, quadrants=asked, limit=limit, signs=signs)
+
+    @cached_property
+    def searches(self) -> Search:
+        """What `search` asks."""
+        before, after = self._info["settings"]["window"]
+        return Search(self._connection, self._texts, self.sites, (before, after))
 
     def sequence(self, document: int, part: int) -> SequenceRecord:
         """A sequence of the corpus, whole; GluscopeError where no example needed it, so that it was not kept."""

@@ -121,6 +121,30 @@ class IndexInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Hit:
+    """A neuron that a search found, in one quadrant, with the example that shows why."""
+
+    neuron: NeuronAddress
+    quadrant: Quadrant
+    strength: float  # 0 to 1, in 255ths: what hits are ordered by, see docs/numbers.md
+    example: Example
+
+    @property
+    def ranking(self) -> str:
+        return self.example.ranking
+
+    @property
+    def value(self) -> float:
+        """The ranking's quantity at the example's peak."""
+        return self.example.value
+
+    @property
+    def text(self) -> str:
+        """The example's window."""
+        return self.example.text
+
+
+@dataclass(frozen=True, slots=True)
 class NeuronRow:
     """The narrow row of a neuron: what lists show and sort by."""
 

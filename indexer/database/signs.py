@@ -30,7 +30,7 @@ def _quadrant(record: QuadrantRecord) -> QuadrantRecord:
         quadrant=record.quadrant.flipped,
         mean=_quantities(record.mean),
         extreme=_quantities(record.extreme),
-        examples={ranking: tuple(map(_example, examples)) for ranking, examples in record.examples.items()},
+        examples={ranking: tuple(map(aligned_example, examples)) for ranking, examples in record.examples.items()},
     )
 
 
@@ -38,7 +38,8 @@ def _quantities(values: Quantities) -> Quantities:
     return replace(values, in_=negate(values.in_), post=negate(values.post))
 
 
-def _example(example: Example) -> Example:
+def aligned_example(example: Example) -> Example:
+    """An example of a flipped neuron as if w_in and w_out were negated. Its own inverse."""
     return replace(
         example,
         value=0.0 - example.value if example.ranking in NEGATED_RANKINGS else example.value,

@@ -79,6 +79,12 @@ class Texts:
             self.load([token])
         return self._bytes[token].decode(errors="replace")
 
+    def spelled(self, token: int) -> bytes:
+        """The bytes of a token."""
+        if token not in self._bytes:
+            self.load([token])
+        return self._bytes[token]
+
     def window(self, tokens: array[int], start: int, stop: int) -> tuple[str, ...]:
         """The text of each token from `start` to before `stop`; joined, that of the window."""
         inner = tokens[start:stop]

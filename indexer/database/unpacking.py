@@ -129,8 +129,8 @@ def _unpack(raw: bytes) -> PackedExamples:
         before=before,
         after=after,
         lists=lists,
-        sequences=_integers(columns[0]),
-        positions=_integers(columns[1]),
+        sequences=integers(columns[0]),
+        positions=integers(columns[1]),
         values=tuple(values),
         scales=tuple(
             _scale(column, values[quantity])
@@ -192,7 +192,7 @@ def _floats(data: bytes) -> array[float]:
     return words
 
 
-def _integers(data: bytes) -> array[int]:
+def integers(data: bytes) -> array[int]:
     """Little-endian uint32."""
     words = array("I", data)
     if sys.byteorder == "big":

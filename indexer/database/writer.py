@@ -20,11 +20,13 @@ import sqlite_utils
 from ..addresses import NeuronAddress
 from ..errors import GluscopeError
 from ..quadrants import QUADRANTS, QUANTITIES, RANKINGS
-from .arrays import SiteArrays
+from .arrays import ModelWeights, SiteArrays
 from .packing import pack_site
+from .postings import Postings
 from .provenance import REQUIRED
 from .schema import APPLICATION_ID, PAGE_SIZE, SCHEMA_VERSION, schema_sql
 from .statistics import COLUMNS
+from .weight_writing import insert_weights
 
 Numbers = npt.NDArray[np.int64]
 
@@ -48,11 +50,13 @@ class IndexWriter:
         self._window: tuple[int, int] = (int(before), int(after))
         self._rankings: set[str] = set()
         self._neurons = 0
+        self._places: dict[str, int] = {}  # neurons.id of a site's index 0
         self._sites = 0
         self._used = np.empty(0, np.int64)  # sequences
         self._tokens: set[int] = set()  # of the sequences added
         self._finished = False
         self._sqlite = _create(self.path)
+        self._postings = Postings(os.path.dirname(os.path.abspath(self.path)))
         self._database = sqlite_utils.Database(self._sqlite)
 
     def __enter__(self) -> IndexWriter:
@@ -62,6 +66,7 @@ class IndexWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._sqlite.close()
+        self._postings.close()
         if not self._finished:
             for leftover in (self.path, f"{self.path}-journal"):
                 Path(leftover).unlink(missing_ok=True)
@@ -77,10 +82,19 @@ class IndexWriter:
                 "INSERT INTO packed VALUES (?, ?, ?)",
                 ((first + i, *blobs) for i, blobs in enumerate(pack_site(site, self._window))),
             )
+            self._postings.add_site(site, first)
         self._use(*(ranked.sequence for ranked in site.lists))
         self._rankings.update(ranked.ranking for ranked in site.lists)
+        self._places[site.address.name] = first
         self._neurons += site.width
         self._sites += 1
+
+    def add_weights(self, weights: ModelWeights) -> None:
+        """Add what the weights of the sites that were added say; the tokens of its lists count as used."""
+        with self._writing():
+            insert_weights(self._sqlite, weights, self._places)
+        self._tokens.update(weights.spelling)
+        self._info["weights"] = dict(weights.info)
 
     def add_sample(self, sample_id: int, sequence: Numbers, position: Numbers) -> None:
         """Add the positions that sites with this sample drew, in the order of their samples' ranks."""
@@ -120,6 +134,8 @@ class IndexWriter:
         if missing := [key for key in REQUIRED if key not in self._info]:
             raise ValueError(f"info has no {', '.join(missing)}")
         self._check()
+        with self._writing():
+            self._postings.write(self._sqlite)
         with self._writing():
             self._database.table("info").insert_all(
                 {"key": key, "value": json.dumps(value, ensure_ascii=False, allow_nan=False)}

@@ -1,0 +1,331 @@
+"""Writes what `search` reads: which neurons peak on a text, which examples are from a sequence, and which words it has.
+
+Fed a site at a time while an index is written; what is needed until the end waits in unnamed files, so that memory
+holds a site, or `_TOGETHER` postings. The tables and the packing are described in docs/schema.md.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+import zlib
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..quadrants import QUADRANTS, QUANTITIES
+from .arrays import ListArrays, SiteArrays
+from .folding import fold, words
+from .schema import RANKING_CODES
+
+_TOGETHER = 4_000_000  # postings sorted at a time
+_BLOCK = 8192  # postings packed together
+_LEVEL = 4  # of zlib: the numbers of neurons hardly compress
+MOST = 255  # the largest strength
+_TABLES = (
+    """CREATE TABLE peaks (                      -- the neurons whose examples peak on a text
+        text    TEXT,                            -- of a token; NULL: any text that folds so, where there are several
+        folded  TEXT NOT NULL,                   -- the text without case and without blanks in front
+        block   INTEGER NOT NULL,                -- 0: the strongest
+        neurons BLOB NOT NULL,                   -- see "Packed values" in docs/schema.md
+        UNIQUE (folded, text, block)
+    )""",
+    """CREATE TABLE contexts (                   -- the examples that are from a sequence
+        sequence INTEGER NOT NULL REFERENCES sequences (id),
+        block    INTEGER NOT NULL,               -- 0: the strongest
+        examples BLOB NOT NULL,
+        UNIQUE (sequence, block)
+    )""",
+)
+_WORDS = """CREATE VIRTUAL TABLE words USING fts5 (
+    text, content = '', columnsize = 0, tokenize = 'unicode61 remove_diacritics 0'
+)"""
+
+Records = npt.NDArray[Any]  # of one of the types below
+Integers = npt.NDArray[np.int64]
+
+_ENTRY = np.dtype(
+    [
+        ("sequence", "<u4"),
+        ("position", "<u4"),
+        ("neuron", "<u4"),
+        ("list", "u1"),  # ranking code << 2 | place in QUADRANTS
+        ("strength", "u1"),  # |value| of the largest that the neuron reaches anywhere, in 255ths
+        ("share", "<f4"),  # |value| of the sum over the list; 0 in random lists, where nothing peaks
+    ]
+)
+_PEAK = np.dtype([("text", "<u4"), ("neuron", "<u4"), ("list", "u1"), ("strength", "u1")])
+
+
+class Postings:
+    """The postings of an index that is being written. Close it."""
+
+    def __init__(self, folder: str) -> None:
+        """`folder`: where the unnamed files may grow, to about 5 kB a neuron in all."""
+        self._folder = folder
+        self._entries = _Spool(folder, _ENTRY)
+
+    def close(self) -> None:
+        self._entries.close()
+
+    def add_site(self, site: SiteArrays, first: int) -> None:
+        """The examples of a site whose neurons have the row numbers from `first`."""
+        reach = np.abs(np.where(site.count > 0, site.extreme, 0.0)).max(axis=1)  # quantity neuron
+        lists = [_entries(ranked, reach, first) for ranked in site.lists]
+        entries = np.concatenate([np.zeros(0, _ENTRY), *lists])
+        weakness = MOST - entries["strength"]
+        self._entries.add(entries[_order(entries["sequence"], weakness, entries["neuron"], entries["position"])])
+
+    def write(self, sqlite: sqlite3.Connection) -> None:
+        """Make the tables of an index whose sequences and tokens are there. Part of the caller's transaction."""
+        for table in ("peaks", "contexts", "words"):
+            sqlite.execute(f"DROP TABLE IF EXISTS {table}")
+        for statement in _TABLES:
+            sqlite.execute(statement)
+        self._write_contexts(sqlite)
+        with tempfile.TemporaryFile(dir=self._folder) as file:
+            numbers, starts = _write_words(sqlite, file)
+            tokens = _mapped(file, np.dtype("<u4"), 0, int(starts[-1]))
+            self._write_peaks(sqlite, numbers, starts, tokens)
+
+    def _write_contexts(self, sqlite: sqlite3.Connection) -> None:
+        for chunk in self._entries.chunks("sequence"):
+            sqlite.executemany(
+                "INSERT INTO contexts VALUES (?, ?, ?)",
+                (
+                    (int(group["sequence"][0]), block, packed(part, ("strength", "list", "neuron", "position")))
+                    for group in _groups(_strongest_first(chunk, "sequence"), "sequence")
+                    for block, part in _blocks(group)
+                ),
+            )
+
+    def _write_peaks(
+        self, sqlite: sqlite3.Connection, numbers: Integers, starts: Integers, tokens: npt.NDArray[Any]
+    ) -> None:
+        texts = _TokenTexts(sqlite)
+        for folded in (False, True):
+            spool = _Spool(self._folder, _PEAK)
+            try:
+                for site in self._entries.sites():
+                    peaks = np.asarray(site)[site["share"] > 0]
+                    token = tokens[starts[np.searchsorted(numbers, peaks["sequence"])] + peaks["position"]]
+                    spool.add(_peaks(peaks, (texts.folded if folded else texts.exact)[token]))
+                for chunk in spool.chunks("text"):
+                    sqlite.executemany(
+                        "INSERT INTO peaks VALUES (?, ?, ?, ?)",
+                        (
+                            (
+                                *texts.key(int(group["text"][0]), folded=folded),
+                                block,
+                                packed(part, ("strength", "list", "neuron")),
+                            )
+                            for group in _groups(_strongest_first(chunk, "text"), "text")
+                            for block, part in _blocks(group)
+                        ),
+                    )
+            finally:
+                spool.close()
+
+
+NO_TEXT = 0xFFFFFFFF
+
+
+class _TokenTexts:
+    """The texts of the tokens, numbered: as they are, and folded where several fold alike."""
+
+    def __init__(self, sqlite: sqlite3.Connection) -> None:
+        rows = sqlite.execute("SELECT id, text FROM tokens ORDER BY id").fetchall()
+        size = max((token for token, _ in rows), default=-1) + 1
+        self._exact: dict[str, int] = {}
+        folds: dict[str, set[str]] = {}
+        for _, text in rows:
+            self._exact.setdefault(text, len(self._exact))
+            folds.setdefault(fold(text), set()).add(text)
+        several = (text for text, whole in folds.items() if len(whole) > 1)
+        self._folded = {text: number for number, text in enumerate(several)}
+        self.exact = np.full(size, NO_TEXT, np.uint32)  # token: number of its text
+        self.folded = np.full(size, NO_TEXT, np.uint32)
+        for token, text in rows:
+            self.exact[token] = self._exact[text]
+            self.folded[token] = self._folded.get(fold(text), NO_TEXT)
+        self._texts, self._folds = list(self._exact), list(self._folded)
+
+    def key(self, number: int, *, folded: bool) -> tuple[str | None, str]:
+        """What stands in front of the postings of a text: it, or None for all that fold alike, and how it folds."""
+        if folded:
+            return None, self._folds[number]
+        return self._texts[number], fold(self._texts[number])
+
+
+class _Spool:
+    """Records of many sites in an unnamed file, each site's sorted by a key, read back in stretches of that key."""
+
+    def __init__(self, folder: str, dtype: np.dtype[Any]) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # closed by `close`
+        self._dtype = dtype
+        self._sites: list[tuple[int, int]] = []  # where the records of a site begin, and how many they are
+
+    def close(self) -> None:
+        self._file.close()
+
+    def add(self, records: Records) -> None:
+        """The records of a site, sorted by the key, then the strongest first."""
+        self._sites.append((self._file.seek(0, os.SEEK_END), len(records)))
+        self._file.write(records.tobytes())
+        self._file.flush()
+
+    def sites(self) -> Iterator[Records]:
+        for offset, count in self._sites:
+            yield _mapped(self._file, self._dtype, offset, count)
+
+    def chunks(self, key: str) -> Iterator[Records]:
+        """All records, so many together that those of one key are never apart, the keys ascending."""
+        sites = [site for site in self.sites() if len(site)]
+        keys, counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        for site in sites:
+            own, number = np.unique(site[key], return_counts=True)
+            merged, places = np.unique(np.concatenate([keys, own.astype(np.int64)]), return_inverse=True)
+            keys, counts = merged, np.bincount(places, np.concatenate([counts, number])).astype(np.int64)
+        place = 0
+        while place < len(keys):
+            ends = np.cumsum(counts[place:])
+            stop = place + max(1, int(np.searchsorted(ends, _TOGETHER, side="right")))
+            first, last = int(keys[place]), int(keys[stop - 1])
+            yield np.concatenate(
+                [
+                    site[np.searchsorted(site[key], first, "left") : np.searchsorted(site[key], last, "right")]
+                    for site in sites
+                ]
+            )
+            place = stop
+
+
+def packed(records: Records, columns: Sequence[str]) -> bytes:
+    """zlib of the columns of some records one after the other, each in byte planes."""
+    planes = []
+    for column in columns:
+        values = np.ascontiguousarray(records[column])
+        planes.append(values.view(np.uint8).reshape(len(values), -1).T.tobytes())
+    return zlib.compress(b"".join(planes), _LEVEL)
+
+
+def _entries(ranked: ListArrays, reach: npt.NDArray[Any], first: int) -> Records:
+    """The examples of a list, of all neurons."""
+    quantity = QUANTITIES.index("post" if ranked.ranking == "random" else ranked.ranking)
+    filled = ranked.sequence >= 0  # neuron rank
+    magnitude = np.where(filled, np.abs(ranked.values[:, :, quantity]), 0.0).astype(np.float64)
+    neuron, rank = np.nonzero(filled)
+    largest = np.where(reach[quantity] > 0, reach[quantity], 1.0).astype(np.float64)[:, None]
+    total = magnitude.sum(axis=1, keepdims=True)
+    found = np.zeros(len(neuron), _ENTRY)
+    found["sequence"], found["position"] = ranked.sequence[neuron, rank], ranked.position[neuron, rank]
+    found["neuron"] = first + neuron
+    found["list"] = RANKING_CODES[ranked.ranking] << 2 | QUADRANTS.index(ranked.quadrant)
+    found["strength"] = np.minimum(np.rint(MOST * magnitude / largest), MOST)[neuron, rank]
+    if ranked.ranking != "random":
+        found["share"] = (magnitude / np.where(total > 0, total, 1.0))[neuron, rank]
+    return found
+
+
+def _peaks(entries: Records, text: npt.NDArray[np.uint32]) -> Records:
+    """For each text, neuron and quadrant the list in which examples that peak on the text have the largest share."""
+    known = text != NO_TEXT
+    entries, text = entries[known], text[known]
+    order = _order(text, entries["neuron"], entries["list"])
+    neuron, list_, text = (column[order] for column in (entries["neuron"], entries["list"], text))
+    first = np.flatnonzero(_changes(text, neuron, list_))
+    found = np.zeros(len(first), _PEAK)
+    if not len(first):
+        return found
+    share = np.add.reduceat(entries["share"][order].astype(np.float64), first)
+    found["text"], found["neuron"], found["list"] = text[first], neuron[first], list_[first]
+    found["strength"] = np.clip(np.rint(MOST * share), 1, MOST)
+    quadrant = found["list"] & 3
+    order = _order(found["text"], found["neuron"], quadrant, MOST - found["strength"], found["list"])
+    changes = _changes(*(column[order] for column in (found["text"], found["neuron"], quadrant)))
+    best = found[order[changes]]
+    return best[_order(best["text"], MOST - best["strength"], best["neuron"], best["list"])]
+
+
+def _strongest_first(records: Records, key: str) -> Records:
+    """Records of sites one after the other, each sorted so, sorted by the key and then by strength; stable."""
+    joined = records[key].astype(np.int64) << 8 | (MOST - records["strength"])
+    found: Records = records[np.argsort(joined, kind="stable")]
+    return found
+
+
+def _order(*columns: npt.NDArray[Any]) -> Integers:
+    """What sorts by the first column, then the second, and so on; rows that are equal in all stay in their order."""
+    bits = [int(column.max(initial=0)).bit_length() for column in columns]
+    if sum(bits) > 63:
+        return np.lexsort(columns[::-1])
+    joined = np.zeros(len(columns[0]), np.int64)
+    for column, width in zip(columns, bits, strict=True):
+        joined = joined << width | column
+    return np.argsort(joined, kind="stable")
+
+
+def _changes(*columns: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Where a row differs from the one before; the first always does."""
+    found = np.ones(len(columns[0]), np.bool_)
+    if len(found):
+        found[1:] = columns[0][1:] != columns[0][:-1]
+        for column in columns[1:]:
+            found[1:] |= column[1:] != column[:-1]
+    return found
+
+
+def _groups(records: Records, key: str) -> Iterator[Records]:
+    """Stretches of equal key of records sorted by it."""
+    starts = [*np.flatnonzero(_changes(records[key])).tolist(), len(records)]
+    for start, stop in pairwise(starts):
+        yield records[start:stop]
+
+
+def _blocks(group: Records) -> Iterator[tuple[int, Records]]:
+    """A group in numbered parts, so that a search that needs only the strongest need not read all."""
+    for block, start in enumerate(range(0, len(group), _BLOCK)):
+        yield block, group[start : start + _BLOCK]
+
+
+def _mapped(file: IO[bytes], dtype: np.dtype[Any], offset: int, count: int) -> Records:
+    """Records of a file, read as they are looked at."""
+    if not count:
+        return np.zeros(0, dtype)
+    return np.memmap(file, dtype, "r", offset, (count,))
+
+
+def _write_words(sqlite: sqlite3.Connection, tokens: IO[bytes]) -> tuple[Integers, Integers]:
+    """Fill the full-text index, and write all token ids one after the other to `tokens`.
+
+    The numbers of the sequences, ascending, and where the tokens of each begin; one more tells where the last ends.
+    """
+    spelled: dict[int, bytes] = dict(sqlite.execute("SELECT id, bytes FROM tokens"))
+    numbers, starts = [], [0]
+    full_text = _create_words(sqlite)
+    for number, length, data in sqlite.execute("SELECT id, length, tokens FROM sequences ORDER BY id"):
+        raw = zlib.decompress(data)
+        ids = np.frombuffer(raw, "<u2" if len(raw) == 2 * length else "<u4").astype("<u4")
+        tokens.write(ids.tobytes())
+        numbers.append(number)
+        starts.append(starts[-1] + length)
+        if full_text:
+            text = b"".join([spelled[token] for token in ids.tolist()]).decode(errors="replace")
+            sqlite.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (number, " ".join(words(text))))
+    tokens.flush()
+    return np.array(numbers, np.int64), np.array(starts, np.int64)
+
+
+def _create_words(sqlite: sqlite3.Connection) -> bool:
+    """Make the full-text index; False where this SQLite can't."""
+    try:
+        sqlite.execute(_WORDS)
+    except sqlite3.OperationalError as error:
+        if "fts5" not in str(error):
+            raise
+        return False
+    return True
