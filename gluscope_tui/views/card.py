@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -10,6 +12,7 @@ from indexer.database.records import Neighbour, NeuronWeights, TokenScore
 
 from ..colour.style import PLAIN, Style, StyledLine
 from ..text.cells import cell_len, fit, shorten
+from ..text.clean import clean
 from .numbers import signed
 from .writes import bare
 
@@ -21,9 +24,11 @@ _NEAREST_CELLS = 26
 
 @dataclass(frozen=True, slots=True)
 class CardLook:
-    """How a card is drawn. `rows`: the most rows that a list of tokens may take; `cursor`: stands before the chosen."""
+    """How a card is drawn. `writes`, `reads`: the most rows that each list of tokens may take; `cursor`: stands before
+    the chosen neuron."""
 
-    rows: int = 1
+    writes: int = 1
+    reads: int = 1
     text: Style = PLAIN
     faint: Style = PLAIN
     strong: Style = PLAIN
@@ -36,14 +41,39 @@ def card(weights: NeuronWeights, width: int, look: CardLook, chosen: tuple[int, 
     return [
         ((f" {weights.rw_class or 'no class: a vector is zero'}", look.strong),),
         *_cosines(weights, look),
-        *_tokens("promotes", weights.promotes, width, look),
-        *_tokens("suppresses", weights.suppresses, width, look),
-        *_tokens("gate reads", weights.reads_gate.nearest, width, look),
-        *_tokens("  against", weights.reads_gate.farthest, width, look),
-        *_tokens("in reads", weights.reads_in.nearest, width, look),
-        *_tokens("  against", weights.reads_in.farthest, width, look),
+        *_tokens("promotes", weights.promotes, width, look.writes, look),
+        *_tokens("suppresses", weights.suppresses, width, look.writes, look),
+        *_tokens("gate reads", weights.reads_gate.nearest, width, look.reads, look),
+        *_tokens("  against", weights.reads_gate.farthest, width, look.reads, look),
+        *_tokens("in reads", weights.reads_in.nearest, width, look.reads, look),
+        *_tokens("  against", weights.reads_in.farthest, width, look.reads, look),
         *_nearest(weights, look, chosen),
     ]
+
+
+def list_rows(height: int) -> tuple[int, int]:
+    """The rows that each list of tokens written, and read, may take so that the whole card has `height` rows."""
+    spare = height - 14  # class, cosines, and a list of 8 nearest neurons under its title
+    reads = max(1, spare // 6)
+    return max(reads, min(4, (spare - 4 * reads) // 2)), reads
+
+
+def missing(reason: str, path: str, width: int, look: CardLook) -> list[StyledLine]:
+    """What stands instead of a card where an index hasn't the weights of a neuron: why, and how to add them."""
+    command = f"gluscope index --weights-only MODEL --db {shlex.quote(path)}"
+    lines = [f"the weights are not in this index: {reason}", "", "this adds them:", f"  {command}"]
+    wrapped = [
+        part
+        for line in lines
+        for part in textwrap.wrap(clean(line, ascii_only=look.ascii_only), max(width - 2, 8), subsequent_indent="  ")
+        or [""]
+    ]
+    return [((f" {line}", look.text),) for line in wrapped]
+
+
+def column_at(cell: int) -> int:
+    """The column of nearest neurons in which a cell of a line lies."""
+    return min(cell // _NEAREST_CELLS, len(COLUMNS) - 1)
 
 
 def nearest(weights: NeuronWeights, column: int) -> tuple[Neighbour, ...]:
@@ -71,8 +101,8 @@ def _cosines(weights: NeuronWeights, look: CardLook) -> Iterator[StyledLine]:
         )
 
 
-def _tokens(label: str, scores: Sequence[TokenScore], width: int, look: CardLook) -> Iterator[StyledLine]:
-    """A list of tokens with their scores, in as many rows as it may take; one that doesn't fit is left out."""
+def _tokens(label: str, scores: Sequence[TokenScore], width: int, most: int, look: CardLook) -> Iterator[StyledLine]:
+    """A list of tokens with their scores, in at most `most` rows; what doesn't fit is left out."""
     if not scores:
         yield ((f" {label:<{_LABEL}}", look.faint), ("not known", look.faint))
         return
@@ -84,7 +114,7 @@ def _tokens(label: str, scores: Sequence[TokenScore], width: int, look: CardLook
         number = signed(score.score)
         cells = cell_len(word) + 1 + len(number)
         if used and used + 2 + cells > room:
-            if len(rows) == look.rows:
+            if len(rows) == most:
                 break
             rows.append([])
             used = 0

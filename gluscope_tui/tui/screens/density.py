@@ -1,0 +1,24 @@
+"""The density of gate and in, and the quantiles, of the neuron that home shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...colour.style import StyledLine
+from ...views.density import Ink
+from ...views.sample import plot
+from .about import AboutScreen
+from .base import bindings
+
+
+class DensityScreen(AboutScreen):
+    """A picture of the uniform sample."""
+
+    BINDINGS = bindings("density")
+
+    def lines(self, width: int, height: int) -> Sequence[StyledLine]:
+        palette, sample = self.app.palette, self.home.explorer.record.sample
+        if sample is None:
+            return ()
+        ink = Ink(palette.ramp, palette.text, palette.faint, palette.strong, palette.ascii_only)
+        return plot(sample, width, height, ink)

@@ -1,0 +1,73 @@
+"""Weights for a small index: made-up cosines, token lists and nearest neurons, written as docs/schema.md says."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import sqlite3
+import struct
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+ENDS, KINDS = 5, 4
+"""Tokens of an end of a list, nearest neurons of a kind, where nothing else is said."""
+CLASSES = ("orthogonal output", "conditional weakening", "atypical strengthening", None)
+
+
+def with_weights(index: Path, path: Path, *, ends: int = ENDS, kinds: int = KINDS, seed: int = 0) -> Path:
+    """A copy of an index with weights of every neuron; the same arguments give the same."""
+    chance = random.Random(seed)
+    shutil.copy(index, path)
+    with sqlite3.connect(path) as connection:
+        neurons = connection.execute("SELECT id, coalesce(flipped, 0) FROM neurons ORDER BY id").fetchall()
+        tokens = [row[0] for row in connection.execute("SELECT id FROM tokens ORDER BY id")]
+        for name, width, first in connection.execute("SELECT name, width, first_neuron FROM sites").fetchall():
+            connection.execute(
+                "INSERT INTO weight_sites (name, width, first_neuron, band_gate_in, band_in_out, band_gate_out) "
+                "VALUES (?, ?, ?, 0.0625, 0.125, NULL)",
+                (name, width, first),
+            )
+        for neuron, _ in neurons:
+            lists = [
+                [(token, score) for token, score in zip(chance.sample(tokens, ends), falling(ends), strict=True)]
+                for _ in range(6)
+            ]
+            near = [
+                [(2 * other + flipped, cosine) for (other, flipped), cosine in zip(chosen, falling(kinds), strict=True)]
+                for chosen in (chance.sample([pair for pair in neurons if pair[0] != neuron], kinds) for _ in range(2))
+            ]
+            cosines = [round(chance.uniform(-1, 1), 3) for _ in range(3)]
+            connection.execute(
+                "INSERT INTO weights VALUES (?, ?, ?, ?, 1.5, 0.75, 2.25, ?)",
+                (neuron, *cosines, chance.choice(CLASSES)),
+            )
+            connection.execute("INSERT INTO weight_lists VALUES (?, ?)", (neuron, packed(lists, near)))
+        connection.execute(
+            "INSERT OR REPLACE INTO info (key, value) VALUES ('weights', ?)", (json.dumps({"state": "computed"}),)
+        )
+    connection.close()
+    return path
+
+
+def falling(count: int) -> list[float]:
+    return [1 - place / (2 * count) for place in range(count)]
+
+
+def packed(lists: Sequence[Sequence[tuple[int, float]]], near: Sequence[Sequence[tuple[int, float]]]) -> bytes:
+    """Six token lists, the second of each pair with negative scores, and two of nearest neurons."""
+    ends, kinds = len(lists[0]), len(near[0])
+    signs = (1, -1, 1, -1, 1, -1)
+    columns = (
+        ("I", [token for one in lists for token, _ in one]),
+        ("h", [round(sign * score * 32767) for sign, one in zip(signs, lists, strict=True) for _, score in one]),
+        ("I", [number for one in near for number, _ in one]),
+        ("h", [round(cosine * 32767) for one in near for _, cosine in one]),
+    )
+    data = struct.pack("<BBBB3f", 1, ends, kinds, 0, 4.0, 0.5, 0.25)
+    for kind, values in columns:
+        words = struct.pack(f"<{len(values)}{kind}", *values)
+        size = struct.calcsize(kind)
+        data += b"".join(words[byte::size] for byte in range(size))
+    return zlib.compress(data)
