@@ -20,6 +20,12 @@ class Computed:
     in_: Sequence[Sequence[float]]
     act: Sequence[Sequence[float]]
     post: Sequence[Sequence[float]]
+    reached: frozenset[int] | None = None  # the positions that were routed to the expert; None: all, it is none
+
+    def counted(self, count_first: bool) -> list[int]:
+        """The positions that reached the site and count."""
+        positions = range(0 if count_first else 1, len(self.ids))
+        return [t for t in positions if self.reached is None or t in self.reached]
 
     def value(self, quantity: str, position: int, neuron: int) -> float:
         rows: Sequence[Sequence[float]] = getattr(self, "in_" if quantity == "in" else quantity)
@@ -63,11 +69,10 @@ def statistics(
     random_k: int = 8,
 ) -> Neuron:
     """Everything that an index says of a neuron; `random_hash` (document, part, position) adds `random`."""
-    first = 0 if count_first else 1
-    counted = sum(len(range(first, len(s.ids))) for s in sequences)
+    counted = sum(len(s.counted(count_first)) for s in sequences)
     quadrants = {name: Quadrant() for name in SIGNS}
     for name, quadrant in quadrants.items():
-        inside = [(s, [t for t in range(first, len(s.ids)) if in_quadrant(s, t, neuron, name)]) for s in sequences]
+        inside = [(s, [t for t in s.counted(count_first) if in_quadrant(s, t, neuron, name)]) for s in sequences]
         quadrant.count = sum(len(positions) for _, positions in inside)
         for quantity in QUANTITIES:
             quadrant.values[quantity] = [s.value(quantity, t, neuron) for s, positions in inside for t in positions]
