@@ -231,6 +231,7 @@ def test_info_tells_all_provenance_and_nothing_harmful() -> None:
             "neurons": 24,
             "activation": "silu",
             "tokens_counted": 1904,
+            "tokens_corpus": 113_108,
             "identity_error": 1e-7,
             "adapter": "gate_proj, up_proj",
         }

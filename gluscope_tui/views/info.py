@@ -9,7 +9,7 @@ from typing import Any
 from indexer.database.records import IndexInfo, SiteRecord
 
 from ..text.clean import clean
-from .numbers import full_count, signed
+from .numbers import frequency, full_count, signed
 
 Field = tuple[str, str]
 _WITHOUT_LIMIT = ("tokens", "layers", "experts")  # settings that leave nothing out where they are null
@@ -33,7 +33,7 @@ def sections(info: IndexInfo) -> Iterator[tuple[str, list[Field]]]:
         yield "coverage", list(_coverage(info))
     for title in ("model", "corpus", "settings", "software", "run"):
         yield title, list(_fields(getattr(info, title), info.settings))
-    yield "sites", [(site.address.name, _site(site)) for site in info.sites]
+    yield "sites", [(site.address.name, _site(site, int(info.corpus["tokens"]))) for site in info.sites]
 
 
 def state(info: IndexInfo) -> str:
@@ -64,8 +64,9 @@ def plain(info: IndexInfo) -> Iterator[str]:
     for site in info.sites:
         error = "" if site.identity_error is None else repr(site.identity_error)
         fields = (f"neurons={site.width}", f"activation={clean(site.activation)}")
-        counts = (f"tokens_counted={site.tokens_counted}", f"identity_error={error}", f"adapter={clean(site.adapter)}")
-        yield f"site.{site.address.name}\t{' '.join((*fields, *counts))}"
+        counts = (f"tokens_counted={site.tokens_counted}", f"tokens_corpus={info.corpus['tokens']}")
+        proof = (f"identity_error={error}", f"adapter={clean(site.adapter)}")
+        yield f"site.{site.address.name}\t{' '.join((*fields, *counts, *proof))}"
 
 
 def size(count: int) -> str:
@@ -116,7 +117,9 @@ def _raw(value: Any) -> str:
     return clean(value) if isinstance(value, str) else json.dumps(value)
 
 
-def _site(site: SiteRecord) -> str:
+def _site(site: SiteRecord, tokens: int) -> str:
     proof = "not proven" if site.identity_error is None else f"identity error {signed(site.identity_error).lstrip('+')}"
     counted = f"{full_count(site.tokens_counted)} tokens counted"
+    if site.address.expert is not None:
+        counted = f"{full_count(site.tokens_counted)} tokens routed ({frequency(site.tokens_counted, tokens)})"
     return f"{full_count(site.width)} neurons, {clean(site.activation)}, {counted}, {proof}, {clean(site.adapter)}"

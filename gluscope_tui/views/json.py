@@ -57,7 +57,7 @@ def _quadrant(quadrant: QuadrantRecord) -> dict[str, Any]:
         "mean": _quantities(quadrant.mean),
         "extreme": _quantities(quadrant.extreme),
         "examples": {
-            ranking: [_example(example) for example in examples] for ranking, examples in quadrant.examples.items()
+            ranking: [context(example) for example in examples] for ranking, examples in quadrant.examples.items()
         },
     }
 
@@ -66,7 +66,8 @@ def _quantities(quantities: Quantities) -> dict[str, float | None]:
     return {name: float32(value) for name, value in quantities.as_dict().items()}
 
 
-def _example(example: Example) -> dict[str, Any]:
+def context(example: Example) -> dict[str, Any]:
+    """An example with its window."""
     return {
         "rank": example.rank,
         "value": float32(example.value),
@@ -101,17 +102,18 @@ def info(record: IndexInfo) -> dict[str, Any]:
         "settings": dict(record.settings),
         "software": dict(record.software),
         "run": dict(record.run),
-        "sites": [_site(site) for site in record.sites],
+        "sites": [_site(site, record.corpus["tokens"]) for site in record.sites],
     }
 
 
-def _site(site: SiteRecord) -> dict[str, Any]:
+def _site(site: SiteRecord, tokens: int) -> dict[str, Any]:
     return {
         "site": site.address.name,
         "layer": site.address.layer,
         "neurons": site.width,
         "activation": site.activation,
         "tokens_counted": site.tokens_counted,
+        "tokens_corpus": tokens,
         "identity_error": site.identity_error,
         "adapter": site.adapter,
     }

@@ -25,10 +25,16 @@ def signs_of(record: NeuronRecord) -> str:
 
 
 def tokens_of(record: NeuronRecord) -> str:
-    """How many tokens the numbers are over: `113,000 of 113,108 tokens counted`."""
+    """How many tokens the numbers are over: `113,000 of 113,108 tokens counted`; of an expert, which share it got."""
     counted, corpus = full_count(record.tokens_counted), full_count(record.tokens_corpus)
     of_all = counted if counted == corpus else f"{counted} of {corpus}"
-    return f"{of_all} tokens counted" + (f", {full_count(record.zero)} in no quadrant" if record.zero else "")
+    if record.neuron.site.expert is not None:
+        return f"{of_all} tokens routed ({frequency(record.tokens_counted, record.tokens_corpus)})" + _in_none(record)
+    return f"{of_all} tokens counted" + _in_none(record)
+
+
+def _in_none(record: NeuronRecord) -> str:
+    return f", {full_count(record.zero)} in no quadrant" if record.zero else ""
 
 
 def header(record: NeuronRecord) -> str:
