@@ -15,7 +15,9 @@ from . import checkpoint, distributed
 from .base import Base, finished_base, is_finished
 from .checkpoint import Mark
 from .coverage import Batches, Coverage
-from .database.arrays import Int64, SiteArrays
+from .database.arrays import Int64, ModelWeights, SiteArrays
+from .database.stored import StoredIndex
+from .database.weights import HOW_TO_ADD
 from .errors import GluscopeError
 from .finish import site_arrays
 from .forecast import demand_room
@@ -36,6 +38,7 @@ from .sites import Site
 from .snapshots import Snapshots
 from .texts import Texts, TextsWriter
 from .tokens import token_bytes
+from .weight_space.compute import missing, model_weights
 from .weights import gate_in_dot
 from .write import SamplePositions, write_index
 
@@ -133,7 +136,8 @@ def _run(job: Job, base: Base | None, overwrite: bool, *, snapshots: bool) -> No
             return
         covered = _join(job, run, job.part.group, covered, base, loop.batches)
     try:
-        _write(job, run, loop, read, covered, finished=True)
+        weights = _weights(job, loop, base)
+        _write(job, run, loop, read, covered, weights, finished=True)
     except (GluscopeError, OSError, KeyboardInterrupt):
         with suppress(GluscopeError, OSError):  # the first error is the one to tell
             loop.save(finished=True)
@@ -155,10 +159,29 @@ def _join(job: Job, run: Run, group: Group, covered: Batches, base: Base | None,
 def _write_snapshot(job: Job, run: Run, loop: Loop, read: Sequences, spill: TextsWriter | None) -> None:
     assert spill is not None  # of a run without others
     spill.flush(sync=False)
-    _write(job, run, loop, read, loop.covered, finished=False)
+    weights = missing("they are computed when the run ends")
+    _write(job, run, loop, read, loop.covered, weights, finished=False)
 
 
-def _write(job: Job, run: Run, loop: Loop, read: Sequences, covered: Batches, *, finished: bool) -> None:
+def _weights(job: Job, loop: Loop, base: Base | None) -> ModelWeights:
+    """What the weights say: from the index that the run goes on from, or computed, after a checkpoint."""
+    if not job.execution.weights:
+        return missing(f"left out; {HOW_TO_ADD}")
+    if job.part.group is None and job.part.shard.index:
+        return missing("the first part of the index holds them")
+    if base is not None:
+        with StoredIndex(base.path) as stored:
+            kept = stored.weights()
+        if kept.sites:
+            return kept
+    if job.part.group is None:
+        loop.save(finished=True)
+    return model_weights(job.loaded, (site.address.name for site in job.sites), job.report)
+
+
+def _write(
+    job: Job, run: Run, loop: Loop, read: Sequences, covered: Batches, weights: ModelWeights, *, finished: bool
+) -> None:
     """Write the index aside and put it in its place: finished, or a snapshot."""
     meter = Meter(job.report, "writing")
     total = sum(site.width for site in job.sites)
@@ -183,6 +206,7 @@ def _write(job: Job, run: Run, loop: Loop, read: Sequences, covered: Batches, *,
             partial(token_bytes, job.loaded.tokenizer),
             info,
             lambda neurons: meter.update(neurons, total, "writing neurons"),
+            weights,
         )
     os.replace(made, job.db)
 

@@ -26,6 +26,7 @@ from .progress import Meter, Report
 from .restate import JoinedTexts, Restated
 from .sample import PositionSample
 from .state import SiteState
+from .weight_space.join import joined_weights
 from .write import SamplePositions, write_index
 
 _MERGED_SETTINGS = ("layers",)
@@ -153,6 +154,7 @@ def _write(made: Path, parts: Sequence[_Input], report: Report) -> None:
         texts.spell,
         _info(parts, coverage, addresses),
         lambda neurons: meter.update(neurons, total, "joining neurons"),
+        joined_weights([part.stored.weights() for part in parts], [address.name for address in addresses]),
     )
 
 

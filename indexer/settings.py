@@ -58,6 +58,7 @@ class Execution:
     trust_remote_code: bool = False
     checkpoint_every: float | None = None
     shard: str | None = None  # 1/8: only this part of the batches; "auto": as the SLURM array says
+    weights: bool = True  # keep what the weights say, too
     snapshot: bool = False  # write an index at every checkpoint, not only where that is cheap
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from .database.arrays import Int64, SiteArrays
+from .database.arrays import Int64, ModelWeights, SiteArrays
 from .database.writer import IndexWriter
 from .sequences import TokenSequence
 from .telling import Telling, most_telling
@@ -39,6 +39,7 @@ def write_index(
     spell: Spell,
     info: Mapping[str, Any],
     written: Callable[[int], None],
+    weights: ModelWeights,
 ) -> None:
     """Write an index to `path`, holding one site at a time.
 
@@ -60,8 +61,10 @@ def write_index(
         numbers: list[int] = used[used >= 0].tolist()
         writer.add_sequences((s.number, s.document, s.part, s.ids) for s in texts.used(numbers))
         writer.add_documents(_documents(texts, numbers))
+        writer.add_weights(weights)
         ids = _tokens(texts, numbers)
-        writer.add_tokens(zip(ids, spell(ids), strict=True))
+        spelled = {**weights.spelling, **dict(zip(ids, spell(ids), strict=True))}
+        writer.add_tokens(sorted(spelled.items()))
         writer.finish(None if best is None else best.neuron)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -75,6 +76,12 @@ def command(
     shard: Annotated[
         str | None, typer.Option(metavar="I/N", help="Only this part of the batches; auto: the SLURM array's.")
     ] = None,
+    no_weights: Annotated[
+        bool, typer.Option("--no-weights", help="Leave out what the weights say: classes, tokens, nearest neurons.")
+    ] = False,
+    weights_only: Annotated[
+        bool, typer.Option("--weights-only", help="Add what the weights say to an index that is there; reads no text.")
+    ] = False,
     snapshot: Annotated[
         bool, typer.Option("--snapshot", help="At every checkpoint an index that can be read already.")
     ] = False,
@@ -92,6 +99,9 @@ def command(
 
     Examples: gluscope index HuggingFaceTB/SmolLM2-135M corpus/ --tokens 20M; gluscope index model.gguf notes.txt.
     """
+    if weights_only:
+        _add_weights(model, bool(text or dataset), index_path(db), device, device_map, trust_remote_code, overwrite)
+        return
     inputs = Inputs(paths=tuple(text or ()), column=column, dataset=dataset, config=config, split=split)
     if not inputs.paths and inputs.dataset is None:
         raise GluscopeError("there is no text to index", "name files, folders, globs or -, or a --dataset")
@@ -120,6 +130,7 @@ def command(
         trust_remote_code=trust_remote_code,
         checkpoint_every=checkpoint_every,
         shard=shard,
+        weights=not no_weights,
         snapshot=snapshot,
     )
     from .progress import narrator
@@ -140,6 +151,28 @@ def command(
     group = find_group(os.environ)
     if group is None or group.first:
         tell(f"{made} is ready: gluscope info --db {made}")
+
+
+def _add_weights(
+    model: str,
+    text: bool,
+    db: Path,
+    device: str,
+    device_map: str | None,
+    trust_remote_code: bool,
+    overwrite: bool,
+) -> None:
+    """`--weights-only`: nothing is indexed."""
+    if text:
+        raise GluscopeError("--weights-only reads no text", "leave the text out; the index keeps its own")
+    from indexer.weight_space.add import add_weights
+
+    from .progress import narrator
+
+    execution = Execution(device=device, device_map=device_map, trust_remote_code=trust_remote_code)
+    with narrator() as report:
+        made = add_weights(model, db, execution, overwrite=overwrite, progress=report)
+    tell(f"{made} is ready: gluscope info --db {made}")
 
 
 def parse_rankings(text: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 APPLICATION_ID = 0x474C5553
@@ -25,3 +26,10 @@ SAMPLE_SCALE = 16.0
 def schema_sql() -> str:
     """The statements that make the tables and views of an empty index."""
     return Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
+
+
+def statement(name: str) -> str:
+    """The statement that makes the table or view of a name."""
+    found = re.search(rf"^CREATE (?:TABLE|VIEW) {name} .*?;$", schema_sql(), re.MULTILINE | re.DOTALL)
+    assert found is not None  # a name of schema.sql
+    return found[0]

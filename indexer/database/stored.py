@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import GluscopeError
-from .arrays import Int32, Int64, ListArrays, SiteArrays
+from .arrays import Int32, Int64, ListArrays, ModelWeights, SiteArrays
 from .connection import Connection, Row
 from .packing import CHUNK
 from .provenance import read_info, read_sites
@@ -22,6 +22,7 @@ from .schema import SCHEMA_VERSION
 from .statistics import COLUMNS
 from .unpacked import list_shapes, unpack_lists, unpack_samples
 from .unpacking import DamagedValue
+from .weight_reading import read_weights
 
 _PLACE = {column: place for place, column in enumerate(COLUMNS)}
 _TOGETHER = 500  # numbers a query
@@ -94,6 +95,10 @@ class StoredIndex:
             sample=sample,
             sample_id=self.sample_ids[record.address.name],
         )
+
+    def weights(self) -> ModelWeights:
+        """What the index keeps of weights, to the precision that it keeps; of older indexes nothing."""
+        return read_weights(self._connection, self.info, self.sites)
 
     @cached_property
     def sequence_numbers(self) -> Int64:

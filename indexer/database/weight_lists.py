@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import struct
 import sys
 import zlib
@@ -17,7 +16,7 @@ SCALES = struct.Struct("<3f")  # writes, reads of gate, reads of in
 TOKEN_LISTS = 6  # promotes, suppresses, nearest and farthest to gate, nearest and farthest to in
 NEIGHBOUR_LISTS = 2  # by w_out, by w_in
 UNIT = 32767  # the code of a list's scale, or of a cosine of 1
-NONE = 0xFFFFFFFF  # instead of a neighbour
+NONE = 0xFFFFFFFF  # instead of a token or a neighbour
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +42,9 @@ def unpack_lists(blob: bytes) -> WeightLists:
     found = []
     for number in range(TOKEN_LISTS):
         scale = scales[number // 2]
-        span = range(0 if math.isnan(scale) else number * ends, 0 if math.isnan(scale) else (number + 1) * ends)
-        found.append(tuple([(tokens[place], scores[place] / UNIT * scale) for place in span]))
+        span = range(number * ends, (number + 1) * ends)
+        there = [place for place in span if tokens[place] != NONE]
+        found.append(tuple([(tokens[place], scores[place] / UNIT * scale) for place in there]))
     nearest = [
         tuple(
             [

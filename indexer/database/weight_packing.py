@@ -25,7 +25,7 @@ def pack_lists(site: WeightArrays) -> Iterator[bytes]:
         [
             np.broadcast_to(np.frombuffer(HEADER.pack(FORMAT, ends, kinds, 0), np.uint8), (width, HEADER.size)),
             np.ascontiguousarray(scales.T.astype("<f4")).view(np.uint8),
-            _planes(np.where(site.tokens < 0, 0, site.tokens), "<u4"),
+            _planes(np.where(site.tokens < 0, NONE, site.tokens.astype(np.int64)), "<u4"),
             _planes(_codes(shares), "<i2"),
             _planes(np.where(site.neighbours < 0, NONE, site.neighbours), "<u4"),
             _planes(_codes(site.neighbour_cosines), "<i2"),
@@ -37,11 +37,11 @@ def pack_lists(site: WeightArrays) -> Iterator[bytes]:
 
 
 def _scales(scores: Float32) -> Float32:
-    """The largest magnitude in each pair of lists; NaN where a list has no token, so that it is none: pair neuron."""
+    """The largest magnitude in each pair of lists; NaN where they are empty: pair neuron."""
     lists, width, ends = scores.shape
     pairs = np.abs(scores).reshape(lists // 2, 2, width, ends)
-    largest: Float32 = pairs.max(axis=(1, 3), initial=0.0).astype(np.float32)
-    return largest
+    largest = np.where(np.isnan(pairs), -1.0, pairs).max(axis=(1, 3), initial=-1.0)
+    return np.where(largest < 0, np.nan, largest).astype(np.float32)
 
 
 def _codes(shares: Float32) -> Int32:

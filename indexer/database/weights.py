@@ -17,10 +17,8 @@ from .unpacking import DamagedValue
 from .weight_lists import WeightLists, unpack_lists
 
 _NARROW = "cos_gate_in, cos_in_out, cos_gate_out, norm_gate, norm_in, norm_out, rw_class"
-MISSING = {
-    "state": "missing",
-    "reason": "made by an older gluscope; gluscope index --weights-only MODEL --db FILE adds them",
-}
+HOW_TO_ADD = "gluscope index --weights-only MODEL --db FILE adds them"
+MISSING = {"state": "missing", "reason": f"made by an older gluscope; {HOW_TO_ADD}"}
 """What an index from before there were weights says of them."""
 
 

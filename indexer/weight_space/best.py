@@ -56,7 +56,8 @@ class Table:
             fast = torch.zeros(padded, d_model, dtype=torch.bfloat16, device=rows.device)
             for start in range(0, count, 8192):
                 part = rows[start : start + 8192].float()
-                fast[start : start + 8192] = part if scale is None else part * scale[start : start + 8192, None]
+                end = start + len(part)
+                fast[start:end] = part if scale is None else part * scale[start:end, None]
         out = torch.cat([(~usable).nonzero()[:, 0], torch.arange(count, padded, device=rows.device)])
         return cls(rows, scale, fast, out)
 

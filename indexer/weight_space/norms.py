@@ -102,8 +102,8 @@ class _Trace:
         passage = _Passage(module, entered, left)
         if module in self._around:
             self.around.setdefault(module, []).append(passage)
-        if entered.shape == left.shape and _may_be_norm(module):
-            self.norms.append(passage)
+        if entered.shape == left.shape and _may_be_norm(module) and not torch.equal(entered, left):
+            self.norms.append(passage)  # a dropout, which changes nothing here, is none
 
     def leaving(self, values: Tensor) -> _Passage | None:
         """The norm whose output is this; the last one, if there are more."""

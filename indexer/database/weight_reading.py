@@ -1,0 +1,64 @@
+"""What an index keeps of weights read back whole, as the arrays that its writer was given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .arrays import ModelWeights, WeightArrays, WeightSite
+from .connection import Connection
+from .records import SiteRecord
+from .unpacking import DamagedValue
+from .weight_packing import unpack_site
+from .weights import weights_state
+
+_TOGETHER = 500  # tokens a query
+
+
+def read_weights(connection: Connection, info: Mapping[str, Any], sites: Sequence[SiteRecord]) -> ModelWeights:
+    """What an index keeps of weights; nothing where it has none."""
+    state = weights_state(info)
+    if state["state"] == "missing":
+        return ModelWeights(state)
+    arrays = {site.address.name: found for site in sites if (found := _site(connection, site)) is not None}
+    used = np.unique(np.concatenate([np.unique(found.tokens) for found in arrays.values()]))
+    return ModelWeights(state, _model_sites(connection), arrays, _spelling(connection, used[used >= 0].tolist()))
+
+
+def _model_sites(connection: Connection) -> tuple[WeightSite, ...]:
+    rows = connection.rows(
+        "SELECT name, width, first_neuron, norm_before, norm_after, band_gate_in, band_in_out, band_gate_out, reason "
+        "FROM weight_sites ORDER BY first_neuron"
+    )
+    return tuple(WeightSite(*row[:5], tuple(row[5:8]), row[8]) for row in rows)
+
+
+def _site(connection: Connection, site: SiteRecord) -> WeightArrays | None:
+    rows = connection.rows(
+        "SELECT w.cos_gate_in, w.cos_in_out, w.cos_gate_out, w.norm_gate, w.norm_in, w.norm_out, w.rw_class, l.lists "
+        "FROM weights AS w JOIN weight_lists AS l ON l.neuron = w.neuron WHERE w.neuron >= ? AND w.neuron < ? "
+        "ORDER BY w.neuron",
+        (site.first_neuron, site.first_neuron + site.width),
+    )
+    if not rows:
+        return None
+    if len(rows) != site.width:
+        raise connection.damaged(f"{site.address} has weights of {len(rows)} of {site.width} neurons")
+    *numbers, classes, blobs = zip(*rows, strict=True)
+    try:
+        lists = unpack_site(blobs)
+    except DamagedValue as error:
+        raise connection.damaged(f"{site.address}: {error}") from error
+    values = np.array(numbers, dtype=np.float64).astype(np.float32)  # None becomes NaN
+    return WeightArrays(values[:3], values[3:], classes, *lists)
+
+
+def _spelling(connection: Connection, tokens: Sequence[int]) -> dict[int, bytes]:
+    found: dict[int, bytes] = {}
+    for start in range(0, len(tokens), _TOGETHER):
+        group = tokens[start : start + _TOGETHER]
+        marks = ",".join("?" * len(group))
+        found.update(connection.rows(f"SELECT id, bytes FROM tokens WHERE id IN ({marks})", group))
+    return found

@@ -1,0 +1,31 @@
+"""Joins what several indexes of one model keep of its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..database.arrays import ModelWeights, WeightSite
+from ..database.weights import HOW_TO_ADD
+
+
+def joined_weights(parts: Sequence[ModelWeights], names: Sequence[str]) -> ModelWeights:
+    """The weights of the sites with these names, each from the first of the indexes that has it."""
+    sites = {name: part.sites[name] for part in reversed(parts) for name in names if name in part.sites}
+    described: dict[str, WeightSite] = {}
+    for part in parts:
+        for site in part.model_sites:
+            if site.name not in described or (described[site.name].reason is not None and site.reason is None):
+                described[site.name] = site
+    without = [name for name in names if name not in sites]
+    have = [part for part in parts if part.sites]
+    if not have:
+        return ModelWeights(parts[0].info)
+    reasons = {part.info["reason"]: None for part in have if part.info.get("reason")}
+    if without:
+        reasons[f"not of {len(without)} sites such as {without[0]}; {HOW_TO_ADD}"] = None
+    return ModelWeights(
+        info={**have[0].info, "state": "partly" if reasons else "computed", "reason": "; ".join(reasons) or None},
+        model_sites=tuple(described.values()),
+        sites=sites,
+        spelling={token: data for part in parts for token, data in part.spelling.items()},
+    )
