@@ -24,6 +24,10 @@ INTERRUPTED = 130
 COMMANDS = {
     "index": "Read text with a model and keep what every gated neuron does.",
     "show": "Show neurons: their four quadrants and their contexts.",
+    "neurons": "List neurons: any columns, sorted and filtered.",
+    "search": "Find neurons by a token they peak on, or by a text in their contexts.",
+    "layers": "Tell what each layer does: quadrants, open gates, classes of weights.",
+    "plot": "Draw one column of all neurons against another.",
     "merge": "Join indexes that were made apart, from shards or other layers.",
     "info": "Tell what an index is made of: model, corpus, settings, versions.",
     "bench": "Measure the speed of indexing beside that of the bare model.",

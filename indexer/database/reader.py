@@ -12,6 +12,7 @@ from ..errors import GluscopeError
 from ..quadrants import QUADRANTS, RANKINGS, Quadrant
 from .connection import Connection, Interrupted, Row
 from .examples import chosen, decode
+from .layers import LayerRow, layer_rows
 from .provenance import check_neuron, find_site, index_info, read_info, read_sites, telling_neuron
 from .records import (
     Example,
@@ -196,6 +197,11 @@ class Index:
         """How many neurons meet a condition; None: how many there are."""
         _aligned(signs)
         return self.table.count(where, signs=signs)
+
+    def layers(self, *, signs: str = "aligned") -> list[LayerRow]:
+        """What each site does as a whole, in the order of the model."""
+        _aligned(signs)
+        return layer_rows(self._connection, self.sites, signs=signs, has_weights=self.table.has_weights)
 
     @cached_property
     def table(self) -> Table:

@@ -63,7 +63,7 @@ class Search:
             for entry in found:
                 yield self._hit(entry, quadrant, peaks_on)
 
-    def more_than_searched(self, text: str) -> bool:
+    def is_cut(self, text: str) -> bool:
         """Whether more than SEQUENCES sequences hold the words of a text, so that a search in contexts is not whole."""
         return len(self._candidates(text)) > SEQUENCES
 

@@ -120,7 +120,7 @@ class Table:
         if lacking and not self.has_weights:
             raise GluscopeError(
                 f"this index has no {lacking[0]}: nothing of the model's weights is in it",
-                "add it: gluscope index --weights-only",
+                "add it: gluscope index --weights-only MODEL --db FILE",
             )
 
 

@@ -1,0 +1,45 @@
+"""Options that name columns of neurons: their defaults, their spelling, their completion."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+
+from indexer.database.columns import COLUMNS
+from indexer.database.table import known_columns
+
+
+def complete(incomplete: str) -> list[str]:
+    """Columns whose names go on from what was typed; of a list or an expression, from its last word."""
+    match = re.search(r"\w*\Z", incomplete)
+    start = incomplete[: match.start()] if match else incomplete
+    word = incomplete[len(start) :]
+    return [start + name for name in COLUMNS if name.startswith(word)]
+
+
+Where = Annotated[
+    str | None,
+    typer.Option(
+        "--where",
+        "-w",
+        metavar="CONDITION",
+        autocompletion=complete,
+        help="Only neurons of which it is true: 'frequency_np > 0.3 and layer >= 20'.",
+    ),
+]
+
+
+def parse_columns(text: str, *, has_weights: bool) -> tuple[str, ...]:
+    """Columns such as neuron,layer, or `all` that the index has; GluscopeError naming the nearest to a bad one."""
+    if text.strip().lower() == "all":
+        return tuple(name for name, column in COLUMNS.items() if has_weights or column.table != "w")
+    return known_columns([part.strip() for part in text.split(",") if part.strip()])
+
+
+def columns_in(*expressions: str | None) -> list[str]:
+    """The columns that are named in expressions, in the order in which they are."""
+    words: Iterable[str] = re.findall(r"[A-Za-z_]\w*", " ".join(one for one in expressions if one))
+    return list(dict.fromkeys(word.lower() for word in words if word.lower() in COLUMNS))

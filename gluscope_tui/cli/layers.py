@@ -1,0 +1,56 @@
+"""`gluscope layers`: what each layer does, a row each."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import Annotated, Literal
+
+import typer
+
+import indexer
+
+from .options import Color, Db, Signs, index_path
+from .output import emit, emit_lines, tell
+
+Format = Literal["table", "plain", "json", "jsonl", "csv"]
+
+
+def command(
+    format: Annotated[
+        Format | None, typer.Option("--format", "-f", help="table on a terminal, plain in a pipe, unless said here.")
+    ] = None,
+    signs: Annotated[
+        Signs, typer.Option("--signs", help="Signs after alignment, or as the model has them.")
+    ] = "aligned",
+    color: Color = "auto",
+    db: Db = None,
+) -> None:
+    """Tell what each layer does: how often its neurons are in each quadrant, how often gates are open, their classes.
+
+    Frequencies are means over neurons, in per cent in the table; classes count neurons. Example: gluscope layers.
+    """
+    from ..views import json
+    from ..views import layers as view
+
+    chosen: Format = format or ("table" if sys.stdout.isatty() else "plain")
+    with indexer.open(index_path(db)) as index:
+        rows = index.layers(signs=signs)
+    if chosen == "plain":
+        emit_lines("\t".join(view.fields(row)) for row in rows)
+    elif chosen == "csv":
+        emit_lines(",".join(cells) for cells in (list(view.FIELDS), *map(view.fields, rows)))
+    elif chosen == "jsonl":
+        emit_lines(map(json.dumps, map(view.as_object, rows)))
+    elif chosen == "json":
+        emit(json.listed(map(view.as_object, rows)))
+    else:
+        from ..colour.depth import detect, light_background
+        from ..views.page import painted
+
+        depth = detect(color, environment=os.environ, terminal=sys.stdout.isatty()).depth
+        width = shutil.get_terminal_size().columns
+        emit_lines(map(painted, view.lines(rows, width, depth, light=light_background(os.environ))))
+        if rows and rows[0].classes is None:
+            tell("no classes: this index has nothing of the model's weights; gluscope index --weights-only adds it")

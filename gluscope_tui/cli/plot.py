@@ -1,0 +1,139 @@
+"""`gluscope plot`: one column of all neurons against another, and how they correlate."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import typer
+
+import indexer
+from indexer.correlation import pearson, spearman
+from indexer.database.table import column
+from indexer.errors import GluscopeError
+
+from ..views.numbers import full_count
+from .columns import Where, complete
+from .options import Color, Db, Signs, index_path
+from .output import emit, emit_lines, tell
+
+Format = Literal["rich", "plain", "json", "csv"]
+Scale = Literal["auto", "linear", "asinh", "log"]
+
+_NARROWEST = 30  # cells
+_LINES = 20
+
+
+def command(
+    x: Annotated[str, typer.Argument(metavar="X", autocompletion=complete, help="The column from left to right.")],
+    y: Annotated[str, typer.Argument(metavar="Y", autocompletion=complete, help="The column from bottom to top.")],
+    where: Where = None,
+    x_scale: Annotated[Scale, typer.Option("--x-scale", help="asinh: large values as logarithms, 0 and minus too.")] = (
+        "auto"
+    ),
+    y_scale: Annotated[Scale, typer.Option("--y-scale", help="As --x-scale.")] = "auto",
+    format: Annotated[
+        Format | None,
+        typer.Option("--format", "-f", help="rich, the picture, on a terminal, plain in a pipe, unless said here."),
+    ] = None,
+    signs: Annotated[
+        Signs, typer.Option("--signs", help="Signs after alignment, or as the model has them.")
+    ] = "aligned",
+    width: Annotated[int | None, typer.Option("--width", min=_NARROWEST, metavar="W", help="rich: cells a line.")] = (
+        None
+    ),
+    height: Annotated[int, typer.Option("--height", min=6, metavar="H", help="rich: lines.")] = _LINES,
+    ascii: Annotated[bool, typer.Option("--ascii", help="rich: nothing but ASCII.")] = False,
+    color: Color = "auto",
+    db: Db = None,
+) -> None:
+    """Draw two columns of the neurons against each other, with Pearson's and Spearman's coefficients.
+
+    Examples: gluscope plot cos_in_out frequency_gate_positive; gluscope plot layer extreme_post_pp -w 'layer > 0'.
+    """
+    names = (_number(x), _number(y))
+    chosen: Format = format or ("rich" if sys.stdout.isatty() else "plain")
+    with indexer.open(index_path(db)) as index:
+        rows = list(index.rows(("neuron", *names) if chosen == "csv" else names, where=where, signs=signs))
+    points = [row for row in rows if None not in row]
+    if not points:
+        tell("no neuron has both")
+        raise typer.Exit(1)
+    if chosen == "csv":
+        from ..views import table
+
+        emit_lines(table.csv(("neuron", *names), points))
+        return
+    xs, ys = (list(map(float, values)) for values in zip(*points, strict=True))
+    told = {
+        "format": 1,
+        "x": names[0],
+        "y": names[1],
+        "where": where,
+        "signs": signs,
+        "neurons": len(points),
+        "without": len(rows) - len(points),
+        "pearson": pearson(xs, ys),
+        "spearman": spearman(xs, ys),
+    }
+    if chosen == "json":
+        from ..views import json
+
+        emit((f"{json.dumps(told)}\n",))
+    elif chosen == "plain":
+        fields = ("x", "y", "neurons", "pearson", "spearman")
+        emit_lines(["\t".join("" if told[name] is None else str(told[name]) for name in fields)])
+    else:
+        scales = (_scale(names[0], x_scale, xs), _scale(names[1], y_scale, ys))
+        cells = width or max(shutil.get_terminal_size().columns, _NARROWEST)
+        _rich(told, (xs, ys), scales, (cells, height), color, ascii_only=ascii)
+
+
+def _number(name: str) -> str:
+    """The name of a column of numbers; GluscopeError for another."""
+    found = column(name)
+    if found.kind == "text":
+        raise GluscopeError(f"{found.name} is no number", "name two columns of numbers: docs/schema.md has them all")
+    return found.name
+
+
+def _scale(name: str, asked: Scale, values: Sequence[float]) -> str:
+    """The scale of an axis; auto: linear for what has limits, asinh for magnitudes, which are heavy-tailed."""
+    if asked == "log" and min(values) <= 0:
+        raise GluscopeError(f"{name} has values of 0 or less, which have no logarithm", "use asinh instead of log")
+    if asked != "auto":
+        return asked
+    heavy = name.startswith(("mean_", "extreme_", "dot_", "count_", "norm_")) or name == "zero"
+    return "asinh" if heavy else "linear"
+
+
+def _rich(
+    told: dict[str, object],
+    points: tuple[list[float], list[float]],
+    scales: tuple[str, str],
+    size: tuple[int, int],
+    color: str,
+    *,
+    ascii_only: bool,
+) -> None:
+    from ..colour.depth import detect, light_background
+    from ..views.page import painted
+    from ..views.scatter import axis, picture
+
+    xs, ys = points
+    x, y = axis(str(told["x"]), xs, scales[0]), axis(str(told["y"]), ys, scales[1])
+    depth = detect(color, environment=os.environ, terminal=sys.stdout.isatty()).depth
+    light = light_background(os.environ)
+    note = {"linear": "", "asinh": " (asinh)", "log": " (log)"}
+    emit_lines([f"{y.name}{note[y.scale]} over {x.name}{note[x.scale]}, {full_count(len(xs))} neurons"])
+    emit_lines(map(painted, picture(x, y, xs, ys, size, depth, light=light, ascii_only=ascii_only)))
+    emit_lines([f"Pearson {_told(told['pearson'])}  Spearman {_told(told['spearman'])}"])
+    if told["without"]:
+        tell(f"{full_count(int(str(told['without'])))} neurons have not both")
+
+
+def _told(coefficient: object) -> str:
+    return f"{coefficient:+.3f}" if isinstance(coefficient, float) else "-"

@@ -1,0 +1,103 @@
+"""`gluscope search`: neurons that peak on a token, and contexts that hold a text."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+import indexer
+from indexer.database.records import Hit
+from indexer.errors import GluscopeError
+from indexer.quadrants import QUADRANTS, parse_quadrant
+
+from .options import Color, Db, Signs, index_path
+from .output import emit, emit_lines, tell
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Format = Literal["table", "plain", "json", "jsonl", "csv"]
+
+
+def command(
+    text: Annotated[str | None, typer.Argument(metavar="TEXT", help="A token's text, or a text in a context.")] = None,
+    where: Annotated[
+        Literal["peak", "context"], typer.Option("--in", help="Among the tokens that examples peak on, or in contexts.")
+    ] = "peak",
+    exact: Annotated[bool, typer.Option("--exact", help="Case and blanks as written.")] = False,
+    quadrant: Annotated[
+        list[str] | None,
+        typer.Option("--quadrant", "-q", metavar="Q", help="Only this quadrant: ++, +-, -+, --; may be repeated."),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=0, metavar="N", help="Neurons a quadrant; 0: all.")] = 5,
+    format: Annotated[
+        Format | None, typer.Option("--format", "-f", help="table on a terminal, plain in a pipe, unless said here.")
+    ] = None,
+    signs: Annotated[
+        Signs, typer.Option("--signs", help="Signs after alignment, or as the model has them.")
+    ] = "aligned",
+    build: Annotated[
+        bool, typer.Option("--build", help="Add what searches read to an index that was made without it.")
+    ] = False,
+    color: Color = "auto",
+    db: Db = None,
+) -> None:
+    """Find neurons by words, the strongest of each quadrant first.
+
+    Examples: gluscope search France; gluscope search "once again" --in context -q -+; gluscope search The --exact.
+    """
+    path = index_path(db)
+    if build:
+        _build(path)
+        if text is None:
+            return
+    if text is None:
+        raise GluscopeError("there is nothing to search for", "give a text: gluscope search France")
+    asked = {parse_quadrant(one.removeprefix("=")) for one in quadrant} if quadrant else set(QUADRANTS)
+    chosen: Format = format or ("table" if sys.stdout.isatty() else "plain")
+    with indexer.open(path) as index:
+        found = index.search(text, where, exact=exact, quadrants=asked, limit=limit or None, signs=signs)
+        first = next(found, None)
+        if where == "context" and index.searches.is_cut(text):
+            tell("more sequences hold these words than were searched: a longer text finds all of them")
+        if first is None:
+            tell("no neuron peaks on it" if where == "peak" else "no context holds it")
+            raise typer.Exit(1)
+        _print(chain([first], found), chosen, color)
+
+
+def _print(hits: Iterator[Hit], chosen: Format, color: str) -> None:
+    from ..views import hits as view
+    from ..views import json
+
+    if chosen == "plain":
+        emit_lines(map(view.plain, hits))
+    elif chosen == "csv":
+        emit_lines(view.csv(hits))
+    elif chosen == "jsonl":
+        emit_lines(map(json.dumps, map(view.as_object, hits)))
+    elif chosen == "json":
+        emit(json.listed(map(view.as_object, hits)))
+    else:
+        from ..colour.depth import detect
+        from ..views.page import painted
+
+        depth = detect(color, environment=os.environ, terminal=sys.stdout.isatty()).depth
+        emit_lines(map(painted, view.lines(hits, shutil.get_terminal_size().columns, depth)))
+
+
+def _build(path: Path) -> None:
+    from indexer.database.add_search import add_search
+    from indexer.progress import Progress
+
+    from .progress import narrator
+
+    with narrator() as report:
+        add_search(path, lambda done, total: report(Progress("reading examples", done, total)))
+    tell(f"{path} can be searched")

@@ -1,0 +1,111 @@
+"""The layers of an index: a table with shaded cells for people, the same numbers for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from indexer.database.layers import CLASSES, LayerRow
+from indexer.quadrants import QUADRANTS
+
+from ..colour.depth import Depth
+from ..colour.ramp import ramp
+from ..colour.style import PLAIN, Style, StyledLine
+from ..text.cells import cell_len, column, fit
+from .numbers import short_count
+
+_CLASS_TITLES = (
+    ("stren-", "gthen"),
+    ("cond.", "stren."),
+    ("prop.", "change"),
+    ("ortho-", "gonal"),
+    ("cond.", "weak."),
+    ("weak-", "ening"),
+    ("atyp-", "ical"),
+)
+_GAMMA = 0.6
+"""Shades grow faster at first, so that a share of a few per cent can be seen."""
+
+FIELDS = (
+    "site",
+    "neurons",
+    *(f"frequency_{q.letters}" for q in QUADRANTS),
+    "frequency_gate_positive",
+    "mostly_open",
+    *(f"never_{q.letters}" for q in QUADRANTS),
+    *(name.replace(" ", "_") for name in CLASSES),
+    "atypical",
+)
+"""The columns of plain and CSV lines and the keys of the JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    text: str
+    share: float | None = None  # 0 to 1: how dark
+
+
+def as_object(row: LayerRow) -> dict[str, Any]:
+    """The row by FIELDS; null where there is no token, or no weights."""
+    classes = [None] * len(CLASSES) if row.classes is None else [row.classes[name] for name in CLASSES]
+    values = (
+        row.site.name,
+        row.neurons,
+        *(row.frequency[quadrant] for quadrant in QUADRANTS),
+        row.gate_positive,
+        row.mostly_open,
+        *(row.never[quadrant] for quadrant in QUADRANTS),
+        *classes,
+        row.atypical,
+    )
+    return dict(zip(FIELDS, values, strict=True))
+
+
+def fields(row: LayerRow) -> list[str]:
+    """The values of FIELDS as scripts read them."""
+    return ["" if value is None else str(value) for value in as_object(row).values()]
+
+
+def lines(rows: Sequence[LayerRow], width: int, depth: Depth, *, light: bool) -> Iterator[StyledLine]:
+    """Headings, then a line a site, as many columns as fit; shaded from 0 to 100 % of tokens, or of neurons."""
+    styles = ramp(depth, light=light)
+
+    def style(share: float | None) -> Style:
+        if share is None or depth in (Depth.PLAIN, Depth.NONE):
+            return PLAIN
+        return styles.style(1.0, round(min(share, 1.0) ** _GAMMA * styles.steps))
+
+    heads = [("", "site"), ("neu-", "rons"), *(("", quadrant.value) for quadrant in QUADRANTS), ("gate", "> 0")]
+    if any(row.classes is not None for row in rows):
+        heads += _CLASS_TITLES
+    cells = [_cells(row, len(heads)) for row in rows]
+    widths = [
+        max(cell_len(text) for text in (*heads[place], *(row[place].text for row in cells)))
+        for place in range(len(heads))
+    ]
+    fitting = max(1, sum(sum(widths[: place + 1]) + place <= width for place in range(len(widths))))
+    for level in range(2):
+        texts = [head[level] for head in heads[:fitting]]
+        yield _line([(text, PLAIN) for text in texts], widths)
+    for row in cells:
+        yield _line([(cell.text, style(cell.share)) for cell in row[:fitting]], widths)
+
+
+def _cells(row: LayerRow, count: int) -> list[_Cell]:
+    found = [_Cell(row.site.name), _Cell(short_count(row.neurons))]
+    shares = [*(row.frequency[quadrant] for quadrant in QUADRANTS), row.gate_positive]
+    found += [_Cell("-" if share is None else f"{100 * share:.1f}", share) for share in shares]
+    if row.classes is not None and row.atypical is not None:
+        numbers = [*(row.classes[name] for name in CLASSES), row.atypical]
+        found += [_Cell(short_count(number), number / row.neurons if row.neurons else 0.0) for number in numbers]
+    return found + [_Cell("-")] * (count - len(found))
+
+
+def _line(cells: Sequence[tuple[str, Style]], widths: Sequence[int]) -> StyledLine:
+    found: list[tuple[str, Style]] = []
+    for place, ((text, style), width) in enumerate(zip(cells, widths, strict=False)):
+        if place:
+            found.append((" ", PLAIN))
+        found.append(((column if place else fit)(text, width), style))
+    return tuple(found)

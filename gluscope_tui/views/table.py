@@ -1,0 +1,107 @@
+"""Rows of columns of neurons: for people as a table that fits, for scripts as plain, CSV and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from indexer.database.columns import COLUMNS, Column
+from indexer.quadrants import QUADRANTS
+
+from ..text.cells import cell_len, column, fit
+from ..text.clean import clean
+from .numbers import exact, float32, full_count, signed
+
+Value = str | float | None
+
+_LEFT = ("text",)  # kinds that begin at the left
+_SHORT = {"frequency": "freq", **{quadrant.letters: quadrant.value for quadrant in QUADRANTS}}
+
+
+def title(name: str) -> tuple[str, ...]:
+    """The heading of a column, a word a line: freq, -+."""
+    return tuple(_SHORT.get(part, part) for part in name.split("_"))
+
+
+def shown(name: str, value: Value) -> str:
+    """A value for people: three digits, a percentage where it is a frequency, nothing as `-`."""
+    kind = COLUMNS[name].kind
+    if value is None:
+        return "-"
+    if isinstance(value, str):
+        return clean(value)
+    if kind == "flag":
+        return "yes" if value else "no"
+    if kind == "integer":
+        return str(value) if name in ("layer", "index") else full_count(int(value))
+    return percent(value) if name.startswith("frequency_") else signed(value)
+
+
+def percent(share: float) -> str:
+    """Three digits of a percentage, fewer under 1 %; never 0% for what is not 0."""
+    points = 100 * share
+    digits = 1 if points >= 9.995 else 2 if points >= 0.9995 else 3
+    return "0%" if points == 0 else f"{points:.{digits}f}%" if points >= 0.0005 else f"{points:.0e}%"
+
+
+def lines(names: Sequence[str], rows: Iterable[Sequence[Value]], width: int) -> tuple[list[str], int]:
+    """The table's lines, the headings first, and how many columns are left out because the lines are too short."""
+    cells = [[shown(name, value) for name, value in zip(names, row, strict=True)] for row in rows]
+    titles = [title(name) for name in names]
+    widths = [
+        max([*(cell_len(row[place]) for row in cells), *(cell_len(word) for word in titles[place])])
+        for place in range(len(names))
+    ]
+    fitting, used = 0, -2
+    for one in widths:
+        used += one + 2
+        if fitting and used > width:
+            break
+        fitting += 1
+    depth = max(len(words) for words in titles[:fitting])
+    heads = [[""] * (depth - len(words)) + list(words) for words in titles]
+    found = []
+    for row in [*([head[level] for head in heads] for level in range(depth)), *cells]:
+        aligned = (
+            (fit if COLUMNS[name].kind in _LEFT else column)(text, size)
+            for name, text, size in zip(names[:fitting], row[:fitting], widths[:fitting], strict=True)
+        )
+        found.append("  ".join(aligned).rstrip())
+    return found, len(names) - fitting
+
+
+def plain(names: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[str]:
+    """A line a row, tab-separated, without headings; what isn't there is empty."""
+    kinds = [COLUMNS[name] for name in names]
+    for row in rows:
+        yield "\t".join(field(kind, value) for kind, value in zip(kinds, row, strict=True))
+
+
+def csv(names: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[str]:
+    """Comma-separated lines below the names of the columns. No value has a comma or a quotation mark."""
+    kinds = [COLUMNS[name] for name in names]
+    yield ",".join(names)
+    for row in rows:
+        yield ",".join(field(kind, value) for kind, value in zip(kinds, row, strict=True))
+
+
+def objects(names: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[dict[str, Any]]:
+    """A JSON object a row, by column name."""
+    kinds = [COLUMNS[name] for name in names]
+    for row in rows:
+        yield {kind.name: _json(kind, value) for kind, value in zip(kinds, row, strict=True)}
+
+
+def field(kind: Column, value: Value) -> str:
+    """A value for scripts: a float32 as its shortest decimal, other numbers in full, nothing as nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return clean(value)
+    return exact(value) if kind.single else repr(value)
+
+
+def _json(kind: Column, value: Value) -> Any:
+    if kind.kind == "flag":
+        return None if value is None else bool(value)
+    return float32(value) if kind.single and isinstance(value, float) else value
