@@ -23,19 +23,25 @@ class Action:
     scopes: tuple[str, ...] = ("home",)
 
 
-_CONTEXT, _OVERLAY, _BOTH, _ALL = ("context",), ("overlay",), ("home", "context"), ("home", "context", "overlay")
+_CONTEXT, _OVERLAY, _BOTH = ("context",), ("overlay",), ("home", "context")
+_ALL = (*_BOTH, "overlay", "density", "card")
+
+_ABOUT, _CARD = ("density", "card"), ("card",)
+_WALK = ("home", *_ABOUT)
 
 ACTIONS = (
-    Action("list.next", ("j",), "move", "next neuron of the current list", "j/k neuron"),
-    Action("list.previous", ("k",), "move", "previous neuron of the current list"),
-    Action("list.page-down", ("J",), "move", "a screenful further in the current list"),
-    Action("list.page-up", ("K",), "move", "a screenful back in the current list"),
-    Action("layer.previous", ("h", "left_square_bracket"), "move", "same index in the layer before", "h/l layer"),
-    Action("layer.next", ("l", "right_square_bracket"), "move", "same index in the next layer"),
+    Action("list.next", ("j",), "move", "next neuron of the current list", "j/k neuron", _WALK),
+    Action("list.previous", ("k",), "move", "previous neuron of the current list", scopes=_WALK),
+    Action("list.page-down", ("J",), "move", "a screenful further in the current list", scopes=_WALK),
+    Action("list.page-up", ("K",), "move", "a screenful back in the current list", scopes=_WALK),
+    Action(
+        "layer.previous", ("h", "left_square_bracket"), "move", "same index in the layer before", "h/l layer", _WALK
+    ),
+    Action("layer.next", ("l", "right_square_bracket"), "move", "same index in the next layer", scopes=_WALK),
     Action("go.to", ("g",), "move", "go to: 345, +20, -20, L13, 12.345, L12N345 -+", "g go to"),
-    Action("go.back", ("u",), "move", "back to where the last jump began"),
-    Action("go.forward", ("U",), "move", "forward again"),
-    Action("go.random", ("R",), "move", "a random neuron of the index"),
+    Action("go.back", ("u",), "move", "back to where the last jump began", scopes=_WALK),
+    Action("go.forward", ("U",), "move", "forward again", scopes=_WALK),
+    Action("go.random", ("R",), "move", "a random neuron of the index", scopes=_WALK),
     Action("pane.pp", ("1",), "panes", "the pane ++ (gate +, in +)", "1-4 pane", _BOTH),
     Action("pane.pn", ("2",), "panes", "the pane +- (gate +, in -)", scopes=_BOTH),
     Action("pane.np", ("3",), "panes", "the pane -+ (gate -, in +)", scopes=_BOTH),
@@ -68,9 +74,19 @@ ACTIONS = (
     Action("line.page-up", ("pageup",), "panes", "in help and lists: a page up", scopes=_OVERLAY),
     Action("line.first", ("home",), "panes", "in help and lists: to the start", scopes=_OVERLAY),
     Action("line.last", ("end",), "panes", "in help and lists: to the end", scopes=_OVERLAY),
+    Action("about.down", ("down",), "panes", "in the card: the next nearest neuron; else a line down", scopes=_ABOUT),
+    Action("about.up", ("up",), "panes", "in the card: the nearest neuron before; else a line up", scopes=_ABOUT),
+    Action("about.page-down", ("pagedown", "space"), "panes", "in density and card: a page down", scopes=_ABOUT),
+    Action("about.page-up", ("pageup",), "panes", "in density and card: a page up", scopes=_ABOUT),
+    Action("about.right", ("right",), "panes", "in the card: nearest by w_in", scopes=_CARD),
+    Action("about.left", ("left",), "panes", "in the card: nearest by w_out", scopes=_CARD),
+    Action("about.go", ("enter",), "panes", "in the card: go to the nearest neuron", "⏎ go to nearest", _CARD),
+    Action("about.list", ("n",), "panes", "in the card: the nearest neurons as the current list", "n list", _CARD),
     Action("show.ranking", ("r",), "show", "the next ranking, with its colour", "r rank"),
     Action("show.colour", ("v",), "show", "another quantity's colour", "v colour", _BOTH),
-    Action("show.signs", ("s",), "show", "aligned or raw signs"),
+    Action("show.signs", ("s",), "show", "aligned or raw signs", scopes=_WALK),
+    Action("about.density", ("d",), "show", "density of gate and in, and quantiles", "d density", _WALK),
+    Action("about.card", ("i",), "show", "card: class, cosines, what it writes and reads, neighbours", "i card", _WALK),
     Action("show.scale", ("c",), "show", "one colour scale for the neuron, or one for each pane", scopes=_BOTH),
     Action("show.all-tokens", ("x",), "show", "colour own or all tokens", scopes=_BOTH),
     Action("compare.pin", ("P",), "show", "pin the neuron, for comparing; on the pinned one: let go of it"),
@@ -95,7 +111,7 @@ ACTIONS = (
     Action("app.quit", ("q",), "app", "the same; at home: quit", "q back", _ALL),
     Action("app.interrupt", ("ctrl+c",), "app", "twice within 2 s: quit", scopes=_ALL),
     Action("app.suspend", ("ctrl+z",), "app", "to the shell; fg comes back", scopes=_ALL),
-    Action("app.help", ("question_mark",), "app", "how to read the screen, and the keys", "? help", _BOTH),
+    Action("app.help", ("question_mark",), "app", "how to read the screen, and the keys", "? help", (*_BOTH, *_ABOUT)),
 )
 
 _NAMES = {

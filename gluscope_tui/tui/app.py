@@ -24,8 +24,11 @@ from .messages import IndexOpened, OpeningFailed
 from .opening import Opened
 from .palette import Palette, palette
 from .reading import ReadingThread
+from .screens.about import AboutScreen
 from .screens.base import BaseScreen
+from .screens.card import CardScreen
 from .screens.context import ContextScreen
+from .screens.density import DensityScreen
 from .screens.home import HomeScreen
 from .screens.overlay import HelpScreen, PaletteScreen
 from .widgets.small import Small
@@ -116,6 +119,20 @@ class ExplorerApp(CrashingApp):
 
     def open_context(self, home: HomeScreen) -> None:
         self.push_screen(ContextScreen(home))
+
+    def open_density(self) -> None:
+        self._open_about(DensityScreen)
+
+    def open_card(self) -> None:
+        self._open_about(CardScreen)
+
+    def _open_about(self, kind: type[AboutScreen]) -> None:
+        """Open what tells more about the neuron; where it is open its key closes it, and the other's replaces it."""
+        screen = self.screen
+        if isinstance(screen, AboutScreen):
+            screen.leave()
+        if self._home is not None and type(screen) is not kind:
+            self.push_screen(kind(self._home))
 
     def open_help(self) -> None:
         if self._home is not None:

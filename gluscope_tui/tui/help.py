@@ -15,7 +15,13 @@ READING = (
     "A line is a context: its value, then text cut so that every peak starts in one column.",
     "Coloured tokens lie in the pane's own quadrant, orange > 0, blue < 0; grey ones lie in others.",
 )
-SCOPES = {"home": "at home", "context": "in an open context", "overlay": "in help and lists"}
+SCOPES = {
+    "home": "at home",
+    "context": "in an open context",
+    "overlay": "in help and lists",
+    "density": "in the density",
+    "card": "in the card",
+}
 
 
 def help_lines(marks: Path, state: Path, problems: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:

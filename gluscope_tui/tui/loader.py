@@ -105,7 +105,7 @@ class Loader:
     async def _ask(self, wanted: Wanted) -> NeuronRecord:
         def question(opened: Opened) -> NeuronRecord:
             rankings = (wanted.ranking,) if wanted.ranking in opened.facts.rankings else ()
-            return opened.index.neuron(wanted.neuron, signs=wanted.signs, rankings=rankings)
+            return opened.index.neuron(wanted.neuron, signs=wanted.signs, rankings=rankings, sample=True, weights=True)
 
         return await asyncio.wrap_future(self._reading.ask(question))
 

@@ -32,6 +32,7 @@ class Facts:
     top_k: int
     complete: bool
     bos_counted: bool
+    no_weights: str = ""  # why there are none, where there are none
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def _opened(index: Index, request: Request) -> Opened:
         current, notice = _own_list(request, facts, start if request.neuron else None)
         notices.append(notice)
     rankings = (view.ranking,) if facts.rankings else ()
-    record = index.neuron(current.neuron, signs=view.signs, rankings=rankings)
+    record = index.neuron(current.neuron, signs=view.signs, rankings=rankings, sample=True, weights=True)
     kept = tuple(notice for notice in notices if notice)
     return Opened(index, facts, current, view, record, remembered, state, MarksFile(folder / "marks.tsv"), kept)
 
@@ -107,6 +108,7 @@ def _facts(index: Index, path: Path) -> Facts:
         top_k=int(settings.get("top_k", 16)),
         complete=info.complete,
         bos_counted=bool(settings.get("count_first")) and settings.get("bos") != "never",
+        no_weights=str(info.weights.get("reason") or ""),
     )
 
 

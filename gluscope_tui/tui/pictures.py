@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from indexer.addresses import SiteAddress
-from indexer.database.records import NeuronRow
-from indexer.quadrants import Quadrant
+from indexer.database.records import NeuronRow, Sample
+from indexer.database.sampled import Magnitudes
+from indexer.quadrants import QUADRANTS, QUANTITIES, Quadrant
 
 from ..colour.scale import level
-from ..views.contexts import Look, neuron_scale, pane_scale
+from ..views.contexts import Look, lies_in, neuron_scale, pane_scale
+from ..views.sample import place_text
+from ..views.writes import promoted
 from .actions import hints
 from .explorer import Explorer
 from .layout import GRID_WIDTH, VALUES_FROM, Layout
@@ -85,6 +89,7 @@ def pane(explorer: Explorer, quadrant: Quadrant, palette: Palette, layout: Layou
         titled=layout.kind == "grid",
         values_from=VALUES_FROM if layout.kind == "grid" or view.zoomed else GRID_WIDTH,
         edge=edge,
+        writes=promoted(explorer.pane(quadrant), explorer.record.weights),
     )
 
 
@@ -94,7 +99,27 @@ def tabs(explorer: Explorer, palette: Palette) -> Tabs:
 
 
 def inspected(explorer: Explorer) -> Inspected:
-    return Inspected(explorer.example, explorer.view.focused, explorer.token)
+    return Inspected(explorer.example, explorer.view.focused, explorer.token, _places(explorer), explorer.view.colour)
+
+
+def _places(explorer: Explorer) -> tuple[str, ...]:
+    """The percentiles of the four values of the token under the cursor, in its own quadrant."""
+    example, token, sample = explorer.example, explorer.token, explorer.record.sample
+    if example is None or token is None or sample is None:
+        return ()
+    quadrant = next((quadrant for quadrant in QUADRANTS if lies_in(example, token, quadrant)), None)
+    if quadrant is None:
+        return ()
+    magnitudes = _magnitudes(sample)
+    return tuple(
+        place_text(magnitudes.place(quadrant, quantity, example.values(quantity)[token] or 0.0))
+        for quantity in QUANTITIES
+    )
+
+
+@lru_cache(maxsize=4)
+def _magnitudes(sample: Sample) -> Magnitudes:
+    return Magnitudes(sample)
 
 
 def scale(explorer: Explorer, palette: Palette) -> Scale:

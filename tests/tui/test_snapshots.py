@@ -25,7 +25,7 @@ SCREENS: dict[str, tuple[tuple[int, int], str, tuple[str, ...], dict[str, Any]]]
     "dead-neuron": ((80, 24), "L1N2", (), {}),
     "zoomed": ((120, 40), "L1N5", ("z",), {}),
     "wrapped": ((120, 40), "L1N5", ("w", "c", "x"), {}),
-    "list-narrow": ((60, 20), "L1N5", ("0",), {}),
+    "density": ((80, 24), "L1N5", ("d",), {}),
     "go-to-error": ((80, 24), "L1N5", ("g", "9", "9", "enter"), {}),
     "find": ((80, 24), "L1N5", ("slash", "t", "h", "e", "enter"), {}),
     "open-context-80x24": ((80, 24), "L1N5", ("enter",), {}),

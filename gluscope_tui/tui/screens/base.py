@@ -97,6 +97,9 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         """Show what the key has changed."""
         self.redraw()
 
+    def follow(self) -> None:
+        """Home shows something else by now, while this screen is above it."""
+
     def close(self) -> None:
         """Back to the screen below."""
         if self.is_current:

@@ -138,6 +138,7 @@ class HomeScreen(BaseScreen):
         if notice:
             self.set_timer(NOTICE_SECONDS, lambda: self._expire(notice))
         self.redraw()
+        self._tell_above()
 
     def _expire(self, notice: str) -> None:
         if self.notice == notice:
@@ -164,7 +165,14 @@ class HomeScreen(BaseScreen):
         self.explorer.show(wanted, record)
         self.loader.was_shown()
         self.redraw()
+        self._tell_above()
         self.read_more()
+
+    def _tell_above(self) -> None:
+        """The screen above this one, if there is one, may show something of what has changed."""
+        screen = self.app.screen
+        if screen is not self and isinstance(screen, BaseScreen):
+            screen.follow()
 
     def read_more(self) -> None:
         """The neighbours: those in the list, then those in the layers beside."""

@@ -55,6 +55,8 @@ def home_handlers(home: HomeScreen) -> Mapping[str, Callable[..., Any]]:
         "show.ranking": lambda: keys.tell(explorer.next_ranking()),
         "show.colour": explorer.next_colour,
         "show.signs": lambda: explorer.change(signs="raw" if explorer.view.signs == "aligned" else "aligned"),
+        "about.density": home.app.open_density,
+        "about.card": home.app.open_card,
         "show.scale": lambda: explorer.change(scale="pane" if explorer.view.scale == "neuron" else "neuron"),
         "show.all-tokens": lambda: explorer.change(all_tokens=not explorer.view.all_tokens),
         "find.open": lambda: home.open_prompt("find.open", "find", explorer.view.find, hint="in these contexts"),

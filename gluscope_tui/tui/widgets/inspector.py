@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from indexer.database.records import Example
-from indexer.quadrants import Quadrant
+from indexer.quadrants import QUANTITIES, Quadrant
 
 from ...colour.style import StyledLine
 from ...views.numbers import signed
@@ -25,12 +25,14 @@ class Inspected:
     example: Example | None
     quadrant: Quadrant
     token: int | None
+    places: tuple[str, ...] = ()  # percentiles of gate, in, act and post; none where there is no sample
+    colour: str = "post"  # the quantity whose percentile is the last to go
 
 
-def inspector_line(
-    example: Example | None, quadrant: Quadrant, token: int | None, width: int, palette: Palette
-) -> StyledLine:
-    """Quadrant, rank, document, position, token, and the four values of the token under the cursor."""
+def inspector_line(picture: Inspected, width: int, palette: Palette) -> StyledLine:
+    """Quadrant, rank, document, position, token, and the four values of the token under the cursor, with their
+    percentiles where there is room."""
+    example, quadrant, token = picture.example, picture.quadrant, picture.token
     if example is None:
         return ((f" {quadrant.value} has no context here", palette.faint),)
     at = example.peak if token is None else token
@@ -38,10 +40,14 @@ def inspector_line(
     text, whole = token_name(example.tokens, at, 24, ascii_only=palette.ascii_only)
     quoted = text if not whole else f'"{text}"' if palette.ascii_only else f"«{text}»"
     part = f".{example.part}" if example.part else ""
-    values = [(name, example.values(name)[at]) for name in ("gate", "in", "act", "post")]
     tight = width < TIGHT_UNDER
     between = "" if tight else " "
-    numbers = [Part(f"{name}{between}{signed(value)}", palette.text) for name, value in values if value is not None]
+    numbers = []
+    for name, place in zip(QUANTITIES, picture.places or ("",) * 4, strict=True):
+        value = example.values(name)[at]
+        if value is not None:
+            numbers.append(Part(f"{name}{between}{signed(value)}", palette.text))
+            numbers.append(Part(place, palette.faint, 6 if name == picture.colour else 7, near=True))
     parts = [
         Part(f"{palette.glyphs.cursor}{quadrant.value} #{example.rank + 1}", palette.strong, 4),
         Part(f"doc {example.document}{part} pos {where}", palette.text, 5),
@@ -55,4 +61,4 @@ class Inspector(OneLine[Inspected]):
     """The inspector line."""
 
     def line(self, picture: Inspected, width: int) -> StyledLine:
-        return inspector_line(picture.example, picture.quadrant, picture.token, width, self.palette)
+        return inspector_line(picture, width, self.palette)

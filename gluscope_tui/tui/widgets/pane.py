@@ -13,6 +13,7 @@ from indexer.quadrants import Quadrant
 
 from ...colour.style import StyledLine
 from ...views.contexts import Look
+from ...views.writes import in_a_row, label, output_sign
 from ..contexts import Row, context_rows, fragments, value_columns
 from ..layout import VALUES_FROM, top_to_show
 from ..painting import strip
@@ -39,6 +40,7 @@ class PanePicture:
     titled: bool = True
     values_from: int = VALUES_FROM
     edge: str = ""  # "tee" or "cross": the pane holds the divider at its right
+    writes: tuple[str, ...] = ()  # the tokens that the neuron promotes in the quadrant
 
     @property
     def examples(self) -> tuple[Example, ...]:
@@ -74,6 +76,8 @@ class Pane(Lines[PanePicture]):
         self._targets = {}
         lines = self._body(picture, inner, max(0, height - above - 1), above)
         lines += [()] * (height - above - len(lines))
+        if picture.writes and len(lines) > 1:
+            lines[-1] = self._writes(picture, inner)
         palette = self.palette
         edge = (palette.glyphs.vertical, palette.faint) if picture.edge else None
         rows = [strip(line, width, palette.text, edge=edge) for line in lines]
@@ -90,6 +94,13 @@ class Pane(Lines[PanePicture]):
         return strip(
             [(" ", palette.faint), (text, style), (f" {rule}", palette.faint)], width, palette.faint, edge=edge
         )
+
+    def _writes(self, picture: PanePicture, inner: int) -> StyledLine:
+        """The last row, which the contexts leave free: what the neuron writes where this quadrant is."""
+        palette = self.palette
+        head = f"  {label(output_sign(picture.record))} "
+        words = in_a_row(picture.writes, inner - len(head), ascii_only=palette.ascii_only)
+        return ((head, palette.faint), (words, palette.text))
 
     def _body(self, picture: PanePicture, inner: int, room: int, above: int) -> list[StyledLine]:
         """The rows that are seen of the contexts and the line after them."""
