@@ -11,7 +11,8 @@ GROUPS = ("move", "panes", "show", "find", "keep", "app")
 class Action:
     """Something that a key does. `keys` are Textual's names; `scopes` is where they work.
 
-    "home": the four panes; "context": an open context; "overlay": help and the like.
+    "home": the four panes; "context": an open context; "table": neurons, layers, what a search found; "overlay": help
+    and the like.
     `hint` is the short form in the foot.
     """
 
@@ -23,8 +24,8 @@ class Action:
     scopes: tuple[str, ...] = ("home",)
 
 
-_CONTEXT, _OVERLAY, _BOTH = ("context",), ("overlay",), ("home", "context")
-_ALL = (*_BOTH, "overlay", "density", "card")
+_CONTEXT, _OVERLAY, _TABLE = ("context",), ("overlay",), ("table",)
+_BOTH, _ALL = ("home", "context"), ("home", "context", "overlay", "table", "density", "card")
 
 _ABOUT, _CARD = ("density", "card"), ("card",)
 _WALK = ("home", *_ABOUT)
@@ -68,6 +69,17 @@ ACTIONS = (
     Action("token.last", ("end",), "panes", "in an open context: the last token", scopes=_CONTEXT),
     Action("context.next", ("n",), "panes", "in an open context: the next context", "n/p context", _CONTEXT),
     Action("context.previous", ("p",), "panes", "in an open context: the context before", scopes=_CONTEXT),
+    Action("row.down", ("j", "down"), "panes", "in a table: down", "j/k row", _TABLE),
+    Action("row.up", ("k", "up"), "panes", "in a table: up", scopes=_TABLE),
+    Action("row.page-down", ("J", "pagedown", "space"), "panes", "in a table: a page down", scopes=_TABLE),
+    Action("row.page-up", ("K", "pageup"), "panes", "in a table: a page up", scopes=_TABLE),
+    Action("row.first", ("home",), "panes", "in a table: to the first row", scopes=_TABLE),
+    Action("row.last", ("end",), "panes", "in a table: to the last row", scopes=_TABLE),
+    Action("column.next", ("l", "right"), "panes", "in a table: the next column", "h/l column", _TABLE),
+    Action("column.previous", ("h", "left"), "panes", "in a table: the column before", scopes=_TABLE),
+    Action(
+        "row.open", ("enter",), "panes", "in a table: open the row; its rows become the current list", "⏎ open", _TABLE
+    ),
     Action("line.down", ("j", "down"), "panes", "in help and lists: down", "j/k scroll", _OVERLAY),
     Action("line.up", ("k", "up"), "panes", "in help and lists: up", scopes=_OVERLAY),
     Action("line.page-down", ("pagedown", "space"), "panes", "in help and lists: a page down", scopes=_OVERLAY),
@@ -91,13 +103,43 @@ ACTIONS = (
     Action("show.all-tokens", ("x",), "show", "colour own or all tokens", scopes=_BOTH),
     Action("compare.pin", ("P",), "show", "pin the neuron, for comparing; on the pinned one: let go of it"),
     Action("compare.swap", ("p",), "show", "the pinned neuron's panes in place, and back"),
+    Action("table.neurons", ("L",), "find", "all neurons as a table", "L neurons"),
+    Action("table.layers", ("O",), "find", "the layers as a table"),
+    Action(
+        "search.open",
+        ("F",),
+        "find",
+        "search the index: tokens that neurons peak on, or text in their contexts",
+        "F search",
+    ),
+    Action("list.sort", ("S",), "find", "sort the current list by a column"),
+    Action(
+        "table.sort",
+        ("s",),
+        "find",
+        "in a table: sort by the column under the cursor; again: reverse",
+        "s sort",
+        _TABLE,
+    ),
+    Action("table.sort-menu", ("S",), "find", "in a table: sort by any column", scopes=_TABLE),
+    Action("table.reverse", ("r",), "find", "in a table: the order reversed", scopes=_TABLE),
+    Action(
+        "table.filter",
+        ("slash", "F"),
+        "find",
+        "in a table: a condition, as in gluscope neurons --where; or another search",
+        "/ filter",
+        _TABLE,
+    ),
+    Action("table.columns", ("c",), "find", "in a table: choose the columns", "c columns", _TABLE),
+    Action("table.switch", ("tab",), "find", "in what a search found: peaks or contexts", scopes=_TABLE),
     Action("find.open", ("slash",), "find", "find text in the contexts"),
     Action("find.next", ("n",), "find", "the next context that holds it"),
     Action("find.previous", ("N",), "find", "the context before that holds it"),
     Action("keep.mark", ("m",), "keep", "mark the neuron, with a note; an empty note takes its mark away"),
     Action("keep.marks", ("M",), "keep", "the marks as the current list; Escape leaves it"),
     Action("keep.copy", ("y",), "keep", "copy the context", scopes=_BOTH),
-    Action("keep.command", ("C",), "keep", "copy the shell command that shows the same", scopes=_BOTH),
+    Action("keep.command", ("C",), "keep", "copy the shell command that shows the same", scopes=(*_BOTH, "table")),
     Action("keep.pager", ("o",), "keep", "the pane in the pager"),
     Action("app.palette", ("colon", "ctrl+p"), "app", "all actions, by name", scopes=_BOTH),
     Action("app.theme", ("T",), "app", "dark or light", scopes=_ALL),
@@ -111,7 +153,14 @@ ACTIONS = (
     Action("app.quit", ("q",), "app", "the same; at home: quit", "q back", _ALL),
     Action("app.interrupt", ("ctrl+c",), "app", "twice within 2 s: quit", scopes=_ALL),
     Action("app.suspend", ("ctrl+z",), "app", "to the shell; fg comes back", scopes=_ALL),
-    Action("app.help", ("question_mark",), "app", "how to read the screen, and the keys", "? help", (*_BOTH, *_ABOUT)),
+    Action(
+        "app.help",
+        ("question_mark",),
+        "app",
+        "how to read the screen, and the keys",
+        "? help",
+        (*_BOTH, "table", *_ABOUT),
+    ),
 )
 
 _NAMES = {

@@ -10,7 +10,6 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widget import Widget
 
 from indexer.errors import GluscopeError
 
@@ -19,7 +18,7 @@ from .actions import actions_in
 from .clipboard import copy
 from .crash import CrashingApp
 from .help import help_lines
-from .loader import Loader
+from .menus import sort_choices, sorted_by
 from .messages import IndexOpened, OpeningFailed
 from .opening import Opened
 from .palette import Palette, palette
@@ -27,10 +26,13 @@ from .reading import ReadingThread
 from .screens.about import AboutScreen
 from .screens.base import BaseScreen
 from .screens.card import CardScreen
+from .screens.choice import ChoiceScreen
 from .screens.context import ContextScreen
 from .screens.density import DensityScreen
 from .screens.home import HomeScreen
+from .screens.neurons import NeuronsScreen
 from .screens.overlay import HelpScreen, PaletteScreen
+from .screens.search import SearchScreen
 from .widgets.small import Small
 
 TWICE_SECONDS = 2.0
@@ -96,11 +98,8 @@ class ExplorerApp(CrashingApp):
             theme = opened.remembered.theme
             self._light = theme == "light" if theme else light_background(os.environ)
         self._restyle()
-        self._home = HomeScreen(opened, self._loader)
+        self._home = HomeScreen(opened, self._reading)
         self.push_screen(self._home)
-
-    def _loader(self, node: Widget) -> Loader:
-        return Loader(node, self._reading)
 
     # looks
 
@@ -137,6 +136,24 @@ class ExplorerApp(CrashingApp):
     def open_help(self) -> None:
         if self._home is not None:
             self.push_screen(HelpScreen(tuple(help_lines(self._home.marks.path, self._home.state.path))))
+
+    def open_neurons(self, home: HomeScreen) -> None:
+        self.push_screen(NeuronsScreen(home, home.neurons_table))
+
+    def open_search(self, home: HomeScreen) -> None:
+        self.push_screen(SearchScreen(home, home.search_table))
+
+    def open_sort(self, home: HomeScreen) -> None:
+        """A menu of what the current list can be sorted by."""
+        weights = home.explorer.facts.weights
+        self.push_screen(
+            ChoiceScreen(
+                "sort the list by",
+                lambda: sort_choices(weights),
+                lambda chosen: home.sort_list(*sorted_by(chosen)),
+                hint="some letters, Enter",
+            )
+        )
 
     def open_palette(self) -> None:
         screen = self.screen

@@ -9,17 +9,27 @@ from typing import Any, overload
 from indexer.addresses import NeuronAddress
 from indexer.database.records import SiteRecord
 
+from .numbering import Numbering
+
 
 @dataclass(frozen=True, slots=True)
 class CurrentList:
-    """Neurons in an order, and the place of the one shown. A whole site is kept as its record alone.
+    """Neurons in an order, and the place of the one shown. A whole site is kept as its record alone, the rows of a
+    query as their numbers.
 
-    `title` says in the header what the list is: "in layer, by index", "marks", a file's name.
+    `title` says in the header what the list is: "in layer", "marks", a condition, a file's name; `order` by what it
+    is sorted, "" where it is as it came.
     """
 
     title: str
     neurons: Sequence[NeuronAddress]
     place: int = 0
+    order: str = ""
+
+    @property
+    def label(self) -> str:
+        """What the list is, and its order."""
+        return f"{self.title}, by {self.order}" if self.order else self.title
 
     @property
     def neuron(self) -> NeuronAddress:
@@ -43,8 +53,23 @@ class CurrentList:
             return None
 
 
-class SiteNeurons(Sequence[NeuronAddress]):
-    """All neurons of a site, by index, made when asked for."""
+class _MadeWhenAsked(Sequence[NeuronAddress]):
+    """Neurons that are made when asked for: `_at` makes the one at a place."""
+
+    def _at(self, place: int) -> NeuronAddress:
+        raise NotImplementedError
+
+    @overload
+    def __getitem__(self, place: int) -> NeuronAddress: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[NeuronAddress]: ...
+    def __getitem__(self, place: int | slice) -> NeuronAddress | list[NeuronAddress]:
+        places = range(len(self))
+        return [self._at(one) for one in places[place]] if isinstance(place, slice) else self._at(places[place])
+
+
+class SiteNeurons(_MadeWhenAsked):
+    """All neurons of a site, by index."""
 
     def __init__(self, site: SiteRecord) -> None:
         self.site = site
@@ -52,14 +77,8 @@ class SiteNeurons(Sequence[NeuronAddress]):
     def __len__(self) -> int:
         return self.site.width
 
-    @overload
-    def __getitem__(self, place: int) -> NeuronAddress: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[NeuronAddress]: ...
-    def __getitem__(self, place: int | slice) -> NeuronAddress | list[NeuronAddress]:
-        if isinstance(place, slice):
-            return [NeuronAddress(self.site.address, index) for index in range(self.site.width)[place]]
-        return NeuronAddress(self.site.address, range(self.site.width)[place])
+    def _at(self, place: int) -> NeuronAddress:
+        return NeuronAddress(self.site.address, place)
 
     def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:
         if not isinstance(value, NeuronAddress):
@@ -70,6 +89,29 @@ class SiteNeurons(Sequence[NeuronAddress]):
         return value.index
 
 
+class NumberedNeurons(_MadeWhenAsked):
+    """The rows of a query in its order, as their numbers: 8 bytes a neuron, and no row is read for it."""
+
+    def __init__(self, numbers: Sequence[int], numbering: Numbering) -> None:
+        self.numbers = numbers
+        self._numbering = numbering
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def _at(self, place: int) -> NeuronAddress:
+        return self._numbering.address(self.numbers[place])
+
+    def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:
+        try:
+            place = self.numbers.index(self._numbering.number(value))
+        except (KeyError, AttributeError):
+            raise ValueError(f"{value!r} is no neuron of this index") from None
+        if place < start or (stop is not None and place >= stop):
+            raise ValueError(f"{value} is not there")
+        return place
+
+
 def site_list(site: SiteRecord, index: int = 0) -> CurrentList:
     """A site's neurons by index, at the given one."""
-    return CurrentList("in layer, by index", SiteNeurons(site), index)
+    return CurrentList("in layer", SiteNeurons(site), index, "index")

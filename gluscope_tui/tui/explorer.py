@@ -40,6 +40,7 @@ class Explorer:
         self.record = record
         self.shown = self.wanted
         self._history: History[Spot] = History()
+        self._aim: tuple[Wanted, Quadrant, int] | None = None
         self._site_places = {site.address: place for place, site in enumerate(facts.sites)}
 
     @property
@@ -75,6 +76,15 @@ class Explorer:
         ):
             self.view = self.view.at_start()
         self.shown, self.record = wanted, record
+        if self._aim is not None and self._aim[0] == wanted:
+            _, quadrant, context = self._aim
+            self.view, self._aim = self.view.with_cursor(Cursor(context), quadrant), None
+
+    def aim(self, quadrant: Quadrant, context: int) -> None:
+        """Once what is wanted is shown, the cursor of a pane is on this context."""
+        self._aim = self.wanted, quadrant, context
+        if not self.stale:
+            self.show(self.shown, self.record)
 
     # the current list
 

@@ -16,11 +16,12 @@ READING = (
     "Coloured tokens lie in the pane's own quadrant, orange > 0, blue < 0; grey ones lie in others.",
 )
 SCOPES = {
-    "home": "at home",
-    "context": "in an open context",
-    "overlay": "in help and lists",
     "density": "in the density",
     "card": "in the card",
+    "home": "at home",
+    "context": "in an open context",
+    "table": "in a table",
+    "overlay": "in help and lists",
 }
 
 

@@ -10,11 +10,12 @@ from functools import partial
 
 from textual.widget import Widget
 
-from indexer.addresses import SiteAddress
-from indexer.database.records import NeuronRecord, NeuronRow
+from indexer.addresses import NeuronAddress
+from indexer.database.records import NeuronRecord
 from indexer.errors import GluscopeError
 
 from .messages import LoadDue, LoadFailed, NeuronLoaded, RowsLoaded, SequenceLoaded
+from .narrow_rows import narrow_rows
 from .opening import Opened
 from .reading import ReadingThread
 from .view import Wanted
@@ -83,8 +84,8 @@ class Loader:
         if missing:
             self._start(self._node, partial(self._read_ahead, missing), group="ahead", exclusive=True)
 
-    def read_rows(self, sites: Iterable[SiteAddress], signs: str) -> None:
-        self._start(self._node, partial(self._read_rows, tuple(sites), signs), group="rows", exclusive=True)
+    def read_rows(self, neurons: Iterable[NeuronAddress], signs: str) -> None:
+        self._start(self._node, partial(self._read_rows, tuple(neurons), signs), group="rows", exclusive=True)
 
     def read_sequence(self, node: Widget, document: int, part: int) -> None:
         """Read a sequence for a screen of its own."""
@@ -123,13 +124,14 @@ class Loader:
             except GluscopeError:
                 return  # it will be said when somebody wants to see it
 
-    async def _read_rows(self, sites: tuple[SiteAddress, ...], signs: str) -> None:
-        for site in sites:
-            try:
-                rows = await asyncio.wrap_future(self._reading.ask(_rows_question(site, signs)))
-            except GluscopeError:
-                return
-            self._node.post_message(RowsLoaded(site, signs, rows))
+    async def _read_rows(self, neurons: tuple[NeuronAddress, ...], signs: str) -> None:
+        try:
+            rows = await asyncio.wrap_future(
+                self._reading.ask(lambda opened: narrow_rows(opened.index, neurons, signs))
+            )
+        except GluscopeError:
+            return  # the list does without
+        self._node.post_message(RowsLoaded(signs, rows))
 
     async def _read_sequence(self, node: Widget, document: int, part: int) -> None:
         try:
@@ -140,7 +142,3 @@ class Loader:
             node.post_message(SequenceLoaded(document, part, None, error.cause))
             return
         node.post_message(SequenceLoaded(document, part, sequence))
-
-
-def _rows_question(site: SiteAddress, signs: str) -> Callable[[Opened], list[NeuronRow]]:
-    return lambda opened: opened.index.site_rows(site, signs=signs)

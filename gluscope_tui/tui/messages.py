@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.message import Message
 
-from indexer.addresses import SiteAddress
-from indexer.database.records import NeuronRecord, NeuronRow, SequenceRecord
+from indexer.database.records import Hit, NeuronRecord, NeuronRow, SequenceRecord
 from indexer.errors import GluscopeError
 
+from .current_list import CurrentList
 from .opening import Opened
+from .pages import Row
+from .query import Query
+from .search_table import Asked
 from .view import Wanted
 
 
@@ -52,10 +57,50 @@ class LoadFailed(Message):
 
 
 class RowsLoaded(Message):
-    """The narrow rows of a site were read, for the list."""
+    """The narrow rows of some neurons were read, for the list."""
 
-    def __init__(self, site: SiteAddress, signs: str, rows: list[NeuronRow]) -> None:
-        self.site, self.signs, self.rows = site, signs, rows
+    def __init__(self, signs: str, rows: list[NeuronRow]) -> None:
+        self.signs, self.rows = signs, rows
+        super().__init__()
+
+
+class OrderLoaded(Message):
+    """The rows that a query asks for are known, by number and in order."""
+
+    def __init__(self, query: Query, numbers: Sequence[int]) -> None:
+        self.query, self.numbers = query, numbers
+        super().__init__()
+
+
+class QueryFailed(Message):
+    """A query could not be answered; `query` None: a page could not be read."""
+
+    def __init__(self, query: Query | None, error: GluscopeError) -> None:
+        self.query, self.error = query, error
+        super().__init__()
+
+
+class PageLoaded(Message):
+    """A page of a table was read."""
+
+    def __init__(self, version: int, page: int, rows: list[Row]) -> None:
+        self.version, self.page, self.rows = version, page, rows
+        super().__init__()
+
+
+class SearchDone(Message):
+    """A search has ended; `error` says why it found nothing, if it could not be made."""
+
+    def __init__(self, asked: Asked, hits: tuple[Hit, ...], error: GluscopeError | None = None) -> None:
+        self.asked, self.hits, self.error = asked, hits, error
+        super().__init__()
+
+
+class ListSorted(Message):
+    """The current list was sorted."""
+
+    def __init__(self, before: CurrentList, after: CurrentList) -> None:
+        self.before, self.after = before, after
         super().__init__()
 
 

@@ -33,6 +33,7 @@ class Facts:
     complete: bool
     bos_counted: bool
     no_weights: str = ""  # why there are none, where there are none
+    weights: bool = False  # whether it holds what is computed from the weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,7 @@ def _facts(index: Index, path: Path) -> Facts:
         complete=info.complete,
         bos_counted=bool(settings.get("count_first")) and settings.get("bos") != "never",
         no_weights=str(info.weights.get("reason") or ""),
+        weights=index.table.has_weights,
     )
 
 

@@ -23,9 +23,11 @@ class Glyphs:
     flipped: str = "⇄"
     bars: str = " ▁▂▃▄▅▆▇█"
     between: str = " · "
+    down: str = "↓"
+    up: str = "↑"
 
 
-ASCII_GLYPHS = Glyphs(">", "|", "-", "+", "+", ":", "<>", " .:-=+*#@", ", ")
+ASCII_GLYPHS = Glyphs(">", "|", "-", "+", "+", ":", "<>", " .:-=+*#@", ", ", "v", "^")
 
 
 @dataclass(frozen=True, slots=True)

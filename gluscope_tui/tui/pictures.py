@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from indexer.addresses import SiteAddress
+from indexer.addresses import NeuronAddress
 from indexer.database.records import NeuronRow, Sample
 from indexer.database.sampled import Magnitudes
 from indexer.quadrants import QUADRANTS, QUANTITIES, Quadrant
@@ -26,7 +26,8 @@ from .widgets.neuron_list import ListEntry, ListPicture
 from .widgets.pane import PanePicture
 from .widgets.tabs import Tabs
 
-Rows = Mapping[tuple[SiteAddress, str], list[NeuronRow]]
+Rows = Mapping[tuple[NeuronAddress, str], NeuronRow]
+"""The narrow rows that were read, by neuron and signs."""
 
 
 def header(explorer: Explorer) -> Header:
@@ -44,7 +45,7 @@ def header(explorer: Explorer) -> Header:
         flipped=explorer.record.flipped,
         ranking=view.ranking,
         colour=view.colour,
-        place=f"{current.place + 1}/{len(current)} {current.title}",
+        place=f"{current.place + 1}/{len(current)} {current.label}",
         tokens=explorer.record.tokens_counted,
         warnings=tuple(warnings),
         pinned="" if explorer.pinned is None else str(explorer.pinned),
@@ -142,13 +143,14 @@ def neuron_list(explorer: Explorer, rows: Rows, top: int, height: int) -> ListPi
     first = max(0, min(first, len(current) - room))
     entries = []
     for neuron in current.neurons[first : first + room]:
-        known = rows.get((neuron.site, signs))
-        entries.append(ListEntry(str(neuron), known[neuron.index] if known is not None else None))
-    return ListPicture(current.title, first, tuple(entries), current.place, explorer.view.in_list)
+        entries.append(ListEntry(str(neuron), rows.get((neuron, signs))))
+    return ListPicture(current.label, first, tuple(entries), current.place, explorer.view.in_list)
 
 
-def missing_sites(explorer: Explorer, rows: Rows, picture: ListPicture) -> list[SiteAddress]:
-    """The sites of neurons in the list whose narrow rows are not read yet."""
-    shown = explorer.current.neurons[picture.first : picture.first + len(picture.entries)]
-    sites = dict.fromkeys(neuron.site for neuron in shown)
-    return [site for site in sites if (site, explorer.view.signs) not in rows]
+def missing_rows(explorer: Explorer, rows: Rows, picture: ListPicture) -> list[NeuronAddress]:
+    """The neurons seen in the list whose narrow rows are not read yet, and then those a screenful beside them."""
+    neurons, seen, signs = explorer.current.neurons, len(picture.entries), explorer.view.signs
+    if all(entry.row is not None for entry in picture.entries):
+        return []
+    around = neurons[max(0, picture.first - seen) : picture.first + 2 * seen]
+    return [neuron for neuron in around if (neuron, signs) not in rows]

@@ -22,6 +22,8 @@ class ReadingThread(Generic[Resource]):
     def __init__(self, open_resource: Callable[[], Resource]) -> None:
         self._questions: SimpleQueue[tuple[Callable[[Resource], Any], Future[Any]] | None] = SimpleQueue()
         self.opened: Future[Resource] = Future()
+        self._running: Future[Any] | None = None
+        self._changing = threading.Lock()  # of what is running: an interrupt must not hit the next question
         threading.Thread(target=self._run, args=(open_resource,), name="gluscope-reader", daemon=True).start()
 
     def ask(self, question: Callable[[Resource], Result]) -> Future[Result]:
@@ -29,6 +31,14 @@ class ReadingThread(Generic[Resource]):
         answer: Future[Result] = Future()
         self._questions.put((question, answer))
         return answer
+
+    def give_up(self, answer: Future[Any], interrupt: Callable[[Resource], None]) -> None:
+        """Nobody waits for an answer any more: not asked if its turn has not come, interrupted if it is being found."""
+        if answer.cancel():
+            return
+        with self._changing:
+            if self._running is answer and self.opened.exception() is None:
+                interrupt(self.opened.result())
 
     def stop(self) -> None:
         """Let the thread end once it has answered what was asked."""
@@ -40,7 +50,16 @@ class ReadingThread(Generic[Resource]):
         while (item := self._questions.get()) is not None:
             question, answer = item
             if answer.set_running_or_notify_cancel():
-                _answer(answer, lambda question=question: question(self.opened.result()))  # type: ignore[misc]
+                with self._changing:
+                    self._running = answer
+                _answer(answer, lambda question=question: self._asked(question))  # type: ignore[misc]
+
+    def _asked(self, question: Callable[[Resource], Result]) -> Result:
+        try:
+            return question(self.opened.result())
+        finally:
+            with self._changing:
+                self._running = None
 
 
 def _answer(future: Future[Any], question: Callable[[], Any]) -> None:

@@ -83,7 +83,7 @@ async def test_escape_and_q_lead_from_the_marks_to_the_layers_list_before_q_quit
         await press(pilot, "q")
         assert app.is_running
         assert isinstance(app.screen, HomeScreen)
-        assert (here(app), state_of(app).current.title) == ("L1N5", "in layer, by index")
+        assert (here(app), state_of(app).current.label) == ("L1N5", "in layer, by index")
         await press(pilot, "u")
         assert state_of(app).current.title == "marks"
         await press(pilot, "escape", "escape")

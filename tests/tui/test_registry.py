@@ -13,10 +13,11 @@ from gluscope_tui.tui.screens.base import bindings
 ROOT = Path(__file__).parents[2]
 PROMISED = {
     "home": "j k J K h l [ ] g u U R 1 2 3 4 Tab 0 Up Down Left Right PgUp PgDn Home End z w Enter r v s c x d i / n N "
-    "m M y C o : ctrl+p T ? q Escape Backspace ctrl+c ctrl+z",
+    "L F O S P p m M y C o : ctrl+p T ? q Escape Backspace ctrl+c ctrl+z",
     "context": "n p 1 2 3 4 j k Up Down q Escape Backspace",
     "density": "j k J K h l d i u U R s Up Down PgUp PgDn q Escape Backspace",
     "card": "j k J K h l d i u U R s n Enter Left Right Up Down PgUp PgDn q Escape Backspace",
+    "table": "j k J K h l Up Down Left Right PgUp PgDn Home End Enter s S r / F c Tab C T ? q Escape Backspace ctrl+c",
     "overlay": "j k Up Down PgUp PgDn q Escape Backspace",
 }
 
@@ -29,7 +30,7 @@ def test_every_action_has_an_id_of_its_own_a_group_and_words() -> None:
         assert action.keys
 
 
-@pytest.mark.parametrize("scope", ["home", "context", "overlay", "density", "card"])
+@pytest.mark.parametrize("scope", ["home", "context", "table", "overlay", "density", "card"])
 def test_a_key_means_one_thing_in_a_scope_and_every_promised_key_is_there(scope: str) -> None:
     keys = [key for action in actions_in(scope) for key in action.keys]
     assert len(keys) == len(set(keys))

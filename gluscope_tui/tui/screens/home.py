@@ -8,16 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from textual.widget import Widget
 
-from indexer.addresses import SiteAddress
-from indexer.database.records import NeuronRecord, NeuronRow
+from indexer.addresses import NeuronAddress
+from indexer.database.records import Hit, NeuronRecord, NeuronRow
 from indexer.quadrants import QUADRANTS, Quadrant
 
+from ...views.numbers import full_count
 from .. import pictures
+from ..current_list import CurrentList
 from ..explorer import Explorer
 from ..layout import Layout, Rectangle, home_layout
 from ..loader import Loader
-from ..messages import LoadDue, LoadFailed, NeuronLoaded, RowsLoaded
+from ..messages import ListSorted, LoadDue, LoadFailed, NeuronLoaded, QueryFailed, RowsLoaded
+from ..neurons_table import NeuronsTable
 from ..opening import Opened
+from ..query import Query
+from ..reading import ReadingThread
+from ..search_table import SearchTable
+from ..table_loader import TableLoader
 from ..typing_line import Typing
 from ..view import Wanted
 from ..widgets.header import HeaderLine
@@ -36,6 +43,8 @@ if TYPE_CHECKING:
     from ..app import ExplorerApp
 
 NOTICE_SECONDS = 8.0
+ROWS_KEPT = 20_000
+"""Narrow rows of the list that are kept in memory."""
 
 
 class HomeScreen(BaseScreen):
@@ -44,13 +53,17 @@ class HomeScreen(BaseScreen):
     app: ExplorerApp
     BINDINGS = bindings("home")
 
-    def __init__(self, opened: Opened, loader_of: Callable[[Widget], Loader]) -> None:
+    def __init__(self, opened: Opened, reading: ReadingThread[Opened]) -> None:
         super().__init__()
         self.explorer = Explorer(opened.facts, opened.current, opened.view, opened.record)
         self.state, self.marks = opened.state, opened.marks
-        self.loader = loader_of(self)
+        self.loader = Loader(self, reading)
+        self.reading = reading
+        self.sorter = TableLoader(self, reading)
+        self.neurons_table = NeuronsTable(opened.facts)
+        self.search_table = SearchTable()
         self.notice, self.notice_is_bad = "; ".join(opened.notices), False
-        self.rows: dict[tuple[SiteAddress, str], list[NeuronRow]] = {}
+        self.rows: dict[tuple[NeuronAddress, str], NeuronRow] = {}
         self._list_top = 0
         self._laid_out: tuple[object, ...] = ()
         self._handlers = home_handlers(self)
@@ -124,7 +137,7 @@ class HomeScreen(BaseScreen):
         picture = pictures.neuron_list(self.explorer, self.rows, self._list_top, height)
         self._list_top = picture.first
         self.query_one(NeuronList).show(picture, self.app.palette)
-        if not self.explorer.stale and (missing := pictures.missing_sites(self.explorer, self.rows, picture)):
+        if not self.explorer.stale and (missing := pictures.missing_rows(self.explorer, self.rows, picture)):
             self.loader.read_rows(missing, self.explorer.view.signs)
 
     def pane(self, quadrant: Quadrant) -> Pane:
@@ -199,8 +212,45 @@ class HomeScreen(BaseScreen):
 
     def on_rows_loaded(self, message: RowsLoaded) -> None:
         message.stop()
-        self.rows[message.site, message.signs] = message.rows
+        if len(self.rows) > ROWS_KEPT:
+            self.rows.clear()
+        self.rows.update({(row.neuron, message.signs): row for row in message.rows})
         self.redraw()
+
+    # other lists
+
+    def take_list(self, current: CurrentList, quadrant: Quadrant | None = None, context: int = 0) -> None:
+        """Another current list, and the neuron at its place; a context of a quadrant under the cursor."""
+        self.explorer.use_list(current)
+        if quadrant is not None:
+            self.explorer.focus(quadrant)
+            self.explorer.aim(quadrant, context)
+        self.explorer.change(in_list=False)
+        self.notice = ""
+        self.after_action()
+
+    def take_hit(self, current: CurrentList, hit: Hit) -> None:
+        """What a search found as the current list, at a hit: its quadrant, its ranking, its context."""
+        if hit.ranking in self.explorer.facts.rankings and hit.ranking != self.explorer.view.ranking:
+            self.explorer.change(ranking=hit.ranking, quantity=None)
+        self.take_list(current, hit.quadrant, hit.example.rank)
+
+    def sort_list(self, sort: str, descending: bool) -> None:
+        """The current list by a column; it is put in place once it is read."""
+        query = Query("", sort, descending, self.explorer.view.signs)
+        self.say(f"sorting {full_count(len(self.explorer.current))} neurons by {query.order}")
+        self.sorter.sort_list(self.explorer.current, query)
+
+    def on_list_sorted(self, message: ListSorted) -> None:
+        message.stop()
+        current = self.explorer.current
+        if current.neurons is message.before.neurons:
+            self.say("")
+            self.take_list(message.after.find(current.neuron) or message.after)
+
+    def on_query_failed(self, message: QueryFailed) -> None:
+        message.stop()
+        self.say(f"{message.error.cause}: {message.error.fix}", bad=True)
 
     # prompt and mouse
 

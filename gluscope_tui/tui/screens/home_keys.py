@@ -59,6 +59,10 @@ def home_handlers(home: HomeScreen) -> Mapping[str, Callable[..., Any]]:
         "about.card": home.app.open_card,
         "show.scale": lambda: explorer.change(scale="pane" if explorer.view.scale == "neuron" else "neuron"),
         "show.all-tokens": lambda: explorer.change(all_tokens=not explorer.view.all_tokens),
+        "table.neurons": lambda: home.app.open_neurons(home),
+        "table.layers": lambda: keys.tell("not yet"),
+        "search.open": lambda: home.app.open_search(home),
+        "list.sort": lambda: home.app.open_sort(home),
         "find.open": lambda: home.open_prompt("find.open", "find", explorer.view.find, hint="in these contexts"),
         "find.open.accept": keys.find,
         "find.next": lambda: keys.tell(explorer.find(1)),
@@ -189,7 +193,7 @@ class HomeKeys:
             explorer.change(zoomed=False)
         elif explorer.list_is_over:
             explorer.leave_list()
-            self.tell(f"{explorer.current.title} again; u goes back")
+            self.tell(f"{explorer.current.label} again; u goes back")
         else:
             return False
         return True

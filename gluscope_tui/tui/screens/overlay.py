@@ -10,11 +10,11 @@ from textual.app import ComposeResult
 
 from ..actions import Action, hints, key_lines
 from ..layout import Rectangle, top_to_show
-from ..typing_line import Typing
+from ..menus import Choice
 from ..widgets.hints import Foot, Hints
-from ..widgets.prompt import Prompt
 from ..widgets.text_lines import TextLines, TextPicture
 from .base import BaseScreen, bindings
+from .choice import ChoiceScreen
 
 if TYPE_CHECKING:
     from ..app import ExplorerApp
@@ -91,70 +91,11 @@ class HelpScreen(BaseScreen):
         self._notice = self.app.interrupt()
 
 
-class PaletteScreen(BaseScreen):
+class PaletteScreen(ChoiceScreen):
     """All actions of a screen: type some of the words, Enter does the chosen one."""
 
     app: ExplorerApp
 
     def __init__(self, actions: Sequence[Action], perform: Callable[[str], None]) -> None:
-        super().__init__()
-        self._actions = tuple(actions)
-        self._perform = perform
-        self._found = self._actions
-        self._chosen = self._top = 0
-        self.typing = Typing("palette", "action")
-
-    def compose(self) -> ComposeResult:
-        yield Prompt(self.app.palette, id="prompt")
-        yield TextLines(self.app.palette, id="lines")
-
-    def rectangles(self, width: int, height: int) -> Mapping[str, Rectangle]:
-        places = {"prompt": Rectangle(0, 0, width, 1)}
-        if height > 1:
-            places["lines"] = Rectangle(0, 1, width, height - 1)
-        return places
-
-    def redraw(self) -> None:
-        if not self.is_mounted or self.typing is None:
-            return
-        self.query_one(Prompt).show(self.typing, self.app.palette)
-        rows = max(1, self.app.size.height - 1)
-        self._chosen = min(max(self._chosen, 0), max(0, len(self._found) - 1))
-        self._top = top_to_show(self._top, self._chosen, self._chosen, rows, max(1, len(self._found)))
-        lines = tuple(("key", f"{key_lines(action):<14}  {action.title}  ({action.id})") for action in self._found)
-        picture = TextPicture(lines or (("text", "no action has these words"),), self._top, self._chosen)
-        self.query_one(TextLines).show(picture, self.app.palette)
-
-    def retype(self, typing: Typing | None) -> None:
-        words = typing.text.lower().split() if typing is not None else []
-        self._found = tuple(
-            action for action in self._actions if all(word in f"{action.id} {action.title}".lower() for word in words)
-        )
-        self._chosen = 0
-        super().retype(typing)
-
-    def move_in_prompt(self, by: int) -> None:
-        self._chosen += by
-        self.redraw()
-
-    def on_text_lines_clicked(self, message: TextLines.Clicked) -> None:
-        self._chosen = message.line
-        self._do()
-
-    def on_text_lines_wheel(self, message: TextLines.Wheel) -> None:
-        self._chosen += message.by
-        self.redraw()
-
-    def accept(self, typing: Typing) -> None:  # noqa: ARG002  # what is chosen counts, not what was typed
-        self._do()
-
-    def give_up(self) -> None:
-        self.close()
-
-    def _do(self) -> None:
-        if self.is_current and self._chosen < len(self._found):
-            self.close()
-            self._perform(self._found[self._chosen].id)
-
-    def handlers(self) -> Mapping[str, Callable[[], Any]]:
-        return {}
+        choices = [Choice(action.id, f"{key_lines(action):<14}  {action.title}  ({action.id})") for action in actions]
+        super().__init__("action", lambda: choices, perform, none="no action has these words")

@@ -50,7 +50,9 @@ def header_line(header: Header, width: int, palette: Palette) -> StyledLine:
         Part(f"rank {header.ranking}", palette.text, 3),
         Part(by_colour, palette.text, 4),
         Part(where, palette.text, 2),
-        Part(shorten(what, 32, ascii_only=palette.ascii_only), palette.text, 7, near=True),
+        Part(
+            shorten(what, 40 if width >= FULL_FROM else 20, ascii_only=palette.ascii_only), palette.text, 7, near=True
+        ),
         Part(tokens if header.tokens else "", palette.faint, 9),
         *(Part(warning, palette.warning, 6) for warning in header.warnings),
     ]

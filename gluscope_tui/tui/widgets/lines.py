@@ -37,7 +37,8 @@ class Lines(Widget, Generic[Picture]):
         if picture == self.picture and palette == self.palette:
             return
         self.picture, self.palette = picture, palette
-        if self._drawn_for != (self.size.width, self.size.height):
+        if self._drawn_for != (self.size.width, self.size.height):  # hidden for the moment, or resized
+            self._drawn_for = None
             self.refresh()
             return
         before = self._rows

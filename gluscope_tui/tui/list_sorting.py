@@ -1,0 +1,27 @@
+"""Sorts a current list by a column. Runs in the reader."""
+
+from __future__ import annotations
+
+from indexer.database.reader import Index
+
+from .current_list import CurrentList, NumberedNeurons, SiteNeurons, site_list
+from .numbering import Numbering
+from .query import Query
+
+
+def sorted_list(index: Index, current: CurrentList, query: Query) -> CurrentList:
+    """The same neurons in the query's order, at the neuron where the list was; `query.where` is not looked at.
+
+    Neurons that lack the column come last; `sort` "" is the order of the index.
+    """
+    numbering = Numbering(index.sites)
+    neurons = current.neurons
+    if not query.sort and isinstance(neurons, SiteNeurons):
+        return site_list(neurons.site, current.neuron.index)
+    where = f"site = '{neurons.site.address}'" if isinstance(neurons, SiteNeurons) else None
+    order = index.table.order(where, query.sort or None, descending=query.descending, signs=query.signs)
+    if where is None:
+        held = set(neurons.numbers if isinstance(neurons, NumberedNeurons) else map(numbering.number, neurons))
+        order = type(order)(order.typecode, [number for number in order if number in held])
+    here = order.index(numbering.number(current.neuron))
+    return CurrentList(current.title, NumberedNeurons(order, numbering), here, query.order)

@@ -1,0 +1,44 @@
+"""The lines of the menus over the columns of a neuron: what to sort by, what to show. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from indexer.database.columns import COLUMNS
+
+from .query import sortable
+
+_WIDTH = 26
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A line of a menu, and what it is called where it is chosen."""
+
+    id: str
+    text: str
+
+
+def sort_choices(weights: bool) -> list[Choice]:
+    """Every column in both directions; first the order of the index."""
+    found = [Choice("neuron up", "the order of the index")]
+    for name in sortable(weights):
+        text = COLUMNS[name].kind == "text"
+        if name in ("neuron", "site"):
+            continue
+        ways = (("up", "from a to z"), ("down", "from z to a")) if text else ()
+        for way, words in ways or (("down", "largest first"), ("up", "smallest first")):
+            found.append(Choice(f"{name} {way}", f"{name:<{_WIDTH}} {words}"))
+    return found
+
+
+def sorted_by(choice: str) -> tuple[str, bool]:
+    """The column and the direction (True: the largest first) of a choice; "" for the order of the index."""
+    name, _, way = choice.rpartition(" ")
+    return ("" if name == "neuron" else name), way == "down"
+
+
+def column_choices(shown: Sequence[str], names: Sequence[str]) -> list[Choice]:
+    """Every column that may be shown, and whether it is; the neuron always is."""
+    return [Choice(name, f"{'x' if name in shown else ' '} {name}") for name in names if name != "neuron"]

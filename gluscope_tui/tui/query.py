@@ -1,0 +1,47 @@
+"""What the table of neurons is asked for: a condition, an order, the signs. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from indexer.database.columns import COLUMNS
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A condition ("" for all neurons), a column to sort by ("" for the order of the index), aligned or raw signs."""
+
+    where: str = ""
+    sort: str = ""
+    descending: bool = True
+    signs: str = "aligned"
+
+    @property
+    def order(self) -> str:
+        """What the rows are sorted by, in words."""
+        return in_order(self.sort, self.descending) if self.sort else "layer and index"
+
+    def needs_reading(self) -> bool:
+        """Whether it is more than all neurons as they come."""
+        return bool(self.where or self.sort)
+
+    def command(self, columns: Sequence[str], path: str) -> str:
+        """The shell command that prints the same."""
+        words = ["gluscope", "neurons", "--columns", ",".join(columns)]
+        words += ["--where", self.where] if self.where else []
+        words += ["--sort", self.sort] if self.sort else []
+        words += ["--ascending"] if self.sort and not self.descending else []
+        words += ["--signs", self.signs] if self.signs != "aligned" else []
+        return shlex.join([*words, "--db", path])
+
+
+def in_order(sort: str, descending: bool) -> str:
+    """A column and its direction as a list's title names them."""
+    return f"{sort} {'down' if descending else 'up'}"
+
+
+def sortable(weights: bool) -> tuple[str, ...]:
+    """The columns that an index has, with or without what is computed from the weights."""
+    return tuple(name for name, column in COLUMNS.items() if weights or column.table != "w")

@@ -1,0 +1,102 @@
+"""A menu: type some of the words, Enter takes the chosen line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from textual.app import ComposeResult
+
+from ..layout import Rectangle, top_to_show
+from ..menus import Choice
+from ..typing_line import Typing
+from ..widgets.prompt import Prompt
+from ..widgets.text_lines import TextLines, TextPicture
+from .base import BaseScreen
+
+if TYPE_CHECKING:
+    from ..app import ExplorerApp
+
+
+class ChoiceScreen(BaseScreen):
+    """All choices under a prompt; what is typed leaves those that have all its words.
+
+    With `stays` the menu is left by Escape alone, and its lines are asked for again after each choice.
+    """
+
+    app: ExplorerApp
+
+    def __init__(
+        self,
+        label: str,
+        choices: Callable[[], Sequence[Choice]],
+        take: Callable[[str], None],
+        *,
+        none: str = "nothing has these words",
+        hint: str = "",
+        stays: bool = False,
+    ) -> None:
+        super().__init__()
+        self._choices, self._take, self._none, self._stays = choices, take, none, stays
+        self._chosen = self._top = 0
+        self.typing = Typing("choice", label, hint=hint)
+        self._found: Sequence[Choice] = ()
+
+    def compose(self) -> ComposeResult:
+        yield Prompt(self.app.palette, id="prompt")
+        yield TextLines(self.app.palette, id="lines")
+
+    def rectangles(self, width: int, height: int) -> Mapping[str, Rectangle]:
+        places = {"prompt": Rectangle(0, 0, width, 1)}
+        if height > 1:
+            places["lines"] = Rectangle(0, 1, width, height - 1)
+        return places
+
+    def redraw(self) -> None:
+        if not self.is_mounted or self.typing is None:
+            return
+        words = self.typing.text.lower().split()
+        self._found = [
+            choice for choice in self._choices() if all(word in f"{choice.id} {choice.text}".lower() for word in words)
+        ]
+        self.query_one(Prompt).show(self.typing, self.app.palette)
+        rows = max(1, self.app.size.height - 1)
+        self._chosen = min(max(self._chosen, 0), max(0, len(self._found) - 1))
+        self._top = top_to_show(self._top, self._chosen, self._chosen, rows, max(1, len(self._found)))
+        lines = tuple(("key", choice.text) for choice in self._found)
+        picture = TextPicture(lines or (("text", self._none),), self._top, self._chosen)
+        self.query_one(TextLines).show(picture, self.app.palette)
+
+    def retype(self, typing: Typing | None) -> None:
+        self._chosen = 0
+        super().retype(typing)
+
+    def move_in_prompt(self, by: int) -> None:
+        self._chosen += by
+        self.redraw()
+
+    def on_text_lines_clicked(self, message: TextLines.Clicked) -> None:
+        self._chosen = message.line
+        self._do()
+
+    def on_text_lines_wheel(self, message: TextLines.Wheel) -> None:
+        self._chosen += message.by
+        self.redraw()
+
+    def accept(self, typing: Typing) -> None:  # noqa: ARG002  # what is chosen counts, not what was typed
+        self._do()
+
+    def give_up(self) -> None:
+        self.close()
+
+    def _do(self) -> None:
+        if self.is_current and self._chosen < len(self._found):
+            chosen = self._found[self._chosen].id
+            if not self._stays:
+                self.close()
+            self._take(chosen)
+            if self._stays:
+                self.redraw()
+
+    def handlers(self) -> Mapping[str, Callable[[], Any]]:
+        return {}

@@ -1,0 +1,230 @@
+"""`L`: all neurons as a table that is sorted, filtered and scrolled; only the rows that are seen are ever read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from textual.widget import Widget
+
+from indexer.database.where import compile_condition
+
+from ...views.table import shown
+from ..menus import column_choices, sort_choices, sorted_by
+from ..messages import OrderLoaded, PageLoaded, QueryFailed
+from ..neurons_table import NeuronsTable
+from ..query import sortable
+from ..table_cells import headings
+from ..table_loader import TableLoader
+from ..table_view import TableView
+from ..typing_line import Typing
+from ..widgets.table import Cell, Table, TablePicture
+from ..widgets.table_title import TitleOfTable
+from .choice import ChoiceScreen
+from .table import TableScreen
+
+if TYPE_CHECKING:
+    from .home import HomeScreen
+
+
+class NeuronsScreen(TableScreen):
+    """The table of home's NeuronsTable."""
+
+    def __init__(self, home: HomeScreen, table: NeuronsTable) -> None:
+        super().__init__(home)
+        self._table = table
+        self._loader: TableLoader | None = None
+
+    def on_mount(self) -> None:
+        self._loader = TableLoader(self, self.home.reading)
+        explorer = self.home.explorer
+        self._table.open(explorer.current.neuron, explorer.view.signs)
+        self._read()
+        super().on_mount()
+
+    # what is shown
+
+    @property
+    def view(self) -> TableView:
+        return self._table.view
+
+    @view.setter
+    def view(self, view: TableView) -> None:
+        self._table.view = view
+
+    @property
+    def total(self) -> int:
+        return len(self._table.numbers)
+
+    @property
+    def columns(self) -> int:
+        return len(self._table.columns)
+
+    def headline(self) -> TitleOfTable:
+        table = self._table
+        query = table.shown
+        return TitleOfTable(
+            "neurons", table.view.place, self.total, table.stale, query.where, query.order, f"column {table.column}"
+        )
+
+    heads = 2
+
+    def make_body(self) -> Widget:
+        return Table(self.app.palette, id="table")
+
+    def show_body(self, first: int, rows: int) -> None:
+        table = self._table
+        seen = range(first, min(first + rows, self.total))
+        picture = TablePicture(
+            headings=headings(table.columns, table.facts.sites),
+            rows=tuple(self._cells(place) for place in seen),
+            first=first,
+            place=table.view.place,
+            column=table.view.column,
+            sorted_by=table.shown.sort,
+            descending=table.shown.descending,
+            empty="no neuron meets this condition: / changes it",
+            heads=self.heads,
+        )
+        self.query_one(Table).show(picture, self.app.palette)
+
+    def _cells(self, place: int) -> tuple[Cell, ...] | None:
+        row = self._table.pages.row(place)
+        if row is None:  # where it is in the list is known before anything is read
+            return None
+        return tuple(Cell(shown(name, value)) for name, value in zip(self._table.columns, row, strict=True))
+
+    def redraw(self) -> None:
+        super().redraw()
+        self._read_page()
+
+    # reading
+
+    def _read(self) -> None:
+        if self._loader is not None and self._table.stale:
+            self._loader.read_order(self._table.wanted)
+
+    def _read_page(self) -> None:
+        """Read what is seen and not there yet; then the pages beside it."""
+        table = self._table
+        if self._loader is None or not self.total:
+            return
+        last = min(table.view.top + self.rows, self.total) - 1
+        page = table.pages.missing(table.view.top, last, self.total)
+        if page is not None:
+            self._loader.read_page(table.pages.version, page, table.page_of(page), table.columns, table.shown.signs)
+
+    def on_order_loaded(self, message: OrderLoaded) -> None:
+        if message.query == self._table.wanted:
+            self._table.take(message.query, message.numbers)
+            self.redraw()
+
+    def on_page_loaded(self, message: PageLoaded) -> None:
+        if self._loader is not None:
+            self._loader.page_arrived()
+        self._table.pages.put(message.version, message.page, message.rows)
+        self.redraw()
+
+    def on_query_failed(self, message: QueryFailed) -> None:
+        error = f"{message.error.cause}: {message.error.fix}"
+        if message.query == self._table.wanted and message.query is not None:
+            asked = message.query.where
+            changed = asked != self._table.shown.where
+            self._table.give_up()
+            if changed:
+                self._open_filter(asked, error)
+                return
+        self.say(error, bad=True)
+        self.redraw()
+
+    # keys
+
+    def own_handlers(self) -> Mapping[str, Callable[[], Any]]:
+        table = self._table
+        return {
+            "table.sort": lambda: self._ask(lambda: table.sort(table.column)),
+            "table.sort-menu": self._open_sort,
+            "table.reverse": self._reverse,
+            "table.filter": lambda: self._open_filter(table.wanted.where),
+            "table.columns": self._open_columns,
+            "keep.command": self._copy_command,
+        }
+
+    def _ask(self, change: Callable[[], None]) -> None:
+        change()
+        self._read()
+
+    def _reverse(self) -> None:
+        table = self._table
+        if not table.wanted.sort:
+            self.say("s sorts by the column under the cursor")
+            return
+        self._ask(lambda: table.ask(replace(table.wanted, descending=not table.wanted.descending)))
+
+    def _open_filter(self, text: str, error: str = "") -> None:
+        hint = "frequency_pp > 0.3 and layer >= 2; nothing: all neurons"
+        self.retype(Typing("table.filter", "where", text, len(text), error, hint))
+
+    def accepted(self, text: str) -> None:
+        where = text.strip()
+        if where:
+            compile_condition(where, self._table.wanted.signs)
+        self._ask(lambda: self._table.ask(replace(self._table.wanted, where=where)))
+
+    def _open_sort(self) -> None:
+        weights = self._table.facts.weights
+        self.app.push_screen(ChoiceScreen("sort by", lambda: sort_choices(weights), self._sort, hint="some letters"))
+
+    def _sort(self, chosen: str) -> None:
+        sort, descending = sorted_by(chosen)
+        self._ask(lambda: self._table.ask(replace(self._table.wanted, sort=sort, descending=descending)))
+        self.redraw()
+
+    def _open_columns(self) -> None:
+        table = self._table
+        names = sortable(table.facts.weights)
+        self.app.push_screen(
+            ChoiceScreen(
+                "columns",
+                lambda: column_choices(table.columns, names),
+                self._toggle,
+                hint="Enter shows or hides one, Escape goes back",
+                stays=True,
+            )
+        )
+
+    def _toggle(self, name: str) -> None:
+        shown = self._table.columns
+        self._table.choose([one for one in shown if one != name] if name in shown else [*shown, name])
+        self.redraw()
+
+    def _copy_command(self) -> None:
+        table = self._table
+        self.say(self.app.copy_text(table.shown.command(table.columns, str(table.facts.path))))
+
+    def open_row(self) -> None:
+        if self._table.stale:
+            self.say("the rows are still being read")
+        elif not self.total:
+            self.say("there is no row to open")
+        else:
+            self.close()
+            self.home.take_list(self._table.as_list())
+
+    def on_table_clicked(self, message: Table.Clicked) -> None:
+        self.view = replace(self.view, column=message.column)
+        if message.place is not None:
+            self.clicked(message.place, message.twice)
+        else:
+            self.action_perform("table.sort")
+
+    def on_table_wheel(self, message: Table.Wheel) -> None:
+        self.wheel(message.by)
+
+    def leave(self) -> None:
+        if self._loader is not None:
+            self._loader.give_up()
+        if self._table.stale:
+            self._table.give_up()
+        self.close()

@@ -1,0 +1,170 @@
+"""`F`: neurons by words, the tokens they peak on or the text of their contexts; Enter makes them the current list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from textual import events
+from textual.widget import Widget
+
+from indexer.errors import GluscopeError
+
+from ..messages import SearchDone
+from ..search_table import BEST, Asked, SearchTable, cut_short
+from ..table_loader import TableLoader
+from ..table_view import TableView
+from ..typing_line import Typing
+from ..widgets.hit_list import HitList, HitsPicture
+from ..widgets.table_title import TitleOfTable
+from .table import TableScreen
+
+if TYPE_CHECKING:
+    from .home import HomeScreen
+
+
+class SearchScreen(TableScreen):
+    """What home's SearchTable found; opens with the prompt."""
+
+    hints = ("j/k row", "⏎ open", "/ search", "Tab peaks or contexts", "q back", "? help")
+
+    def __init__(self, home: HomeScreen, table: SearchTable) -> None:
+        super().__init__(home)
+        self._table = table
+        self._loader = TableLoader(self, home.reading)
+
+    def on_mount(self) -> None:
+        self._open_prompt()
+        super().on_mount()
+
+    # what is shown
+
+    @property
+    def view(self) -> TableView:
+        return self._table.view
+
+    @view.setter
+    def view(self, view: TableView) -> None:
+        self._table.view = view
+
+    @property
+    def total(self) -> int:
+        return len(self._table.hits)
+
+    def make_body(self) -> Widget:
+        return HitList(self.app.palette, id="table")
+
+    def show_body(self, first: int, rows: int) -> None:
+        table = self._table
+        hits = table.hits[first : first + rows]
+        self.query_one(HitList).show(
+            HitsPicture(
+                hits,
+                first,
+                table.view.place,
+                table.shown.text.strip(),
+                max((len(str(hit.neuron)) for hit in table.hits), default=8),
+                self._empty,
+            ),
+            self.app.palette,
+        )
+
+    @property
+    def _empty(self) -> str:
+        if self._table.stale:
+            return "searching"
+        if not self._table.shown.text:
+            return "Enter searches, Tab changes between peaks and contexts, Escape leaves"
+        return "nothing found; Tab looks in the other place, / for another text"
+
+    def headline(self) -> TitleOfTable:
+        table = self._table
+        more = f"the best {BEST} a quadrant" if cut_short(table.hits) else ""
+        what = f"{table.shown.words} {table.shown.text}" if table.shown.text else ""
+        return TitleOfTable("search", table.view.place, self.total, table.stale, what, "strength" if what else "", more)
+
+    # searching
+
+    def _open_prompt(self, error: str = "") -> None:
+        asked = self._table.wanted
+        self.retype(Typing("search.open", asked.words, asked.text, len(asked.text), error, "a word; Tab: contexts"))
+
+    def type_key(self, event: events.Key) -> bool:
+        if self.typing is not None and event.key == "tab":
+            other = replace(self._table.wanted, text=self.typing.text).switched()
+            self._table.wanted = other
+            hint = f"a word; Tab: {'peaks' if other.where == 'context' else 'contexts'}"
+            self.retype(replace(self.typing, label=other.words, error="", hint=hint))
+            return True
+        return super().type_key(event)
+
+    def accepted(self, text: str) -> None:
+        if not text.strip():
+            raise GluscopeError("there is nothing to search for", "type a word, such as France")
+        self._search(replace(self._table.wanted, text=text, signs=self.home.explorer.view.signs))
+
+    def _search(self, asked: Asked) -> None:
+        self._table.wanted = asked
+        if self._table.stale:
+            self._loader.search(asked)
+
+    def on_search_done(self, message: SearchDone) -> None:
+        if message.asked != self._table.wanted:
+            return
+        if message.error is not None:
+            self._table.take(message.asked, ())
+            self._open_prompt(f"{message.error.cause}: {message.error.fix}")
+        else:
+            self._table.take(message.asked, message.hits)
+        self.redraw()
+
+    # keys
+
+    def own_handlers(self) -> Mapping[str, Callable[[], Any]]:
+        return {
+            "table.filter": self._open_prompt,
+            "table.switch": self._switch,
+            "keep.command": self._copy_command,
+        }
+
+    def _switch(self) -> None:
+        other = self._table.wanted.switched()
+        if other.text:
+            self._search(other)
+        else:
+            self._table.wanted = other
+
+    def _copy_command(self) -> None:
+        asked, path = self._table.shown, str(self.home.explorer.facts.path)
+        self.say(self.app.copy_text(asked.command(path)) if asked.text else "nothing was searched for yet")
+
+    def open_row(self) -> None:
+        table = self._table
+        if not table.hits:
+            self.say("there is nothing to open")
+            return
+        hit = table.hits[table.view.place]
+        self.leave()
+        self.home.take_hit(table.as_list(), hit)
+
+    def give_up(self) -> None:
+        """Escape in the prompt: back to the hits, or home where there are none."""
+        self._table.wanted = replace(self._table.wanted, text=self._table.shown.text)
+        if self._table.hits:
+            self._table.wanted = self._table.shown
+            self.retype(None)
+        else:
+            self.leave()
+
+    def leave(self) -> None:
+        self._loader.give_up()
+        if self._table.stale:
+            self._table.wanted = self._table.shown
+        self.close()
+
+    def on_hit_list_clicked(self, message: HitList.Clicked) -> None:
+        self.clicked(message.place, message.twice)
+
+    def on_hit_list_wheel(self, message: HitList.Wheel) -> None:
+        self.wheel(message.by)

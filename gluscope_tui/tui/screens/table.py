@@ -1,0 +1,210 @@
+"""What the tables have in common: a title, rows under headings, a foot that may be a prompt; moving in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from textual.app import ComposeResult
+from textual.widget import Widget
+
+from indexer.errors import GluscopeError
+
+from ..actions import hints
+from ..layout import LEAST_HEIGHT, LEAST_WIDTH, Rectangle
+from ..table_view import TableView
+from ..typing_line import Typing
+from ..widgets.hints import Foot, Hints
+from ..widgets.prompt import Prompt
+from ..widgets.small import NEEDED, Small
+from ..widgets.table_title import TableTitle, TitleOfTable
+from .base import BaseScreen, bindings
+
+if TYPE_CHECKING:
+    from ..app import ExplorerApp
+    from .home import HomeScreen
+
+
+class TableScreen(BaseScreen):
+    """A table over home. The subclass says how many rows there are, what they show and what their keys do."""
+
+    app: ExplorerApp
+    BINDINGS = bindings("table")
+
+    def __init__(self, home: HomeScreen) -> None:
+        super().__init__()
+        self.home = home
+        self._notice, self._notice_is_bad = "", False
+
+    # what the subclass says
+
+    @property
+    def view(self) -> TableView:
+        """Cursor and scroll position; kept where it outlives the screen."""
+        raise NotImplementedError
+
+    @view.setter
+    def view(self, view: TableView) -> None:
+        raise NotImplementedError
+
+    @property
+    def total(self) -> int:
+        """How many rows there are."""
+        raise NotImplementedError
+
+    @property
+    def columns(self) -> int:
+        """How many columns the cursor goes through; 0: it is a whole row."""
+        return 0
+
+    def headline(self) -> TitleOfTable:
+        raise NotImplementedError
+
+    heads = 1
+    """The lines over the rows."""
+    hints = hints("table")
+    """What the foot says."""
+
+    def make_body(self) -> Widget:
+        """The widget that shows the rows, with the id "table"."""
+        raise NotImplementedError
+
+    def show_body(self, first: int, rows: int) -> None:
+        """Show the rows from place `first` on, at most so many."""
+        raise NotImplementedError
+
+    def open_row(self) -> None:
+        """Enter was pressed, or a row clicked twice."""
+        raise NotImplementedError
+
+    def own_handlers(self) -> Mapping[str, Callable[[], Any]]:
+        """The actions that differ from table to table; those left out say that they mean nothing here."""
+        return {}
+
+    def leave(self) -> None:
+        """Back to home."""
+        self.close()
+
+    # parts
+
+    def compose(self) -> ComposeResult:
+        palette = self.app.palette
+        yield TableTitle(palette, id="title")
+        yield self.make_body()
+        yield Hints(palette, id="hints")
+        yield Prompt(palette, id="prompt")
+        yield Small(palette, id="small")
+
+    def rectangles(self, width: int, height: int) -> Mapping[str, Rectangle]:
+        if width < LEAST_WIDTH or height < LEAST_HEIGHT:
+            return {"small": Rectangle(0, 0, width, height)}
+        places = {
+            "title": Rectangle(0, 0, width, 1),
+            "table": Rectangle(0, 1, width, height - 1 - self._foot),
+            "hints": Rectangle(0, height - self._foot, width, 1),
+        }
+        if self.typing is not None:
+            places["prompt"] = Rectangle(0, height - 1, width, 1)
+            if not self.typing.error:
+                del places["hints"]
+        return places
+
+    @property
+    def _foot(self) -> int:
+        """The lines under the table: what is wrong with what was typed has one of its own."""
+        return 2 if self.typing is not None and self.typing.error else 1
+
+    @property
+    def rows(self) -> int:
+        """How many rows there is room for."""
+        return max(1, self.app.size.height - 1 - self._foot - self.heads)
+
+    def redraw(self) -> None:
+        if not self.is_mounted:
+            return
+        palette = self.app.palette
+        self.query_one(Small).show(NEEDED, palette)
+        rows = self.rows
+        self.view = self.view.to(self.view.place, self.total).seen(rows, self.total)
+        self.query_one(TableTitle).show(self.headline(), palette)
+        self.show_body(self.view.top, rows)
+        notice, bad = self._notice, self._notice_is_bad
+        if self.typing is not None:
+            notice, bad = self.typing.error, True
+            self.query_one(Prompt).show(replace(self.typing, error=""), palette)
+        self.query_one(Hints).show(Foot(self.hints, notice, bad), palette)
+
+    def say(self, notice: str, *, bad: bool = False) -> None:
+        """A notice at the foot, until the next key."""
+        self._notice, self._notice_is_bad = notice, bad
+
+    # keys and mouse
+
+    def before_action(self) -> None:
+        self.say("")
+
+    def handlers(self) -> Mapping[str, Callable[[], Any]]:
+        page = max(1, self.rows - 1)
+        nothing = {
+            f"table.{name}": lambda: self.say("not in this table")
+            for name in ("sort", "sort-menu", "reverse", "filter", "columns", "switch")
+        }
+        return {
+            **nothing,
+            "row.down": lambda: self.move(1),
+            "row.up": lambda: self.move(-1),
+            "row.page-down": lambda: self.move(page),
+            "row.page-up": lambda: self.move(-page),
+            "row.first": lambda: self.move(-(10**9)),
+            "row.last": lambda: self.move(10**9),
+            "column.next": lambda: self._aside(1),
+            "column.previous": lambda: self._aside(-1),
+            "row.open": self.open_row,
+            "keep.command": lambda: self.say("no shell command shows this"),
+            "app.theme": self.app.toggle_theme,
+            "app.help": self.app.open_help,
+            "app.undo": self.leave,
+            "app.quit": self.leave,
+            "app.interrupt": lambda: self.say(self.app.interrupt()),
+            "app.suspend": self.app.action_suspend_process,
+            **self.own_handlers(),
+        }
+
+    def move(self, by: int) -> None:
+        """The cursor so many rows further."""
+        self.view = self.view.move(by, self.total)
+
+    def _aside(self, by: int) -> None:
+        self.view = self.view.aside(by, self.columns)
+
+    def retype(self, typing: Typing | None) -> None:
+        before = (self.typing is None, self._foot)
+        super().retype(typing)
+        if before != (typing is None, self._foot):
+            self.rearrange()
+
+    def accept(self, typing: Typing) -> None:
+        try:
+            self.accepted(typing.text)
+        except GluscopeError as error:
+            self.retype(replace(typing, error=f"{error.cause}: {error.fix}"))
+        else:
+            self.retype(None)
+
+    def accepted(self, text: str) -> None:
+        """Enter was pressed in the prompt. GluscopeError where it must stay open."""
+
+    def clicked(self, place: int, twice: bool) -> None:
+        """A row was clicked: the cursor goes there; twice: it is opened."""
+        self.say("")
+        self.view = self.view.to(place, self.total)
+        if twice:
+            self.open_row()
+        if self.is_current:
+            self.redraw()
+
+    def wheel(self, by: int) -> None:
+        """The wheel was turned."""
+        self.move(by)
+        self.redraw()

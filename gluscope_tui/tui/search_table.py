@@ -1,0 +1,78 @@
+"""What a search found: what was asked, the hits, where one is among them. No screen, no disk."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, replace
+
+from indexer.database.reader import Index
+from indexer.database.records import Hit
+from indexer.quadrants import QUADRANTS
+
+from .current_list import CurrentList
+from .table_view import TableView
+
+BEST = 100
+"""Hits that are read of each quadrant."""
+_WORDS = {"peak": "peaks on", "context": "contexts with"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A text, and whether examples are to peak on it or to have it anywhere in their context."""
+
+    text: str = ""
+    where: str = "peak"  # or "context"
+    signs: str = "aligned"
+
+    @property
+    def words(self) -> str:
+        return _WORDS[self.where]
+
+    def switched(self) -> Asked:
+        """The same text in the other place."""
+        return replace(self, where="context" if self.where == "peak" else "peak")
+
+    def command(self, path: str) -> str:
+        """The shell command that prints the same."""
+        words = ["gluscope", "search", self.text] + (["--in", self.where] if self.where != "peak" else [])
+        words += ["--signs", self.signs] if self.signs != "aligned" else []
+        return shlex.join([*words, "--db", path])
+
+
+def find_hits(index: Index, asked: Asked) -> tuple[Hit, ...]:
+    """The best of each quadrant, the strongest first. Runs in the reader."""
+    hits = index.search(asked.text, asked.where, limit=BEST, signs=asked.signs)
+    return tuple(sorted(hits, key=lambda hit: (-hit.strength, QUADRANTS.index(hit.quadrant))))
+
+
+class SearchTable:
+    """Kept while the session lasts, so that opening it again shows what it showed."""
+
+    def __init__(self) -> None:
+        self.wanted = self.shown = Asked()
+        self.hits: tuple[Hit, ...] = ()
+        self.view = TableView()
+
+    @property
+    def stale(self) -> bool:
+        return self.wanted != self.shown
+
+    def take(self, asked: Asked, hits: tuple[Hit, ...]) -> None:
+        """These hits answer what was asked."""
+        self.shown, self.hits, self.view = asked, hits, TableView()
+
+    def as_list(self) -> CurrentList:
+        """The neurons that were found, each once, in the order of their best hits; at that of the hit under the
+        cursor."""
+        neurons = tuple(dict.fromkeys(hit.neuron for hit in self.hits))
+        here = neurons.index(self.hits[self.view.place].neuron)
+        return CurrentList(f"{self.shown.words} {self.shown.text.strip()}", neurons, here)
+
+
+def cut_short(hits: tuple[Hit, ...]) -> bool:
+    """Whether a quadrant may have more hits than were read."""
+    counts = dict.fromkeys(QUADRANTS, 0)
+    for hit in hits:
+        counts[hit.quadrant] += 1
+    return any(count >= BEST for count in counts.values())

@@ -1,0 +1,121 @@
+"""Asks the reader for what tables show: the order of a query, a page of its rows. A newer query stops an older one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, TypeVar
+
+from textual.widget import Widget
+
+from indexer.database.reader import Interrupted
+from indexer.database.records import Hit
+from indexer.errors import GluscopeError
+
+from .current_list import CurrentList
+from .list_sorting import sorted_list
+from .messages import ListSorted, OrderLoaded, PageLoaded, QueryFailed, SearchDone
+from .opening import Opened
+from .pages import Row
+from .query import Query
+from .reading import ReadingThread
+from .search_table import Asked, find_hits
+
+Result = TypeVar("Result")
+
+
+class TableLoader:
+    """Methods are called by a screen's handlers; workers only read and post messages to it."""
+
+    def __init__(self, node: Widget, reading: ReadingThread[Opened]) -> None:
+        self._node = node
+        self._reading = reading
+        self._query: Future[Any] | None = None
+        self._page_under_way = False
+
+    def read_order(self, query: Query) -> None:
+        """The rows that meet the query; OrderLoaded or QueryFailed tells of it."""
+        self._node.run_worker(partial(self._read_order, self.ask(_order_question(query)), query), group="query")  # type: ignore[arg-type]  # its alias hides the result
+
+    def read_page(self, version: int, page: int, numbers: Sequence[int], columns: Sequence[str], signs: str) -> None:
+        """Some rows, unless others are being read; PageLoaded or QueryFailed tells of it."""
+        if not self._page_under_way:
+            self._page_under_way = True
+            work = partial(self._read_page, version, page, tuple(numbers), tuple(columns), signs)
+            self._node.run_worker(work, group="page")  # type: ignore[arg-type]  # as above
+
+    def sort_list(self, current: CurrentList, query: Query) -> None:
+        """The current list in another order; ListSorted or QueryFailed tells of it."""
+        answer = self.ask(lambda opened: sorted_list(opened.index, current, query))
+        self._node.run_worker(partial(self._sort_list, answer, current, query), group="query")  # type: ignore[arg-type]  # as above
+
+    def search(self, asked: Asked) -> None:
+        """What a search finds; SearchDone tells of it."""
+        answer = self.ask(lambda opened: find_hits(opened.index, asked))
+        self._node.run_worker(partial(self._search, answer, asked), group="query")  # type: ignore[arg-type]  # as above
+
+    def page_arrived(self) -> None:
+        """The page that was asked for is there, or will not come."""
+        self._page_under_way = False
+
+    def ask(self, question: Callable[[Opened], Result]) -> Future[Result]:
+        """Ask a long question; the one before is given up."""
+        self.give_up()
+        answer = self._reading.ask(question)
+        self._query = answer
+        return answer
+
+    def give_up(self) -> None:
+        """Stop what is being found out: nobody waits for it any more."""
+        if self._query is not None:
+            self._reading.give_up(self._query, lambda opened: opened.index.interrupt())
+            self._query = None
+
+    # workers
+
+    async def _read_order(self, answer: Future[Sequence[int]], query: Query) -> None:
+        try:
+            self._node.post_message(OrderLoaded(query, await asyncio.wrap_future(answer)))
+        except Interrupted:
+            return
+        except GluscopeError as error:
+            self._node.post_message(QueryFailed(query, error))
+
+    async def _sort_list(self, answer: Future[CurrentList], current: CurrentList, query: Query) -> None:
+        try:
+            self._node.post_message(ListSorted(current, await asyncio.wrap_future(answer)))
+        except Interrupted:
+            return
+        except GluscopeError as error:
+            self._node.post_message(QueryFailed(query, error))
+
+    async def _search(self, answer: Future[tuple[Hit, ...]], asked: Asked) -> None:
+        try:
+            self._node.post_message(SearchDone(asked, await asyncio.wrap_future(answer)))
+        except Interrupted:
+            return
+        except GluscopeError as error:
+            self._node.post_message(SearchDone(asked, (), error))
+
+    async def _read_page(
+        self, version: int, page: int, numbers: Sequence[int], columns: Sequence[str], signs: str
+    ) -> None:
+        def question(opened: Opened) -> list[Row]:
+            return list(opened.index.table.rows_of(numbers, columns, signs=signs))
+
+        try:
+            rows = await asyncio.wrap_future(self._reading.ask(question))
+            self._node.post_message(PageLoaded(version, page, rows))
+        except GluscopeError as error:
+            self._node.post_message(QueryFailed(None, error))
+
+
+def _order_question(query: Query) -> Callable[[Opened], Sequence[int]]:
+    def question(opened: Opened) -> Sequence[int]:
+        return opened.index.table.order(
+            query.where or None, query.sort or None, descending=query.descending, signs=query.signs
+        )
+
+    return question

@@ -1,0 +1,32 @@
+"""Where one is in a table of very many rows: the row and column under the cursor, the first row that is seen. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from .layout import top_to_show
+
+
+@dataclass(frozen=True, slots=True)
+class TableView:
+    """Cursor and scroll position of a table."""
+
+    place: int = 0
+    column: int = 0
+    top: int = 0
+
+    def move(self, by: int, total: int) -> TableView:
+        """The cursor so many rows further; it stops at the ends."""
+        return self.to(self.place + by, total)
+
+    def to(self, place: int, total: int) -> TableView:
+        """The cursor in a row, or in the nearest there is."""
+        return replace(self, place=min(max(place, 0), max(0, total - 1)))
+
+    def aside(self, by: int, columns: int) -> TableView:
+        """The cursor so many columns further; it stops at the ends."""
+        return replace(self, column=min(max(self.column + by, 0), max(0, columns - 1)))
+
+    def seen(self, rows: int, total: int) -> TableView:
+        """Scrolled as little as shows the cursor in so many rows."""
+        return replace(self, top=top_to_show(self.top, self.place, self.place, max(1, rows), total))

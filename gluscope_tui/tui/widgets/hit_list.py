@@ -1,0 +1,81 @@
+"""What a search found, a line a hit: neuron, quadrant, value, and the context with every peak in one column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual import events
+from textual.message import Message
+from textual.strip import Strip
+
+from indexer.database.records import Hit
+
+from ...colour.style import Style
+from ...text.cells import column, fit
+from ...views.contexts import Look, colour_of
+from ...views.numbers import signed
+from ..contexts import context_rows
+from ..painting import strip
+from .lines import Lines
+
+_VALUE, _RANKING = 8, 4
+
+
+@dataclass(frozen=True, slots=True)
+class HitsPicture:
+    """The hits that are seen, from place `first` on. `find` is what was searched for; `empty` stands for no hits."""
+
+    hits: tuple[Hit, ...]
+    first: int = 0
+    place: int = 0
+    find: str = ""
+    address: int = 8  # cells of the longest address
+    empty: str = ""
+
+
+class HitList(Lines[HitsPicture]):
+    """The widget. Clicks and the wheel become messages."""
+
+    class Clicked(Message):
+        """A hit was clicked."""
+
+        def __init__(self, place: int, twice: bool) -> None:
+            self.place, self.twice = place, twice
+            super().__init__()
+
+    class Wheel(Message):
+        """The wheel was turned, by so many rows."""
+
+        def __init__(self, by: int) -> None:
+            self.by = by
+            super().__init__()
+
+    def draw(self, picture: HitsPicture, width: int, height: int) -> list[Strip]:
+        palette = self.palette
+        room = max(picture.address, len("neuron"))
+        names = f" {fit('neuron', room)}    {fit('rank', _RANKING)} {column('value', _VALUE)} context"
+        rows = [strip([(names, palette.title)], width, palette.text)]
+        if not picture.hits:
+            rows.append(strip([(f"  {picture.empty}", palette.faint)], width, palette.text))
+        text_width = max(8, width - room - _RANKING - _VALUE - 7)
+        for offset, hit in enumerate(picture.hits[: max(0, height - 1)]):
+            here = picture.first + offset == picture.place
+            plain = palette.strong if here else palette.text
+            mark = palette.glyphs.cursor if here else " "
+            kept = f"{hit.quadrant.value} {fit(hit.ranking, _RANKING)} {column(signed(hit.value), _VALUE)}"
+            head = f"{mark}{fit(str(hit.neuron), room)} {kept} "
+            look = Look(colour_of(hit.ranking), 0.0, palette.ramp, ascii_only=palette.ascii_only)
+            row = context_rows(hit.example, hit.quadrant, text_width, look, palette, find=picture.find)[0]
+            parts: list[tuple[str, Style]] = [(head, plain), *row.parts]
+            rows.append(strip(parts, width, palette.text))
+        return rows
+
+    def on_click(self, event: events.Click) -> None:
+        if self.picture is not None and 0 < event.y <= len(self.picture.hits):
+            self.post_message(self.Clicked(self.picture.first + event.y - 1, event.chain > 1))
+
+    def on_mouse_scroll_down(self) -> None:
+        self.post_message(self.Wheel(3))
+
+    def on_mouse_scroll_up(self) -> None:
+        self.post_message(self.Wheel(-3))

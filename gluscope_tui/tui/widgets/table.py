@@ -1,0 +1,173 @@
+"""A table of any number of rows: draws those that are seen, under headings of two lines; the first column stays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from textual import events
+from textual.message import Message
+from textual.strip import Strip
+
+from ...colour.style import Style
+from ...text.cells import cell_len, column, shorten
+from ..painting import strip
+from .lines import Lines
+
+GAP = 1
+_LEAST_REST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A column: its name, the two lines over it, its width in cells (0: what is left), where its text stands."""
+
+    name: str
+    upper: str
+    lower: str
+    width: int
+    right: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Text from anywhere, and how strongly it is shaded: a level of the ramp with the value's sign, 0 for none."""
+
+    text: str
+    level: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TablePicture:
+    """The rows that are seen, from place `first` on; None for a row that is being read."""
+
+    headings: tuple[Heading, ...]
+    rows: tuple[tuple[Cell, ...] | None, ...]
+    first: int = 0
+    place: int = 0
+    column: int | None = None  # under the cursor; None: the cursor is a whole row
+    sorted_by: str = ""
+    descending: bool = True
+    empty: str = ""  # what stands in place of no rows
+    heads: int = 2  # the lines of the headings
+
+
+class Table(Lines[TablePicture]):
+    """The widget. Clicks and the wheel become messages."""
+
+    class Clicked(Message):
+        """A cell was clicked; `place` None: the heading of the column. `twice`: a double click."""
+
+        def __init__(self, place: int | None, column: int, twice: bool) -> None:
+            self.place, self.column, self.twice = place, column, twice
+            super().__init__()
+
+    class Wheel(Message):
+        """The wheel was turned, by so many rows."""
+
+        def __init__(self, by: int) -> None:
+            self.by = by
+            super().__init__()
+
+    _left = 1
+    _slots: tuple[tuple[int, int, int], ...] = ()
+
+    def draw(self, picture: TablePicture, width: int, height: int) -> list[Strip]:
+        palette = self.palette
+        self._slots = self._visible(picture, width)
+        rows = self._heads(picture, width)
+        if not picture.rows:
+            rows.append(strip([(f"  {picture.empty}", palette.faint)], width, palette.text))
+        for offset, cells in enumerate(picture.rows[: max(0, height - picture.heads)]):
+            rows.append(self._row(picture, cells, picture.first + offset == picture.place, width))
+        return rows
+
+    def _visible(self, picture: TablePicture, width: int) -> tuple[tuple[int, int, int], ...]:
+        """The columns that are seen, as (number, first cell, width): the first, then those from `_left` on."""
+        cursor = picture.column
+        last = len(picture.headings) - 1
+        self._left = min(max(1, self._left), max(1, last))
+        if cursor is not None and 1 <= cursor < self._left:
+            self._left = cursor
+        while True:
+            slots = _slots(picture.headings, self._left, width)
+            shown = {number for number, *_ in slots}
+            if cursor is None or cursor in shown or self._left >= min(cursor, last):
+                return slots
+            self._left += 1
+
+    def _heads(self, picture: TablePicture, width: int) -> list[Strip]:
+        palette = self.palette
+        upper: list[tuple[str, Style]] = []
+        lower: list[tuple[str, Style]] = []
+        group, used = None, 0
+        for number, start, cells in self._slots:
+            heading = picture.headings[number]
+            if heading.upper != group:
+                upper.append((" " * (start - used) + heading.upper, palette.title))
+                used = max(used, start) + cell_len(heading.upper)
+                group = heading.upper
+            mark = ""
+            if heading.name == picture.sorted_by:
+                mark = palette.glyphs.down if picture.descending else palette.glyphs.up
+            words = _placed(mark + heading.lower, cells, heading.right)
+            lower.append((" " * (start - sum(cell_len(text) for text, _ in lower)), palette.text))
+            lower.append((words, palette.title_focused if number == picture.column else palette.title))
+        lines = [upper, lower] if picture.heads == 2 else [lower]
+        return [strip(line, width, palette.text) for line in lines]
+
+    def _row(self, picture: TablePicture, cells: tuple[Cell, ...] | None, here: bool, width: int) -> Strip:
+        palette = self.palette
+        plain = palette.strong if here else palette.text
+        line: list[tuple[str, Style]] = [(palette.glyphs.cursor if here else " ", plain)]
+        used = 1
+        for number, start, room in self._slots:
+            line.append((" " * (start - used), plain))
+            cell = Cell("" if number else palette.glyphs.more) if cells is None else cells[number]
+            style = palette.on_ground(palette.ramp.style(cell.level, abs(cell.level)), plain)
+            if here and number == picture.column:
+                style = replace(style, reverse=not style.reverse)
+            text = shorten(cell.text, room, ascii_only=palette.ascii_only)
+            line.append((_placed(text, room, picture.headings[number].right), style))
+            used = start + room
+        return strip(line, width, palette.text)
+
+    def on_click(self, event: events.Click) -> None:
+        if self.picture is None:
+            return
+        number = next((number for number, start, cells in self._slots if start <= event.x < start + cells + GAP), None)
+        offset = event.y - self.picture.heads
+        if offset >= len(self.picture.rows) or (offset < 0 and number is None):
+            return
+        place = None if offset < 0 else self.picture.first + offset
+        at = number if number is not None else self.picture.column or 0
+        self.post_message(self.Clicked(place, at, event.chain > 1))
+
+    def on_mouse_scroll_down(self) -> None:
+        self.post_message(self.Wheel(3))
+
+    def on_mouse_scroll_up(self) -> None:
+        self.post_message(self.Wheel(-3))
+
+
+def _slots(headings: tuple[Heading, ...], left: int, width: int) -> tuple[tuple[int, int, int], ...]:
+    """(column, first cell, width) of those that fit: the first column and those from `left` on."""
+    found: list[tuple[int, int, int]] = []
+    start = 1
+    order = [0, *range(left, len(headings))]
+    for at, number in enumerate(order):
+        heading = headings[number]
+        cells = heading.width or max(_LEAST_REST, width - start)
+        if found and start + cells > width:
+            break
+        following = headings[order[at + 1]].upper if at + 1 < len(order) else None
+        alone = heading.upper and heading.upper != following
+        first_of_group = not found or headings[found[-1][0]].upper != heading.upper
+        if alone and first_of_group:  # nothing beside it gives its upper line room
+            cells = max(cells, cell_len(heading.upper))
+        found.append((number, start, min(cells, max(1, width - start))))
+        start += cells + GAP
+    return tuple(found)
+
+
+def _placed(text: str, cells: int, right: bool) -> str:
+    return column(text, cells) if right else text + " " * max(0, cells - cell_len(text))

@@ -1,0 +1,43 @@
+"""The first line of a table: what it is, the place in it, its order, its condition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...colour.style import StyledLine
+from ...text.cells import shorten
+from ...views.numbers import full_count
+from ..painting import Part, fitted
+from .lines import OneLine
+
+
+@dataclass(frozen=True, slots=True)
+class TitleOfTable:
+    """What the line tells. `what`: text from a person, such as the condition."""
+
+    name: str
+    place: int
+    total: int
+    stale: bool = False
+    what: str = ""
+    order: str = ""
+    more: str = ""
+
+
+class TableTitle(OneLine[TitleOfTable]):
+    """Name, place of total, condition, order."""
+
+    def line(self, picture: TitleOfTable, width: int) -> StyledLine:
+        palette = self.palette
+        stale = ("~" if palette.ascii_only else "…") if picture.stale else " "
+        here = f"{full_count(picture.place + 1 if picture.total else 0)} of {full_count(picture.total)}"
+        used = len(picture.name) + len(here) + len(picture.order) + len(picture.more) + 16
+        what = shorten(picture.what, max(12, width - used), ascii_only=palette.ascii_only)
+        parts = [
+            Part(picture.name + stale, palette.strong),
+            Part(here, palette.text, 1),
+            Part(f"by {picture.order}" if picture.order else "", palette.text, 3),
+            Part(what, palette.strong, 2),
+            Part(picture.more, palette.faint, 4),
+        ]
+        return ((" ", palette.text), *fitted(parts, width - 1, "  ", palette.text))

@@ -1,0 +1,236 @@
+"""The table of all neurons: sorting, filtering, choosing columns, and the list that it becomes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import indexer
+from gluscope_tui.tui.app import ExplorerApp
+from gluscope_tui.tui.screens.choice import ChoiceScreen
+from gluscope_tui.tui.screens.home import HomeScreen
+from gluscope_tui.tui.screens.neurons import NeuronsScreen
+from gluscope_tui.tui.widgets.hints import Hints
+from gluscope_tui.tui.widgets.table import Table
+from gluscope_tui.tui.widgets.table_title import TableTitle
+
+from .conftest import AppMaker, home_of, settled
+from .walking import header_text, here, press, state_of, typed
+
+
+def lines(app: ExplorerApp) -> list[str]:
+    table = app.screen.query_one(Table)
+    return [table.render_line(row).text for row in range(table.size.height)]
+
+
+def rows(app: ExplorerApp) -> list[list[str]]:
+    """The words of each row, without the cursor's mark."""
+    return [line.lstrip("▸ ").split() for line in lines(app)[2:] if line.strip()]
+
+
+def headline(app: ExplorerApp) -> str:
+    return app.screen.query_one(TableTitle).render_line(0).text
+
+
+def foot(app: ExplorerApp) -> str:
+    return app.screen.query_one(Hints).render_line(0).text
+
+
+def screen(app: ExplorerApp) -> NeuronsScreen:
+    assert isinstance(app.screen, NeuronsScreen)
+    return app.screen
+
+
+def all_by(path: Path, column: str, *, descending: bool, signs: str = "aligned") -> list[str]:
+    """The addresses sorted in Python; those without a value last, ties in the order of the index."""
+    with indexer.open(path) as index:
+        found = list(index.rows(("neuron", column), signs=signs))
+    there = [row for row in found if row[1] is not None]
+    ordered = sorted(there, key=lambda row: row[1], reverse=descending)
+    return [row[0] for row in ordered] + [row[0] for row in found if row[1] is None]
+
+
+async def test_l_opens_at_the_neuron_that_is_shown_and_scrolls_through_all(explorer_app: AppMaker) -> None:
+    app = explorer_app("L2N5")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "L")
+        assert "86 of 160" in headline(app)
+        assert any(line.startswith("▸L2N5 ") for line in lines(app))
+        await press(pilot, "end")
+        assert rows(app)[-1][0] == "L3N39"
+        await press(pilot, "home", "j", "J", "k", "K")
+        assert ("1 of 160" in headline(app), rows(app)[0][0]) == (True, "L0N0")
+        await press(pilot, "k", "q")
+        assert isinstance(app.screen, HomeScreen)
+        assert here(app) == "L2N5"
+
+
+async def test_s_sorts_by_the_column_under_the_cursor_and_again_the_other_way(
+    explorer_app: AppMaker, hostile_index: Path
+) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "L", "l", "right", "s")
+        assert screen(app).view.place == 0
+        for descending in (True, False):
+            expected = all_by(hostile_index, "frequency_pn", descending=descending)
+            assert [row[0] for row in rows(app)] == expected[: len(rows(app))]
+            assert f"by frequency_pn {'down' if descending else 'up'}" in headline(app)
+            await press(pilot, "r" if descending else "s")
+        assert "frequency_pn down" in headline(app)
+
+
+async def test_enter_makes_the_rows_in_their_order_the_current_list(
+    explorer_app: AppMaker, hostile_index: Path
+) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "L", "l", "s", "j", "j", "enter")
+        expected = all_by(hostile_index, "frequency_pp", descending=True)
+        assert isinstance(app.screen, HomeScreen)
+        assert here(app) == str(state_of(app).shown.neuron) == expected[2]
+        assert "3/160 all neurons, by frequency_pp down" in header_text(app)
+        await press(pilot, "j")
+        assert here(app) == expected[3]
+        await press(pilot, "u")
+        assert (here(app), "in layer" in header_text(app)) == ("L1N5", True)
+        await press(pilot, "U", "L")
+        assert "4 of 160" in headline(app)
+        await press(pilot, "q", "escape")
+        assert (here(app), "in layer" in header_text(app)) == (expected[3], True)
+
+
+async def test_a_filter_takes_conditions_and_keeps_errors_in_the_prompt(
+    explorer_app: AppMaker, hostile_index: Path
+) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "L", "slash")
+        await typed(pilot, "frequncy_pp > 0.3\r")
+        typing = screen(app).typing
+        assert typing is not None
+        assert "frequency_pp" in typing.error
+        assert "did you mean frequency_pp" in foot(app)
+        await press(pilot, "ctrl+u")
+        await typed(pilot, "layer >= 2 and frequency_pp > 0.25\r")
+        with indexer.open(hostile_index) as index:
+            expected = [
+                row[0] for row in index.rows(("neuron", "layer", "frequency_pp")) if row[1] >= 2 and row[2] > 0.25
+            ]
+        assert screen(app).typing is None
+        assert f"1 of {len(expected)} " in headline(app)
+        assert [row[0] for row in rows(app)] == expected[: len(rows(app))]
+        await press(pilot, "slash", "escape")
+        assert f"1 of {len(expected)} " in headline(app)
+        await typed(pilot, "/")
+        await press(pilot, "ctrl+u")
+        await typed(pilot, "layer < 0\r")
+        assert "no neuron meets this condition" in lines(app)[2]
+        await press(pilot, "j", "end", "enter")
+        assert "no row" in foot(app)
+        await press(pilot, "slash", "ctrl+u", "enter")
+        assert "of 160" in headline(app)
+
+
+async def test_what_the_index_lacks_is_said_in_the_prompt_too(explorer_app: AppMaker) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "L", "slash")
+        await typed(pilot, "cos_in_out < 0\r")
+        typing = screen(app).typing
+        assert typing is not None
+        assert "nothing of the model's weights" in typing.error
+        await press(pilot, "escape")
+        assert "of 160" in headline(app)
+        assert not screen(app)._table.stale
+
+
+async def test_columns_are_chosen_from_a_menu(explorer_app: AppMaker) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "L", "c")
+        assert isinstance(app.screen, ChoiceScreen)
+        await typed(pilot, "mean_in_nn\r")
+        await press(pilot, "ctrl+u")
+        await typed(pilot, "frequency_pp\r")
+        await press(pilot, "escape", "escape")
+        assert isinstance(app.screen, HomeScreen)
+        await press(pilot, "L")
+        columns = screen(app)._table.columns
+        assert columns[0] == "neuron"
+        assert columns[-1] == "mean_in_nn"
+        assert "frequency_pp" not in columns
+
+
+async def test_the_table_follows_the_signs_of_home(explorer_app: AppMaker, hostile_index: Path) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "L", "l", "s", "q", "s", "L")
+        assert screen(app)._table.shown.signs == "raw"
+        expected = all_by(hostile_index, "frequency_pp", descending=True, signs="raw")
+        assert expected != all_by(hostile_index, "frequency_pp", descending=True)
+        await press(pilot, "home")
+        assert [row[0] for row in rows(app)] == expected[: len(rows(app))]
+
+
+async def test_a_list_is_sorted_in_place_and_holds_the_same_neurons(
+    explorer_app: AppMaker, hostile_index: Path
+) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "S")
+        await typed(pilot, "extreme_post_nn smallest\r")
+        order = all_by(hostile_index, "extreme_post_nn", descending=False)
+        expected = [neuron for neuron in order if neuron.startswith("L1N")]
+        explorer = state_of(app)
+        assert list(map(str, explorer.current.neurons)) == expected
+        assert here(app) == "L1N5"
+        assert "in layer, by extreme_post_nn up" in header_text(app)
+        await press(pilot, "S")
+        await typed(pilot, "order of the index\r")
+        assert list(map(str, explorer.current.neurons)) == [f"L1N{index}" for index in range(40)]
+        await typed(pilot, "m\rgL3N7\rm\rgL0N2\rm\r")
+        await press(pilot, "M", "S")
+        await typed(pilot, "frequency_pp down\r")
+        by_frequency = all_by(hostile_index, "frequency_pp", descending=True)
+        expected = [neuron for neuron in by_frequency if neuron in ("L1N5", "L3N7", "L0N2")]
+        assert list(map(str, explorer.current.neurons)) == expected
+        assert "marks, by frequency_pp down" in header_text(app)
+
+
+async def test_clicks_move_sort_and_open(explorer_app: AppMaker, hostile_index: Path) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "L")
+        column = lines(app)[1].index("--")
+        await pilot.click(Table, offset=(column, 1))
+        await settled(pilot)
+        expected = all_by(hostile_index, "frequency_nn", descending=True)
+        assert rows(app)[0][0] == expected[0]
+        await pilot.click(Table, offset=(2, 5))
+        await settled(pilot)
+        assert screen(app).view.place == 3
+        await pilot.click(Table, offset=(2, 4), times=2)
+        await settled(pilot)
+        assert here(app) == expected[2]
+
+
+async def test_the_command_of_a_table_is_copied(explorer_app: AppMaker, state_home: Path) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "L", "slash")
+        await typed(pilot, "layer = 1\r")
+        await press(pilot, "l", "s", "r", "C")
+        copied = (state_home / "gluscope" / "copied.txt").read_text()
+        assert copied.startswith("gluscope neurons --columns neuron,frequency_pp,")
+        assert "--where 'layer = 1' --sort frequency_pp --ascending --db " in copied
+
+
+async def test_a_table_can_be_left_while_its_rows_are_read(explorer_app: AppMaker) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await pilot.press("L", "l", "s", "q", "j", "L", "r", "s", "c", "escape", "q", "j")
+        await settled(pilot)
+        assert isinstance(app.screen, HomeScreen)
+        assert here(app) == "L1N7"
+        assert not home_of(app).explorer.stale

@@ -1,0 +1,173 @@
+"""The table widget and what lies under it: only what is seen is drawn and read, cells stay in their columns."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from textual.strip import Strip
+
+from gluscope_tui.colour.depth import Depth
+from gluscope_tui.tui.current_list import CurrentList, NumberedNeurons
+from gluscope_tui.tui.numbering import Numbering
+from gluscope_tui.tui.pages import PAGE, Pages
+from gluscope_tui.tui.palette import Palette, palette
+from gluscope_tui.tui.table_cells import headings, parts
+from gluscope_tui.tui.table_view import TableView
+from gluscope_tui.tui.widgets.table import Cell, Heading, Table, TablePicture
+from indexer.addresses import parse_neuron
+from indexer.database.columns import COLUMNS
+from tests import hostile
+
+from .test_moving import SITES, site
+
+NUMBERING = Numbering(SITES)
+NAMES = ("neuron", "frequency_pp", "frequency_pn", "cos_in_out", "extreme_post_nn", "layer")
+
+
+def drawn(picture: TablePicture, width: int, height: int, looks: Palette | None = None) -> list[Strip]:
+    return Table(looks or palette(Depth.TRUE)).draw(picture, width, height)
+
+
+def texts(picture: TablePicture, width: int, height: int) -> list[str]:
+    return [strip.text for strip in drawn(picture, width, height)]
+
+
+def row(number: int) -> tuple[Cell, ...]:
+    return (Cell(f"L0N{number}"), *(Cell(f"{number}{name[:2]}") for name in NAMES[1:]))
+
+
+def picture(first: int = 0, rows: int = 5, place: int = 1, column: int | None = 1, **more: object) -> TablePicture:
+    seen = tuple(row(number) for number in range(first, first + rows))
+    return TablePicture(headings(NAMES, SITES), seen, first, place, column, **more)  # type: ignore[arg-type]
+
+
+def test_values_stand_under_their_headings_and_groups_are_named_once() -> None:
+    lines = texts(picture(sorted_by="frequency_pn"), 80, 10)
+    assert lines[0].split() == ["frequency", "cos", "extreme", "post"]
+    assert lines[1].split() == ["neuron", "++", "↓+-", "in", "out", "--", "layer"]
+    for head, value in (("++", "1fr"), ("out", "1co"), ("--", "1ex")):
+        assert lines[1].index(head) + len(head) == lines[3].index(value) + len(value)
+    assert lines[3].startswith("▸L0N1")
+    assert lines[2].startswith(" L0N0")
+
+
+def test_the_cell_under_the_cursor_and_the_name_over_it_are_reversed_also_without_colour() -> None:
+    for depth in (Depth.TRUE, Depth.NONE):
+        strips = drawn(picture(), 80, 10, palette(depth))
+        reversed_text = [
+            segment.text.strip() for strip in strips for segment in strip if segment.style and segment.style.reverse
+        ]
+        assert reversed_text == ["++", "1fr"]
+
+
+def test_the_first_column_stays_while_the_others_follow_the_cursor() -> None:
+    table = Table(palette(Depth.TRUE))
+    first = [strip.text for strip in table.draw(picture(column=1), 40, 5)]
+    last = [strip.text for strip in table.draw(picture(column=5), 40, 5)]
+    again = [strip.text for strip in table.draw(picture(column=1), 40, 5)]
+    assert "++" in first[1]
+    assert "layer" not in first[1]
+    assert "layer" in last[1]
+    assert "++" not in last[1]
+    assert all("neuron" in lines[1] for lines in (first, last))
+    assert again == first
+
+
+def test_rows_that_are_being_read_are_marked_and_no_rows_are_explained() -> None:
+    waiting = TablePicture(headings(NAMES, SITES), (None, row(7)), 6, 6, 1)
+    lines = texts(waiting, 80, 6)
+    assert lines[2].split() == ["▸⋮"]
+    assert "L0N7" in lines[3]
+    assert "nothing is there" in texts(TablePicture(headings(NAMES, SITES), (), empty="nothing is there"), 80, 6)[2]
+
+
+@given(
+    width=st.integers(1, 130),
+    column=st.integers(0, 3),
+    cells=st.lists(hostile.texts, min_size=4, max_size=4),
+    ascii_only=st.booleans(),
+)
+def test_any_text_in_any_width_gives_rows_of_exactly_that_width_without_control_characters(
+    width: int, column: int, cells: list[str], ascii_only: bool
+) -> None:
+    heads = tuple(
+        Heading(f"c{number}", "of a group", f"c{number}", number * 5 + 3, number % 2 == 0) for number in range(4)
+    )
+    shown = TablePicture(heads, (tuple(Cell(text, 3) for text in cells),), 0, 0, column, empty="none")
+    for strip in drawn(shown, width, 4, palette(Depth.TRUE, ascii_only=ascii_only)):
+        assert cell_len(strip.text) == width
+        assert strip.text.isprintable()
+        assert not ascii_only or strip.text.isascii()
+
+
+def test_every_documented_column_has_a_heading_that_fits_it() -> None:
+    assert parts("extreme_post_np") == ("extreme post", "-+")
+    assert parts("cos_in_out") == ("cos", "in out")
+    assert parts("layer") == ("", "layer")
+    assert parts("frequency_gate_positive") == ("frequency", "gate positive")
+    for heading in headings(tuple(COLUMNS), SITES):
+        assert heading.width >= len(heading.lower) > 0
+    assert headings(("neuron",), SITES)[0].width == len("L29N1535")
+
+
+@given(total=st.integers(0, 500), rows=st.integers(1, 60), moves=st.lists(st.integers(-600, 600), max_size=12))
+def test_the_cursor_stays_in_the_table_and_in_sight(total: int, rows: int, moves: list[int]) -> None:
+    view, place = TableView(), 0
+    for by in moves:
+        view = view.move(by, total).seen(rows, total)
+        place = max(0, min(total - 1, place + by))
+        assert view.place == place
+        assert view.top <= view.place < view.top + rows
+        assert 0 <= view.top <= max(0, total - rows)
+
+
+def test_only_pages_in_sight_and_beside_it_are_ever_read() -> None:
+    """Ten million rows: what is asked for covers the screen first, then one page after it and one before."""
+    total, pages = 10_000_000, Pages()
+    asked = []
+    while (page := pages.missing(5_000_000, 5_000_039, total)) is not None:
+        asked.append(page)
+        pages.put(pages.version, page, [(number,) for number in range(page * PAGE, (page + 1) * PAGE)])
+    first, last = 5_000_000 // PAGE, 5_000_039 // PAGE
+    assert asked == [*range(first, last + 1), last + 1, first - 1]
+    assert pages.row(5_000_039) == (5_000_039,)
+    assert pages.row(6_000_000) is None
+
+
+def test_pages_of_another_query_are_not_kept_and_old_ones_are_forgotten() -> None:
+    pages = Pages()
+    before = pages.version
+    pages.put(before, 0, [(1,)])
+    pages.clear()
+    pages.put(before, 0, [(2,)])
+    assert pages.row(0) is None
+    for page in range(100):
+        pages.put(pages.version, page, [(page,)])
+    assert pages.row(0) is None
+    assert pages.row(99 * PAGE) == (99,)
+    assert pages.row(99 * PAGE + 1) is None
+    assert [pages.missing(0, 0, 1), pages.missing(0, PAGE - 1, 0)] == [0, None]
+
+
+@given(st.lists(st.integers(0, 30 * 1536 - 1), min_size=1, max_size=40, unique=True), st.data())
+def test_a_list_of_row_numbers_holds_their_neurons_in_that_order(numbers: list[int], data: st.DataObject) -> None:
+    neurons = NumberedNeurons(numbers, NUMBERING)
+    expected = [parse_neuron(f"L{number // 1536}N{number % 1536}") for number in numbers]
+    assert list(neurons) == expected
+    assert neurons[1:5] == expected[1:5]
+    place = data.draw(st.integers(0, len(numbers) - 1))
+    assert CurrentList("x", neurons).find(expected[place]) == CurrentList("x", neurons, place)
+    outside = next(number for number in range(100) if number not in numbers)
+    assert CurrentList("x", neurons).find(NUMBERING.address(outside)) is None
+    assert CurrentList("x", neurons).find(parse_neuron("L31N0")) is None
+
+
+def test_all_numbers_follow_the_sites_also_where_they_leave_gaps() -> None:
+    assert list(NUMBERING.all()) == list(range(30 * 1536))
+    gapped = Numbering([site(0, 3), site(2, 3)])
+    assert list(gapped.all()) == [0, 1, 2, 6, 7, 8]
+    assert str(gapped.address(7)) == "L2N1"
+    with pytest.raises(KeyError):
+        gapped.number(parse_neuron("L2N3"))
