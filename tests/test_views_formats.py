@@ -34,6 +34,7 @@ def test_json_has_exactly_the_promised_keys_and_numbers() -> None:
         "tokens_counted": 113_108,
         "tokens_corpus": 113_200,
         "zero": 5,
+        "weights": None,
     }
     assert list(found["quadrants"]) == ["++", "+-", "-+", "--"]
     assert found["quadrants"]["+-"] == {

@@ -77,7 +77,15 @@ def command(
         def read(address: NeuronAddress) -> NeuronRecord:
             wanted = QUADRANTS if chosen == "rich" else quadrants
             sample = plot or chosen == "rich"  # which tells percentiles
-            return index.neuron(address, signs=signs, rankings=rankings, limit=limit, quadrants=wanted, sample=sample)
+            return index.neuron(
+                address,
+                signs=signs,
+                rankings=rankings,
+                limit=limit,
+                quadrants=wanted,
+                sample=sample,
+                weights=chosen != "plain",
+            )
 
         reading = Reading(index, _asked(neurons), read)
         if chosen == "rich":

@@ -27,6 +27,7 @@ def sections(info: IndexInfo) -> Iterator[tuple[str, list[Field]]]:
             ("state", state(info)),
             ("neurons", full_count(info.neurons)),
             ("telling neuron", "none" if telling is None else telling.name),
+            ("weights", _weights(info)),
         ],
     )
     if info.coverage:
@@ -49,6 +50,12 @@ def state(info: IndexInfo) -> str:
     return f"{part}: the numbers are those of {full_count(tokens)} of {full_count(info.corpus['tokens'])} tokens"
 
 
+def _weights(info: IndexInfo) -> str:
+    """Whether the index has what the weights say, and why not."""
+    reason = info.weights.get("reason")
+    return clean(str(info.weights.get("state", "missing"))) + (f": {clean(str(reason))}" if reason else "")
+
+
 def plain(info: IndexInfo) -> Iterator[str]:
     """A line a field: section.name, tab, value; numbers in full, other values as JSON where they are no text."""
     telling = info.telling_neuron
@@ -58,7 +65,7 @@ def plain(info: IndexInfo) -> Iterator[str]:
     yield f"index.complete\t{json.dumps(info.complete)}"
     yield f"index.neurons\t{info.neurons}"
     yield f"index.telling_neuron\t{'' if telling is None else telling.name}"
-    for title in ("model", "corpus", "coverage", "settings", "software", "run"):
+    for title in ("model", "corpus", "coverage", "weights", "settings", "software", "run"):
         for name, value in getattr(info, title).items():
             yield f"{title}.{clean(str(name))}\t{_raw(value)}"
     for site in info.sites:

@@ -9,6 +9,7 @@ from typing import Any
 from indexer.database.records import Example, IndexInfo, NeuronRecord, QuadrantRecord, Quantities, SiteRecord
 
 from . import sample as sample_view
+from . import weights
 from .numbers import float32
 
 FORMAT = 1
@@ -31,6 +32,7 @@ def neuron(record: NeuronRecord) -> dict[str, Any]:
         "tokens_corpus": record.tokens_corpus,
         "zero": record.zero,
         **sample,
+        "weights": weights.as_json(record.weights),
         "quadrants": {name.value: _quadrant(quadrant) for name, quadrant in record.quadrants.items()},
     }
 
@@ -99,6 +101,7 @@ def info(record: IndexInfo) -> dict[str, Any]:
         "model": dict(record.model),
         "corpus": dict(record.corpus),
         "coverage": dict(record.coverage),
+        "weights": dict(record.weights),
         "settings": dict(record.settings),
         "software": dict(record.software),
         "run": dict(record.run),

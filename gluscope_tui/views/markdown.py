@@ -12,6 +12,7 @@ from .neuron import COLUMNS, cells_of, signs_of, tokens_of
 from .numbers import frequency, signed
 from .plain import plot
 from .text import around_peak
+from .weights import class_of, cosines_of
 
 _PLOT_WIDTH = 100
 
@@ -31,6 +32,12 @@ def neuron(record: NeuronRecord) -> Iterator[str]:
     yield ""
     if record.sample is not None:
         yield from ("```", *list(plot(record, _PLOT_WIDTH))[1:], "```", "")
+    if record.weights is not None:
+        yield f"{class_of(record.weights)}; {cosines_of(record.weights)}"
+        yield ""
+        for label, scores in (("promotes", record.weights.promotes), ("suppresses", record.weights.suppresses)):
+            yield f"- {label} {' '.join(code(clean(score.text)) for score in scores)}"
+        yield ""
     for quadrant in record.quadrants.values():
         yield from _contexts(record, quadrant)
 

@@ -19,6 +19,7 @@ from .density import Ink
 from .neuron import header, table
 from .numbers import frequency, full_count, signed
 from .sample import PLOT_ROWS, place_text, plot
+from .weights import block
 
 _BOLD = Style(bold=True)
 _VALUE_CELLS = 8  # +1.23e-5
@@ -54,6 +55,9 @@ def neuron(record: NeuronRecord, page: Page) -> Iterator[StyledLine]:
     for line in table(shown, record.tokens_counted, page.width):
         yield ((line, PLAIN),)
     yield ()
+    if record.weights is not None:
+        yield from (((line, PLAIN),) for line in block(record.weights, page.width))
+        yield ()
     colours = ramp(page.depth, light=page.light)
     if page.plot and record.sample is not None:
         yield from plot(record.sample, page.width, PLOT_ROWS, Ink(colours, strong=bold), page.quadrants)

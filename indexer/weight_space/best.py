@@ -22,7 +22,8 @@ _GATHERED = 1 << 25  # numbers gathered at once
 
 
 class Best(NamedTuple):
-    """The best rows for each query, in order; equal ones by row. Where there are too few: row -1, score NaN."""
+    """The best rows for each query, in order. Of equal ones any may be chosen; those that are stand by row. Where there
+    are too few: row -1, score NaN."""
 
     rows: Tensor  # query k, int64
     scores: Tensor  # query k, float32
@@ -127,7 +128,8 @@ class Table:
     def _products(self, queries: Tensor, rows: Tensor) -> Tensor:
         """The products of each query with some rows (# query candidate), in float32."""
         rows = rows.clamp_max(self.rows.shape[0] - 1)  # padding is no answer anyway
-        if self.rows.dtype == torch.float32 and queries.device.type == "cpu":
+        many = self.rows.shape[0] > 8 * rows.shape[1]  # padding is clamped, so it may be there twice
+        if many and self.rows.dtype == torch.float32 and queries.device.type == "cpu":
             products = _sampled(queries, self.rows, rows)
         else:
             step = max(1, _GATHERED // (rows.shape[1] * queries.shape[1]))

@@ -1,0 +1,84 @@
+"""What the weights of a neuron say, as a few lines for reading and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from indexer.database.records import Cosines, Neighbour, NeuronWeights, Reads, TokenScore
+
+from ..text.cells import cell_len
+from .numbers import float32, signed
+from .writes import in_a_row
+
+_LABELS = ("promotes", "suppresses")
+_LABEL_CELLS = 12
+
+
+def class_of(weights: NeuronWeights) -> str:
+    """The input-output class, or why there is none."""
+    return weights.rw_class or "no class: a vector is zero"
+
+
+def cosines_of(weights: NeuronWeights) -> str:
+    """The three cosines in words: `cos(gate, in) +0.164  cos(in, out) -0.628  cos(gate, out) +0.441`."""
+    pairs = (
+        ("gate, in", weights.cos_gate_in),
+        ("in, out", weights.cos_in_out),
+        ("gate, out", weights.cos_gate_out),
+    )
+    return "  ".join(f"cos({pair}) {signed(cosine)}" for pair, cosine in pairs)
+
+
+def block(weights: NeuronWeights, width: int) -> Iterator[str]:
+    """Class, cosines, and the tokens that it promotes and suppresses where post is positive, in `width` cells."""
+    told = f"{class_of(weights)}  {cosines_of(weights)}"
+    if cell_len(told) <= width:
+        yield told
+    else:
+        yield class_of(weights)
+        yield cosines_of(weights)
+    for label, scores in zip(_LABELS, (weights.promotes, weights.suppresses), strict=True):
+        if scores:
+            row = in_a_row((score.text for score in scores), max(width - _LABEL_CELLS, 8))
+            yield f"{label:<{_LABEL_CELLS}}{row}"
+
+
+def as_json(weights: NeuronWeights | None) -> dict[str, Any] | None:
+    """All of it, as docs/formats.md says; None where the index hasn't it."""
+    if weights is None:
+        return None
+    return {
+        "rw_class": weights.rw_class,
+        "cos": _cosines(Cosines(weights.cos_gate_in, weights.cos_in_out, weights.cos_gate_out)),
+        "band": _cosines(weights.bands),
+        "norm": {
+            "gate": float32(weights.norm_gate),
+            "in": float32(weights.norm_in),
+            "out": float32(weights.norm_out),
+        },
+        "promotes": _tokens(weights.promotes),
+        "suppresses": _tokens(weights.suppresses),
+        "reads": {"gate": _reads(weights.reads_gate), "in": _reads(weights.reads_in)},
+        "nearest": {"out": _neighbours(weights.nearest_out), "in": _neighbours(weights.nearest_in)},
+    }
+
+
+def _cosines(cosines: Cosines) -> dict[str, float | None]:
+    return {
+        "gate_in": float32(cosines.gate_in),
+        "in_out": float32(cosines.in_out),
+        "gate_out": float32(cosines.gate_out),
+    }
+
+
+def _reads(reads: Reads) -> dict[str, list[dict[str, Any]]]:
+    return {"nearest": _tokens(reads.nearest), "farthest": _tokens(reads.farthest)}
+
+
+def _tokens(scores: Iterable[TokenScore]) -> list[dict[str, Any]]:
+    return [{"token": one.token, "text": one.text, "score": float32(one.score)} for one in scores]
+
+
+def _neighbours(neighbours: Iterable[Neighbour]) -> list[dict[str, Any]]:
+    return [{"neuron": one.neuron.name, "cosine": float32(one.cosine)} for one in neighbours]
