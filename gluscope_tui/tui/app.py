@@ -30,6 +30,7 @@ from .screens.choice import ChoiceScreen
 from .screens.context import ContextScreen
 from .screens.density import DensityScreen
 from .screens.home import HomeScreen
+from .screens.layers import LayersScreen
 from .screens.neurons import NeuronsScreen
 from .screens.overlay import HelpScreen, PaletteScreen
 from .screens.search import SearchScreen
@@ -139,6 +140,9 @@ class ExplorerApp(CrashingApp):
 
     def open_neurons(self, home: HomeScreen) -> None:
         self.push_screen(NeuronsScreen(home, home.neurons_table))
+
+    def open_layers(self, home: HomeScreen) -> None:
+        self.push_screen(LayersScreen(home, home.layers_table))
 
     def open_search(self, home: HomeScreen) -> None:
         self.push_screen(SearchScreen(home, home.search_table))

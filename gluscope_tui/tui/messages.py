@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from textual.message import Message
 
+from indexer.database.layers import LayerRow
 from indexer.database.records import Hit, NeuronRecord, NeuronRow, SequenceRecord
 from indexer.errors import GluscopeError
 
@@ -93,6 +94,14 @@ class SearchDone(Message):
 
     def __init__(self, asked: Asked, hits: tuple[Hit, ...], error: GluscopeError | None = None) -> None:
         self.asked, self.hits, self.error = asked, hits, error
+        super().__init__()
+
+
+class LayersLoaded(Message):
+    """What the layers do was read; `problem` says why not."""
+
+    def __init__(self, signs: str, rows: list[LayerRow], problem: str = "") -> None:
+        self.signs, self.rows, self.problem = signs, rows, problem
         super().__init__()
 
 

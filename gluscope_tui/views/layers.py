@@ -41,7 +41,9 @@ FIELDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Cell:
+class Cell:
+    """A cell of the table: its text, and how dark it is."""
+
     text: str
     share: float | None = None  # 0 to 1: how dark
 
@@ -74,12 +76,10 @@ def lines(rows: Sequence[LayerRow], width: int, depth: Depth, *, light: bool) ->
     def style(share: float | None) -> Style:
         if share is None or depth in (Depth.PLAIN, Depth.NONE):
             return PLAIN
-        return styles.style(1.0, round(min(share, 1.0) ** _GAMMA * styles.steps))
+        return styles.style(1.0, shade(share, styles.steps))
 
-    heads = [("", "site"), ("neu-", "rons"), *(("", quadrant.value) for quadrant in QUADRANTS), ("gate", "> 0")]
-    if any(row.classes is not None for row in rows):
-        heads += _CLASS_TITLES
-    cells = [_cells(row, len(heads)) for row in rows]
+    heads = headings(rows)
+    cells = [cells_of(row, len(heads)) for row in rows]
     widths = [
         max(cell_len(text) for text in (*heads[place], *(row[place].text for row in cells)))
         for place in range(len(heads))
@@ -92,14 +92,26 @@ def lines(rows: Sequence[LayerRow], width: int, depth: Depth, *, light: bool) ->
         yield _line([(cell.text, style(cell.share)) for cell in row[:fitting]], widths)
 
 
-def _cells(row: LayerRow, count: int) -> list[_Cell]:
-    found = [_Cell(row.site.name), _Cell(short_count(row.neurons))]
+def headings(rows: Sequence[LayerRow]) -> list[tuple[str, str]]:
+    """The headings of the columns, two lines each; the classes only where the index knows them."""
+    heads = [("", "site"), ("neu-", "rons"), *(("", quadrant.value) for quadrant in QUADRANTS), ("gate", "> 0")]
+    return heads + list(_CLASS_TITLES) if any(row.classes is not None for row in rows) else heads
+
+
+def shade(share: float, steps: int) -> int:
+    """How dark a share of 0 to 1 is shown, from 0 to `steps`."""
+    return round(float(min(share, 1.0) ** _GAMMA) * steps)
+
+
+def cells_of(row: LayerRow, count: int) -> list[Cell]:
+    """The cells of a site, `count` of them: under the headings."""
+    found = [Cell(row.site.name), Cell(short_count(row.neurons))]
     shares = [*(row.frequency[quadrant] for quadrant in QUADRANTS), row.gate_positive]
-    found += [_Cell("-" if share is None else f"{100 * share:.1f}", share) for share in shares]
+    found += [Cell("-" if share is None else f"{100 * share:.1f}", share) for share in shares]
     if row.classes is not None and row.atypical is not None:
         numbers = [*(row.classes[name] for name in CLASSES), row.atypical]
-        found += [_Cell(short_count(number), number / row.neurons if row.neurons else 0.0) for number in numbers]
-    return found + [_Cell("-")] * (count - len(found))
+        found += [Cell(short_count(number), number / row.neurons if row.neurons else 0.0) for number in numbers]
+    return found + [Cell("-")] * (count - len(found))
 
 
 def _line(cells: Sequence[tuple[str, Style]], widths: Sequence[int]) -> StyledLine:

@@ -16,6 +16,7 @@ from ...views.numbers import full_count
 from .. import pictures
 from ..current_list import CurrentList
 from ..explorer import Explorer
+from ..layers_table import LayersTable
 from ..layout import Layout, Rectangle, home_layout
 from ..loader import Loader
 from ..messages import ListSorted, LoadDue, LoadFailed, NeuronLoaded, QueryFailed, RowsLoaded
@@ -62,6 +63,7 @@ class HomeScreen(BaseScreen):
         self.sorter = TableLoader(self, reading)
         self.neurons_table = NeuronsTable(opened.facts)
         self.search_table = SearchTable()
+        self.layers_table = LayersTable()
         self.notice, self.notice_is_bad = "; ".join(opened.notices), False
         self.rows: dict[tuple[NeuronAddress, str], NeuronRow] = {}
         self._list_top = 0
@@ -87,6 +89,9 @@ class HomeScreen(BaseScreen):
         self.loader.arrived(self.explorer.shown, self.explorer.record, ahead=True)
         self.read_more()
 
+    def on_screen_resume(self) -> None:
+        self.redraw()
+
     def layout_now(self) -> Layout:
         """The layout for the size and state of this moment."""
         view = self.explorer.view
@@ -109,8 +114,9 @@ class HomeScreen(BaseScreen):
     # drawing
 
     def redraw(self) -> None:
-        """Show the state in every part; parts that look as before are left alone."""
-        if not self.is_mounted:
+        """Show the state in every part; parts that look as before are left alone. Under another screen nothing is
+        drawn, since Textual paints all of the screen above for every change below it."""
+        if not self.is_mounted or self.app.screen is not self:
             return
         layout, palette, explorer = self.layout_now(), self.app.palette, self.explorer
         shape = (layout, self.typing is None, bool(self.notice))

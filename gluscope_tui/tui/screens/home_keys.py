@@ -60,7 +60,7 @@ def home_handlers(home: HomeScreen) -> Mapping[str, Callable[..., Any]]:
         "show.scale": lambda: explorer.change(scale="pane" if explorer.view.scale == "neuron" else "neuron"),
         "show.all-tokens": lambda: explorer.change(all_tokens=not explorer.view.all_tokens),
         "table.neurons": lambda: home.app.open_neurons(home),
-        "table.layers": lambda: keys.tell("not yet"),
+        "table.layers": lambda: home.app.open_layers(home),
         "search.open": lambda: home.app.open_search(home),
         "list.sort": lambda: home.app.open_sort(home),
         "find.open": lambda: home.open_prompt("find.open", "find", explorer.view.find, hint="in these contexts"),

@@ -213,11 +213,7 @@ class NeuronsScreen(TableScreen):
             self.home.take_list(self._table.as_list())
 
     def on_table_clicked(self, message: Table.Clicked) -> None:
-        self.view = replace(self.view, column=message.column)
-        if message.place is not None:
-            self.clicked(message.place, message.twice)
-        else:
-            self.action_perform("table.sort")
+        self.click_in_table(message)
 
     def on_table_wheel(self, message: Table.Wheel) -> None:
         self.wheel(message.by)

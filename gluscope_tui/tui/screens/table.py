@@ -18,6 +18,7 @@ from ..typing_line import Typing
 from ..widgets.hints import Foot, Hints
 from ..widgets.prompt import Prompt
 from ..widgets.small import NEEDED, Small
+from ..widgets.table import Table
 from ..widgets.table_title import TableTitle, TitleOfTable
 from .base import BaseScreen, bindings
 
@@ -203,6 +204,14 @@ class TableScreen(BaseScreen):
             self.open_row()
         if self.is_current:
             self.redraw()
+
+    def click_in_table(self, message: Table.Clicked) -> None:
+        """A cell was clicked, or a heading: the table is sorted by its column."""
+        self.view = replace(self.view, column=message.column)
+        if message.place is not None:
+            self.clicked(message.place, message.twice)
+        else:
+            self.action_perform("table.sort")
 
     def wheel(self, by: int) -> None:
         """The wheel was turned."""

@@ -1,0 +1,151 @@
+"""`O`: what each layer does, a row each, in shaded cells; Enter jumps to the layer."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from textual.widget import Widget
+
+from indexer.database.layers import LayerRow
+from indexer.database.reader import Interrupted
+from indexer.errors import GluscopeError
+
+from ...views.layers import shade
+from ..current_list import site_list
+from ..goto import find_site
+from ..layers_table import LayersTable
+from ..messages import LayersLoaded
+from ..table_loader import TableLoader
+from ..table_view import TableView
+from ..widgets.table import Cell, Heading, Table, TablePicture
+from ..widgets.table_title import TitleOfTable
+from .table import TableScreen
+
+if TYPE_CHECKING:
+    from .home import HomeScreen
+
+_WIDTH = 6
+
+
+class LayersScreen(TableScreen):
+    """The table of home's LayersTable."""
+
+    heads = 2
+    hints = ("j/k row", "h/l column", "⏎ jump", "s sort", "q back", "? help")
+
+    def __init__(self, home: HomeScreen, table: LayersTable) -> None:
+        super().__init__(home)
+        self._table = table
+        self._loader = TableLoader(self, home.reading)
+
+    def on_mount(self) -> None:
+        explorer = self.home.explorer
+        self._table.open(explorer.current.neuron.site, explorer.view.signs)
+        if not self._table.is_known:
+            signs = self._table.signs
+            answer = self._loader.ask(lambda opened: opened.index.layers(signs=signs))
+            self.run_worker(self._read(answer, signs), group="query")
+        super().on_mount()
+
+    async def _read(self, answer: Future[list[LayerRow]], signs: str) -> None:
+        try:
+            self.post_message(LayersLoaded(signs, await asyncio.wrap_future(answer)))
+        except Interrupted:
+            return
+        except GluscopeError as error:
+            self.post_message(LayersLoaded(signs, [], f"{error.cause}: {error.fix}"))
+
+    def on_layers_loaded(self, message: LayersLoaded) -> None:
+        if message.problem:
+            self.say(message.problem, bad=True)
+        else:
+            self._table.put(message.signs, message.rows)
+            self._table.open(self.home.explorer.current.neuron.site, self._table.signs)
+        self.redraw()
+
+    # what is shown
+
+    @property
+    def view(self) -> TableView:
+        return self._table.view
+
+    @view.setter
+    def view(self, view: TableView) -> None:
+        self._table.view = view
+
+    @property
+    def total(self) -> int:
+        return len(self._table.rows)
+
+    @property
+    def columns(self) -> int:
+        return len(self._table.headings)
+
+    def headline(self) -> TitleOfTable:
+        table = self._table
+        return TitleOfTable(
+            "layers", table.view.place, self.total, not table.is_known, more="% of tokens, neurons of each class"
+        )
+
+    def make_body(self) -> Widget:
+        return Table(self.app.palette, id="table")
+
+    def show_body(self, first: int, rows: int) -> None:
+        table, palette = self._table, self.app.palette
+        shown = table.rows
+        steps = palette.ramp.steps if palette.text.bg is not None else 0  # attributes are no shades
+        longest = max((len(row.site.name) for row in shown), default=0)
+        widths = [max(longest, 4), *(_WIDTH for _ in table.headings[1:])]
+        headings = tuple(
+            Heading(str(number), upper, lower, width, number > 0)
+            for number, ((upper, lower), width) in enumerate(zip(table.headings, widths, strict=True))
+        )
+        cells = tuple(
+            tuple(Cell(cell.text, 0 if cell.share is None else shade(cell.share, steps)) for cell in table.cells(row))
+            for row in shown[first : first + rows]
+        )
+        picture = TablePicture(
+            headings,
+            cells,
+            first,
+            table.view.place,
+            table.view.column,
+            sorted_by="" if table.sorted_by is None else str(table.sorted_by),
+            descending=table.descending,
+            empty="" if table.is_known else "being read",
+            heads=self.heads,
+        )
+        self.query_one(Table).show(picture, palette)
+
+    # keys and mouse
+
+    def own_handlers(self) -> Mapping[str, Callable[[], Any]]:
+        return {"table.sort": self._table.sort, "table.reverse": self._table.reverse, "keep.command": self._copy}
+
+    def _copy(self) -> None:
+        words = ["gluscope", "layers"] + (["--signs", self._table.signs] if self._table.signs != "aligned" else [])
+        self.say(self.app.copy_text(shlex.join([*words, "--db", str(self.home.explorer.facts.path)])))
+
+    def open_row(self) -> None:
+        rows = self._table.rows
+        if not rows:
+            self.say("there is no layer to open")
+            return
+        explorer = self.home.explorer
+        site = find_site(rows[self.view.place].site, explorer.facts.sites)
+        self.leave()
+        self.home.take_list(site_list(site, min(explorer.current.neuron.index, site.width - 1)))
+
+    def leave(self) -> None:
+        self._loader.give_up()
+        self.close()
+
+    def on_table_clicked(self, message: Table.Clicked) -> None:
+        self.click_in_table(message)
+
+    def on_table_wheel(self, message: Table.Wheel) -> None:
+        self.wheel(message.by)

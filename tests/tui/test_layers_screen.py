@@ -1,0 +1,81 @@
+"""The table of layers: its numbers, its order, and the jump to a layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import indexer
+from gluscope_tui.colour.depth import Depth
+from gluscope_tui.tui.app import ExplorerApp
+from gluscope_tui.tui.screens.home import HomeScreen
+from gluscope_tui.tui.screens.layers import LayersScreen
+from gluscope_tui.tui.widgets.table import Table
+
+from .conftest import AppMaker, settled
+from .walking import header_text, here, press
+
+
+def lines(app: ExplorerApp) -> list[str]:
+    table = app.screen.query_one(Table)
+    return [table.render_line(row).text for row in range(table.size.height)]
+
+
+def rows(app: ExplorerApp) -> list[list[str]]:
+    return [line.lstrip("▸ ").split() for line in lines(app)[2:] if line.strip()]
+
+
+def mean_frequency(path: Path, column: str) -> dict[str, float]:
+    """By layer, in per cent, added up neuron by neuron."""
+    with indexer.open(path) as index:
+        found: dict[str, list[float]] = {}
+        for site, value in index.rows(("site", column)):
+            found.setdefault(site, []).append(value)
+    return {site: 100 * sum(values) / len(values) for site, values in found.items()}
+
+
+async def test_a_row_a_layer_with_its_mean_frequencies(explorer_app: AppMaker, hostile_index: Path) -> None:
+    app = explorer_app("L2N5")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "O")
+        assert isinstance(app.screen, LayersScreen)
+        assert [row[0] for row in rows(app)] == ["L0", "L1", "L2", "L3"]
+        assert lines(app)[4].startswith("▸L2")
+        for place, letters in enumerate(("pp", "pn", "np", "nn"), 2):
+            expected = mean_frequency(hostile_index, f"frequency_{letters}")
+            for row in rows(app):
+                assert float(row[place]) == pytest.approx(expected[row[0]], abs=0.051)
+
+
+async def test_a_layer_is_jumped_to_at_the_same_index(explorer_app: AppMaker) -> None:
+    app = explorer_app("L2N5")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "O", "k", "k", "enter")
+        assert isinstance(app.screen, HomeScreen)
+        assert (here(app), "6/40 in layer, by index" in header_text(app)) == ("L0N5", True)
+        await press(pilot, "u")
+        assert here(app) == "L2N5"
+
+
+async def test_layers_are_sorted_by_the_column_under_the_cursor(explorer_app: AppMaker, hostile_index: Path) -> None:
+    app = explorer_app("L2N5")
+    expected = mean_frequency(hostile_index, "frequency_np")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "O", "l", "l", "l", "l", "s")
+        assert [row[0] for row in rows(app)] == sorted(expected, key=lambda site: -expected[site])
+        await press(pilot, "r")
+        assert [row[0] for row in rows(app)] == sorted(expected, key=lambda site: expected[site])
+        await press(pilot, "q", "s", "O")  # under raw signs the rows are read anew
+        assert len(rows(app)) == 4
+
+
+@pytest.mark.parametrize("depth", [Depth.NONE, Depth.ANSI16, Depth.ANSI256, Depth.TRUE])
+async def test_cells_are_shaded_where_there_is_colour(depth: Depth, explorer_app: AppMaker) -> None:
+    app = explorer_app("L2N5", depth=depth)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "O")
+        await settled(pilot)
+        strip = app.screen.query_one(Table).render_line(2)
+        grounds = {segment.style.bgcolor for segment in strip if segment.style is not None}
+        assert (len(grounds) > 1) == (depth is not Depth.NONE)
