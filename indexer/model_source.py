@@ -27,14 +27,14 @@ class ModelSource:
     revision: str | None  # the hub's commit, where a folder of its cache says it
 
 
-def locate(model: str) -> ModelSource:
-    """Tell what kind of model `model` names, and check a local one's files.
+def locate(model: str, *, weights: bool = True) -> ModelSource:
+    """Tell what kind of model `model` names, and check a local one's files; without `weights` its config.json only.
 
     GluscopeError: nothing there, a folder without config.json or safetensors, a pickle, a truncated file.
     """
     path = Path(model).expanduser()
     if path.is_dir():
-        _check_folder(path)
+        _check_folder(path, weights)
         cached = _HUB_CACHE.search(str(path.absolute()))
         name = cached["id"].replace("--", "/") if cached else path.resolve().name
         return ModelSource(str(path), None, True, name, cached["commit"] if cached else None)
@@ -64,7 +64,7 @@ def _check_file(path: Path) -> None:
         raise GluscopeError(f"{path} is no GGUF file", "give a Hugging Face id, a folder or a .gguf file")
 
 
-def _check_folder(folder: Path) -> None:
+def _check_folder(folder: Path, wanted: bool) -> None:
     names = sorted(entry.name for entry in folder.iterdir())
     if "config.json" not in names:
         ggufs = [name for name in names if name.lower().endswith(".gguf")]
@@ -73,6 +73,8 @@ def _check_folder(folder: Path) -> None:
         if "adapter_config.json" in names:
             raise GluscopeError(f"{folder} is an adapter, not a model", "merge it into its model (merge_and_unload)")
         raise GluscopeError(f"{folder} has no config.json", "give a folder that save_pretrained wrote")
+    if not wanted:
+        return
     weights = [name for name in names if name.endswith(".safetensors")]
     if not weights:
         if any(name.endswith(_PICKLES) for name in names):

@@ -49,6 +49,7 @@ class LoadedModel:
     fingerprint: str
     origin: Origin | None = None
     runs: Mapping[str, int] = field(default_factory=dict)  # path of a site -> how often a pass over text runs it
+    displaced: frozenset[str] = frozenset()  # paths of the sites whose values don't lie by sequence and position
     decoder_start: int | None = None  # of an encoder-decoder: the token its decoder begins with
     hides_start: bool = False  # that token isn't one of the encoder's
 
@@ -69,7 +70,7 @@ def load(
     """
     source = locate(model)
     resolved_dtype = _dtype(dtype)
-    with _quiet(), header_read_once():
+    with quiet(), header_read_once():
         resolved_device = _device(device)
         arguments = resolve(source, revision, trust_remote_code)
         config = read_config(source, arguments)
@@ -104,7 +105,7 @@ def _loaded(origin: Origin, tokenizer: Any, body: nn.Module) -> LoadedModel:
         hides_start=start is not None and template(tokenizer).front != start,
     )
     shown = rehearse(loaded)
-    return replace(loaded, causal=shown.causal, runs=shown.runs)
+    return replace(loaded, causal=shown.causal, runs=shown.runs, displaced=shown.displaced)
 
 
 def _decoder_start(body: Any) -> int | None:
@@ -115,7 +116,7 @@ def _decoder_start(body: Any) -> int | None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the libraries' notices and bars off the screen, and anything they print off stdout, which is for data."""
     from huggingface_hub.utils import logging as hub_logging
     from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
@@ -167,20 +168,30 @@ def _device(device: str) -> torch.device:
 
 def _refuse_early(config: Any, trust_remote_code: bool) -> None:
     """Refuse a model that can't be indexed by its structure alone, before its weights are fetched and read."""
-    import torch
-
     from .sites import find_sites
 
-    with torch.device("meta"):
-        find_sites(_auto_class(config).from_config(config, trust_remote_code=trust_remote_code))
+    find_sites(bare_model(config, trust_remote_code))
+
+
+def bare_model(config: Any, trust_remote_code: bool) -> nn.Module:
+    """A model as `config` describes it, without weights: on the device meta."""
+    import torch
+    from transformers.initialization import no_init_weights
+
+    with torch.device("meta"), no_init_weights():
+        model: nn.Module = _auto_class(config).from_config(config, trust_remote_code=trust_remote_code)
+    return model
 
 
 def _auto_class(config: Any) -> Any:
     """The transformers class that loads a body without its head, where the model has one."""
-    from transformers import MODEL_MAPPING, AutoModel, AutoModelForCausalLM
+    import transformers as library
 
-    remote = getattr(config, "auto_map", None) or {}
-    return AutoModel if type(config) in MODEL_MAPPING or "AutoModel" in remote else AutoModelForCausalLM
+    if type(config) in library.MODEL_MAPPING or "AutoModel" in (getattr(config, "auto_map", None) or {}):
+        return library.AutoModel
+    if type(config) in library.MODEL_FOR_MULTIMODAL_LM_MAPPING:
+        return library.AutoModelForMultimodalLM
+    return library.AutoModelForCausalLM
 
 
 def _tokenizer(source: ModelSource, arguments: dict[str, Any]) -> Any:

@@ -30,6 +30,7 @@ class Rehearsal:
 
     causal: bool  # a token sees only the tokens before it
     runs: Mapping[str, int]  # path of a site -> how often one pass runs it
+    displaced: frozenset[str]  # paths of the sites whose values don't lie by sequence and position
 
 
 def rehearse(loaded: LoadedModel) -> Rehearsal:
@@ -41,16 +42,45 @@ def rehearse(loaded: LoadedModel) -> Rehearsal:
     ids = _ids(loaded)
     common = int((ids[0] != ids[1]).to(torch.int8).argmax())
     runs: Counter[str] = Counter()
-    found: list[Tensor] = []
+    displaced: set[str] = set()
     with ExitStack() as stack:
-        for site in find_sites(loaded.model):
-            stack.callback(site.entry.register_forward_pre_hook(_count(runs, site.path)).remove)
-        stack.callback(loaded.model.register_forward_hook(lambda _module, _args, out: found.append(out[0])).remove)
-        run_body(loaded, ids, torch.ones_like(ids))
-    values = found[0][:, :common].float()  # sequence position d_model
-    change = (values[0] - values[1]).abs().mean() / values.abs().mean()
-    same = max(_SAME, torch.finfo(found[0].dtype).eps)
-    return Rehearsal(bool(change < same) and not is_encoder_decoder(loaded.model), dict(runs))
+        for path, entry in {site.path: site.entry for site in find_sites(loaded.model)}.items():
+            stack.callback(entry.register_forward_pre_hook(_note(runs, displaced, path, ids.shape)).remove)
+        values = _run(loaded, ids, torch.ones_like(ids))
+    causal = _same(values[0, :common], values[1, :common]) and not is_encoder_decoder(loaded.model)
+    if not causal:
+        _demand_padding_unseen(loaded, ids, common)
+    return Rehearsal(causal, dict(runs), frozenset(displaced))
+
+
+def _run(loaded: LoadedModel, ids: Tensor, mask: Tensor) -> Tensor:
+    """What the model gives in the end: sequence position d_model."""
+    found: list[Tensor] = []
+    handle = loaded.model.register_forward_hook(lambda _module, _args, out: found.append(out[0]))
+    try:
+        run_body(loaded, ids, mask)
+    finally:
+        handle.remove()
+    return found[0]
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    """Whether values (position d_model) agree but for rounding."""
+    change = (one.float() - other.float()).abs().mean() / other.float().abs().mean()
+    return bool(change < max(_SAME, torch.finfo(one.dtype).eps))
+
+
+def _demand_padding_unseen(loaded: LoadedModel, ids: Tensor, length: int) -> None:
+    """GluscopeError where a sequence's values change when it is padded to the length of another one."""
+    alone = _run(loaded, ids[:1, :length], torch.ones_like(ids[:1, :length]))
+    mask = torch.ones_like(ids)
+    mask[0, length:] = 0
+    padded = _run(loaded, ids, mask)
+    if not _same(padded[0, :length], alone[0]):
+        raise GluscopeError(
+            f"{loaded.architecture} can't be indexed: a sequence's values change with the padding beside it",
+            "gluscope reads sequences in batches; use another model",
+        )
 
 
 def read_by_text(loaded: LoadedModel, sites: Sequence[Site]) -> tuple[tuple[Site, ...], tuple[str, ...]]:
@@ -63,6 +93,12 @@ def read_by_text(loaded: LoadedModel, sites: Sequence[Site]) -> tuple[tuple[Site
             raise GluscopeError(
                 f"{site.address} ({site.path}) of {loaded.architecture} can't be indexed: a pass runs it {times} times",
                 "gluscope reads models that run each layer once",
+            )
+        in_place = site.address.shared or site.address.expert is not None or site.path not in loaded.displaced
+        if not in_place:
+            raise GluscopeError(
+                f"{site.address} ({site.path}) of {loaded.architecture} can't be indexed: its rows are not the tokens",
+                "index other layers with --layers, or another model",
             )
     kept = tuple(site for site in sites if site.path in loaded.runs)
     if not kept:
@@ -81,8 +117,10 @@ def _ids(loaded: LoadedModel) -> Tensor:
     return torch.tensor([first[:length], second[:length]])
 
 
-def _count(runs: Counter[str], path: str) -> Callable[[Any, Any], None]:
-    def hook(_module: Any, _args: Any) -> None:
+def _note(runs: Counter[str], displaced: set[str], path: str, shape: torch.Size) -> Callable[[Any, Any], None]:
+    def hook(_module: Any, args: tuple[Tensor, ...]) -> None:
         runs[path] += 1
+        if args[0].shape[:-1] != shape:
+            displaced.add(path)
 
     return hook

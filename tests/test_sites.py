@@ -113,7 +113,7 @@ def test_linear_maps_with_an_adapter_are_sites_as_before() -> None:
         ("T5Config", {"d_model": 16, "d_ff": 24, "num_layers": 2}, ["T5Model", "T5DenseActDense", "not gated"]),
         ("OPTConfig", {"word_embed_proj_dim": 16}, ["OPTModel", "not gated", "fc1", "fc2"]),
         ("MambaConfig", {}, ["MambaModel", "no gated MLP was found"]),
-        ("Zamba2Config", {"num_hidden_layers": 12}, ["Zamba2MLP", "share its weights"]),
+        ("Zamba2Config", {"num_hidden_layers": 54}, ["Zamba2MLP", "share its weights"]),
     ],
 )
 def test_a_model_that_cannot_be_indexed_is_refused_by_name_with_the_reason(

@@ -33,6 +33,7 @@ COMMANDS = {
     "bench": "Measure the speed of indexing beside that of the bare model.",
     "demo": "Index Python's documentation with a small model, show a neuron.",
     "tui": "Explore an index in the terminal.",
+    "models": "Tell which model families can be indexed, and how.",
     "doctor": "Check the terminal, the libraries and an index.",
 }
 """The commands and their summaries, in the order of the help. Each is the function `command` in the module of its name

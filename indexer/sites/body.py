@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 from torch import nn
 
 _TEXT_PARTS = ("language_model", "text_model")
@@ -14,6 +16,26 @@ def text_body(model: nn.Module) -> nn.Module:
     if base is model and hasattr(model, "peft_config"):
         base = getattr(model, "model", model)  # PEFT's inner wrapper
     return text_body(base) if isinstance(base, nn.Module) and base is not model else model
+
+
+_WANTS_MORE = {
+    "Aimv2TextModel": "its tokens see those after them or not, by whether a batch is padded",
+    "CpmAntModel": "it puts a prompt of its own in front of the text",
+    "DiaModel": "its decoder reads audio codes",
+    "HiggsAudioV2Model": "it takes text and audio apart before its MLPs",
+    "HiggsAudioV2ForConditionalGeneration": "it takes text and audio apart before its MLPs",
+    "KyutaiSpeechToTextModel": "it reads audio codes beside text",
+    "UdopModel": "it reads the places of words on a page beside text",
+    "VoxtralRealtimeTextModel": "it reads the delay of an audio stream beside text",
+}
+"""Models whose text part doesn't read text, and text alone, position by position: class -> why."""
+
+
+def wants_more(body: nn.Module) -> str | None:
+    """Why `body` can't run on token ids alone, or None where it can."""
+    if "input_ids" not in inspect.signature(body.forward).parameters:
+        return "it doesn't read text"
+    return _WANTS_MORE.get(type(body).__name__)
 
 
 def is_encoder_decoder(body: nn.Module) -> bool:

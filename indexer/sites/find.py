@@ -11,7 +11,7 @@ from torch import nn
 from ..activations import Activation, identify
 from ..addresses import SiteAddress
 from ..database.activations import sign_preserving
-from .body import text_body
+from .body import text_body, wants_more
 from .experts import find_experts, with_shared
 from .layouts import ACTIVATION_ATTRIBUTES, LAYOUTS, NAMED_LAYOUTS, Layout, has_child
 from .numbering import addresses, in_a_layer
@@ -28,6 +28,8 @@ def find_sites(model: nn.Module) -> tuple[Site, ...]:
     none, or where any of its MLPs is not known to compute down(act_fn(gate(x)) * in(x)).
     """
     body = text_body(model)
+    if reason := wants_more(body):
+        raise refusal(body, reason)
     routed = tuple(find_experts(body))
     sites = _ordered([*with_shared(dense_sites(body), routed), *routed])
     if not sites:

@@ -13,12 +13,14 @@ from .body import is_encoder_decoder
 from .refuse import refusal
 
 _NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")
+_OTHER_SENSES = {"audio", "image", "img", "speech", "video", "vision", "visual"}
 _STACKS = {"encoder": "enc", "decoder": "dec"}
 
 
 def in_a_layer(path: str) -> bool:
-    """Whether a module's path leads through a numbered list."""
-    return _NUMBER.search(path) is not None
+    """Whether a module's path leads through a numbered list, and to no part that reads images or sound."""
+    words = {word for part in path.split(".") for word in part.split("_")}
+    return _NUMBER.search(path) is not None and not words & _OTHER_SENSES
 
 
 def addresses(body: nn.Module, paths: Sequence[str]) -> dict[str, SiteAddress]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import nn
 
 from ..errors import GluscopeError
 from .shapes import linear_shape
 
-_SUPPORTED = "gluscope reads gated MLPs as in Llama, Mistral, Qwen, OLMo, Granite, Gemma 1-4, Phi-3 and GLM"
+_SUPPORTED = "gluscope reads gated MLPs as in Llama, Mistral, Qwen, Gemma and T5 v1.1; `gluscope models` lists all"
 _EXPERT_SETTINGS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 
 
@@ -22,15 +24,43 @@ def refusal(model: nn.Module, reason: str) -> GluscopeError:
     return GluscopeError(f"{architecture(model)} can't be indexed: {reason}", _SUPPORTED)
 
 
+def _pair_of_children(module: nn.Module) -> tuple[str, str] | None:
+    """The two linear maps of an MLP, whose only ones they are: up, then back."""
+    maps = [(name, shape) for name, child in module.named_children() if (shape := linear_shape(child))]
+    if len(maps) != 2:
+        return None
+    (first, inner), (second, outer) = maps
+    back = inner.outputs == outer.inputs and inner.inputs == outer.outputs and inner.outputs > inner.inputs
+    return (first, second) if back else None
+
+
+def _pair_in_a_layer(module: nn.Module) -> tuple[str, str] | None:
+    """The same two a level deeper, as in BERT: `intermediate.dense` and `output.dense` of a layer."""
+    maps = [
+        (f"{name}.{inner}", shape)
+        for name, child in module.named_children()
+        if not any(word in name.lower() for word in ("attention", "attn"))
+        for inner, grandchild in child.named_children()
+        if (shape := linear_shape(grandchild))
+    ]
+    return next(
+        (
+            (first, second)
+            for (first, inner), (second, outer) in pairwise(maps)
+            if inner.outputs == outer.inputs and inner.inputs == outer.outputs and inner.outputs > inner.inputs
+        ),
+        None,
+    )
+
+
 def not_gated(body: nn.Module) -> GluscopeError:
     """The error for a model in which no gated MLP was found, with what it has instead."""
-    for module in body.modules():
-        maps = [(name, shape) for name, child in module.named_children() if (shape := linear_shape(child))]
-        if len(maps) == 2:
-            (first, inner), (second, outer) = maps
-            if inner.outputs == outer.inputs and inner.inputs == outer.outputs and inner.outputs > inner.inputs:
-                reason = f"its MLP ({type(module).__name__}) is not gated: {first}, an activation function, {second}"
-                return refusal(body, reason)
+    for find in (_pair_of_children, _pair_in_a_layer):
+        for module in body.modules():
+            if (found := find(module)) is not None:
+                first, second = found
+                what = f"its MLP ({type(module).__name__}) is not gated: {first}, an activation function, {second}"
+                return refusal(body, what)
     settings = getattr(body, "config", None)
     if any(isinstance(count := getattr(settings, name, None), int) and count > 1 for name in _EXPERT_SETTINGS):
         return refusal(body, "it is a mixture of experts, which is not supported yet")
