@@ -14,7 +14,7 @@ def pearson(xs: Sequence[float], ys: Sequence[float]) -> float | None:
         return None
     x = _centred(xs)
     y = _centred(ys)
-    spread = sqrt(fsum(map(mul, x, x))) * sqrt(fsum(map(mul, y, y)))
+    spread = sqrt(fsum(map(mul, x, x)) * fsum(map(mul, y, y)))
     if not spread:
         return None
     return max(-1.0, min(1.0, fsum(map(mul, x, y)) / spread))

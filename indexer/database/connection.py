@@ -88,6 +88,8 @@ class Connection:
             cause = str(error)
             if cause == "interrupted":
                 raise Interrupted from error
+            if "stack overflow" in cause or "too large" in cause:  # older SQLites take about 20 levels
+                raise GluscopeError("the condition is nested too deeply", "write it with fewer parentheses") from error
             if "locked" in cause:
                 raise GluscopeError(f"{self.path} is locked", "another program is writing to it: try again") from error
             if "unable to open" in cause:

@@ -139,8 +139,8 @@ class Search:
         own = words(text)
         there = self._connection.rows("SELECT 1 FROM sqlite_master WHERE name = 'words'")
         if not own or not there:
-            rows = self._connection.rows("SELECT DISTINCT sequence FROM contexts ORDER BY sequence LIMIT ?", (SEQUENCES + 1,))
-            return [row[0] for row in rows]
+            every = "SELECT DISTINCT sequence FROM contexts ORDER BY sequence LIMIT ?"
+            return [row[0] for row in self._connection.rows(every, (SEQUENCES + 1,))]
         cut = "*" if text[-1].isalnum() else ""  # the last word may be longer in the context
         query = f'"{" ".join(own)}"{cut}'
         rows = self._connection.rows(

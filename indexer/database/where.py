@@ -24,7 +24,7 @@ from ..errors import GluscopeError
 from .columns import COLUMNS, nearest_column
 
 LONGEST = 4000  # characters
-DEEPEST = 40  # parentheses in each other; SQLite's own limit is 1000 levels
+DEEPEST = 40  # parentheses in each other
 MOST = 400  # values and operators
 
 Type = Literal["condition", "number", "text"]
@@ -262,14 +262,18 @@ class _Parser:
         return self._arithmetic(self._factor, "*", "/")
 
     def _arithmetic(self, rule: Callable[[], _Part], *signs: str) -> _Part:
-        left = rule()
+        """a + b - c in one pair of parentheses, since SQLite's parser has room for few."""
+        first = rule()
+        if self._next.kind != "sign" or self._next.value not in signs:
+            return first
+        parts, sql, real = [first], self._typed(first, "number").sql, ""
         while self._next.kind == "sign" and self._next.value in signs:
             sign = self._take()
-            right = self._typed(rule(), "number")
-            real = "1.0 * " if sign.value == "/" else ""  # never the division of integers
-            sql = f"({real}{self._typed(left, 'number').sql} {sign.value} {right.sql})"
-            left = _Part(sql, "number", left.at, _all(left, right))
-        return left
+            parts.append(self._typed(rule(), "number"))
+            sql += f" {sign.value} {parts[-1].sql}"
+            if sign.value == "/":
+                real = "1.0 * "  # never the division of integers
+        return _Part(f"({real}{sql})", "number", first.at, _all(*parts))
 
     def _factor(self) -> _Part:
         if sign := self._accept("-", "+"):
