@@ -32,7 +32,10 @@ def _model_sites(connection: Connection) -> tuple[WeightSite, ...]:
         "SELECT name, width, first_neuron, norm_before, norm_after, band_gate_in, band_in_out, band_gate_out, reason "
         "FROM weight_sites ORDER BY first_neuron"
     )
-    return tuple(WeightSite(*row[:5], tuple(row[5:8]), row[8]) for row in rows)
+    return tuple(
+        WeightSite(name, width, first, before, after, (gate_in, in_out, gate_out), reason)
+        for name, width, first, before, after, gate_in, in_out, gate_out, reason in rows
+    )
 
 
 def _site(connection: Connection, site: SiteRecord) -> WeightArrays | None:

@@ -48,7 +48,7 @@ class Table:
         scale = None
         usable = usable.to(rows.device)
         if cosine:
-            length = torch.cat([part.float().norm(dim=1) for part in rows.split(8192)])  # row
+            length = torch.cat([part.float().norm(dim=1) for part in torch.split(rows, 8192)])  # row
             scale = torch.where(length > 0, 1 / length, 0.0)
             usable = usable & (length > 0)
         padded = -(-count // _GROUP) * _GROUP
@@ -107,14 +107,14 @@ class Table:
             last = approximate.amin(1)
             kept = order.topk(k, dim=1).values[:, -1]
             doubtful = (last + _CAUTION * error >= kept).nonzero()[:, 0]
-            for part in doubtful.split(self.block):
+            for part in torch.split(doubtful, self.block):
                 whole = self._whole(queries[part], k, largest, magnitude, None if own is None else own[part])
                 found.rows[part], found.scores[part] = whole.rows, whole.scores
         return found
 
     def _whole(self, queries: Tensor, k: int, largest: bool, magnitude: bool, own: Tensor | None) -> Best:
         """The same by comparing with every row in float32."""
-        exact = torch.cat([queries @ part.float().T for part in self.rows.split(8192)], dim=1)  # query row
+        exact = torch.cat([queries @ part.float().T for part in torch.split(self.rows, 8192)], dim=1)  # query row
         if self.scale is not None:
             exact *= self.scale
         order = exact.abs() if magnitude else exact if largest else -exact
@@ -136,7 +136,7 @@ class Table:
             products = torch.cat(
                 [
                     torch.bmm(self.rows[some].float(), part[:, :, None])[..., 0]
-                    for some, part in zip(rows.split(step), queries.split(step), strict=True)
+                    for some, part in zip(torch.split(rows, step), torch.split(queries, step), strict=True)
                 ]
             )
         return products if self.scale is None else products * self.scale[rows]

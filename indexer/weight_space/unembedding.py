@@ -111,7 +111,7 @@ def _file(origin: Origin, name: str) -> Path | None:
     if origin.source.local:
         path = Path(origin.source.location) / name
         return path if path.is_file() else None
-    from transformers.utils import cached_file
+    from transformers.utils.hub import cached_file
 
     wanted = {key: value for key, value in origin.arguments.items() if key in ("revision", "local_files_only")}
     found = cached_file(origin.source.location, name, _raise_exceptions_for_missing_entries=False, **wanted)
