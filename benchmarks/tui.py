@@ -122,17 +122,22 @@ class Tmux:
             time.sleep(0.05)
 
 
-def key_to_screen(db: Path, size: tuple[int, int], state: str, keys: int) -> list[float]:
+def key_to_screen(
+    db: Path, size: tuple[int, int], state: str, keys: int, pressed_in_turn: str = "jjlj", opened_by: str = ""
+) -> list[float]:
     """Seconds from a key to the screen as it stays, seen by capturing tmux's pane again and again."""
     tmux = Tmux(db, size, state)
     try:
         tmux.wait_for(READY.decode())
         time.sleep(0.5)
+        if opened_by:
+            tmux.ask("send-keys", opened_by)
+            time.sleep(2)
         times = []
         for number in range(keys):
             seen: list[tuple[float, str]] = []
             pressed = time.perf_counter()
-            tmux.ask("send-keys", "jjlj"[number % 4])
+            tmux.ask("send-keys", pressed_in_turn[number % len(pressed_in_turn)])
             while time.perf_counter() - pressed < 0.5:
                 screen = tmux.screen()
                 seen.append((time.perf_counter() - pressed, screen))
@@ -167,6 +172,8 @@ def main() -> None:
         if shutil.which("tmux"):
             times = key_to_screen(db, size, state, options.keys)
             print(told("key to screen, tmux", [1000 * s for s in times], "ms", 120))
+            times = key_to_screen(db, size, state, options.keys, "JJkJ", opened_by="L")
+            print(told("page of the table, tmux", [1000 * s for s in times], "ms", 120))
         counts = bytes_a_key(db, size, state, options.keys, "xterm-256color", "truecolor")
         print(told("bytes a key, truecolor", [count / 1000 for count in counts], "kB", 40))
         counts = bytes_a_key(db, size, state, options.keys, "xterm-256color", "")

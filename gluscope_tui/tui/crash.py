@@ -1,7 +1,7 @@
 """What happens on a bug: a log without any text of the corpus, three lines for the person, a working terminal.
 
-The only module that overrides private methods of Textual (8.2): there is no public way to hear of an exception
-before its traceback, with all local variables, is printed.
+With opaque.py the only module that overrides private methods of Textual (8.2): there is no public way to hear of an
+exception before its traceback, with all local variables, is printed.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ from collections import deque
 from importlib.metadata import version
 from pathlib import Path
 
-from textual.app import App
-
 from indexer import __version__
 
 from .files import state_folder, write_whole
+from .opaque import OpaqueApp
 
 
-class CrashingApp(App[None], inherit_bindings=False):
+class CrashingApp(OpaqueApp, inherit_bindings=False):
     """An app that keeps the exception that ended it, and the names of what was done last."""
 
     def __init__(self) -> None:

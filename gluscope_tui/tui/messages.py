@@ -66,10 +66,10 @@ class RowsLoaded(Message):
 
 
 class OrderLoaded(Message):
-    """The rows that a query asks for are known, by number and in order."""
+    """The rows that a query asks for are known, by number and in order; the first of them where not `whole`."""
 
-    def __init__(self, query: Query, numbers: Sequence[int]) -> None:
-        self.query, self.numbers = query, numbers
+    def __init__(self, query: Query, numbers: Sequence[int], *, whole: bool) -> None:
+        self.query, self.numbers, self.whole = query, numbers, whole
         super().__init__()
 
 

@@ -29,13 +29,14 @@ class NeuronsTable:
         self.columns = first_columns(facts.weights)
         self.wanted = self.shown = Query()
         self.numbers: Sequence[int] = self.numbering.all()
+        self.whole = True
         self.view = TableView()
         self.pages = Pages()
 
     @property
     def stale(self) -> bool:
-        """Whether the rows answer another query than the one that was asked last."""
-        return self.wanted != self.shown
+        """Whether the rows answer another query than the one that was asked last, or not all of them are there."""
+        return self.wanted != self.shown or not self.whole
 
     def open(self, neuron: NeuronAddress, signs: str) -> None:
         """Look at it under these signs, from this neuron on if it is there."""
@@ -54,10 +55,13 @@ class NeuronsTable:
         if not query.needs_reading():
             self.take(query, self.numbering.all())
 
-    def take(self, query: Query, numbers: Sequence[int]) -> None:
-        """The rows that a query gave. Sorted or filtered anew one is at the start, otherwise where one was."""
+    def take(self, query: Query, numbers: Sequence[int], *, whole: bool = True) -> None:
+        """The rows that a query gave, or its first. Sorted or filtered anew one is at the start, else where one was."""
         moved = replace(query, signs="") != replace(self.shown, signs="")
-        self.shown, self.numbers = query, numbers
+        rest = query == self.shown and not self.whole
+        self.shown, self.numbers, self.whole = query, numbers, whole
+        if rest:
+            return
         self.pages.clear()
         self.view = replace(self.view, place=0, top=0) if moved else self.view.to(self.view.place, len(numbers))
 

@@ -18,12 +18,15 @@ from .current_list import CurrentList
 from .list_sorting import sorted_list
 from .messages import ListSorted, OrderLoaded, PageLoaded, QueryFailed, SearchDone
 from .opening import Opened
-from .pages import Row
+from .pages import PAGE, Row
 from .query import Query
 from .reading import ReadingThread
 from .search_table import Asked, find_hits
 
 Result = TypeVar("Result")
+
+FIRST = 4 * PAGE
+"""Rows of a query that are found and shown before all of them are."""
 
 
 class TableLoader:
@@ -35,9 +38,10 @@ class TableLoader:
         self._query: Future[Any] | None = None
         self._page_under_way = False
 
-    def read_order(self, query: Query) -> None:
-        """The rows that meet the query; OrderLoaded or QueryFailed tells of it."""
-        self._node.run_worker(partial(self._read_order, self.ask(_order_question(query)), query), group="query")  # type: ignore[arg-type]  # its alias hides the result
+    def read_order(self, query: Query, *, whole: bool) -> None:
+        """The rows that meet the query, or the first of them; OrderLoaded or QueryFailed tells of it."""
+        answer = self.ask(_order_question(query, None if whole else FIRST))
+        self._node.run_worker(partial(self._read_order, answer, query, whole), group="query")  # type: ignore[arg-type]  # its alias hides the result
 
     def read_page(self, version: int, page: int, numbers: Sequence[int], columns: Sequence[str], signs: str) -> None:
         """Some rows, unless others are being read; PageLoaded or QueryFailed tells of it."""
@@ -75,9 +79,10 @@ class TableLoader:
 
     # workers
 
-    async def _read_order(self, answer: Future[Sequence[int]], query: Query) -> None:
+    async def _read_order(self, answer: Future[Sequence[int]], query: Query, whole: bool) -> None:
         try:
-            self._node.post_message(OrderLoaded(query, await asyncio.wrap_future(answer)))
+            numbers = await asyncio.wrap_future(answer)
+            self._node.post_message(OrderLoaded(query, numbers, whole=whole or len(numbers) < FIRST))
         except Interrupted:
             return
         except GluscopeError as error:
@@ -112,10 +117,10 @@ class TableLoader:
             self._node.post_message(QueryFailed(None, error))
 
 
-def _order_question(query: Query) -> Callable[[Opened], Sequence[int]]:
+def _order_question(query: Query, limit: int | None) -> Callable[[Opened], Sequence[int]]:
     def question(opened: Opened) -> Sequence[int]:
         return opened.index.table.order(
-            query.where or None, query.sort or None, descending=query.descending, signs=query.signs
+            query.where or None, query.sort or None, descending=query.descending, limit=limit, signs=query.signs
         )
 
     return question

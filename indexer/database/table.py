@@ -55,13 +55,20 @@ class Table:
         return found
 
     def order(
-        self, where: str | None = None, sort: str | None = None, *, descending: bool = True, signs: str = "aligned"
+        self,
+        where: str | None = None,
+        sort: str | None = None,
+        *,
+        descending: bool = True,
+        limit: int | None = None,
+        signs: str = "aligned",
     ) -> array[int]:
         """The row numbers (neurons.id) of all that meet the condition, in order: for `rows_of`, 8 bytes each.
 
-        Rows of equal key, and without `sort` all, are in the order of the model.
+        Rows of equal key, and without `sort` all, are in the order of the model. The first `limit` of them are found
+        much sooner than all.
         """
-        return self._order(_condition(where, signs), sort, descending, None, 0, signs)
+        return self._order(_condition(where, signs), sort, descending, limit, 0, signs)
 
     def rows_of(self, numbers: Sequence[int], columns: Sequence[str], *, signs: str = "aligned") -> Iterator[Row]:
         """The tuples of some row numbers, in their order."""

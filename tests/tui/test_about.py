@@ -12,6 +12,7 @@ from gluscope_tui.tui.app import ExplorerApp
 from gluscope_tui.tui.screens.card import CardScreen
 from gluscope_tui.tui.screens.density import DensityScreen
 from gluscope_tui.tui.screens.home import HomeScreen
+from gluscope_tui.tui.widgets.header import HeaderLine
 from gluscope_tui.tui.widgets.hints import Hints
 from gluscope_tui.tui.widgets.inspector import Inspector
 from gluscope_tui.tui.widgets.styled_lines import StyledLines
@@ -124,6 +125,8 @@ async def test_the_nearest_neurons_become_the_current_list(explorer_app: AppMake
         assert len(current) == KINDS + 1
         await press(pilot, "j")
         assert here(app) == str(weights.nearest_in[0].neuron)
+        assert "nearest L1N5 by w_in" in app.screen.query_one(HeaderLine).render_line(0).text
+        await press(pilot, "escape")
         assert "nearest L1N5 by w_in" in header_text(app)
 
 

@@ -114,8 +114,8 @@ class HomeScreen(BaseScreen):
     # drawing
 
     def redraw(self) -> None:
-        """Show the state in every part; parts that look as before are left alone. Under another screen nothing is
-        drawn, since Textual paints all of the screen above for every change below it."""
+        """Show the state in every part; parts that look as before are left alone. Not under another screen: it is done
+        when that closes."""
         if not self.is_mounted or self.app.screen is not self:
             return
         layout, palette, explorer = self.layout_now(), self.app.palette, self.explorer

@@ -34,10 +34,10 @@ class NeuronsScreen(TableScreen):
     def __init__(self, home: HomeScreen, table: NeuronsTable) -> None:
         super().__init__(home)
         self._table = table
-        self._loader: TableLoader | None = None
+        self._loader = TableLoader(self, home.reading)
+        self._rest_asked = False
 
     def on_mount(self) -> None:
-        self._loader = TableLoader(self, self.home.reading)
         explorer = self.home.explorer
         self._table.open(explorer.current.neuron, explorer.view.signs)
         self._read()
@@ -65,7 +65,14 @@ class NeuronsScreen(TableScreen):
         table = self._table
         query = table.shown
         return TitleOfTable(
-            "neurons", table.view.place, self.total, table.stale, query.where, query.order, f"column {table.column}"
+            "neurons",
+            table.view.place,
+            self.total,
+            table.wanted != query,
+            table.whole,
+            query.where,
+            query.order,
+            f"column {table.column}",
         )
 
     heads = 2
@@ -102,27 +109,31 @@ class NeuronsScreen(TableScreen):
     # reading
 
     def _read(self) -> None:
-        if self._loader is not None and self._table.stale:
-            self._loader.read_order(self._table.wanted)
+        """Read the first rows of what is asked for; all of them once the first are on the screen."""
+        if self._table.stale:
+            self._rest_asked = False
+            self._loader.read_order(self._table.wanted, whole=False)
 
     def _read_page(self) -> None:
         """Read what is seen and not there yet; then the pages beside it."""
         table = self._table
-        if self._loader is None or not self.total:
+        if not self.total:
             return
         last = min(table.view.top + self.rows, self.total) - 1
         page = table.pages.missing(table.view.top, last, self.total)
-        if page is not None:
+        if page is None and not table.whole and not self._rest_asked and table.wanted == table.shown:
+            self._rest_asked = True
+            self._loader.read_order(table.shown, whole=True)
+        elif page is not None:
             self._loader.read_page(table.pages.version, page, table.page_of(page), table.columns, table.shown.signs)
 
     def on_order_loaded(self, message: OrderLoaded) -> None:
         if message.query == self._table.wanted:
-            self._table.take(message.query, message.numbers)
+            self._table.take(message.query, message.numbers, whole=message.whole)
             self.redraw()
 
     def on_page_loaded(self, message: PageLoaded) -> None:
-        if self._loader is not None:
-            self._loader.page_arrived()
+        self._loader.page_arrived()
         self._table.pages.put(message.version, message.page, message.rows)
         self.redraw()
 
@@ -219,8 +230,5 @@ class NeuronsScreen(TableScreen):
         self.wheel(message.by)
 
     def leave(self) -> None:
-        if self._loader is not None:
-            self._loader.give_up()
-        if self._table.stale:
-            self._table.give_up()
+        self._loader.give_up()
         self.close()

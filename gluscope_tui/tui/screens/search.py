@@ -82,7 +82,9 @@ class SearchScreen(TableScreen):
         table = self._table
         more = f"the best {BEST} a quadrant" if cut_short(table.hits) else ""
         what = f"{table.shown.words} {table.shown.text}" if table.shown.text else ""
-        return TitleOfTable("search", table.view.place, self.total, table.stale, what, "strength" if what else "", more)
+        return TitleOfTable(
+            "search", table.view.place, self.total, table.stale, True, what, "strength" if what else "", more
+        )
 
     # searching
 

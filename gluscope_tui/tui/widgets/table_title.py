@@ -19,6 +19,7 @@ class TitleOfTable:
     place: int
     total: int
     stale: bool = False
+    whole: bool = True  # whether all rows are known yet
     what: str = ""
     order: str = ""
     more: str = ""
@@ -31,6 +32,7 @@ class TableTitle(OneLine[TitleOfTable]):
         palette = self.palette
         stale = ("~" if palette.ascii_only else "…") if picture.stale else " "
         here = f"{full_count(picture.place + 1 if picture.total else 0)} of {full_count(picture.total)}"
+        here += "" if picture.whole else "+"
         used = len(picture.name) + len(here) + len(picture.order) + len(picture.more) + 16
         what = shorten(picture.what, max(12, width - used), ascii_only=palette.ascii_only)
         parts = [
