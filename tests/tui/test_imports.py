@@ -24,7 +24,9 @@ async def walk():
     app = ExplorerApp(ReadingThread(lambda: open_index(Request(Path(sys.argv[1])))), Depth.TRUE)
     async with app.run_test(size=(120, 40)) as pilot:
         await app.workers.wait_for_complete()
-        await pilot.press("j", "enter", "q", "question_mark", "q", "r", "w", "z", "y")
+        await pilot.press("j", "enter", "q", "question_mark", "q", "r", "w", "z", "y", "L", "l", "s")
+        await app.workers.wait_for_complete()
+        await pilot.press("j", "enter", "O", "q", "F", "e", "enter")
         await app.workers.wait_for_complete()
 
 asyncio.run(walk())

@@ -1,0 +1,135 @@
+"""Reading for tables: the first rows before all, only what is seen, and long questions that nobody waits for end."""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from gluscope_tui.tui import table_loader
+from gluscope_tui.tui.pages import PAGE
+from gluscope_tui.tui.reading import ReadingThread
+from gluscope_tui.tui.screens.home import HomeScreen
+from gluscope_tui.tui.screens.neurons import NeuronsScreen
+from gluscope_tui.tui.widgets.table_title import TableTitle
+from indexer.database.reader import Index
+from indexer.database.table import Table
+
+from .conftest import AppMaker, settled
+from .test_neurons_screen import foot, rows
+from .walking import here, press
+
+
+def test_a_question_that_is_given_up_before_its_turn_is_never_asked() -> None:
+    go, asked = threading.Event(), []
+    reading = ReadingThread(lambda: go.wait(10))
+    first = reading.ask(lambda _: asked.append(1))
+    second = reading.ask(lambda _: asked.append(2))
+    reading.give_up(first, lambda _: asked.append("interrupted"))
+    go.set()
+    second.result(timeout=10)
+    reading.stop()
+    assert asked == [2]
+
+
+def test_a_question_that_is_being_answered_is_interrupted_and_no_other_one() -> None:
+    interrupted, started = threading.Event(), threading.Event()
+    reading = ReadingThread(lambda: interrupted)
+
+    def long_question(resource: threading.Event) -> bool:
+        started.set()
+        return resource.wait(10)
+
+    long_one = reading.ask(long_question)
+    short = reading.ask(lambda _: "short")
+    started.wait(10)
+    reading.give_up(long_one, lambda resource: resource.set())
+    assert long_one.result(timeout=10) is True
+    assert short.result(timeout=10) == "short"
+    calls: list[object] = []
+    reading.give_up(long_one, calls.append)
+    reading.give_up(short, calls.append)
+    reading.stop()
+    assert calls == []
+
+
+@pytest.fixture
+def slow_sorting(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """An index in which the first 100 rows are found at once, all of them when the event is set."""
+    answering = threading.Event()
+    original = Table.order
+
+    def slow(self: Table, *words: Any, limit: int | None = None, **more: Any) -> array[int]:
+        if limit is None:
+            answering.wait(30)
+        return original(self, *words, limit=limit, **more)
+
+    monkeypatch.setattr(table_loader, "FIRST", 100)
+    monkeypatch.setattr(Table, "order", slow)
+    yield answering
+    answering.set()
+
+
+async def test_the_first_rows_are_shown_before_all_are_found(
+    explorer_app: AppMaker, slow_sorting: threading.Event
+) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        await pilot.press("L", "l", "s")
+        while not (rows(app) and "100+" in app.screen.query_one(TableTitle).render_line(0).text):
+            await pilot.pause()
+        while rows(app)[0] == ["⋮"]:
+            await pilot.pause()
+        first = rows(app)
+        await pilot.press("j", "j", "enter")
+        assert isinstance(app.screen, NeuronsScreen)
+        assert "still being read" in foot(app)
+        slow_sorting.set()
+        await settled(pilot)
+        assert "3 of 160" in app.screen.query_one(TableTitle).render_line(0).text
+        assert rows(app) == first
+        await press(pilot, "end", "home", "enter")
+        assert isinstance(app.screen, HomeScreen)
+        assert here(app) == first[0][0]
+
+
+async def test_leaving_interrupts_what_is_being_found(
+    explorer_app: AppMaker, slow_sorting: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Index, "interrupt", lambda _: slow_sorting.set())
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        await pilot.press("L", "l", "s")
+        while not (rows(app) and "100+" in app.screen.query_one(TableTitle).render_line(0).text):
+            await pilot.pause()
+        while not app.screen._rest_asked:  # type: ignore[attr-defined]  # a NeuronsScreen
+            await pilot.pause()
+        await pilot.press("q")
+        await settled(pilot)
+        assert slow_sorting.is_set()
+        await press(pilot, "j", "L")  # and it can be asked again
+        assert "of 160" in app.screen.query_one(TableTitle).render_line(0).text
+
+
+async def test_no_row_is_read_that_is_not_near_the_screen(
+    explorer_app: AppMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    original = Table.rows_of
+
+    def counted(self: Table, numbers: Sequence[int], columns: Sequence[str], *, signs: str) -> Any:
+        read.extend(numbers)
+        return original(self, numbers, columns, signs=signs)
+
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(80, 12)) as pilot:
+        await settled(pilot)
+        monkeypatch.setattr(Table, "rows_of", counted)
+        await press(pilot, "L", "home")
+        assert len(read) <= 2 * PAGE
+        assert max(read) < 2 * PAGE
