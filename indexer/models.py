@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
 from logging import ERROR
@@ -62,11 +62,13 @@ def load(
     device: str = "auto",
     device_map: str | None = None,
     trust_remote_code: bool = False,
+    layers: Sequence[int] | None = None,
 ) -> LoadedModel:
     """Load a Hugging Face id, a folder or a .gguf file.
 
-    A model that can't be indexed is refused before its weights are read. `device` auto is cuda, mps or cpu, whichever
-    is there first; `device_map` spreads the model as transformers does. GluscopeError for everything a user can mend.
+    A model that can't be indexed, or lacks one of the `layers`, is refused before its weights are read. `device` auto
+    is cuda, mps or cpu, whichever is there first; `device_map` spreads the model as transformers does. GluscopeError for
+    everything a user can mend.
     """
     source = locate(model)
     resolved_dtype = _dtype(dtype)
@@ -74,7 +76,7 @@ def load(
         resolved_device = _device(device)
         arguments = resolve(source, revision, trust_remote_code)
         config = read_config(source, arguments)
-        _refuse_early(config, trust_remote_code)
+        _refuse_early(config, trust_remote_code, layers)
         tokenizer = _tokenizer(source, arguments)
         body = _body(source, config, arguments, resolved_dtype, resolved_device, device_map)
     return _loaded(Origin(source, config, arguments), tokenizer, body)
@@ -166,11 +168,12 @@ def _device(device: str) -> torch.device:
     return resolved
 
 
-def _refuse_early(config: Any, trust_remote_code: bool) -> None:
+def _refuse_early(config: Any, trust_remote_code: bool, layers: Sequence[int] | None) -> None:
     """Refuse a model that can't be indexed by its structure alone, before its weights are fetched and read."""
     from .sites import find_sites
+    from .sites.site import select
 
-    find_sites(bare_model(config, trust_remote_code))
+    select(find_sites(bare_model(config, trust_remote_code)), layers)
 
 
 def bare_model(config: Any, trust_remote_code: bool) -> nn.Module:

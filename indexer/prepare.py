@@ -147,6 +147,7 @@ def prepare(model: str, corpus: Corpus, part: Part, settings: Settings, executio
         device=execution.device if group is None else group.device(execution.device),
         device_map=execution.device_map,
         trust_remote_code=execution.trust_remote_code,
+        layers=settings.layers,
     )
     found = find_sites(loaded.model)
     chosen = select_experts(select(found, settings.layers), settings.experts)

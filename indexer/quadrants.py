@@ -63,10 +63,10 @@ def ranking_quadrants(ranking: str) -> tuple[Quadrant, ...]:
 
 def parse_quadrant(text: str) -> Quadrant:
     """Read `+-` or `pn` (any case); GluscopeError otherwise."""
-    spelling = text.strip().lower().replace("p", "+").replace("n", "-")
-    try:
-        return Quadrant(spelling)
-    except ValueError:
-        raise GluscopeError(
-            f"unknown quadrant {text!r}", "use ++, +-, -+ or -- (or pp, pn, np, nn): the sign of gate, then that of in"
-        ) from None
+    spelling = text.strip().lower()
+    for quadrant in QUADRANTS:
+        if spelling in (quadrant.value, quadrant.letters):
+            return quadrant
+    raise GluscopeError(
+        f"unknown quadrant {text!r}", "use ++, +-, -+ or -- (or pp, pn, np, nn): the sign of gate, then that of in"
+    )

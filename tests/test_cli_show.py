@@ -225,7 +225,7 @@ def test_a_light_background_has_the_light_ramp(capsys: Capture, monkeypatch: pyt
         (["show", "L0N1", "-f", "xml"], "xml"),
         (["show", "L0N1", "--signs", "up"], "up"),
         (["show", "L0N1", "--color", "blue"], "blue"),
-        (["show", "L0N1", "-n", "-1"], "'-n': Input should be greater than or equal to 0"),
+        (["show", "L0N1", "-n", "-1"], "--limit is too small"),
         (["show", "L0N1", "-n"], "-n"),
         (["show", "L0N1", "--frobnicate"], "--frobnicate"),
         (["show"], "NEURON"),

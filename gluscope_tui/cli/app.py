@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -10,11 +11,13 @@ from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 from typer.main import get_command
 
 from indexer import __version__
 from indexer.errors import GluscopeError
 
+from .complaints import mendable
 from .output import complain
 
 NAME = "gluscope"
@@ -59,11 +62,25 @@ def run(arguments: Sequence[str]) -> int:
         complain(error)
         return MENDABLE
     except typer.TyperException as error:
-        complain(GluscopeError(error.format_message(), f"see {_help(arguments)}"))
+        command = next((argument for argument in arguments if argument in COMMANDS), None)
+        complain(mendable(error.format_message(), command, list(COMMANDS)))
         return MENDABLE
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     return code if isinstance(code, int) else 0
+
+
+class Command(TyperCommand):
+    """A command whose help names arguments without the types of Python: NEURON..., not {NEURON...}... <list[str]>."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        pieces = (re.sub(r"^\{(.*?)\}", r"\1", piece) for piece in super().collect_usage_pieces(ctx))
+        return [re.sub(r"\.{6}$", "...", re.sub(r"^\[\[(.*?)\](?:\.{3})?\]", r"[\1]", piece)) for piece in pieces]
+
+    def get_help(self, ctx: Any) -> str:
+        return re.sub(
+            r"(?<=\S) <(?:str|path|Path|list\[\w+\])>", lambda match: " " * len(match[0]), super().get_help(ctx)
+        )
 
 
 def application(arguments: Sequence[str]) -> typer.Typer:
@@ -76,7 +93,7 @@ def application(arguments: Sequence[str]) -> typer.Typer:
     app.callback()(_top)
     words = {*arguments, *_to_complete()}
     for name, summary in COMMANDS.items():
-        app.command(name, short_help=summary)(_command(name) if name in words else _listed_only)
+        app.command(name, short_help=summary, cls=Command)(_command(name) if name in words else _listed_only)
     return app
 
 
@@ -106,8 +123,3 @@ def _top(
     ] = False,
 ) -> None:
     """The terminal explorer for the gated neurons of language models."""
-
-
-def _help(arguments: Sequence[str]) -> str:
-    command = next((argument for argument in arguments if argument in COMMANDS), None)
-    return f"{NAME} {command} --help" if command else f"{NAME} --help"

@@ -22,14 +22,16 @@ def command(
     sequences: Annotated[int, typer.Option(min=1, metavar="N", help="Sequences that are measured.")] = 16,
     rounds: Annotated[int, typer.Option(min=1, metavar="N", help="Rounds: bare and indexing, interleaved.")] = 6,
     format: Annotated[Literal["plain", "json"], typer.Option("--format", "-f", help="How to print.")] = "plain",
-    column: Annotated[str, typer.Option(help="Of tables and JSON lines: where the text is.")] = "text",
+    column: Annotated[str, typer.Option(metavar="NAME", help="Of tables and JSON lines: where the text is.")] = "text",
     context: Annotated[int, typer.Option(min=2, metavar="N", help="Tokens a sequence, BOS included.")] = 512,
     layers: Annotated[str, typer.Option(metavar="LIST", help="Only these layers, e.g. 0-3,7.")] = "all",
     rank_by: Annotated[str, typer.Option(metavar="LIST", help="Rankings, as for gluscope index.")] = ",".join(
         DEFAULT_RANKINGS
     ),
-    dtype: Annotated[str, typer.Option(help="As in transformers: auto, float32, bfloat16, ...")] = "auto",
-    device: Annotated[str, typer.Option(help="As in torch: auto, cpu, cuda, mps.")] = "auto",
+    dtype: Annotated[
+        str, typer.Option(metavar="TYPE", help="As in transformers: auto, float32, bfloat16, ...")
+    ] = "auto",
+    device: Annotated[str, typer.Option(metavar="DEVICE", help="As in torch: auto, cpu, cuda, mps.")] = "auto",
     batch_tokens: Annotated[str, typer.Option(metavar="N", help="Padded tokens a forward pass.")] = "auto",
     compile: Annotated[Compile, typer.Option(help="Fuse the statistics.")] = "auto",
 ) -> None:

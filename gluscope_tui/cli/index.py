@@ -35,10 +35,12 @@ def command(
         ),
     ] = None,
     db: Db = None,
-    column: Annotated[str, typer.Option(help="Of JSON lines, CSV, Parquet and data sets: where the text is.")] = "text",
+    column: Annotated[
+        str, typer.Option(metavar="NAME", help="Of JSON lines, CSV, Parquet and data sets: where the text is.")
+    ] = "text",
     dataset: Annotated[str | None, typer.Option(metavar="ID", help="A Hugging Face data set, streamed.")] = None,
     config: Annotated[str | None, typer.Option(metavar="C", help="The data set's configuration.")] = None,
-    split: Annotated[str, typer.Option(help="The data set's split.")] = "train",
+    split: Annotated[str, typer.Option(metavar="NAME", help="The data set's split.")] = "train",
     context: Annotated[int, typer.Option(min=2, metavar="N", help="Tokens a sequence, BOS included.")] = 1024,
     long: Annotated[Long, typer.Option(help="A longer document: its first sequence only, or all of them.")] = "split",
     tokens: Annotated[
@@ -62,8 +64,10 @@ def command(
     window: Annotated[str, typer.Option(metavar="B,A", help="Tokens kept before and after the peak.")] = "24,7",
     sample: Annotated[int, typer.Option(min=0, metavar="N", help="Positions drawn uniformly, for densities.")] = 1024,
     seed: Annotated[int, typer.Option(metavar="N", help="Of the random ranking and the sample.")] = 0,
-    dtype: Annotated[str, typer.Option(help="As in transformers: auto, float32, bfloat16, ...")] = "auto",
-    device: Annotated[str, typer.Option(help="As in torch: auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    dtype: Annotated[
+        str, typer.Option(metavar="TYPE", help="As in transformers: auto, float32, bfloat16, ...")
+    ] = "auto",
+    device: Annotated[str, typer.Option(metavar="DEVICE", help="As in torch: auto, cpu, cuda, cuda:1, mps.")] = "auto",
     device_map: Annotated[
         str | None, typer.Option(metavar="MAP", help="As in transformers: spread over devices.")
     ] = None,

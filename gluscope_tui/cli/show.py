@@ -111,33 +111,38 @@ def _warn(index: Index) -> None:
 class Reading:
     """The records of the neurons asked for, one by one; an address that the index lacks is reported and passed over."""
 
-    def __init__(self, index: Index, asked: Iterable[str], read: Callable[[NeuronAddress], NeuronRecord]) -> None:
+    def __init__(
+        self, index: Index, asked: Iterable[tuple[str, int | None]], read: Callable[[NeuronAddress], NeuronRecord]
+    ) -> None:
         self._index = index
         self._asked = asked
         self._read = read
         self.refused = 0
 
     def __iter__(self) -> Iterator[NeuronRecord]:
-        for text in self._asked:
+        for text, line in self._asked:
             try:
                 address = self._index.address(text)
             except GluscopeError as error:
                 self.refused += 1
-                complain(error)
+                complain(error if line is None else GluscopeError(f"line {line} of stdin: {error.cause}", error.fix))
                 continue
             yield self._read(address)
 
 
-def _asked(neurons: Iterable[str]) -> Iterator[str]:
-    """The addresses; `-` stands for the first field of every line of stdin, but for blank lines and comments."""
+def _asked(neurons: Iterable[str]) -> Iterator[tuple[str, int | None]]:
+    """The addresses, those from stdin with their line number.
+
+    `-` stands for the first field of every line of stdin, but for blank lines and comments.
+    """
     for neuron in neurons:
         if neuron != "-":
-            yield neuron
+            yield neuron, None
             continue
-        for line in sys.stdin:
+        for number, line in enumerate(sys.stdin, 1):
             fields = line.split(maxsplit=1)
             if fields and not fields[0].startswith("#"):
-                yield fields[0]
+                yield fields[0], number
 
 
 def _quadrants(asked: list[str] | None) -> tuple[Quadrant, ...]:

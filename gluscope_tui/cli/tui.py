@@ -15,8 +15,9 @@ from .options import Db, index_path
 
 
 def command(
-    place: Annotated[
-        str | None, typer.Argument(metavar="[NEURON | INDEX.db]", help="A neuron to open at, or the index.")
+    places: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NEURON] [FILE]", help="A neuron to open at, and the index, in any order."),
     ] = None,
     list_file: Annotated[
         str | None, typer.Option("--list", metavar="FILE", help="Neurons to walk through, one a line; - reads stdin.")
@@ -30,23 +31,32 @@ def command(
 ) -> None:
     """Explore an index in the terminal: walk through layers and neurons, read their four quadrants.
 
-    Examples: gluscope tui; gluscope tui L12N345; gluscope tui gluscope.db; cut -f1 marks.tsv | gluscope tui --list -
+    Examples: gluscope tui; gluscope tui L12N345; gluscope tui gluscope.db L12N345; cut -f1 marks.tsv |
+    gluscope tui --list -
     """
     from ..tui.launch import Terminal, launch
     from ..tui.opening import Request
 
-    neuron = ""
-    if place is not None:
-        if place.endswith(".db") or os.path.isfile(place):
-            db = Path(place)
-        else:
-            neuron = place
+    neuron, file = _places(places or [])
+    db = file or db
     neurons = None if list_file is None else tuple(_lines(list_file))
     path, notice = _index(db)
     request = Request(path, neuron, neurons, "stdin" if list_file == "-" else os.path.basename(list_file or ""), notice)
     code = launch(request, Terminal(color=color, ascii_only=ascii, mouse=mouse))
     if code:
         raise typer.Exit(code)
+
+
+def _places(places: list[str]) -> tuple[str, Path | None]:
+    """The neuron and the index among the arguments; GluscopeError where there are two of a kind."""
+    files = [place for place in places if place.endswith(".db") or os.path.isfile(place)]
+    neurons = [place for place in places if place not in files]
+    for several, what in ((files, "an index"), (neurons, "a neuron")):
+        if len(several) > 1:
+            raise GluscopeError(
+                f"{several[1]!a} is one argument too many", f"name {what} once: gluscope tui L12N345 FILE"
+            )
+    return (neurons or [""])[0], Path(files[0]) if files else None
 
 
 def _lines(name: str) -> list[str]:

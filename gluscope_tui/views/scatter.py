@@ -97,8 +97,9 @@ def picture(
     styles = ramp(depth, light=light)
     labels = _labels(y, rows, height)
     lines: list[StyledLine] = []
+    upright, corner, level = "|+-" if ascii_only else "│└─"
     for line in range(height):
-        runs: list[tuple[str, Style]] = [(f"{column(labels.get(line, ''), _LABEL)}│", PLAIN)]
+        runs: list[tuple[str, Style]] = [(f"{column(labels.get(line, ''), _LABEL)}{upright}", PLAIN)]
         for cell in range(width):
             number = cells.get((line, cell), 0)
             share = log1p(number) / largest
@@ -110,7 +111,7 @@ def picture(
             style = styles.style(1.0, round(share * styles.steps)) if shaded else PLAIN
             runs.append((glyph, style))
         lines.append(tuple(runs))
-    lines.append(((" " * _LABEL + "└" + "─" * width, PLAIN),))
+    lines.append(((" " * _LABEL + corner + level * width, PLAIN),))
     lines.append(((" " * (_LABEL + 1) + _below(x, columns, width), PLAIN),))
     return lines
 

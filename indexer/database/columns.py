@@ -95,6 +95,7 @@ COLUMNS: dict[str, Column] = {
 
 
 def nearest_column(name: str) -> str | None:
-    """The column whose name is most like `name`, if one is."""
-    near = get_close_matches(name.lower(), COLUMNS, n=1, cutoff=0.6)
+    """The column that begins with `name`, else the one whose name is most like it, if one is."""
+    begins = sorted((column for column in COLUMNS if name and column.startswith(name.lower())), key=len)
+    near = begins or get_close_matches(name.lower(), COLUMNS, n=1, cutoff=0.6)
     return near[0] if near else None
