@@ -15,6 +15,7 @@ from gluscope_tui.tui.opening import Opened, Request, open_index
 from gluscope_tui.tui.reading import ReadingThread
 from gluscope_tui.tui.screens.home import HomeScreen
 from tests.index_fixture import make_index
+from tests.weights_fixture import with_weights
 
 AppMaker = Callable[..., ExplorerApp]
 
@@ -25,6 +26,12 @@ def hostile_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("explorer") / "hostile.db"
     make_index(path, layers=4, width=40, documents=120, rankings=("post", "gate", "in", "act", "random"))
     return path
+
+
+@pytest.fixture(scope="session")
+def weighted_index(hostile_index: Path) -> Path:
+    """The same with weights of every neuron: hostile tokens that it promotes, nearest neurons."""
+    return with_weights(hostile_index, hostile_index.with_name("weighted.db"))
 
 
 @pytest.fixture(autouse=True)

@@ -19,17 +19,10 @@ from gluscope_tui.tui.widgets.styled_lines import StyledLines
 from gluscope_tui.views.writes import bare
 from indexer.quadrants import QUADRANTS
 from tests import hostile
-from tests.weights_fixture import KINDS, with_weights
+from tests.weights_fixture import KINDS
 
 from .conftest import AppMaker, home_of
 from .walking import header_text, here, pane_text, press, state_of
-
-SIZES = [(80, 24), (120, 40), (60, 20), (40, 10)]
-
-
-@pytest.fixture(scope="module")
-def weighted(hostile_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return with_weights(hostile_index, tmp_path_factory.mktemp("weighted") / "weighted.db")
 
 
 def body(app: ExplorerApp) -> list[str]:
@@ -70,8 +63,8 @@ async def test_the_end_of_the_list_is_told_above_the_density_too(explorer_app: A
 
 
 @pytest.mark.parametrize("key", ["q", "escape", "backspace", "i"])
-async def test_every_way_back_closes_the_card(explorer_app: AppMaker, weighted: Path, key: str) -> None:
-    app = explorer_app("L1N5", path=weighted)
+async def test_every_way_back_closes_the_card(explorer_app: AppMaker, weighted_index: Path, key: str) -> None:
+    app = explorer_app("L1N5", path=weighted_index)
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "i")
         assert isinstance(app.screen, CardScreen)
@@ -80,8 +73,8 @@ async def test_every_way_back_closes_the_card(explorer_app: AppMaker, weighted: 
         assert app.is_running
 
 
-async def test_the_card_and_the_density_take_each_others_place(explorer_app: AppMaker, weighted: Path) -> None:
-    app = explorer_app("L1N5", path=weighted)
+async def test_the_card_and_the_density_take_each_others_place(explorer_app: AppMaker, weighted_index: Path) -> None:
+    app = explorer_app("L1N5", path=weighted_index)
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "d", "i")
         assert isinstance(app.screen, CardScreen)
@@ -92,10 +85,12 @@ async def test_the_card_and_the_density_take_each_others_place(explorer_app: App
         assert len(app.screen_stack) == 2
 
 
-async def test_enter_on_a_nearest_neuron_goes_there_and_u_comes_back(explorer_app: AppMaker, weighted: Path) -> None:
-    app = explorer_app("L1N5", path=weighted)
+async def test_enter_on_a_nearest_neuron_goes_there_and_u_comes_back(
+    explorer_app: AppMaker, weighted_index: Path
+) -> None:
+    app = explorer_app("L1N5", path=weighted_index)
     async with app.run_test(size=(80, 24)) as pilot:
-        with indexer.open(weighted) as index:
+        with indexer.open(weighted_index) as index:
             weights = index.weights("L1N5")
         assert weights is not None
         await press(pilot, "i", "down", "down")
@@ -110,10 +105,10 @@ async def test_enter_on_a_nearest_neuron_goes_there_and_u_comes_back(explorer_ap
         assert here(app) == str(weights.nearest_in[0].neuron)
 
 
-async def test_the_nearest_neurons_become_the_current_list(explorer_app: AppMaker, weighted: Path) -> None:
-    app = explorer_app("L1N5", path=weighted)
+async def test_the_nearest_neurons_become_the_current_list(explorer_app: AppMaker, weighted_index: Path) -> None:
+    app = explorer_app("L1N5", path=weighted_index)
     async with app.run_test(size=(120, 40)) as pilot:
-        with indexer.open(weighted) as index:
+        with indexer.open(weighted_index) as index:
             weights = index.weights("L1N5")
         assert weights is not None
         await press(pilot, "i", "right", "n")
@@ -130,14 +125,14 @@ async def test_the_nearest_neurons_become_the_current_list(explorer_app: AppMake
         assert "nearest L1N5 by w_in" in header_text(app)
 
 
-async def test_a_click_chooses_a_nearest_neuron(explorer_app: AppMaker, weighted: Path) -> None:
-    app = explorer_app("L1N5", path=weighted)
+async def test_a_click_chooses_a_nearest_neuron(explorer_app: AppMaker, weighted_index: Path) -> None:
+    app = explorer_app("L1N5", path=weighted_index)
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "i")
         first = next(row for row, line in enumerate(body(app)) if "▸" in line)
         await pilot.click(StyledLines, offset=(30, first + 1))
         await press(pilot, "enter")
-        with indexer.open(weighted) as index:
+        with indexer.open(weighted_index) as index:
             weights = index.weights("L1N5")
         assert weights is not None
         assert here(app) == str(weights.nearest_in[1].neuron)
@@ -157,13 +152,13 @@ async def test_without_weights_the_card_says_how_to_add_them_and_panes_say_nothi
 
 @pytest.mark.parametrize("signs", ["aligned", "raw"])
 async def test_each_pane_says_what_is_written_with_the_sign_of_post_there(
-    explorer_app: AppMaker, weighted: Path, signs: str
+    explorer_app: AppMaker, weighted_index: Path, signs: str
 ) -> None:
-    app = explorer_app("L1N3", path=weighted)
+    app = explorer_app("L1N3", path=weighted_index)
     seen = set()
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, *("s" if signs == "raw" else ""))
-        with indexer.open(weighted) as index:
+        with indexer.open(weighted_index) as index:
             for _ in range(6):
                 record = index.neuron(here(app), signs=signs, weights=True)
                 assert record.weights is not None
@@ -182,17 +177,17 @@ async def test_each_pane_says_what_is_written_with_the_sign_of_post_there(
     assert len(seen) == 4
 
 
-async def test_the_writes_row_takes_no_context_away(explorer_app: AppMaker, weighted: Path) -> None:
+async def test_the_writes_row_takes_no_context_away(explorer_app: AppMaker, weighted_index: Path) -> None:
     rows = {}
-    for path in (weighted, None):
+    for path in (weighted_index, None):
         app = explorer_app("L1N5", **({"path": path} if path else {}))
         async with app.run_test(size=(80, 24)) as pilot:
             await press(pilot)
             rows[path] = {quadrant: pane_text(app, quadrant) for quadrant in QUADRANTS}
     for quadrant in QUADRANTS:
         assert len(rows[None][quadrant]) == 10
-        assert rows[weighted][quadrant][:9] == rows[None][quadrant][:9]
-        assert "writes" in rows[weighted][quadrant][9]
+        assert rows[weighted_index][quadrant][:9] == rows[None][quadrant][:9]
+        assert "writes" in rows[weighted_index][quadrant][9]
         assert not rows[None][quadrant][9].strip(" │")
 
 
@@ -234,12 +229,19 @@ async def test_every_ranking_of_the_index_is_in_the_cycle_and_random_among_them(
         assert state_of(app).view.ranking == "post"
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize(("depth", "ascii_only"), [(Depth.TRUE, False), (Depth.NONE, False), (Depth.ANSI256, True)])
+@pytest.mark.parametrize(
+    ("size", "depth", "ascii_only"),
+    [
+        ((80, 24), Depth.TRUE, False),
+        ((120, 40), Depth.NONE, False),
+        ((60, 20), Depth.ANSI256, True),
+        ((40, 10), Depth.TRUE, False),
+    ],
+)
 async def test_no_control_character_of_a_token_reaches_card_density_or_panes(
-    explorer_app: AppMaker, weighted: Path, size: tuple[int, int], depth: Depth, ascii_only: bool
+    explorer_app: AppMaker, weighted_index: Path, size: tuple[int, int], depth: Depth, ascii_only: bool
 ) -> None:
-    app = explorer_app("L1N3", path=weighted, depth=depth, ascii_only=ascii_only)
+    app = explorer_app("L1N3", path=weighted_index, depth=depth, ascii_only=ascii_only)
     async with app.run_test(size=size) as pilot:
         for key in ("", "i", "j", "end", "pagedown", "d", "j"):
             await press(pilot, *([key] if key else []))

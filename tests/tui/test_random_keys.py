@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 from textual import events
 
@@ -23,10 +24,10 @@ def prompting(app: ExplorerApp) -> bool:
     return isinstance(app.screen, BaseScreen) and app.screen.typing is not None
 
 
-async def test_two_thousand_random_keys_and_resizes_break_nothing(explorer_app: AppMaker) -> None:
+async def test_two_thousand_random_keys_and_resizes_break_nothing(explorer_app: AppMaker, weighted_index: Path) -> None:
     chance = random.Random(3)
     keys = [key for action in ACTIONS if action.id not in AVOIDED for key in action.keys]
-    app = explorer_app()
+    app = explorer_app(path=weighted_index)
     async with app.run_test(size=(80, 24)) as pilot:
         for number in range(KEYS):
             if number % 25 == 24:
