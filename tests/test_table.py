@@ -134,7 +134,7 @@ def test_columns_of_the_weights_follow_the_signs_as_the_view_says(tmp_path: Path
     names = ["neuron", *(name for name, column in COLUMNS.items() if column.table == "w")]
     with Index(truth.path) as index:
         assert list(index.rows(names, signs=signs)) == _view(truth.path, signs, names)
-        flipped = dict(index.rows(["neuron", "flipped"]))
+        flipped: dict[str, int] = dict(index.rows(["neuron", "flipped"]))
         for neuron, cosine in index.rows(["neuron", "cos_gate_in"], signs=signs):
             assert (cosine < 0) == (signs == "aligned" and flipped[neuron] == 1)
         found = [row[0] for row in index.rows(["rw_class"], where="rw_class like 'atypical%'", limit=2)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import asinh, log1p, log10
+from math import asinh, ceil, log1p, log10
 from statistics import median
 
 from ..colour.depth import Depth
@@ -79,41 +79,43 @@ def picture(
 ) -> list[StyledLine]:
     """The points in `size` (cells, lines), with the ends of both axes beside it, and 0 where it lies within."""
     width, height = max(8, size[0] - _LABEL - 1), max(4, size[1] - 2)
-    columns, rows = 2 * width, 4 * height
-    top = rows - 1
-    dots = Counter(zip(x.slots(xs, columns), y.slots(ys, rows), strict=True))
-    cells: dict[tuple[int, int], int] = {}
-    bits: dict[tuple[int, int], int] = {}
+    cells = _cells(Counter(zip(x.slots(xs, 2 * width), y.slots(ys, 4 * height), strict=True)), 4 * height - 1)
+    largest = log1p(max(number for number, _ in cells.values()))
+    styles = ramp(depth, light=light)
+    coloured = depth in (Depth.TRUE, Depth.ANSI256, Depth.ANSI16)
+    labels = _labels(y, 4 * height, height)
+    upright, corner, level = "|+-" if ascii_only else "│└─"
+    lines: list[StyledLine] = []
+    for line in range(height):
+        runs: list[tuple[str, Style]] = [(f"{column(labels.get(line, ''), _LABEL)}{upright}", PLAIN)]
+        for place in range(width):
+            number, bits = cells.get((line, place), (0, 0))
+            share = log1p(number) / largest
+            if ascii_only:
+                glyph = _ASCII[ceil(share * (len(_ASCII) - 1))]
+            else:
+                glyph = chr(_BRAILLE + bits) if bits else " "
+            runs.append((glyph, styles.style(1.0, round(share * styles.steps)) if coloured and number else PLAIN))
+        lines.append(tuple(runs))
+    lines.append(((" " * _LABEL + corner + level * width, PLAIN),))
+    lines.append(((" " * (_LABEL + 1) + _below(x, 2 * width, width), PLAIN),))
+    return lines
+
+
+def _cells(dots: Counter[tuple[int, int]], top: int) -> dict[tuple[int, int], tuple[int, int]]:
+    """By (line, place) how many points a cell has, and the bits of its braille character."""
+    numbers: dict[tuple[int, int], int] = {}
     for (across, up), number in dots.items():
         cell = ((top - up) // 4, across // 2)
-        cells[cell] = cells.get(cell, 0) + number
-    fullest = log1p(max(dots.values(), default=1))
+        numbers[cell] = numbers.get(cell, 0) + number
+    fullest = log1p(max(dots.values()))
+    bits = dict.fromkeys(numbers, 0)
     for (across, up), number in dots.items():
         down = top - up
         cell = (down // 4, across // 2)
-        if cells[cell] <= _ALONE or log1p(number) / fullest > _DITHER[down % 4][across % 4]:
-            bits[cell] = bits.get(cell, 0) | _DOTS[down % 4][across % 2]
-    largest = log1p(max(cells.values(), default=1))
-    styles = ramp(depth, light=light)
-    labels = _labels(y, rows, height)
-    lines: list[StyledLine] = []
-    upright, corner, level = "|+-" if ascii_only else "│└─"
-    for line in range(height):
-        runs: list[tuple[str, Style]] = [(f"{column(labels.get(line, ''), _LABEL)}{upright}", PLAIN)]
-        for cell in range(width):
-            number = cells.get((line, cell), 0)
-            share = log1p(number) / largest
-            if ascii_only:
-                glyph = _ASCII[round(share * (len(_ASCII) - 1))] if number else " "
-            else:
-                glyph = chr(_BRAILLE + bits[line, cell]) if (line, cell) in bits else " "
-            shaded = depth in (Depth.TRUE, Depth.ANSI256, Depth.ANSI16) and number
-            style = styles.style(1.0, round(share * styles.steps)) if shaded else PLAIN
-            runs.append((glyph, style))
-        lines.append(tuple(runs))
-    lines.append(((" " * _LABEL + corner + level * width, PLAIN),))
-    lines.append(((" " * (_LABEL + 1) + _below(x, columns, width), PLAIN),))
-    return lines
+        if numbers[cell] <= _ALONE or log1p(number) / fullest > _DITHER[down % 4][across % 4]:
+            bits[cell] |= _DOTS[down % 4][across % 2]
+    return {cell: (number, bits[cell]) for cell, number in numbers.items()}
 
 
 def _labels(y: Axis, rows: int, height: int) -> dict[int, str]:

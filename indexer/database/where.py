@@ -134,10 +134,10 @@ class _Parser:
         self._columns: set[str] = set()
 
     def whole(self, type_: Type) -> Compiled:
-        if self._next.kind == "end":
+        if len(self._tokens) == 1:
             raise ExpressionError(0, "the expression is empty", "write it like frequency_np > 0.3 and layer >= 20")
         part = self._or()
-        if self._next.kind != "end":
+        if self._place < len(self._tokens) - 1:
             self._unexpected("and, or, a comparison or the end" if type_ == "condition" else "an operator or the end")
         part = self._condition(part) if type_ == "condition" else self._typed(part, type_)
         return Compiled(part.sql, part.parameters, frozenset(self._columns))
