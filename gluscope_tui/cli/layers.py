@@ -9,9 +9,8 @@ from typing import Annotated, Literal
 
 import typer
 
-import indexer
-
-from .options import Color, Db, Signs, index_path
+from .opening import open_index
+from .options import Color, Db, Signs
 from .output import emit, emit_lines, tell
 
 Format = Literal["table", "plain", "json", "jsonl", "csv"]
@@ -35,7 +34,7 @@ def command(
     from ..views import layers as view
 
     chosen: Format = format or ("table" if sys.stdout.isatty() else "plain")
-    with indexer.open(index_path(db)) as index:
+    with open_index(db) as index:
         rows = index.layers(signs=signs)
     if chosen == "plain":
         emit_lines("\t".join(view.fields(row)) for row in rows)

@@ -9,13 +9,13 @@ from typing import Annotated, Literal
 
 import typer
 
-import indexer
 from indexer.database.reader import Index
 
 from ..views.numbers import full_count
 from ..views.table import Value
 from .columns import Where, columns_in, complete, parse_columns
-from .options import Db, Signs, index_path
+from .opening import open_index
+from .options import Db, Signs
 from .output import emit, emit_lines, tell
 
 Format = Literal["table", "plain", "json", "jsonl", "csv"]
@@ -57,7 +57,7 @@ def command(
     from ..views import json, table
 
     chosen: Format = format or ("table" if sys.stdout.isatty() else "plain")
-    with indexer.open(index_path(db)) as index:
+    with open_index(db) as index:
         names = _names(index, columns, sort, where)
         rows = index.rows(names, where=where, sort=sort, descending=not ascending, limit=limit or None, signs=signs)
         first = next(rows, None)

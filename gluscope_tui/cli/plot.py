@@ -10,14 +10,14 @@ from typing import Annotated, Literal
 
 import typer
 
-import indexer
 from indexer.correlation import pearson, spearman
 from indexer.database.table import column
 from indexer.errors import GluscopeError
 
 from ..views.numbers import full_count
 from .columns import Where, complete
-from .options import Color, Db, Signs, index_path
+from .opening import open_index
+from .options import Color, Db, Signs
 from .output import emit, emit_lines, tell
 
 Format = Literal["rich", "plain", "json", "csv"]
@@ -56,7 +56,7 @@ def command(
     """
     names = (_number(x), _number(y))
     chosen: Format = format or ("rich" if sys.stdout.isatty() else "plain")
-    with indexer.open(index_path(db)) as index:
+    with open_index(db) as index:
         rows = list(index.rows(("neuron", *names) if chosen == "csv" else names, where=where, signs=signs))
     points = [row for row in rows if None not in row]
     if not points:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-import indexer
 from indexer.database.records import Hit
 from indexer.errors import GluscopeError
 from indexer.quadrants import QUADRANTS, parse_quadrant
 
+from .opening import open_index
 from .options import Color, Db, Signs, index_path
 from .output import emit, emit_lines, tell
 
@@ -61,7 +61,7 @@ def command(
         raise GluscopeError("there is nothing to search for", "give a text: gluscope search France")
     asked = {parse_quadrant(one.removeprefix("=")) for one in quadrant} if quadrant else set(QUADRANTS)
     chosen: Format = format or ("table" if sys.stdout.isatty() else "plain")
-    with indexer.open(path) as index:
+    with open_index(path) as index:
         found = index.search(text, where, exact=exact, quadrants=asked, limit=limit or None, signs=signs)
         first = next(found, None)
         if where == "context" and index.searches.is_cut(text):

@@ -11,15 +11,15 @@ from typing import Annotated, Literal
 
 import typer
 
-import indexer
 from indexer.addresses import NeuronAddress
 from indexer.database.reader import Index
 from indexer.database.records import NeuronRecord
 from indexer.errors import GluscopeError
 from indexer.quadrants import QUADRANTS, Quadrant, parse_quadrant
 
-from .options import Color, Db, Signs, index_path
-from .output import complain, emit, emit_lines, tell
+from .opening import open_index
+from .options import Color, Db, Signs
+from .output import complain, emit, emit_lines
 
 Format = Literal["rich", "plain", "json", "jsonl", "md"]
 
@@ -70,9 +70,8 @@ def command(
         limit = 0  # the picture alone
     elif limit is None and chosen not in ("json", "jsonl"):
         limit = _TEXT_LIMIT
-    with indexer.open(index_path(db)) as index:
+    with open_index(db) as index:
         rankings = _rankings(index, rank_by, chosen, limit)
-        _warn(index)
 
         def read(address: NeuronAddress) -> NeuronRecord:
             wanted = QUADRANTS if chosen == "rich" else quadrants
@@ -98,14 +97,6 @@ def command(
             _json(reading, whole_list=chosen == "json" and (len(neurons) > 1 or neurons == ["-"]))
     if reading.refused:
         raise typer.Exit(2)
-
-
-def _warn(index: Index) -> None:
-    """Tell how far an index is that isn't complete."""
-    if not index.complete:
-        from ..views.info import state
-
-        tell(f"{index.path} is {state(index.info())}")
 
 
 class Reading:
