@@ -15,6 +15,7 @@ from gluscope_tui.views.sample import width_of
 from gluscope_tui.views.writes import in_a_row, label, output_sign, promoted
 from indexer.addresses import parse_neuron
 from indexer.database.records import Cosines, Neighbour, NeuronWeights, QuadrantRecord, Quantities, Reads, TokenScore
+from indexer.database.weights import MISSING
 from indexer.quadrants import Quadrant
 
 from . import hostile
@@ -128,6 +129,9 @@ def test_a_card_without_weights_says_why_and_the_command_that_adds_them() -> Non
     lines = [text_of(line).strip() for line in missing("--no-weights was given", "/data/my index.db", 80, CardLook())]
     assert lines[0] == "the weights are not in this index: --no-weights was given"
     assert lines[-1] == "gluscope index --weights-only MODEL --db '/data/my index.db'"
+    old = "\n".join(text_of(line) for line in missing(MISSING["reason"], "a.db", 80, CardLook()))
+    assert "made by an older gluscope" in old
+    assert old.count("--weights-only") == 1
 
 
 def test_a_neuron_with_a_vector_of_zeros_and_no_lists_still_has_a_card() -> None:

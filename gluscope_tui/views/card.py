@@ -61,7 +61,8 @@ def list_rows(height: int) -> tuple[int, int]:
 def missing(reason: str, path: str, width: int, look: CardLook) -> list[StyledLine]:
     """What stands instead of a card where an index hasn't the weights of a neuron: why, and how to add them."""
     command = f"gluscope index --weights-only MODEL --db {shlex.quote(path)}"
-    lines = [f"the weights are not in this index: {reason}", "", "this adds them:", f"  {command}"]
+    cause = reason.partition("; gluscope index ")[0]  # an old index names the command too, without its own file
+    lines = [f"the weights are not in this index: {cause}", "", "this adds them:", f"  {command}"]
     wrapped = [
         part
         for line in lines
