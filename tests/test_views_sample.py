@@ -66,7 +66,7 @@ def test_a_sample_without_a_position_in_a_quadrant_has_no_density_and_says_so() 
     zeros = Sample((0.0,) * 30, (1.0,) * 30, (0.0,) * 30, (0.0,) * 30)
     assert density(zeros, 4, 4) is None
     assert "at all 30 sampled positions gate or in is 0" in text_of(plot(zeros, 80, 20, INKS[0])[0])
-    assert "keeps no sample" in text_of(plot(Sample((), (), (), ()), 80, 20, INKS[0])[0])
+    assert "no sampled position" in text_of(plot(Sample((), (), (), ()), 80, 20, INKS[0])[0])
 
 
 def test_shades_grow_with_the_logarithm_and_one_position_is_seen() -> None:
@@ -220,5 +220,5 @@ def test_a_dead_neuron_and_an_index_without_a_sample_say_why_there_is_no_picture
     with sqlite3.connect(bare) as connection:
         connection.execute("UPDATE packed SET sample = ?", (zlib.compress(bytes([2])),))  # as --sample 0 leaves it
     connection.close()
-    assert "keeps no sample" in shown(capsys, bare, "L0N5")
+    assert "no sampled position" in shown(capsys, bare, "L0N5")
     assert json.loads(shown(capsys, bare, "L0N5", "-f", "json"))["sample"]["n"] == 0

@@ -139,7 +139,7 @@ def picture(sample: Sample, width: int, height: int, ink: Ink) -> list[StyledLin
 
 def _nothing(sample: Sample) -> str:
     if not len(sample):
-        return "this index keeps no sample: index again with --sample 1024"
+        return "no sampled position: the site counted none, or was indexed with --sample 0"
     return f"at all {full_count(len(sample))} sampled positions gate or in is 0"
 
 
