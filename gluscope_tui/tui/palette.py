@@ -45,6 +45,11 @@ class Palette:
     glyphs: Glyphs
     ascii_only: bool
 
+    @property
+    def shades(self) -> int:
+        """The levels that a cell of a table can be shaded in; without colour none: attributes are no shades."""
+        return self.ramp.steps if self.text.bg is not None else 0
+
     def on_ground(self, style: Style, plain: Style) -> Style:
         """A style of a ramp where it has colours, else `plain` with its attributes."""
         if style.fg is not None or style.bg is not None:

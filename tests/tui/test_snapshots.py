@@ -30,6 +30,7 @@ SCREENS: dict[str, tuple[tuple[int, int], str, tuple[str, ...], dict[str, Any]]]
     "find": ((80, 24), "L1N5", ("slash", "t", "h", "e", "enter"), {}),
     "open-context-80x24": ((80, 24), "L1N5", ("enter",), {}),
     "open-context-120x40": ((120, 40), "L1N5", ("enter", "n", "j"), {}),
+    "neurons": ((80, 24), "L1N5", ("L", "l", "s", "j"), {}),
     "palette": ((80, 24), "L1N5", ("colon", "m", "a", "r", "k"), {}),
 }
 

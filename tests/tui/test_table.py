@@ -13,7 +13,7 @@ from gluscope_tui.tui.current_list import CurrentList, NumberedNeurons
 from gluscope_tui.tui.numbering import Numbering
 from gluscope_tui.tui.pages import PAGE, Pages
 from gluscope_tui.tui.palette import Palette, palette
-from gluscope_tui.tui.table_cells import headings, parts
+from gluscope_tui.tui.table_cells import headings, level, parts
 from gluscope_tui.tui.table_view import TableView
 from gluscope_tui.tui.widgets.table import Cell, Heading, Table, TablePicture
 from indexer.addresses import parse_neuron
@@ -110,6 +110,15 @@ def test_every_documented_column_has_a_heading_that_fits_it() -> None:
     for heading in headings(tuple(COLUMNS), SITES):
         assert heading.width >= len(heading.lower) > 0
     assert headings(("neuron",), SITES)[0].width == len("L29N1535")
+
+
+def test_shares_and_cosines_are_shaded_by_size_and_sign_and_nothing_else_is() -> None:
+    assert [level("frequency_pp", share, 16) for share in (0.0, 1.0)] == [0, 16]
+    assert 0 < level("frequency_pp", 0.05, 16) < level("frequency_pp", 0.5, 16) < 16
+    assert level("cos_in_out", -0.5, 16) == -level("cos_in_out", 0.5, 16) < 0
+    for name, value in (("extreme_post_pp", 7.0), ("cos_in_out", None), ("rw_class", "weakening")):
+        assert level(name, value, 16) == 0
+    assert level("cos_in_out", 1.0, 0) == 0
 
 
 @given(total=st.integers(0, 500), rows=st.integers(1, 60), moves=st.lists(st.integers(-600, 600), max_size=12))

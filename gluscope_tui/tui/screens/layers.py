@@ -97,7 +97,6 @@ class LayersScreen(TableScreen):
     def show_body(self, first: int, rows: int) -> None:
         table, palette = self._table, self.app.palette
         shown = table.rows
-        steps = palette.ramp.steps if palette.text.bg is not None else 0  # attributes are no shades
         longest = max((len(row.site.name) for row in shown), default=0)
         widths = [max(longest, 4), *(_WIDTH for _ in table.headings[1:])]
         headings = tuple(
@@ -105,7 +104,10 @@ class LayersScreen(TableScreen):
             for number, ((upper, lower), width) in enumerate(zip(table.headings, widths, strict=True))
         )
         cells = tuple(
-            tuple(Cell(cell.text, 0 if cell.share is None else shade(cell.share, steps)) for cell in table.cells(row))
+            tuple(
+                Cell(cell.text, 0 if cell.share is None else shade(cell.share, palette.shades))
+                for cell in table.cells(row)
+            )
             for row in shown[first : first + rows]
         )
         picture = TablePicture(

@@ -15,7 +15,7 @@ from ..menus import column_choices, sort_choices, sorted_by
 from ..messages import OrderLoaded, PageLoaded, QueryFailed
 from ..neurons_table import NeuronsTable
 from ..query import sortable
-from ..table_cells import headings
+from ..table_cells import headings, level
 from ..table_loader import TableLoader
 from ..table_view import TableView
 from ..typing_line import Typing
@@ -100,7 +100,9 @@ class NeuronsScreen(TableScreen):
         row = self._table.pages.row(place)
         if row is None:  # where it is in the list is known before anything is read
             return None
-        return tuple(Cell(shown(name, value)) for name, value in zip(self._table.columns, row, strict=True))
+        steps = self.app.palette.shades
+        cells = zip(self._table.columns, row, strict=True)
+        return tuple(Cell(shown(name, value), level(name, value, steps)) for name, value in cells)
 
     def redraw(self) -> None:
         super().redraw()
