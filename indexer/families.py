@@ -16,7 +16,7 @@ from .errors import GluscopeError
 from .fetch import cache_folder
 from .progress import Progress, Report
 
-SUPPORTED, REFUSED, UNBUILT = "supported", "refused", "not built"
+SUPPORTED, REFUSED, UNBUILT = "supported", "refused", "unbuilt"
 
 _SECTIONS = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [24, 20, 20]}
 _LACKING: dict[str, Mapping[str, Any]] = {
@@ -56,7 +56,7 @@ class Family:
     """What becomes of one family; texts are "" where they don't apply."""
 
     family: str  # model_type, as config.json has it
-    status: str  # supported, refused, or not built (from the defaults of its class, here)
+    status: str  # supported, refused, or unbuilt: no model comes of the defaults of its class, here
     kind: str  # dense, experts, encoder-decoder
     adapter: str  # how gate and in are found; several: joined with " | "
     activation: str
@@ -80,12 +80,10 @@ def families(report: Report, cache: Path | None = None) -> list[Family]:
 
 def survey(report: Report) -> Iterator[Family]:
     """Look at each family of the installed transformers anew: about a minute."""
-    import transformers
-
     from .models import quiet
 
     with quiet():
-        classes = [*transformers.MODEL_MAPPING]
+        classes = _classes()
         for done, config_class in enumerate(classes):
             report(Progress("looking", done, len(classes), message="looking at families"))
             name = config_class.model_type
@@ -109,6 +107,13 @@ def family_of(model: str, revision: str | None = None, trust_remote_code: bool =
         arguments = resolve(source, revision, trust_remote_code)
         config = read_config(source, arguments)
         return _judged(str(config.model_type), bare_model(config, trust_remote_code))
+
+
+def _classes() -> list[Any]:
+    """The configuration class of every family that has a body."""
+    import transformers
+
+    return [*{config.model_type: config for config in transformers.MODEL_MAPPING}.values()]
 
 
 def _look(name: str, shown: str, config_class: Any, settings: Mapping[str, Any]) -> Family:

@@ -66,7 +66,7 @@ def state_bytes(sites: Sequence[Site], settings: Settings) -> dict[torch.device,
     """The memory that the state of a run takes on each device."""
     found: dict[torch.device, int] = {}
     for site in sites:
-        device = next(site.down.parameters()).device
+        device = site.device
         found[device] = found.get(device, 0) + site.width * bytes_per_neuron(settings, _lanes(site))
     return found
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from .capture import capture
 from .errors import GluscopeError
 from .sites import Site
+from .sites.site import tensors
 from .sites.shapes import linear_shape
 
 _STRESS_ROWS = 8
@@ -57,16 +58,17 @@ def prove_forms(sites: Iterable[Site]) -> None:
     To be called once before the first batch, outside any `capture`. GluscopeError as in `prove`.
     """
     for site in sites:
-        like = next(site.module.parameters())
-        dtype = like.dtype if like.dtype.is_floating_point and like.dtype.itemsize > 1 else torch.bfloat16  # quantised
-        _demand(site, _stress_error(site, like.device, dtype), dtype, "on large inputs")
+        dtypes = [tensor.dtype for tensor in tensors(site.module) if tensor.is_floating_point()]
+        dtype = next((dtype for dtype in dtypes if dtype.itemsize > 1), torch.bfloat16)  # quantised to the last
+        _demand(site, _stress_error(site, site.device, dtype), dtype, "on large inputs")
 
 
 def _demand(site: Site, error: float, dtype: torch.dtype, where: str) -> None:
     if error <= tolerance(dtype):
         return
+    stack = {"enc": " of the encoder", "dec": " of the decoder"}.get(site.address.stack, "")
     raise GluscopeError(
-        f"layer {site.address.layer} ({type(site.module).__name__}, read as {site.adapter}) does not compute "
+        f"layer {site.address.layer}{stack} ({type(site.module).__name__}, read as {site.adapter}) does not compute "
         f"{site.activation}(gate) * in {where}: relative error {error:.2g}, allowed {tolerance(dtype):.2g}",
         "its values would be wrong, so gluscope refuses: index other layers with --layers, or another model; "
         "fused kernels that replace the MLP must be off",

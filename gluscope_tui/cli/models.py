@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ..text.clean import clean
 from .output import emit, emit_lines, tell
 
 if TYPE_CHECKING:
     from indexer.families import Family
 
-Format = Literal["table", "plain", "json", "csv"]
+Format = Literal["table", "plain", "json", "csv", "md"]
+Status = Literal["supported", "refused", "unbuilt", "all"]
 
 
 def command(
@@ -26,7 +28,7 @@ def command(
         str | None, typer.Argument(metavar="[MODEL]", help="One model: an id, a folder or a .gguf file.")
     ] = None,
     status: Annotated[
-        Literal["supported", "refused", "all"], typer.Option("--status", "-s", help="Which families.")
+        Status, typer.Option("--status", "-s", help="Which families; unbuilt: their defaults make no model here.")
     ] = "supported",
     format: Annotated[
         Format | None, typer.Option("--format", "-f", help="table on a terminal, plain in a pipe, unless said here.")
@@ -54,25 +56,32 @@ def command(
     with narrator() as report:
         found = families(report)
     if summary:
-        _summary(found, chosen)
+        columns = [("families", "families"), ("read as", "adapter"), ("such as", "such_as")]
+        _print(columns, summary_rows(found), chosen)
         return
-    _many([family for family in found if status in ("all", family.status)], found, chosen)
+    rows = [asdict(family) for family in found if status in ("all", family.status)]
+    columns = [("family", "family"), ("read as", "how"), ("text part", "model")]
+    if status == "all":
+        columns[1:1] = [("status", "status")]
+    if status != "supported":
+        columns = [("why not" if head == "read as" and status != "all" else head, key) for head, key in columns]
+    _print(columns, rows, chosen)
+    if chosen == "table":
+        counts = Counter(family.status for family in found)
+        tell(", ".join(f"{number} {name}" for name, number in counts.most_common()))
 
 
-def _many(shown: Sequence[Family], found: Sequence[Family], chosen: Format) -> None:
-    rows = [asdict(family) for family in shown]
+def _print(columns: Sequence[tuple[str, str]], rows: Sequence[dict[str, Any]], chosen: Format) -> None:
+    """Rows as they are for scripts, their `columns` for people; `how` is the adapter, or the reason against."""
     if chosen == "json":
         _json(rows)
     elif chosen == "csv":
         emit_lines(_csv(rows))
     elif chosen == "plain":
-        emit_lines("\t".join(row.values()) for row in rows)
+        emit_lines("\t".join(clean(str(value)) for value in row.values()) for row in rows)
     else:
-        columns = [("family", "family"), ("status", "status"), ("read as, or why not", "how"), ("reading", "model")]
-        cells = [{**row, "how": row["adapter"] or row["reason"]} for row in rows]
-        emit_lines(_table(columns, cells))
-        counts = Counter(family.status for family in found)
-        tell(", ".join(f"{number} {name}" for name, number in counts.most_common()))
+        cells = [{"how": row.get("adapter") or row.get("reason", ""), **row} for row in rows]
+        emit_lines(_markdown(columns, cells) if chosen == "md" else _table(columns, cells))
 
 
 def _one(family: Family, layers: int, neurons: int, chosen: Format) -> None:
@@ -80,23 +89,10 @@ def _one(family: Family, layers: int, neurons: int, chosen: Format) -> None:
     if chosen == "json":
         _json(row)
         return
-    from ..text.clean import clean
     from ..views.numbers import full_count
 
     row |= {"layers": layers or "", "neurons": full_count(neurons) if neurons else ""}
     emit_lines(f"{name}\t{clean(str(value))}" for name, value in row.items() if value != "")
-
-
-def _summary(found: Sequence[Family], chosen: Format) -> None:
-    rows = summary_rows(found)
-    if chosen == "json":
-        _json(rows)
-    elif chosen == "csv":
-        emit_lines(_csv(rows))
-    elif chosen == "plain":
-        emit_lines("\t".join(map(str, row.values())) for row in rows)
-    else:
-        emit_lines(_table([("families", "families"), ("read as", "adapter"), ("such as", "such_as")], rows))
 
 
 def summary_rows(found: Sequence[Family]) -> list[dict[str, Any]]:
@@ -110,13 +106,12 @@ def summary_rows(found: Sequence[Family]) -> list[dict[str, Any]]:
         {"families": len(names), "adapter": adapter, "such_as": ", ".join(names[:4])} for adapter, names in ordered
     ]
     refused = [family.family for family in found if family.status == "refused"]
-    return [*rows, {"families": len(refused), "adapter": "refused: not gated, no text, or not read", "such_as": ""}]
+    return [*rows, {"families": len(refused), "adapter": "refused", "such_as": ", ".join(refused[:4])}]
 
 
 def _table(columns: Sequence[tuple[str, str]], rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Rows in columns; the column that would be too wide is cut at the terminal's edge."""
     from ..text.cells import cell_len, fit
-    from ..text.clean import clean
 
     cells = [[clean(str(row[key])) for _, key in columns] for row in rows]
     heads = [head for head, _ in columns]
@@ -126,6 +121,13 @@ def _table(columns: Sequence[tuple[str, str]], rows: Sequence[dict[str, Any]]) -
     widths[widest] = max(20, min(widths[widest], room - sum(widths) + widths[widest]))
     for row in [heads, *cells]:
         yield "  ".join(fit(text, width) for text, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _markdown(columns: Sequence[tuple[str, str]], rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    yield f"| {' | '.join(head for head, _ in columns)} |"
+    yield f"|{'---|' * len(columns)}"
+    for row in rows:
+        yield f"| {' | '.join(clean(str(row[key])).replace('|', '+') for _, key in columns)} |"
 
 
 def _csv(rows: Sequence[dict[str, Any]]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 
+import torch
 from torch import Tensor, nn
 
 from ..activations import Activation
@@ -41,10 +42,20 @@ class Site:
     def fused(self) -> bool:
         return self.gate is self.in_
 
+    @property
+    def device(self) -> torch.device:
+        """Where its values are."""
+        return tensors(self.down)[0].device
+
     def halves(self, both: Tensor) -> tuple[Tensor, Tensor]:
         """The parts of gate and of in (each # ... neuron) in what a fused map gives (# ... 2*neuron)."""
         first, second = both.tensor_split(2, dim=-1)
         return (first, second) if self.gate_first else (second, first)
+
+
+def tensors(module: nn.Module) -> list[Tensor]:
+    """Parameters and buffers: quantised linear maps may have no parameter at all."""
+    return [*module.parameters(), *module.buffers()]
 
 
 def select(sites: Sequence[Site], layers: Sequence[int] | None) -> tuple[Site, ...]:
