@@ -9,19 +9,29 @@ import torch
 from torch import Tensor
 
 from .capture import capture, capture_act, run_body
+from .capture_experts import Routed, capture_experts
 from .checkpoint import Saved
 from .database.activations import twin
 from .errors import GluscopeError
+from .expert_state import ExpertStack
 from .models import LoadedModel
 from .plan import Batch
 from .proof import prove
+from .proof_experts import prove_experts
 from .reduction import Activations, Fuser
 from .sample import PositionSample
+from .sequences import TokenSequence
 from .settings import Settings
 from .sites import Site
+from .sites.experts import ExpertLayer, ExpertSite, expert_layers, layer_sites
 from .state import BatchView, NonFiniteError, SiteState, view_batch
 
 Views = dict[torch.device, BatchView]
+
+
+def proof_name(site: Site) -> str:
+    """What the proof of a site goes by: its own name, or for experts one name for all of their layer."""
+    return site.experts.name if isinstance(site, ExpertSite) else site.address.name
 
 
 class Run:
@@ -37,17 +47,35 @@ class Run:
         self._buffers: dict[tuple[torch.device, torch.Size], tuple[Tensor, ...]] = {}
         self.notices: list[str] = []  # that the index is to keep
         self.sample = PositionSample(settings.sample)
-        self.states = {name: self.blank(name) for name in self._sites}
+        self._stacks = {layer: self._stack(layer, layer_sites(sites, layer)) for layer in expert_layers(sites)}
+        self.states = {name: self._state(site) for name, site in self._sites.items()}
 
     def blank(self, name: str) -> SiteState:
-        """An empty state for the site of a name."""
+        """An empty state for the site of a name, that nothing else shares."""
         site = self._sites[name]
+        if isinstance(site, ExpertSite):
+            return self._stack(site.experts, [site]).states[site.expert]
+        return self._state(site)
+
+    def _state(self, site: Site) -> SiteState:
+        if isinstance(site, ExpertSite):
+            return self._stacks[site.experts].states[site.expert]
         return SiteState(
             site.width,
             self._settings,
             sign_preserving=site.sign_preserving,
             keep_act=twin(site.activation) is None,
-            device=next(site.down.parameters()).device,
+            device=site.device,
+        )
+
+    def _stack(self, layer: ExpertLayer, sites: Sequence[ExpertSite]) -> ExpertStack:
+        return ExpertStack(
+            [site.expert for site in sites],
+            layer.width,
+            self._settings,
+            sign_preserving=sites[0].sign_preserving,
+            keep_act=twin(layer.activation) is None,
+            device=sites[0].device,
         )
 
     def _widened(self, *values: Tensor) -> Activations:
@@ -65,6 +93,10 @@ class Run:
         saved.restore(self.states, self.sample)
         self.identity_errors = dict(saved.mark.identity_errors)
         self.notices = list(saved.mark.notices)
+
+    def take_proof(self, name: str, error: float) -> None:
+        """Take the site of a name for proven, with this error."""
+        self.identity_errors[proof_name(self._sites[name])] = error
 
     def process(self, batch: Batch) -> None:
         """Run the model on a batch and merge it.
@@ -119,21 +151,39 @@ class Run:
                 return
             if name not in self.identity_errors:
                 self.identity_errors[name] = prove(site, gate, in_, post)
-            values = self._widened(gate, in_, act(site, gate), post)
+            # a shared expert may be given the tokens of all sequences in one row
+            whole = (at.view(*ids[rows].shape, -1) for at in (gate, in_, act(site, gate), post))
+            values = self._widened(*whole)
             try:
                 self.states[name].add(values, at_rows[self.states[name].count.device], self._fuse)
             except NonFiniteError as error:
-                sequence = batch.sequences[rows.start + error.row]
-                raise GluscopeError(
-                    f"{site.address}: a value is NaN or infinite in document {sequence.document} ({sequence.source})",
-                    f"{self._loaded.dtype} may be too narrow for this model: try --dtype float32",
-                ) from error
+                raise self._infinite(name, batch.sequences[rows.start + error.row]) from error
             fed.add(name)
+
+        def observe_experts(layer: ExpertLayer, routed: Routed) -> None:
+            if layer.name in fed:
+                return
+            if layer.name not in self.identity_errors:
+                self.identity_errors[layer.name] = prove_experts(layer, routed)
+            values = self._widened(routed.gate, routed.in_, routed.act, routed.post)
+            stack = self._stacks[layer]
+            try:
+                stack.add(values, routed, at_rows[stack.count.device], self._fuse)
+            except NonFiniteError as error:
+                raise self._infinite(layer.name, batch.sequences[rows.start + error.row]) from error
+            fed.add(layer.name)
 
         mask = torch.arange(ids.shape[1]) < torch.from_numpy(batch.lengths)[rows, None]
         sites = tuple(self._sites.values())
-        with capture_act(sites) as act, capture(sites, observe):
-            run_body(self._loaded, ids[rows], mask.to(torch.int64), sites[-1])
+        dense = tuple(site for site in sites if not isinstance(site, ExpertSite))
+        with capture_act(dense) as act, capture(dense, observe), capture_experts(self._stacks, observe_experts):
+            run_body(self._loaded, ids[rows], mask.to(torch.int64), sites)
+
+    def _infinite(self, where: str, sequence: TokenSequence) -> GluscopeError:
+        return GluscopeError(
+            f"{where}: a value is NaN or infinite in document {sequence.document} ({sequence.source})",
+            f"{self._loaded.dtype} may be too narrow for this model: try --dtype float32",
+        )
 
     def _views(self, batch: Batch, ids: Tensor) -> Views:
         view = view_batch(
