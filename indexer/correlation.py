@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from math import fsum, sqrt
-from operator import mul
+from operator import mul, ne
 
 
 def pearson(xs: Sequence[float], ys: Sequence[float]) -> float | None:
@@ -27,11 +28,24 @@ def spearman(xs: Sequence[float], ys: Sequence[float]) -> float | None:
 
 def ranks(values: Sequence[float]) -> list[float]:
     """The rank of each value, from 1; equal values have the mean of the ranks that they fill."""
-    ascending = sorted(values)
-    last = dict(zip(ascending, range(1, len(ascending) + 1), strict=True))
-    first = dict(zip(reversed(ascending), range(len(ascending), 0, -1), strict=True))
-    shared = {value: (first[value] + rank) / 2 for value, rank in last.items()}
-    return list(map(shared.__getitem__, values))
+    order = sorted(range(len(values)), key=values.__getitem__)
+    ascending = [values[place] for place in order]
+    found: list[float] = [*range(1, len(values) + 1)]
+    start = 0
+    for end in _ends_of_runs(ascending):
+        if end - start > 1:
+            found[start:end] = [(start + 1 + end) / 2] * (end - start)
+        start = end
+    ranked = [0.0] * len(values)
+    for place, rank in zip(order, found, strict=True):
+        ranked[place] = rank
+    return ranked
+
+
+def _ends_of_runs(ascending: Sequence[float]) -> list[int]:
+    """Where each run of equal values ends."""
+    changes = map(ne, ascending, islice(ascending, 1, None))
+    return [*(place for place, changed in enumerate(changes, 1) if changed), len(ascending)]
 
 
 def _centred(values: Sequence[float]) -> list[float]:

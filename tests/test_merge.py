@@ -36,10 +36,15 @@ def silent(_: Progress) -> None:
 
 
 def shown(db: Path) -> str:
-    """What `show -f json` prints of all neurons."""
+    """What `show -f json` prints of all neurons, and what searches find."""
     with indexer.open(db) as opened:
         names = [f"{site.address}N{neuron}" for site in opened.sites for neuron in range(site.width)]
-        return json.dumps([views.neuron(opened.neuron(name)) for name in names])
+        found = [
+            (hit.neuron.name, hit.quadrant.value, hit.strength, views.context(hit.example))
+            for text, where in (("the", "peak"), ("a", "peak"), ("cat", "context"), ("猫", "context"))
+            for hit in opened.search(text, where)
+        ]
+        return json.dumps([*(views.neuron(opened.neuron(name)) for name in names), *found])
 
 
 def sampled(db: Path) -> list[tuple[float, ...]]:
@@ -64,6 +69,7 @@ class Folder:
         self.whole = self.make("whole.db", SMALL)
         self.parts = [self.make(f"part-{i}.db", SMALL, shard=f"{i}/{SHARDS}") for i in range(1, SHARDS + 1)]
         self.shown = shown(self.whole)
+        assert len(json.loads(self.shown)) > 20  # its neurons; the rest is found
 
     def make(self, name: str, settings: Settings, *, shard: str | None = None, corpus: Path | None = None) -> Path:
         inputs = Inputs((str(corpus or self.corpus),))

@@ -26,7 +26,7 @@ from .unpacking import DamagedValue, PackedExamples, from_planes, integers, unpa
 PLACES = ("peak", "context")
 """Where a text may be searched for."""
 
-SEQUENCES = 1000
+SEQUENCES = 500
 """So many of the sequences that hold the words of a text are looked through, the first of the corpus."""
 
 STRONGEST = 255  # what a strength of 1 is stored as
@@ -124,7 +124,9 @@ class Search:
         wanted = pattern(text, exact=exact)
         numbers = self._candidates(text)[:SEQUENCES]
         streams = []
-        for number, sequence in sorted(self._texts.sequences(numbers).items()):
+        sequences = self._texts.sequences(numbers)
+        self._texts.load(set[int]().union(*(sequence.tokens for sequence in sequences.values())))
+        for number, sequence in sorted(sequences.items()):
             inside = self._windows_with(wanted, sequence)
             if any(inside):
                 streams.append(self._of_sequence(number, inside))
@@ -150,18 +152,19 @@ class Search:
 
     def _windows_with(self, wanted: re.Pattern[str], sequence: StoredSequence) -> bytearray:
         """For each position 1 where the window of a peak there holds what is wanted, 0 elsewhere."""
-        self._texts.load(sequence.tokens)
         tokens = self._texts.window(sequence.tokens, 0, len(sequence.tokens))
         inside = bytearray(len(tokens))
         ends = list(accumulate(map(len, tokens)))
+        done = 0
         for match in wanted.finditer("".join(tokens)):
             first = bisect_right(ends, match.start())  # the token that holds the first character
             while first + 1 < len(tokens) and ends[first] == match.start() + 1 and self._goes_on(sequence, first + 1):
                 first += 1
             last = bisect_right(ends, match.end() - 1)
-            start, stop = max(0, last - self._after), min(len(tokens), first + self._before + 1)
-            if start < stop:
+            start, stop = max(last - self._after, done), min(first + self._before + 1, len(tokens))
+            if start < stop:  # what was marked for the matches before needs no mark
                 inside[start:stop] = b"\1" * (stop - start)
+                done = stop
         return inside
 
     def _goes_on(self, sequence: StoredSequence, place: int) -> bool:
