@@ -78,21 +78,8 @@ def _lists(
     sites: Mapping[str, WeightSite],
     report: Report,
 ) -> _Lists:
+    tokens, lacking = _token_lists(loaded, norms, wanted, report)
     width = sum(one.site.width for one in wanted)
-    own = embeddings(loaded)
-    usable = usable_tokens(loaded.tokenizer, len(own))
-    lists = TokenLists(wanted, int(usable.sum()))
-    done = _counter(report, "comparing neurons with tokens", width * _COMPARED_WITH_TOKENS)
-    lacking = []
-    if own.shape[1] == _d_model(wanted[0]):
-        lists.read(own, usable, done)
-        out = unembedding(loaded)
-        if (reason := _why_no_writes(out, norms)) is None:
-            _write(lists, out, loaded, norms, done)
-        else:
-            lacking.append(f"no tokens that neurons write: {reason}")
-    else:
-        lacking.append("no tokens: the embeddings have another width than the MLPs read")
     total = sum(one.site.width for one in vectors)
     if total > MOST_COMPARED:
         lacking.append(f"no nearest neurons: the model has {total:,} neurons, more than are compared")
@@ -104,13 +91,28 @@ def _lists(
         _flips(one.site for one in compared),
         _counter(report, "comparing neurons with each other", 2 * width),
     )
-    return _Lists(lists, nearest, tuple(lacking))
+    return _Lists(tokens, nearest, tuple(lacking))
 
 
-def _write(lists: TokenLists, out: Unembedding, loaded: LoadedModel, norms: Norms, done: Callable[[int], None]) -> None:
+def _token_lists(
+    loaded: LoadedModel, norms: Norms, wanted: Sequence[SiteVectors], report: Report
+) -> tuple[TokenLists, list[str]]:
+    """The tokens written and read, and what can't be told of them and why."""
+    own = embeddings(loaded)
+    usable = usable_tokens(loaded.tokenizer, len(own))
+    lists = TokenLists(wanted, int(usable.sum()))
+    width = sum(one.site.width for one in wanted)
+    done = _counter(report, "comparing neurons with tokens", width * _COMPARED_WITH_TOKENS)
+    if own.shape[1] != _d_model(wanted[0]):
+        return lists, ["no tokens: the embeddings have another width than the MLPs read"]
+    lists.read(own, usable, done)
+    out = unembedding(loaded)
+    if (reason := _why_no_writes(out, norms)) is not None:
+        return lists, [f"no tokens that neurons write: {reason}"]
     assert out.rows is not None
     assert norms.final is not None
     lists.write(out.rows, usable_tokens(loaded.tokenizer, len(out.rows)), norms.final, done)
+    return lists, []
 
 
 def _why_no_writes(out: Unembedding, norms: Norms) -> str | None:

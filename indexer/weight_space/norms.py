@@ -131,7 +131,7 @@ class _Chain:
     """A site's modules from its linear maps outwards, and the layer that they are in."""
 
     readers: tuple[nn.Module, ...]  # their input is what the MLP reads
-    writers: tuple[nn.Module, ...]  # their output is what it writes
+    writers: tuple[nn.Module, ...]  # their output is what it writes, if their input is what it reads
     layer: nn.Module
 
     @property
@@ -148,24 +148,25 @@ def _chain(body: nn.Module, site: Site) -> _Chain:
 
 
 def _around(trace: _Trace, chain: _Chain) -> SiteNorms:
-    before = next(_found(trace.leaving(p.entered) for p in _passages(trace, chain.readers)), None)
-    after = next(_found(trace.entering(p.left) for p in _passages(trace, chain.writers)), None)
+    read = list(_passages(trace, chain.readers))
+    before = next(((p, norm) for p in read if (norm := trace.leaving(p.entered)) is not None), None)
+    entered = before[0].entered if before is not None else read[0].entered if read else None
+    written = [p for p in _passages(trace, chain.writers) if p.module is chain.writers[0] or _same(p.entered, entered)]
+    after = next((norm for p in written if (norm := trace.entering(p.left)) is not None), None)
     if before is not None:
-        first = _explained(before)
+        first = _explained(before[1])
     else:
-        first = NO_NORM if _reads_the_stream(trace, chain, after) else None
+        added = [p.left for p in written] if after is None else [after.left]
+        outputs = [p.left for p in _passages(trace, (chain.layer,))]
+        first = NO_NORM if entered is not None and _reads_the_stream(entered, added, outputs) else None
     return SiteNorms(first, NO_NORM if after is None else _explained(after))
 
 
-def _reads_the_stream(trace: _Trace, chain: _Chain, after: _Passage | None) -> bool:
+def _reads_the_stream(entered: Tensor, added: Sequence[Tensor], outputs: Sequence[Tensor]) -> bool:
     """Whether the layer gives what entered the MLP plus what the MLP writes: then no norm is in front of it."""
-    outputs = [passage.left for passage in _passages(trace, (chain.layer,))]
-    written = [p.left for p in _passages(trace, chain.writers)] if after is None else [after.left]
-    read = [p.entered for p in _passages(trace, chain.readers)]
     return any(
-        one.shape == other.shape == output.shape and torch.allclose(one + other, output, rtol=1e-2, atol=1e-3)
-        for one in read
-        for other in written
+        entered.shape == one.shape == output.shape and torch.allclose(entered + one, output, rtol=1e-2, atol=1e-3)
+        for one in added
         for output in outputs
     )
 
@@ -173,10 +174,6 @@ def _reads_the_stream(trace: _Trace, chain: _Chain, after: _Passage | None) -> b
 def _passages(trace: _Trace, modules: Iterable[nn.Module]) -> Iterator[_Passage]:
     for module in modules:
         yield from trace.around.get(module, ())
-
-
-def _found(passages: Iterable[_Passage | None]) -> Iterator[_Passage]:
-    return (passage for passage in passages if passage is not None)
 
 
 def _explained(passage: _Passage) -> Norm | None:
@@ -216,6 +213,10 @@ def _values(found: Any) -> Tensor | None:
     if hasattr(found, "last_hidden_state"):
         return _values(found.last_hidden_state)
     return None
+
+
+def _same(one: Tensor, other: Tensor | None) -> bool:
+    return other is not None and one.shape == other.shape and torch.equal(one, other)
 
 
 def _equal(one: Tensor, other: Tensor) -> bool:

@@ -38,7 +38,7 @@ def unembedding(loaded: LoadedModel) -> Unembedding:
     origin = loaded.origin
     if origin is None:
         return Unembedding(None, "it isn't known where the model came from")
-    head = _head(origin)
+    head = _head(origin, loaded.model)
     if isinstance(head, str):
         return Unembedding(None, head)
     own = embeddings(loaded)
@@ -56,31 +56,47 @@ class _Head:
     tied: bool
 
 
-def _head(origin: Origin) -> _Head | str:
+def _head(origin: Origin, body: nn.Module) -> _Head | str:
     """The weight of the language-model head, or why there is no plain one."""
-    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING
-    from transformers import AutoModelForCausalLM as Causal
-    from transformers import AutoModelForSeq2SeqLM as Seq2Seq
-
     config = origin.config
-    remote = getattr(config, "auto_map", None) or {}
-    if type(config) in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING:
-        kind: Any = Seq2Seq
-    elif type(config) in MODEL_FOR_CAUSAL_LM_MAPPING or "AutoModelForCausalLM" in remote:
-        kind = Causal
-    else:
+    kind = _class(config)
+    if kind is None:
         return "the model has no language-model head"
-    trusted = bool(origin.arguments.get("trust_remote_code"))
     with torch.device("meta"):
-        model: Any = kind.from_config(config, trust_remote_code=trusted)
+        model = kind.from_config(config, trust_remote_code=bool(origin.arguments.get("trust_remote_code")))
     head = model.get_output_embeddings()
     if not isinstance(head, nn.Linear):
         return "the model has no plain language-model head"
     name = next(path for path, module in model.named_modules() if module is head)
-    others = [path for path, child in model.named_children() if child is not head and path != model.base_model_prefix]
-    if any(next(model.get_submodule(path).parameters(), None) is not None for path in others):
-        return f"the language-model head has more than one part: {', '.join((*others, name))}"
+    own = {name for name, _ in body.named_parameters()}
+    paths = [path for path, _ in model.named_parameters()]
+    parts = {path.partition(".")[0] for path in paths if any(end in own for end in _ends(path))}
+    if more := [path for path in paths if path.partition(".")[0] not in parts and not path.startswith(f"{name}.")]:
+        return f"the language-model head is more than a matrix: it has {more[0]}"
     return _Head(f"{name}.weight", head.weight is model.get_input_embeddings().weight)
+
+
+def _class(config: Any) -> Any:
+    """The transformers class of a model with its head; None where there is none."""
+    import transformers
+
+    classes: Any = transformers
+    for mapping, kind in (
+        ("SEQ_TO_SEQ_CAUSAL_LM", "Seq2SeqLM"),
+        ("CAUSAL_LM", "CausalLM"),
+        ("IMAGE_TEXT_TO_TEXT", "ImageTextToText"),
+        ("MULTIMODAL_LM", "MultimodalLM"),
+    ):
+        if type(config) in getattr(classes, f"MODEL_FOR_{mapping}_MAPPING"):
+            return getattr(classes, f"AutoModelFor{kind}")
+    remote = getattr(config, "auto_map", None) or {}
+    return classes.AutoModelForCausalLM if "AutoModelForCausalLM" in remote else None
+
+
+def _ends(path: str) -> list[str]:
+    """The ends of a dotted path: itself, itself without its first part, and so on."""
+    parts = path.split(".")
+    return [".".join(parts[start:]) for start in range(len(parts))]
 
 
 def _from_safetensors(origin: Origin, name: str, d_model: int) -> Tensor | None:
