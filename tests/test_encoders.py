@@ -232,3 +232,60 @@ def test_trap_a_model_whose_values_change_with_padding_is_refused(tmp_path: Path
 )
 def test_who_sees_whom_is_found_by_trying(family: str, causal: bool, tmp_path: Path) -> None:
     assert load(str(saved(tmp_path / "model", family))).causal is causal
+
+
+def test_an_encoders_index_that_is_extended_is_that_of_one_run(tmp_path: Path) -> None:
+    model = saved(tmp_path / "model", "modernbert", "<s> $A </s>")
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    whole = indexed(model, tmp_path / "one")
+    tokens = [len(tiny_tokenizer()(text)["input_ids"]) for text in TEXTS]
+    indexed(model, tmp_path / "two", tokens=tokens[0])
+    extended = indexed(model, tmp_path / "two", tokens=10_000)
+    with indexer.open(whole) as one, indexer.open(extended) as two:
+        for address in ("L0N0", "L1N39"):
+            before, after = one.neuron(address), two.neuron(address)
+            for quadrant, record in before.quadrants.items():
+                other = after.quadrants[quadrant]
+                assert other.count == record.count
+                places = [(e.document, e.part, e.position) for e in record.examples["post"]]
+                assert [(e.document, e.part, e.position) for e in other.examples["post"]] == places
+
+
+class Quantised(nn.Module):
+    """A linear map that keeps its numbers in a form of its own, without a parameter."""
+
+    def __init__(self, inner: nn.Linear) -> None:
+        super().__init__()
+        self.infeatures, self.outfeatures = inner.in_features, inner.out_features
+        self.register_buffer("qweight", (inner.weight.detach() * 16).round().to(torch.int8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight: Any = self.qweight
+        return nn.functional.linear(x, weight.to(x.dtype) / 16)
+
+
+def test_quantised_maps_are_read_and_their_weights_said_to_be_unavailable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = saved(tmp_path / "model", "llama")
+
+    def quantised(model: str, **options: Any) -> LoadedModel:
+        from dataclasses import replace
+
+        from indexer.rehearsal import rehearse
+
+        loaded = load(model, **options)
+        body: Any = loaded.model
+        for layer in body.layers:
+            for name in ("gate_proj", "up_proj", "down_proj"):
+                setattr(layer.mlp, name, Quantised(getattr(layer.mlp, name)))
+        return replace(loaded, runs=rehearse(loaded).runs)
+
+    monkeypatch.setattr("indexer.prepare.load", quantised)
+    db = indexed(folder, tmp_path)
+    with indexer.open(db) as opened:
+        neuron = opened.neuron("L1N5")
+        assert neuron.flipped is None
+        assert opened.neuron("L1N5", signs="raw").quadrants.keys() == neuron.quadrants.keys()
+        assert {site.identity_error for site in opened.info().sites} == {0.0}

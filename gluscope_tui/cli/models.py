@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from indexer.families import Family
 
 Format = Literal["table", "plain", "json", "csv", "md"]
+
 Status = Literal["supported", "refused", "unbuilt", "all"]
+
+_WIDEST = 30  # cells of a name, until it is cut
 
 
 def command(
@@ -56,15 +59,12 @@ def command(
     with narrator() as report:
         found = families(report)
     if summary:
-        columns = [("families", "families"), ("read as", "adapter"), ("such as", "such_as")]
+        columns = [("families", "families"), ("such as", "such_as"), ("read as", "adapter")]
         _print(columns, summary_rows(found), chosen)
         return
     rows = [asdict(family) for family in found if status in ("all", family.status)]
-    columns = [("family", "family"), ("read as", "how"), ("text part", "model")]
-    if status == "all":
-        columns[1:1] = [("status", "status")]
-    if status != "supported":
-        columns = [("why not" if head == "read as" and status != "all" else head, key) for head, key in columns]
+    how = {"supported": "read as", "all": "read as, or why not"}.get(status, "why not")
+    columns = [("family", "family"), *([("status", "status")] if status == "all" else []), (how, "how")]
     _print(columns, rows, chosen)
     if chosen == "table":
         counts = Counter(family.status for family in found)
@@ -110,15 +110,14 @@ def summary_rows(found: Sequence[Family]) -> list[dict[str, Any]]:
 
 
 def _table(columns: Sequence[tuple[str, str]], rows: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Rows in columns; the column that would be too wide is cut at the terminal's edge."""
+    """Rows in columns, none but the last wider than it may be; the last is cut at the terminal's edge."""
     from ..text.cells import cell_len, fit
 
     cells = [[clean(str(row[key])) for _, key in columns] for row in rows]
     heads = [head for head, _ in columns]
     widths = [max([cell_len(head), *(cell_len(row[i]) for row in cells)]) for i, head in enumerate(heads)]
-    room = max(20, shutil.get_terminal_size().columns - 2 * (len(widths) - 1))
-    widest = widths.index(max(widths))
-    widths[widest] = max(20, min(widths[widest], room - sum(widths) + widths[widest]))
+    widths[:-1] = [min(width, _WIDEST) for width in widths[:-1]]
+    widths[-1] = max(20, shutil.get_terminal_size().columns - sum(widths[:-1]) - 2 * (len(widths) - 1))
     for row in [heads, *cells]:
         yield "  ".join(fit(text, width) for text, width in zip(row, widths, strict=True)).rstrip()
 
