@@ -212,6 +212,14 @@ def test_an_older_index_opens_says_what_is_missing_and_gets_it(tmp_path: Path, t
             assert list(opened.search("the", where)) == list(index.search("the", where))
 
 
+def test_many_entries_find_the_same_as_few(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = list(index.search("the", "context"))
+    for together, few in ((1, 3), (7, 1000), (500, 0)):
+        monkeypatch.setattr(search, "_TOGETHER", together)
+        monkeypatch.setattr(search, "_FEW", few)
+        assert list(index.search("the", "context")) == expected
+
+
 def test_what_has_no_words_index_is_scanned(tmp_path: Path, truth: Truth, index: Index) -> None:
     old = tmp_path / "old.db"
     old.write_bytes(truth.path.read_bytes())

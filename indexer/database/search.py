@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import zlib
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from heapq import merge
-from itertools import accumulate, compress, count
+from itertools import accumulate, compress, count, islice
 
 from ..addresses import NeuronAddress
 from ..errors import GluscopeError
@@ -29,6 +29,8 @@ PLACES = ("peak", "context")
 SEQUENCES = 500
 """So many of the sequences that hold the words of a text are looked through, the first of the corpus."""
 
+_TOGETHER = 500  # entries whose flips are asked for together; older SQLites take at most 999 values
+_FEW = 20  # such questions before the flips of all neurons are read
 STRONGEST = 255  # what a strength of 1 is stored as
 _RANKINGS = {code: ranking for ranking, code in RANKING_CODES.items()}
 
@@ -83,12 +85,12 @@ class Search:
         self, entries: Iterable[Entry], quadrants: set[Quadrant], limit: int | None, signs: str
     ) -> dict[Quadrant, list[Entry]]:
         """The first entry of each neuron and quadrant, by quadrant under the signs asked for."""
-        flipped = self._flipped if signs == "aligned" else frozenset[int]()
+        flips = self._with_flips(iter(entries)) if signs == "aligned" else ((entry, False) for entry in entries)
         found: dict[Quadrant, dict[int, Entry]] = {q: {} for q in QUADRANTS if q in quadrants}
         open_ = len(found)
-        for entry in entries if limit != 0 else ():
+        for entry, flipped in flips if limit != 0 else ():
             quadrant = QUADRANTS[entry[2] & 3]
-            own = found.get(quadrant.flipped if entry[1] in flipped else quadrant)
+            own = found.get(quadrant.flipped if flipped else quadrant)
             if own is None or entry[1] in own or (limit is not None and len(own) >= limit):
                 continue
             own[entry[1]] = entry
@@ -97,6 +99,21 @@ class Search:
                 if not open_:
                     break
         return {quadrant: list(own.values()) for quadrant, own in found.items()}
+
+    def _with_flips(self, entries: Iterator[Entry]) -> Iterator[tuple[Entry, bool]]:
+        """Each entry, and whether its neuron is flipped: asked for some together, then for all there are."""
+        for asked in count():
+            group = list(islice(entries, _TOGETHER))
+            if not group:
+                return
+            flipped: Collection[int] = self._flipped if asked >= _FEW else self._flipped_of({e[1] for e in group})
+            for entry in group:
+                yield entry, entry[1] in flipped
+
+    def _flipped_of(self, neurons: set[int]) -> set[int]:
+        marks = ",".join("?" * len(neurons))
+        sql = f"SELECT id FROM neurons WHERE flipped = 1 AND id IN ({marks})"
+        return {row[0] for row in self._connection.rows(sql, list(neurons))}
 
     def _peaks(self, text: str, *, exact: bool) -> Iterator[Entry]:
         """The lists that peak on a text, the strongest first."""
