@@ -51,8 +51,9 @@ class Base:
             for record in stored.sites:
                 run.states[record.address.name].restore(restated.tensors(stored.site(record)))
                 if record.identity_error is not None:
-                    run.identity_errors[record.address.name] = record.identity_error
-            found = restated.sample(0)
+                    run.take_proof(record.address.name, record.identity_error)
+            dense = [record.address.name for record in stored.sites if record.address.expert is None]
+            found = restated.sample(stored.sample_ids[dense[0]]) if dense else run.sample
         for name in ("hash", "sequence", "position"):
             np.copyto(getattr(run.sample, name), getattr(found, name))
 

@@ -184,7 +184,7 @@ class _Passes:
         """Seconds of the model's body alone, on all batches."""
         started = time.perf_counter()
         for batch in self._batches:
-            run_body(self._loaded, torch.from_numpy(batch.ids), None, self._sites[-1])
+            run_body(self._loaded, torch.from_numpy(batch.ids), None, self._sites)
         self._wait()
         return time.perf_counter() - started
 

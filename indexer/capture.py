@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .sites import Site, is_encoder_decoder
+from .sites.experts import ExpertSite
 
 if TYPE_CHECKING:
     from .models import LoadedModel
@@ -91,9 +92,9 @@ class _Finished(Exception):
 
 
 def run_body(
-    loaded: LoadedModel, ids: Tensor, attention_mask: Tensor | None = None, last_site: Site | None = None
+    loaded: LoadedModel, ids: Tensor, attention_mask: Tensor | None = None, sites: Sequence[Site] = ()
 ) -> None:
-    """Run the model's body on `ids` (# batch position, padded on the right), up to the product of `last_site`.
+    """Run the model's body on `ids` (# batch position, padded on the right), up to the product of the last of `sites`.
 
     No language-model head, no cache of keys and values, no gradients. `attention_mask` (# batch position, 1 for real
     tokens) is used only where it matters: a causal model's tokens never see the padding to their right, so its values
@@ -108,9 +109,8 @@ def run_body(
         inputs |= _two_stacks(loaded, ids, inputs.get("attention_mask"))
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode())
-        if last_site is not None:
-            # registered after capture's hook on the same module, so it runs after it
-            stack.callback(last_site.entry.register_forward_pre_hook(_stop).remove)
+        for handle in _stops(sites):
+            stack.callback(handle.remove)
         with suppress(_Finished):
             model(**{name: t.to(loaded.device, non_blocking=True) for name, t in inputs.items()}, use_cache=False)
 
@@ -129,5 +129,23 @@ def _two_stacks(loaded: LoadedModel, ids: Tensor, mask: Tensor | None) -> dict[s
     return inputs
 
 
-def _stop(_module: nn.Module, _args: Any) -> None:
-    raise _Finished
+def _stops(sites: Sequence[Site]) -> list[torch.utils.hooks.RemovableHandle]:
+    """Hooks that leave the pass once all sites of the last site's layer were run, in whatever order they are."""
+    if not sites:
+        return []
+    last = sites[-1].address
+    ends = {site.entry: site for site in sites if (site.address.stack, site.address.layer) == (last.stack, last.layer)}
+    left = set(ends)
+
+    def reached(module: nn.Module, *_: Any) -> None:
+        left.discard(module)
+        if not left:
+            raise _Finished
+
+    # registered after capture's hook on the same module, so it runs after it; experts are observed inside their module
+    return [
+        entry.register_forward_hook(reached)
+        if isinstance(site, ExpertSite)
+        else entry.register_forward_pre_hook(reached)
+        for entry, site in ends.items()
+    ]

@@ -13,6 +13,7 @@ from torch import distributed
 from . import checkpoint
 from .checkpoint import Mark
 from .errors import GluscopeError
+from .expert_state import ExpertState
 from .group import Group
 from .run import Run
 from .sample import PositionSample
@@ -47,10 +48,12 @@ def join(run: Run, group: Group, run_folder: Path) -> list[Mark]:
             other = PositionSample(run.sample.size)
             saved.restore_sample(other)
             slots = run.sample.merge(other)
+            run.identity_errors = {**saved.mark.identity_errors, **run.identity_errors}
             for site, state in run.states.items():
                 theirs = run.blank(site)
                 theirs.restore(saved.tensors(site))
-                state.merge(theirs, *slots)
-                if site not in run.identity_errors and site in saved.mark.identity_errors:
-                    run.identity_errors[site] = saved.mark.identity_errors[site]
+                if isinstance(state, ExpertState) and isinstance(theirs, ExpertState):
+                    state.merge(theirs, *state.merge_drawn(theirs))
+                else:
+                    state.merge(theirs, *slots)
     return marks

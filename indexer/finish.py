@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 import torch
 
 from .addresses import SiteAddress
 from .database.arrays import Float64, Int64, ListArrays, SiteArrays
+from .expert_state import ExpertState
 from .rankings import BestK
+from .run import Run
+from .sample import PositionSample
+from .sites import Site
 from .state import SiteState
+from .write import SamplePositions
+
+
+class SiteSample(NamedTuple):
+    """The sample of a site, as it is to be written: sites that counted the same positions have one of one id."""
+
+    id: int
+    order: Int64  # the filled slots, by rank
+    positions: SamplePositions
+
+    @classmethod
+    def of(cls, id_: int, sample: PositionSample) -> SiteSample:
+        order = sample.order()
+        return cls(id_, order, SamplePositions(sample.sequence[order], sample.position[order]))
+
+
+def site_samples(run: Run, sites: Sequence[Site]) -> dict[str, SiteSample]:
+    """The samples of the sites, by name: one for all that count every position, and one for each expert."""
+    shared = SiteSample.of(0, run.sample)
+    found = {}
+    for number, site in enumerate(sites, start=1):
+        state = run.states[site.address.name]
+        found[site.address.name] = SiteSample.of(number, state.drawn) if isinstance(state, ExpertState) else shared
+    return found
 
 
 def site_arrays(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -15,11 +15,11 @@ from . import checkpoint, distributed
 from .base import Base, finished_base, is_finished
 from .checkpoint import Mark
 from .coverage import Batches, Coverage
-from .database.arrays import Int64, ModelWeights, SiteArrays
+from .database.arrays import ModelWeights, SiteArrays
 from .database.stored import StoredIndex
 from .database.weights import HOW_TO_ADD
 from .errors import GluscopeError
-from .finish import site_arrays
+from .finish import SiteSample, site_arrays, site_samples
 from .forecast import demand_room
 from .group import Group
 from .identity import Identity, demand_same, difference
@@ -30,7 +30,7 @@ from .prepare import Job, find_part, open_text, prepare, silent
 from .progress import Meter, Report
 from .provenance import TextRead, run_info
 from .reduction import Fuser
-from .run import Run
+from .run import Run, proof_name
 from .sequences import Sequences
 from .settings import Execution, Inputs, Settings
 from .shards import Shard
@@ -40,7 +40,7 @@ from .texts import Texts, TextsWriter
 from .tokens import token_bytes
 from .weight_space.compute import missing, model_weights
 from .weights import gate_in_dot
-from .write import SamplePositions, write_index
+from .write import write_index
 
 
 def index(
@@ -194,14 +194,14 @@ def _write(
     )
     text = TextRead(read.documents, loop.sequences, loop.tokens, read.identity.hexdigest(), *job.around)
     info = run_info(job.loaded, job.layers, job.corpus, text, job.identity, coverage, loop.seconds, run.notices)
-    order = run.sample.order()
+    samples = site_samples(run, job.sites)
     made = job.folder / "index.db"
     made.unlink(missing_ok=True)
     with Texts(job.folder) as texts:
         write_index(
             made,
-            _site_arrays(run, job.sites, order),
-            {0: SamplePositions(run.sample.sequence[order], run.sample.position[order])},
+            _site_arrays(run, job.sites, samples),
+            {sample.id: sample.positions for sample in samples.values()},
             texts,
             partial(token_bytes, job.loaded.tokenizer),
             info,
@@ -211,7 +211,7 @@ def _write(
     os.replace(made, job.db)
 
 
-def _site_arrays(run: Run, sites: Sequence[Site], order: Int64) -> Iterator[SiteArrays]:
+def _site_arrays(run: Run, sites: Sequence[Site], samples: Mapping[str, SiteSample]) -> Iterator[SiteArrays]:
     """What a run found, site by site."""
     for site in sites:
         yield site_arrays(
@@ -219,10 +219,10 @@ def _site_arrays(run: Run, sites: Sequence[Site], order: Int64) -> Iterator[Site
             address=site.address,
             activation=site.activation,
             adapter=site.adapter,
-            identity_error=run.identity_errors.get(site.address.name),
+            identity_error=run.identity_errors.get(proof_name(site)),
             dot_gate_in=gate_in_dot(site),
-            sample_order=order,
-            sample_id=0,
+            sample_order=samples[site.address.name].order,
+            sample_id=samples[site.address.name].id,
         )
 
 

@@ -190,7 +190,8 @@ def _samples(
             continue
         first, *others = (restated[part.stored.path].sample(part.stored.sample_ids[address.name]) for part in held)
         slots = tuple(_Slots(*first.merge(other)) for other in others)
-        id_ = ids.setdefault(coverage.sites[address.name].numbers.tobytes(), len(ids))
+        alike = coverage.sites[address.name].numbers.tobytes() if address.expert is None else address.name.encode()
+        id_ = ids.setdefault(alike, len(ids))
         found[key] = _Sample(id_, first, slots)
     return found
 

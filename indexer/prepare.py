@@ -22,7 +22,6 @@ from .settings import Execution, Inputs, Settings
 from .shards import Shard, parse_shard
 from .sites import Site, find_sites, select
 from .sites.experts import ExpertSite, expert_layers, select_experts
-from .sites.refuse import refusal
 from .special_tokens import Around, around
 from .tokens import text_encoder
 
@@ -155,8 +154,6 @@ def prepare(model: str, corpus: Corpus, part: Part, settings: Settings, executio
     for notice in notices:
         report(Progress("notice", message=notice))
     prove_forms(site for site in sites if not isinstance(site, ExpertSite))
-    if layers := expert_layers(sites):
-        raise refusal(loaded.model, f"layer {layers[0].layer} has routed experts, which are not supported yet")
     prove_expert_forms(expert_layers(sites))
     settings = resolve(settings, loaded, settings.layers)
     return Job(

@@ -10,8 +10,8 @@ from torch import Tensor
 from .capture import capture
 from .errors import GluscopeError
 from .sites import Site
-from .sites.site import tensors
 from .sites.shapes import linear_shape
+from .sites.site import tensors
 
 _STRESS_ROWS = 8
 _STRESS_MAGNITUDE = 128.0  # beyond any clamp in use (7, 10, 100), and 128 * 128 is finite in float16

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import NamedTuple
 
 import torch
@@ -69,6 +70,15 @@ class BestK:
         self.position.view(-1)[flat] = position[entered].to(torch.int32)
         self.threshold[column] = lowest[entered]
         return Placed(flat, entered)
+
+    def part(self, lists: slice) -> BestK:
+        """Some consecutive lists of every neuron, sharing the memory of this."""
+        view = copy(self)
+        view.lists = self.lists[lists]
+        start, stop, _ = lists.indices(len(self.lists))
+        for name in _KEPT:
+            setattr(view, name, getattr(self, name)[start * self.width : stop * self.width])
+        return view
 
     def order(self) -> Tensor:
         """The places of every column, best first, empty ones last: column k."""

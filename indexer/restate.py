@@ -64,6 +64,9 @@ class Restated:
             "sample": torch.from_numpy(sample),
             "tokens_counted": torch.tensor([site.tokens_counted]),
         }
+        if site.address.expert is not None:
+            drawn = self.sample(site.sample_id)
+            tensors |= {f"drawn.{n}": torch.from_numpy(getattr(drawn, n)) for n in ("hash", "sequence", "position")}
         lists = {(ranked.ranking, ranked.quadrant): ranked for ranked in site.lists}
         for name, kept in (("ranked", magnitude_lists(self.settings)), ("random", random_lists(self.settings))):
             k = RANDOM_EXAMPLES if name == "random" else self.settings.top_k

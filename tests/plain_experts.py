@@ -1,4 +1,4 @@
-"""What routed experts compute, one token and one expert at a time, written out for each class apart from the indexer."""
+"""What routed experts compute, a token and an expert at a time, written out for each class apart from the indexer."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from torch.nn import functional
+from transformers.activations import ACT2FN
+
+ACTIVATIONS: Any = ACT2FN
 
 _BIASED = ("GptOssExperts", "OpenAIPrivacyFilterExperts")
 _TRANSPOSED = (*_BIASED, "AriaExperts")
@@ -59,7 +62,7 @@ def one(module: Any, expert: int, hidden: Tensor) -> tuple[Tensor, Tensor, Tenso
     elif kind == "Gemma4TextExperts":
         act, in_ = functional.gelu(gate, approximate="tanh"), up
     else:
-        act, in_ = functional.silu(gate), up
+        act, in_ = ACTIVATIONS[getattr(module.config, "hidden_act", "silu")](gate), up
     return gate, in_, act, act * in_
 
 

@@ -35,7 +35,7 @@ def captured(model: nn.Module, ids: Tensor, mask: Tensor | None = None, *, causa
 
     sites = find_sites(model)
     with capture(sites, observe):
-        run_body(loaded(model, causal=causal), ids, mask, sites[-1])
+        run_body(loaded(model, causal=causal), ids, mask, sites)
     return values
 
 
@@ -111,7 +111,7 @@ def test_the_run_ends_after_the_last_wanted_site() -> None:
     sites = find_sites(model)[:2]
     seen: list[str] = []
     with capture(sites, lambda site, *_: seen.append(site.address.name)):
-        run_body(loaded(model), tokens(2, 5), None, sites[-1])
+        run_body(loaded(model), tokens(2, 5), None, sites)
     assert seen == ["L0", "L1"]
     assert ran == []
 
@@ -145,7 +145,7 @@ def test_nothing_stays_registered(family: str) -> None:
     before = hooks(model)
     with capture(sites, lambda *_: None):
         assert hooks(model) > before
-        run_body(loaded(model), tokens(1, 3), None, sites[-1])
+        run_body(loaded(model), tokens(1, 3), None, sites)
     assert hooks(model) == before
 
 
@@ -157,7 +157,7 @@ def test_nothing_stays_registered_after_an_exception_in_the_observer() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), capture(sites, fail):
-        run_body(loaded(model), tokens(1, 3), None, sites[-1])
+        run_body(loaded(model), tokens(1, 3), None, sites)
     assert hooks(model) == 0
 
 

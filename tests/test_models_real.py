@@ -58,5 +58,5 @@ def test_a_gguf_file_is_read_as_its_own_library_reads_it(
     ids = torch.tensor([loaded.tokenizer(TEXT * 3)["input_ids"]])  # batch position
     errors: list[float] = []
     with capture(sites, lambda site, *values: errors.append(prove(site, *values))):
-        run_body(loaded, ids, None, sites[-1])
+        run_body(loaded, ids, None, sites)
     assert errors == [0.0] * layers

@@ -23,7 +23,7 @@ def prove_batch(model: nn.Module) -> dict[str, float]:
     ids = torch.randint(3, 300, (2, 9), generator=torch.Generator().manual_seed(0))  # batch position
     body: Any = SimpleNamespace(model=text_body(model), device="cpu", causal=True)
     with capture(sites, lambda site, *values: errors.__setitem__(site.address.name, prove(site, *values))):
-        run_body(body, ids, None, sites[-1])
+        run_body(body, ids, None, sites)
     return errors
 
 

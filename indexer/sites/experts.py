@@ -101,6 +101,11 @@ def expert_layers(sites: Iterable[Site]) -> tuple[ExpertLayer, ...]:
     return tuple(dict.fromkeys(site.experts for site in sites if isinstance(site, ExpertSite)))
 
 
+def layer_sites(sites: Iterable[Site], layer: ExpertLayer) -> tuple[ExpertSite, ...]:
+    """The routed experts of a layer that are among the sites."""
+    return tuple(site for site in sites if isinstance(site, ExpertSite) and site.experts is layer)
+
+
 def select_experts(sites: Sequence[Site], experts: Sequence[int] | None) -> tuple[Site, ...]:
     """The sites without the routed experts that are not among `experts` (None: all).
 
