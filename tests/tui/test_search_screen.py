@@ -100,6 +100,22 @@ async def test_tab_switches_between_peaks_and_contexts(explorer_app: AppMaker) -
         assert table.hits
 
 
+async def test_clicks_and_the_wheel_move_among_the_hits_and_a_double_click_opens_one(explorer_app: AppMaker) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await typed(pilot, "Ffrance\r")
+        hits = screen(app)._table.hits
+        await pilot.click(HitList, offset=(20, 5))
+        await settled(pilot)
+        assert screen(app).view.place == 4
+        screen(app).query_one(HitList).on_mouse_scroll_down()
+        await settled(pilot)
+        assert screen(app).view.place == 7
+        await pilot.click(HitList, offset=(20, 2), times=2)
+        await settled(pilot)
+        assert here(app) == str(hits[1].neuron)
+
+
 async def test_no_word_is_refused_in_the_prompt_and_escape_leaves(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:

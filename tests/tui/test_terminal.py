@@ -118,9 +118,9 @@ def test_without_a_mouse_no_mouse_mode_is_asked_for(hostile_index: Path, state_h
 def test_ascii_writes_nothing_else(hostile_index: Path, state_home: Path) -> None:
     session = Session(hostile_index, state_home, "--ascii", "--color", "none", TERM="xterm")
     session.wait_for("? help")
-    session.child.send("j4w\rq?")
+    session.child.send("4w\rq?")
     session.wait_for("How to read")
-    session.child.send("qq")
+    session.child.send("qjq")
     assert session.finish() == 0
     assert session.written.isascii()
 
