@@ -12,10 +12,11 @@ from torch import Tensor
 
 from .hashing import fold_keys, position_hashes
 from .quadrants import QUADRANTS, QUANTITIES, RANDOM_EXAMPLES, ranking_quadrants
-from .rankings import BestK, RankingList, magnitude_keys, random_keys
-from .reduction import RANDOM_ROW, Activations, Fuser, Reduction, first_positions, reduce_batch, signed_extremes
+from .rankings import BestK, RankingList
+from .reduction import Activations, Fuser, first_positions, signed_extremes
 from .sample import SCALE, PositionSample, SampleUpdate
 from .settings import Settings
+from .survey import Order, Standing, Survey, larger, survey
 from .windows import gather_windows
 
 Ints = npt.NDArray[np.int64]
@@ -35,7 +36,8 @@ class BatchView:
 
     sequence: Tensor  # sequence; numbers in the order of the corpus
     length: Tensor  # sequence
-    counted: Tensor  # sequence position 1, float32: 1 or 0
+    position: Tensor  # sequence position, int64: places in the sequence, rising
+    counted: Tensor  # sequence position 1, int32: -1 (all bits) or 0
     hashes: Tensor  # sequence position, int64
     by_hash: Tensor  # sequence rank: positions, smallest hash first
     priority: Tensor  # sequence position 1, float32: number of positions - rank by hash
@@ -46,12 +48,12 @@ class BatchView:
 
     def to(self, device: torch.device) -> BatchView:
         """The same on another device."""
-        names = ("sequence", "length", "counted", "hashes", "by_hash", "priority", "folds")
+        names = ("sequence", "length", "position", "counted", "hashes", "by_hash", "priority", "folds")
         return replace(self, **{name: getattr(self, name).to(device, non_blocking=True) for name in names})
 
     def rows(self, part: slice) -> BatchView:
         """The same of some sequences of the batch, without a gap, padded as they were."""
-        names = ("sequence", "length", "counted", "hashes", "by_hash", "priority", "folds")
+        names = ("sequence", "length", "position", "counted", "hashes", "by_hash", "priority", "folds")
         slot, row, position = self.sampled
         inside = (row >= part.start) & (row < part.stop)
         tensors = {name: getattr(self, name)[part] for name in names}
@@ -59,7 +61,7 @@ class BatchView:
             self,
             **tensors,
             sampled=SampleUpdate(slot[inside], row[inside] - part.start, position[inside]),
-            tokens_counted=int(tensors["counted"].sum()),
+            tokens_counted=-int(tensors["counted"].sum()),
         )
 
 
@@ -83,11 +85,12 @@ def view_batch(
     return BatchView(
         sequence=torch.from_numpy(sequence),
         length=torch.from_numpy(length),
-        counted=torch.from_numpy(counted[:, :, None].astype(np.float32)),
+        position=torch.from_numpy(np.tile(positions, (len(ids), 1))),
+        counted=torch.from_numpy(-counted[:, :, None].astype(np.int32)),
         hashes=torch.from_numpy(hashes),
         by_hash=torch.from_numpy(by_hash),
         priority=torch.from_numpy(priority[:, :, None]),
-        folds=torch.from_numpy(fold_keys(ids)),
+        folds=torch.from_numpy(fold_keys(ids, length, settings.fold_after)),
         sampled=sample.offer(hashes, counted, sequence),
         first=first,
         tokens_counted=int(counted.sum()),
@@ -138,6 +141,9 @@ class SiteState:
             (len(self.quantities) - 1, settings.sample, width), dtype=torch.float16, device=device
         )
         sign = [_sign(quantity, quadrant) for quantity in range(4) for quadrant in range(4)]
+        self._rows = tuple(
+            QUANTITIES.index(name) * 4 + QUADRANTS.index(quadrant) for name, quadrant in self.ranked.lists
+        )
         self._sign = torch.tensor(sign, dtype=torch.float32, device=device)[:, None]
 
     def add(self, values: Activations, batch: BatchView, fuse: Fuser) -> None:
@@ -145,18 +151,51 @@ class SiteState:
 
         Where memory runs out on the way, `torn` tells whether the state took in a part of the batch.
         """
-        reduction = reduce_batch(values, batch.counted, batch.priority, fuse)
-        if not bool(torch.isfinite(reduction.totals.sum())):
-            raise NonFiniteError(int((~torch.isfinite(reduction.totals)).flatten(1).any(1).to(torch.int8).argmax()))
+        found = self._survey(values, batch, fuse)
+        infinite, ranked, random = found.tally.tolist()
+        if infinite:
+            raise NonFiniteError(int((~found.finite).to(torch.int8).argmax()))
         self.torn = True
         self.tokens_counted += batch.tokens_counted
-        self.count += reduction.counts.sum(0, dtype=torch.float64).to(torch.int64)
-        self.total += reduction.totals.sum(0)
-        self._add_extremes(values, batch, reduction)
-        self._offer_magnitudes(values, batch, reduction, fuse)
-        self._offer_random(values, batch, reduction, fuse)
+        extreme = found.extreme
+        if not self.sign_preserving:  # then act and post have no one sign in a quadrant
+            for part, quantity in ((slice(8, 12), 2), (slice(12, 16), 3)):
+                extreme[part] = larger(self.extreme[part], signed_extremes(values, batch.counted, quantity))
+        self.count.copy_(found.counts)
+        self.total.copy_(found.total)
+        self.extreme.copy_(extreme)
+        if fuse.wanted and self.count.device.type == "cpu":
+            if ranked or random:
+                self._insert(values, batch, found, ranked + random)
+            ranked = random = 0
+        if ranked:
+            row, column = (found.ranked_keys > self.ranked.threshold).nonzero().unbind(1)
+            position = first_positions(values, batch.counted, found.magnitudes, self._rows, fuse).flatten(1)
+            key = found.ranked_keys[row, column]
+            self._enter(self.ranked, values, batch, row, column, key, position[row, column], fuse)
+        if random:
+            row, column = (found.random_keys > self.random.threshold).nonzero().unbind(1)
+            key, position = found.random_keys[row, column], found.random_position[row, column]
+            self._enter(self.random, values, batch, row, column, key, position, fuse)
         self._add_sample(values, batch)
         self.torn = False
+
+    def _insert(self, values: Activations, batch: BatchView, found: Survey, number: int) -> None:
+        from .insertion import Places, enter, magnitude_offers, placed_offers
+
+        lanes = tuple(QUANTITIES.index(name) for name in self.quantities)
+        fold = batch.folds.numpy() if self.settings.duplicates == "fold" else np.zeros((0, 0), dtype=np.int64)
+        places = Places(batch.sequence.numpy(), batch.position.numpy(), batch.counted[:, :, 0].numpy(), fold)
+        ranked = self.ranked, magnitude_offers(found.ranked_keys, found.magnitudes, self._rows)
+        random = self.random, placed_offers(found.random_keys, found.random_position)
+        enter(ranked, random, values, lanes, self.settings.window[0], places, number)
+
+    def _survey(self, values: Activations, batch: BatchView, fuse: Fuser) -> Survey:
+        standing = Standing(
+            self.count, self.total, self.extreme, self._sign, self.ranked.threshold, self.random.threshold
+        )
+        order = Order(batch.sequence, batch.hashes, batch.by_hash)
+        return survey(values, batch.counted, batch.priority, order, standing, self._rows, fuse)
 
     def merge(self, other: SiteState, ours: Ints, theirs: Ints) -> None:
         """Take in the state of the same site fed from other batches; `other` stays as it is.
@@ -166,7 +205,7 @@ class SiteState:
         self.tokens_counted += other.tokens_counted
         self.count += other.count
         self.total += other.total
-        self._take_extremes(other.extreme)
+        self.extreme.copy_(larger(self.extreme, other.extreme))
         fold = self.settings.duplicates == "fold"
         self.ranked.merge(other.ranked, fold=fold)
         self.random.merge(other.random, fold=fold)
@@ -191,43 +230,6 @@ class SiteState:
                 {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}
             )
         self.tokens_counted = int(tensors["tokens_counted"][0])
-
-    def _add_extremes(self, values: Activations, batch: BatchView, reduction: Reduction) -> None:
-        extreme = reduction.magnitudes[:, :RANDOM_ROW].amax(0) * self._sign
-        if not self.sign_preserving:
-            for quantity in (2, 3):
-                extreme[quantity * 4 : quantity * 4 + 4] = signed_extremes(values, batch.counted, quantity)
-        self._take_extremes(extreme)
-
-    def _take_extremes(self, extreme: Tensor) -> None:
-        """Keep the larger magnitude of each; of a tie the positive value, so that order doesn't matter."""
-        larger = extreme.abs() > self.extreme.abs()
-        tied = (extreme.abs() == self.extreme.abs()) & (extreme > self.extreme)
-        self.extreme = torch.where(larger | tied, extreme, self.extreme)
-
-    def _offer_magnitudes(self, values: Activations, batch: BatchView, reduction: Reduction, fuse: Fuser) -> None:
-        if not self.ranked.lists:
-            return
-        rows = tuple(QUANTITIES.index(name) * 4 + QUADRANTS.index(q) for name, q in self.ranked.lists)
-        magnitude = reduction.magnitudes[:, list(rows)]  # sequence list neuron
-        keys = magnitude_keys(magnitude, batch.sequence[:, None, None]).flatten(1)  # sequence column
-        offered = (keys > self.ranked.threshold).nonzero()
-        if len(offered):
-            position = first_positions(values, batch.counted, reduction.magnitudes, rows, fuse).flatten(1)
-            row, column = offered.unbind(1)
-            self._enter(self.ranked, values, batch, row, column, keys[row, column], position[row, column], fuse)
-
-    def _offer_random(self, values: Activations, batch: BatchView, reduction: Reduction, fuse: Fuser) -> None:
-        if not self.random.lists:
-            return
-        priority = reduction.magnitudes[:, RANDOM_ROW:].flatten(1)  # sequence column
-        rank = (batch.by_hash.shape[1] - priority).to(torch.int64).clamp(max=batch.by_hash.shape[1] - 1)
-        position = batch.by_hash.gather(1, rank)
-        keys = torch.where(priority > 0, random_keys(batch.hashes.gather(1, position)), -1)
-        offered = (keys > self.random.threshold).nonzero()
-        if len(offered):
-            row, column = offered.unbind(1)
-            self._enter(self.random, values, batch, row, column, keys[row, column], position[row, column], fuse)
 
     def _enter(
         self,

@@ -1,0 +1,96 @@
+"""One batch of one site beside its state: the statistics with the batch in them, and what it offers to the rankings."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .rankings import magnitude_keys, random_keys
+from .reduction import RANDOM_ROW, Activations, Fuser, Reduction, reduce_batch, reduce_whole
+
+
+class Standing(NamedTuple):
+    """What a batch is compared with: the statistics so far, and the keys that an offer must beat."""
+
+    counts: Tensor  # quadrant neuron, int64
+    total: Tensor  # 16 neuron, float64
+    extreme: Tensor  # 16 neuron, float32
+    sign: Tensor  # 16 1, float32: of each row inside its quadrant
+    ranked: Tensor  # list * width + neuron, int64
+    random: Tensor  # quadrant * width + neuron, int64; or none
+
+
+class Order(NamedTuple):
+    """What decides between the positions and the sequences of a batch."""
+
+    sequence: Tensor  # sequence: numbers in the order of the corpus
+    hashes: Tensor  # sequence position, int64
+    by_hash: Tensor  # sequence rank: positions, smallest hash first
+
+
+class Survey(NamedTuple):
+    """The statistics with the batch in them, and its offers: one a sequence and column, list * width + neuron."""
+
+    counts: Tensor
+    total: Tensor
+    extreme: Tensor
+    magnitudes: Tensor  # sequence 20 neuron
+    ranked_keys: Tensor  # sequence column, int64; -1: none
+    random_keys: Tensor  # sequence column, int64; -1: none
+    random_position: Tensor  # sequence column, int64; without meaning where there is no key
+    finite: Tensor  # sequence: whether all its values are
+    tally: Tensor  # 3: sequences that are not finite, offers that beat a ranked threshold, that beat a random one
+
+
+def survey(
+    values: Activations,
+    counted: Tensor,
+    priority: Tensor,
+    order: Order,
+    standing: Standing,
+    rows: tuple[int, ...],
+    fuse: Fuser,
+) -> Survey:
+    """Reduce a batch and set it beside the state. `rows`: which of `Reduction.magnitudes` the lists rank by."""
+    if fuse.enabled:
+        return fuse(_survey_whole, values, counted, priority, order, standing, rows)
+    return _compare(reduce_batch(values, counted, priority, fuse), order, standing, rows)
+
+
+def _survey_whole(
+    values: Activations, counted: Tensor, priority: Tensor, order: Order, standing: Standing, rows: tuple[int, ...]
+) -> Survey:
+    return _compare(reduce_whole(values, counted, priority), order, standing, rows)
+
+
+def _compare(reduction: Reduction, order: Order, standing: Standing, rows: tuple[int, ...]) -> Survey:
+    magnitudes = reduction.magnitudes
+    extreme = larger(standing.extreme, magnitudes[:, :RANDOM_ROW].amax(0) * standing.sign)
+    ranked = magnitude_keys(magnitudes[:, list(rows)], order.sequence[:, None, None]).flatten(1)
+    priority = magnitudes[:, RANDOM_ROW:].flatten(1)  # sequence column
+    length = order.by_hash.shape[1]
+    rank = (length - priority).to(torch.int64).clamp(0, length - 1)
+    position = order.by_hash.gather(1, rank)
+    random = torch.where(priority > 0, random_keys(order.hashes.gather(1, position)), -1)
+    finite = reduction.finite.all(1)
+    tally = [(~finite).sum(), (ranked > standing.ranked).sum()]
+    tally.append((random > standing.random).sum() if len(standing.random) else torch.zeros_like(tally[0]))
+    return Survey(
+        standing.counts + reduction.counts.sum(0),
+        standing.total + reduction.totals.sum(0),
+        extreme,
+        magnitudes,
+        ranked,
+        random,
+        position,
+        finite,
+        torch.stack(tally),
+    )
+
+
+def larger(one: Tensor, other: Tensor) -> Tensor:
+    """Of two signed values that of the larger magnitude; of a tie the positive one, so that order doesn't matter."""
+    wins = (other.abs() > one.abs()) | ((other.abs() == one.abs()) & (other > one))
+    return torch.where(wins, other, one)
