@@ -88,7 +88,10 @@ def enter(
     `number`: how many beat it now.
     """
     arrays = tuple(value.contiguous().view(torch.int32).numpy() for value in values)  # sequence position neuron
-    groups = tuple((_arrays(best), offers) for best, offers in (ranked, random))
+    groups = tuple(
+        (_arrays(best), offers._replace(key=offers.key[:, : len(best.threshold)]))  # none where no such list is kept
+        for best, offers in (ranked, random)
+    )
     width = ranked[0].width
     wanted = np.array(lanes, dtype=np.int64)
     act_too = bool(2 in lanes or any(row // 4 == 2 for row in ranked[1].row))
