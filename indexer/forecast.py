@@ -24,6 +24,7 @@ _DISTINCT = 0.87  # peaks / entries of the lists
 _PACKED_EXAMPLES = 0.61  # compressed / raw
 _PACKED_SAMPLE = 0.93
 _ROW = 330  # bytes of a neuron's row
+_WEIGHTS = 630  # bytes of what its weights say
 _PAGES = 1.025  # what pages waste
 
 _TOKEN = 1.8  # bytes of a compressed token of a kept sequence
@@ -88,7 +89,7 @@ def file_bytes(sites: Sequence[Site], settings: Settings, tokens: int | None, se
         examples = _PACKED_EXAMPLES * peaks * (4 * (5 + lanes) + lanes * slots)
         sampled = settings.sample if tokens is None else min(settings.sample, tokens)
         sample = _PACKED_SAMPLE * sampled * (lanes - 1) * 2
-        total += site.width * (_ROW + examples + sample)
+        total += site.width * (_ROW + _WEIGHTS + examples + sample)
     neurons = sum(site.width for site in sites)
     kept = min(tokens or 0, neurons * peaks * settings.context)
     return round(_PAGES * (total + _TOKEN * kept))

@@ -15,6 +15,7 @@ from indexer.database.arrays import ModelWeights
 from indexer.models import LoadedModel, load
 from indexer.rw_class import rw_class
 from indexer.weight_space.compute import model_weights
+from tests.families.test_families import made
 from tests.tiny_models import VOCABULARY, save_tiny
 from tests.weight_reference import FAMILIES, Said, cosine, ends, said
 
@@ -219,3 +220,45 @@ def test_a_norm_that_is_not_understood_and_weights_that_cannot_be_read_are_said(
     only = model_weights(loaded, ["L0"], lambda _: None)
     assert only.info["state"] == "missing"
     assert not only.sites
+
+
+def test_t5s_mlps_have_a_norm_in_front_and_none_behind_and_only_its_decoder_writes_tokens(tmp_path: Path) -> None:
+    loaded = load(str(made(tmp_path, "t5")))
+    found = model_weights(loaded, ["enc.L0", "dec.L1"], lambda _: None)
+    assert {(site.norm_before, site.norm_after) for site in found.model_sites} == {("rms", "none")}
+    assert (found.sites["enc.L0"].tokens[:2] == -1).all()
+    assert (found.sites["enc.L0"].tokens[2:] >= 0).all()
+    body: Any = loaded.model
+    block = body.decoder.block[1].layer[-1]
+    gain = block.layer_norm.weight.detach().double().numpy()
+    gate, in_ = (
+        linear.weight.detach().double().numpy() * gain
+        for linear in (block.DenseReluDense.wi_0, block.DenseReluDense.wi_1)
+    )
+    out = block.DenseReluDense.wo.weight.detach().double().numpy().T
+    np.testing.assert_allclose(found.sites["dec.L1"].cosines[0], np.diag(cosine(gate, in_)), atol=1e-6)
+    last = body.decoder.final_layer_norm.weight.detach().double().numpy()
+    logits = (out * last) @ body.shared.weight.detach().double().numpy().T
+    usable = [token for name, token in loaded.tokenizer.get_vocab().items() if name != "<pad>"]
+    for neuron, scores in enumerate(logits):
+        for end, tokens in enumerate(ends(scores, usable, 16)):
+            assert found.sites["dec.L1"].tokens[end, neuron].tolist() == tokens
+
+
+def test_an_experts_vectors_are_read_through_the_norm_of_its_layer(tmp_path: Path) -> None:
+    loaded = load(str(made(tmp_path, "mixtral")))
+    body: Any = loaded.model
+    found = model_weights(loaded, ["L1E2"], lambda _: None)
+    layer = body.layers[1]
+    gain = layer.post_attention_layernorm.weight.detach().double().numpy()
+    gate, in_ = np.split(layer.mlp.experts.gate_up_proj[2].detach().double().numpy() * gain, 2)
+    out = layer.mlp.experts.down_proj[2].detach().double().numpy().T
+    got = found.sites["L1E2"]
+    for kind, (one, other) in enumerate(((gate, in_), (in_, out), (gate, out))):
+        np.testing.assert_allclose(got.cosines[kind], np.diag(cosine(one, other)), atol=1e-6)
+    names = {site.name: site for site in found.model_sites}
+    assert (names["L1E2"].norm_before, names["L1E2"].norm_after) == ("rms", "none")
+    assert len(names) == 8
+    near = {int(number) // 2 for number in got.neighbours[0].ravel()}
+    assert max(near) >= names["L1E3"].first_neuron  # neurons of other experts
+    assert min(near) < names["L1E0"].first_neuron  # and layers
