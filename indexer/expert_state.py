@@ -134,8 +134,11 @@ class ExpertStack:
         self.total += totals.sum(1)
         self.extreme.copy_(larger(self.extreme, found.extremes))
         magnitudes = found.reduction.magnitudes.view(experts, sequences, -1, self.width)
-        self._offer_magnitudes(values, batch, placement, parts, magnitudes, fuse)
-        self._offer_random(values, batch, placement, magnitudes, fuse)
+        if fuse.wanted and self.count.device.type == "cpu":
+            self._insert(values, batch, placement, magnitudes)
+        else:
+            self._offer_magnitudes(values, batch, placement, parts, magnitudes, fuse)
+            self._offer_random(values, batch, placement, magnitudes, fuse)
         self._add_sample(values, batch, placement)
         for state in self.states.values():
             state.torn = False
@@ -188,8 +191,7 @@ class ExpertStack:
         if not self._rows:
             return
         experts = len(self.states)
-        keys = magnitude_keys(magnitudes[:, :, self._rows].transpose(0, 1), batch.sequence[:, None, None, None])
-        keys = keys.flatten(2)  # sequence expert list*width+neuron
+        keys = self._ranked_keys(batch, magnitudes).transpose(0, 1)  # sequence expert list*width+neuron
         offered = keys > self.ranked.threshold.view(experts, -1)
         row, expert, inner = offered.nonzero().unbind(1)
         if not len(row):
@@ -228,16 +230,33 @@ class ExpertStack:
     ) -> None:
         if not self.random.lists:
             return
+        keys, position = (part.transpose(0, 1) for part in self._random_keys(batch, magnitudes))
+        where = (keys > self.random.threshold.view(len(self.states), -1)).nonzero().unbind(1)
+        if len(where[0]):
+            self._enter(self.random, values, batch, placement, where, keys[where], position[where], fuse)
+
+    def _insert(self, values: Activations, batch: BatchView, placement: Placement, magnitudes: Tensor) -> None:
+        """`_offer_magnitudes` and `_offer_random` in one, on the CPU."""
+        from .expert_insertion import ExpertOffers, enter_experts
+
+        ranked = self._ranked_keys(batch, magnitudes).contiguous()
+        random, position = (part.contiguous() for part in self._random_keys(batch, magnitudes))
+        offers = ExpertOffers(ranked, magnitudes, random, position)
+        enter_experts(tuple(self.states.values()), values, batch, placement, offers, tuple(self._rows))
+
+    def _ranked_keys(self, batch: BatchView, magnitudes: Tensor) -> Tensor:
+        """The keys of what a batch offers by magnitude: expert sequence list*width+neuron, -1 for nothing."""
+        return magnitude_keys(magnitudes[:, :, self._rows], batch.sequence[:, None, None]).flatten(2)
+
+    def _random_keys(self, batch: BatchView, magnitudes: Tensor) -> tuple[Tensor, Tensor]:
+        """The keys of what a batch offers at random, and where: both expert sequence quadrant*width+neuron."""
         experts, length = len(self.states), batch.by_hash.shape[1]
-        priority = magnitudes[:, :, RANDOM_ROW:].transpose(0, 1).flatten(1)  # sequence expert*list*width+neuron
+        lists = len(self.random.lists) // experts
+        priority = magnitudes[:, :, RANDOM_ROW : RANDOM_ROW + lists].flatten(2)
         rank = (length - priority).to(torch.int64).clamp(0, length - 1)
-        position = batch.by_hash.gather(1, rank)
-        keys = torch.where(priority > 0, random_keys(batch.hashes.gather(1, position)), -1)
-        row, column = (keys > self.random.threshold).nonzero().unbind(1)
-        if len(row):
-            inner = len(self.random.lists) // experts * self.width
-            where = row, column // inner, column % inner
-            self._enter(self.random, values, batch, placement, where, keys[row, column], position[row, column], fuse)
+        position = batch.by_hash.expand(experts, -1, -1).gather(2, rank)
+        keys = random_keys(batch.hashes.expand(experts, -1, -1).gather(2, position))
+        return torch.where(priority > 0, keys, -1), position
 
     def _enter(
         self,
