@@ -138,7 +138,7 @@ def _walk(  # type: ignore[no-untyped-def]  # compiled for the arrays it is give
             if whole:
                 for quantity in range(4):
                     if quantity != 2 or act_too:
-                        _turn(_of(values, quantity), b, first, last, first, 0, length, turned, quantity)
+                        _turn(values, quantity, b, first, last, first, 0, length, turned)
             _enter(values, whole, lanes, before, width, first, last, b, ranked, to_ranked, places,
                    turned, floats, coded)  # fmt: skip
             _enter(values, whole, lanes, before, width, first, last, b, random, to_random, places,
@@ -160,7 +160,7 @@ def _enter(  # type: ignore[no-untyped-def]
     values, whole, lanes, before, width, first, last, b, lists, offers, places, turned, floats, coded
 ):  # fmt: skip
     """Enter the offers of one sequence and strip. `whole`: all the strip's values are turned, else none."""
-    gate, in_, _, _ = values
+    gate, in_, act, post = values
     key, true, counted = offers.key, places.true, places.counted
     length, window = gate.shape[1], lists.lanes.shape[3]
     for each in range(key.shape[1] // width):
@@ -173,7 +173,7 @@ def _enter(  # type: ignore[no-untyped-def]
             else:
                 row = offers.row[each]
                 if not whole:
-                    _turn(_of(values, row // 4), b, j, j + 1, first, 0, length, turned, row // 4)
+                    _turn(values, row // 4, b, j, j + 1, first, 0, length, turned)
                 peak = _find(turned, j - first, offers.magnitude[b, row, j], row, gate, in_, counted, b, j)
             slot = _slot(lists.key, lists.fold, column, places.fold, b, peak)
             if key[b, column] <= lists.key[column, slot]:
@@ -187,8 +187,10 @@ def _enter(  # type: ignore[no-untyped-def]
             for other in range(1, lists.key.shape[1]):
                 lowest = min(lowest, lists.key[column, other])
             lists.threshold[column] = lowest
-            for quantity in range(4):
-                lists.values[column, slot, quantity] = np.int32(_of(values, quantity)[b, peak, j]).view(np.float32)
+            lists.values[column, slot, 0] = np.int32(gate[b, peak, j]).view(np.float32)
+            lists.values[column, slot, 1] = np.int32(in_[b, peak, j]).view(np.float32)
+            lists.values[column, slot, 2] = np.int32(act[b, peak, j]).view(np.float32)
+            lists.values[column, slot, 3] = np.int32(post[b, peak, j]).view(np.float32)
             low, high = peak, peak + 1
             while low > 0 and true[b, low - 1] >= true[b, peak] - before and counted[b, low - 1] != 0:
                 low -= 1
@@ -198,7 +200,7 @@ def _enter(  # type: ignore[no-untyped-def]
             gapless = true[b, high - 1] - true[b, low] == size - 1
             for lane in range(len(lanes)):
                 if not whole:
-                    _turn(_of(values, lanes[lane]), b, j, j + 1, first, low, high, turned, lanes[lane])
+                    _turn(values, lanes[lane], b, j, j + 1, first, low, high, turned)
                 lists.scale[column, slot, lane] = _encode(turned, floats, lanes[lane], j - first, low, size, coded)
                 if size < window:
                     for k in range(window):
@@ -213,23 +215,29 @@ def _enter(  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _of(values, quantity):  # type: ignore[no-untyped-def]
-    """The values of one quantity."""
+def _turn(values, quantity, b, start, stop, first, low, high, turned):  # type: ignore[no-untyped-def]
+    """Lay the values of the neurons from `start` to `stop` at the positions from `low` to `high` side by side."""
     gate, in_, act, post = values
-    return gate if quantity == 0 else in_ if quantity == 1 else act if quantity == 2 else post
+    if quantity == 0:
+        _turn_one(gate, quantity, b, start, stop, first, low, high, turned)
+    elif quantity == 1:
+        _turn_one(in_, quantity, b, start, stop, first, low, high, turned)
+    elif quantity == 2:
+        _turn_one(act, quantity, b, start, stop, first, low, high, turned)
+    else:
+        _turn_one(post, quantity, b, start, stop, first, low, high, turned)
 
 
 @njit(nogil=True, cache=True)
-def _turn(values, b, start, stop, first, low, high, turned, quantity):  # type: ignore[no-untyped-def]
-    """Lay the values of the neurons from `start` to `stop` at the positions from `low` to `high` side by side."""
+def _turn_one(value, quantity, b, start, stop, first, low, high, turned):  # type: ignore[no-untyped-def]
     if stop - start == _STRIP:
         for t in range(low, high):
             for j in range(_STRIP):  # as many as the compiler knows
-                turned[quantity, j, t] = values[b, t, first + j]
+                turned[quantity, j, t] = value[b, t, first + j]
     else:
         for j in range(start, stop):
             for t in range(low, high):
-                turned[quantity, j - first, t] = values[b, t, j]
+                turned[quantity, j - first, t] = value[b, t, j]
 
 
 @njit(nogil=True, cache=True)
