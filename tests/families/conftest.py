@@ -14,4 +14,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "family" in metafunc.fixturenames:
         every = metafunc.config.getoption("--all-families", default=False)
-        metafunc.parametrize("family", recorded("read") if every else SAMPLE)
+        metafunc.parametrize("family", [*recorded("read"), *recorded("experts")] if every else SAMPLE)
