@@ -16,7 +16,7 @@ def exact(rows: Tensor, queries: Tensor, *, cosine: bool) -> Tensor:
     return products / rows.double().norm(dim=1) if cosine else products
 
 
-@pytest.mark.parametrize("count", [3, 40, 1000, 4099])
+@pytest.mark.parametrize("count", [3, 40, 1000, 4096, 4099])
 @pytest.mark.parametrize("cosine", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_both_ends_and_the_largest_magnitudes_are_found(count: int, cosine: bool, dtype: torch.dtype) -> None:
