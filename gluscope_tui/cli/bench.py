@@ -12,6 +12,7 @@ from indexer.settings import Execution, Inputs, Settings
 from .index import parse_rankings
 from .options import parse_amount, parse_numbers
 from .output import emit_lines
+from .processors import let_workers_sleep
 
 Compile = Literal["auto", "on", "off"]
 
@@ -39,6 +40,7 @@ def command(
 
     cold: with empty rankings; steady: as after 20,000 sequences; limit: no ranking changes.
     """
+    let_workers_sleep()
     from indexer.bench import bench
 
     from .progress import narrator

@@ -11,6 +11,7 @@ import typer
 import indexer
 
 from .output import tell
+from .processors import let_workers_sleep
 
 
 def command(
@@ -20,6 +21,7 @@ def command(
     ] = None,
 ) -> None:
     """Index 20,000 tokens of the documentation of Python with a small model, and show a telling neuron."""
+    let_workers_sleep()
     from indexer.demo import make_demo
 
     from .progress import narrator

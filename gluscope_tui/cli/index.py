@@ -17,6 +17,7 @@ from indexer.settings import Execution, Inputs, Settings
 
 from .options import Db, index_path, parse_amount, parse_numbers
 from .output import emit_lines, tell
+from .processors import let_workers_sleep
 
 Bos = Literal["auto", "always", "never"]
 Compile = Literal["auto", "on", "off"]
@@ -137,6 +138,7 @@ def command(
         weights=not no_weights,
         snapshot=snapshot,
     )
+    let_workers_sleep()
     from .progress import narrator
 
     if dry_run:
