@@ -18,7 +18,6 @@ from .actions import actions_in
 from .clipboard import copy
 from .crash import CrashingApp
 from .help import help_lines
-from .menus import sort_choices, sorted_by
 from .messages import IndexOpened, OpeningFailed
 from .opening import Opened
 from .palette import Palette, palette
@@ -34,6 +33,7 @@ from .screens.layers import LayersScreen
 from .screens.neurons import NeuronsScreen
 from .screens.overlay import HelpScreen, PaletteScreen
 from .screens.search import SearchScreen
+from .tables.menus import sort_choices, sorted_by
 from .widgets.small import Small
 
 TWICE_SECONDS = 2.0

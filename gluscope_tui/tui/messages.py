@@ -12,9 +12,9 @@ from indexer.errors import GluscopeError
 
 from .current_list import CurrentList
 from .opening import Opened
-from .pages import Row
-from .query import Query
-from .search_table import Asked
+from .tables.pages import Row
+from .tables.query import Query
+from .tables.search import Asked
 from .view import Wanted
 
 

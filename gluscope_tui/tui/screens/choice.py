@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from textual.app import ComposeResult
 
 from ..layout import Rectangle, top_to_show
-from ..menus import Choice
+from ..tables.menus import Choice
 from ..typing_line import Typing
 from ..widgets.prompt import Prompt
 from ..widgets.text_lines import TextLines, TextPicture

@@ -16,16 +16,16 @@ from ...views.numbers import full_count
 from .. import pictures
 from ..current_list import CurrentList
 from ..explorer import Explorer
-from ..layers_table import LayersTable
 from ..layout import Layout, Rectangle, home_layout
 from ..loader import Loader
 from ..messages import ListSorted, LoadDue, LoadFailed, NeuronLoaded, QueryFailed, RowsLoaded
-from ..neurons_table import NeuronsTable
 from ..opening import Opened
-from ..query import Query
 from ..reading import ReadingThread
-from ..search_table import SearchTable
-from ..table_loader import TableLoader
+from ..tables.layers import LayersTable
+from ..tables.loader import TableLoader
+from ..tables.neurons import NeuronsTable
+from ..tables.query import Query
+from ..tables.search import SearchTable
 from ..typing_line import Typing
 from ..view import Wanted
 from ..widgets.header import HeaderLine

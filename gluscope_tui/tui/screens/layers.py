@@ -17,10 +17,10 @@ from indexer.errors import GluscopeError
 from ...views.layers import shade
 from ..current_list import site_list
 from ..goto import find_site
-from ..layers_table import LayersTable
 from ..messages import LayersLoaded
-from ..table_loader import TableLoader
-from ..table_view import TableView
+from ..tables.layers import LayersTable
+from ..tables.loader import TableLoader
+from ..tables.view import TableView
 from ..widgets.table import Cell, Heading, Table, TablePicture
 from ..widgets.table_title import TitleOfTable
 from .table import TableScreen

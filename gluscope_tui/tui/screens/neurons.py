@@ -11,13 +11,13 @@ from textual.widget import Widget
 from indexer.database.where import compile_condition
 
 from ...views.table import shown
-from ..menus import column_choices, sort_choices, sorted_by
 from ..messages import OrderLoaded, PageLoaded, QueryFailed
-from ..neurons_table import NeuronsTable
-from ..query import sortable
-from ..table_cells import headings, level
-from ..table_loader import TableLoader
-from ..table_view import TableView
+from ..tables.cells import headings, level
+from ..tables.loader import TableLoader
+from ..tables.menus import column_choices, sort_choices, sorted_by
+from ..tables.neurons import NeuronsTable
+from ..tables.query import sortable
+from ..tables.view import TableView
 from ..typing_line import Typing
 from ..widgets.table import Cell, Table, TablePicture
 from ..widgets.table_title import TitleOfTable

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 
 from ..actions import Action, hints, key_lines
 from ..layout import Rectangle, top_to_show
-from ..menus import Choice
+from ..tables.menus import Choice
 from ..widgets.hints import Foot, Hints
 from ..widgets.text_lines import TextLines, TextPicture
 from .base import BaseScreen, bindings

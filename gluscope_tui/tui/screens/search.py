@@ -12,9 +12,9 @@ from textual.widget import Widget
 from indexer.errors import GluscopeError
 
 from ..messages import SearchDone
-from ..search_table import BEST, Asked, SearchTable, cut_short
-from ..table_loader import TableLoader
-from ..table_view import TableView
+from ..tables.loader import TableLoader
+from ..tables.search import BEST, Asked, SearchTable, cut_short
+from ..tables.view import TableView
 from ..typing_line import Typing
 from ..widgets.hit_list import HitList, HitsPicture
 from ..widgets.table_title import TitleOfTable

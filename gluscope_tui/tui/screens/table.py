@@ -13,7 +13,7 @@ from indexer.errors import GluscopeError
 
 from ..actions import hints
 from ..layout import LEAST_HEIGHT, LEAST_WIDTH, Rectangle
-from ..table_view import TableView
+from ..tables.view import TableView
 from ..typing_line import Typing
 from ..widgets.hints import Foot, Hints
 from ..widgets.prompt import Prompt

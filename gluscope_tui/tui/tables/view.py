@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from .layout import top_to_show
+from ..layout import top_to_show
 
 
 @dataclass(frozen=True, slots=True)

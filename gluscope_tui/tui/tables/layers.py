@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from indexer.database.layers import LayerRow
 
-from ..views.layers import Cell, cells_of, headings
-from .table_view import TableView
+from ...views.layers import Cell, cells_of, headings
+from .view import TableView
 
 
 class LayersTable:

@@ -9,8 +9,8 @@ from indexer.database.reader import Index
 from indexer.database.records import Hit
 from indexer.quadrants import QUADRANTS
 
-from .current_list import CurrentList
-from .table_view import TableView
+from ..current_list import CurrentList
+from .view import TableView
 
 BEST = 100
 """Hits that are read of each quadrant."""

@@ -8,13 +8,13 @@ from dataclasses import replace
 from indexer.addresses import NeuronAddress
 from indexer.database.columns import COLUMNS
 
-from .current_list import CurrentList, NumberedNeurons
-from .numbering import Numbering
-from .opening import Facts
+from ..current_list import CurrentList, NumberedNeurons
+from ..numbering import Numbering
+from ..opening import Facts
+from .cells import first_columns
 from .pages import PAGE, Pages
 from .query import Query
-from .table_cells import first_columns
-from .table_view import TableView
+from .view import TableView
 
 _ABOVE = 8
 """Rows above the neuron that the table opens at."""

@@ -14,14 +14,14 @@ from indexer.database.reader import Interrupted
 from indexer.database.records import Hit
 from indexer.errors import GluscopeError
 
-from .current_list import CurrentList
+from ..current_list import CurrentList
+from ..messages import ListSorted, OrderLoaded, PageLoaded, QueryFailed, SearchDone
+from ..opening import Opened
+from ..reading import ReadingThread
 from .list_sorting import sorted_list
-from .messages import ListSorted, OrderLoaded, PageLoaded, QueryFailed, SearchDone
-from .opening import Opened
 from .pages import PAGE, Row
 from .query import Query
-from .reading import ReadingThread
-from .search_table import Asked, find_hits
+from .search import Asked, find_hits
 
 Result = TypeVar("Result")
 

@@ -8,8 +8,8 @@ from indexer.database.columns import COLUMNS
 from indexer.database.records import SiteRecord
 from indexer.quadrants import QUADRANTS
 
-from ..views.layers import shade
-from .widgets.table import Heading
+from ...views.layers import shade
+from ..widgets.table import Heading
 
 _WIDTHS = {"integer": 10, "flag": 7, "real": 8}
 _CLASS = len("atypical conditional strengthening")
