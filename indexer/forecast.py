@@ -25,9 +25,10 @@ _PACKED_EXAMPLES = 0.61  # compressed / raw
 _PACKED_SAMPLE = 0.93
 _ROW = 330  # bytes of a neuron's row
 _WEIGHTS = 630  # bytes of what its weights say
+_POSTINGS = 5.8  # bytes of what searches read, for an entry of the lists
 _PAGES = 1.025  # what pages waste
 
-_TOKEN = 1.8  # bytes of a compressed token of a kept sequence
+_TOKEN = 1.8 + 2.2  # bytes of a compressed token of a kept sequence, and of its word in the full-text index
 _SPILLED_TOKEN = 4.2  # bytes of a token in the run folder
 _LEAST = 0.5  # of an estimate, that a file will surely have
 _BYTES_A_TOKEN = 16  # of text, at most
@@ -89,7 +90,7 @@ def file_bytes(sites: Sequence[Site], settings: Settings, tokens: int | None, se
         examples = _PACKED_EXAMPLES * peaks * (4 * (5 + lanes) + lanes * slots)
         sampled = settings.sample if tokens is None else min(settings.sample, tokens)
         sample = _PACKED_SAMPLE * sampled * (lanes - 1) * 2
-        total += site.width * (_ROW + _WEIGHTS + examples + sample)
+        total += site.width * (_ROW + _WEIGHTS + _POSTINGS * entries + examples + sample)
     neurons = sum(site.width for site in sites)
     kept = min(tokens or 0, neurons * peaks * settings.context)
     return round(_PAGES * (total + _TOKEN * kept))
