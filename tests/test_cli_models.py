@@ -15,6 +15,7 @@ from gluscope_tui.cli.app import run
 from indexer import families
 from indexer.families import Family
 from indexer.families import families as all_families
+from indexer.fetch import cache_folder
 from indexer.prepare import silent
 
 from .tiny_models import save_tiny, tiny_config
@@ -71,7 +72,7 @@ def test_looking_again_reads_what_was_kept(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_what_was_kept_is_made_anew_where_it_is_damaged() -> None:
     before = rows()
-    for file in (Path(families.cache_folder())).iterdir():
+    for file in cache_folder().iterdir():
         file.write_text('[{"family": "x"}]')
     assert rows() == before
 

@@ -103,7 +103,7 @@ def test_both_stacks_read_the_same_ids_and_the_encoder_does_not_see_the_decoders
     assert loaded.hides_start
     model: Any = loaded.model
     ids = torch.tensor([[0, 7, 8, 9, SEP]])
-    found: list[Tensor] = []
+    found: list[Any] = []
     handle = model.register_forward_hook(lambda _module, _args, out: found.append(out))
     run_body(loaded, ids)
     handle.remove()

@@ -164,7 +164,8 @@ def test_trap_step3p7_clamps_act_after_the_activation_function() -> None:
 
     config = tiny_config(families()["step3p7"]).text_config
     config.swiglu_limits_shared = [3.0, 3.0]
-    module = with_weights(source.Step3p7MLP(config, layer_idx=0, is_shared_expert=False))
+    mlp: Any = source.Step3p7MLP
+    module = with_weights(mlp(config, layer_idx=0, is_shared_expert=False))
     site = next(iter(find_sites_of(module)))
     x = 20 * torch.randn(1, 5, module.down_proj.out_features)
     seen: list[Values] = []
@@ -177,7 +178,8 @@ def test_trap_step3p7_clamps_act_after_the_activation_function() -> None:
 def test_trap_beam_computes_the_product_in_float32() -> None:
     import transformers.models.beam.modeling_beam as source
 
-    module = with_weights(source.BeamMLP(tiny_config(families()["beam"]))).to(torch.bfloat16)
+    mlp: Any = source.BeamMLP
+    module = with_weights(mlp(tiny_config(families()["beam"]))).to(torch.bfloat16)
     site = next(iter(find_sites_of(module)))
     prove_forms([site])
     assert site.activation == "silu"
