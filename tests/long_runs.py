@@ -53,7 +53,7 @@ def numbers(db: Path) -> list[Any]:
     Which of two equal texts stands for both does depend on it, and so does a value in a window on its coarse grid.
     """
     found: list[Any] = []
-    for neuron in json.loads(shown(db)):
+    for neuron in json.loads(shown(db))["neurons"]:
         for quadrant in neuron["quadrants"].values():
             found.append([quadrant["count"], *quadrant["mean"].values(), *quadrant["extreme"].values()])
             rankings = {name: list_ for name, list_ in quadrant["examples"].items() if name != "random"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from gluscope_tui.cli.app import run
 from gluscope_tui.cli.columns import complete
+from gluscope_tui.text.cells import cell_len
 from gluscope_tui.views.numbers import float32
 from indexer.database.columns import COLUMNS
 from indexer.database.reader import Index
@@ -125,6 +127,21 @@ def test_hits_tell_the_same_in_every_format(truth: Truth, capsys: Capture) -> No
     names = [hit["neuron"] for hit in listed]
     assert [line.split()[0] for line in table if line] == ["+-", *names[:2], "--", *names[2:]]
     assert max(map(len, table)) <= 80
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "200"])
+@pytest.mark.parametrize("text", ["city of France", "again", "日本語", "THE  capital"])
+def test_a_text_that_was_found_in_a_context_is_seen(
+    truth: Truth, capsys: Capture, monkeypatch: pytest.MonkeyPatch, text: str, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    asked = ("search", text, "--in", "context", "-f", "table", "-n", "4", "--color", "none")
+    lines = [line for line in told(capsys, truth, *asked).splitlines() if "  " in line]
+    assert len(lines) > 4
+    for line in lines:
+        bare = re.sub(r"\x1b\[[0-9;]*m", "", line)
+        assert " ".join(text.lower().split()) in bare.lower().replace("↵", " ")
+        assert cell_len(bare) <= int(columns)
 
 
 def test_layers_tell_the_same_in_every_format(truth: Truth, capsys: Capture) -> None:

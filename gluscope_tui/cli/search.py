@@ -69,10 +69,10 @@ def command(
         if first is None:
             tell("no neuron peaks on it" if where == "peak" else "no context holds it")
             raise typer.Exit(1)
-        _print(chain([first], found), chosen, color)
+        _print(chain([first], found), chosen, color, "" if where == "peak" else text, exact=exact)
 
 
-def _print(hits: Iterator[Hit], chosen: Format, color: str) -> None:
+def _print(hits: Iterator[Hit], chosen: Format, color: str, wanted: str, *, exact: bool) -> None:
     from ..views import hits as view
     from ..views import json
 
@@ -89,7 +89,8 @@ def _print(hits: Iterator[Hit], chosen: Format, color: str) -> None:
         from ..views.page import painted
 
         depth = detect(color, environment=os.environ, terminal=sys.stdout.isatty()).depth
-        emit_lines(map(painted, view.lines(hits, shutil.get_terminal_size().columns, depth)))
+        pattern = view.shown_pattern(wanted, exact=exact) if wanted else None
+        emit_lines(map(painted, view.lines(hits, shutil.get_terminal_size().columns, depth, pattern)))
 
 
 def _build(path: Path) -> None:

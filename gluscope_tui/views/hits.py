@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv as csv_module
 import io
+import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
@@ -13,6 +14,7 @@ from indexer.database.records import Hit
 from ..colour.depth import Depth
 from ..colour.style import PLAIN, Style, StyledLine
 from ..text.cells import cell_len, column, fit
+from ..text.clean import BLANK, NEWLINE, TAB, clean
 from .contexts import PEAK_AT
 from .json import context
 from .numbers import exact, signed
@@ -23,6 +25,7 @@ FIELDS = ("neuron", "quadrant", "strength", "ranking", "rank", "value", "documen
 
 _BOLD = Style(bold=True)
 _PEAK = Style(bold=True, underline=True)
+_WANTED = Style(underline=True)
 _NAME, _STRENGTH, _RANKING, _VALUE = 10, 4, 6, 8  # cells
 _NARROWEST = 16  # cells of text
 
@@ -57,32 +60,59 @@ def as_object(hit: Hit) -> dict[str, Any]:
     }
 
 
-def lines(hits: Iterable[Hit], width: int, depth: Depth) -> Iterator[StyledLine]:
-    """For each quadrant a heading and a line a hit, their peaks in one column."""
-    bold, marked = (PLAIN, PLAIN) if depth is Depth.PLAIN else (_BOLD, _PEAK)
+def shown_pattern(text: str, *, exact: bool) -> re.Pattern[str]:
+    """Finds a text that was searched for where contexts are shown, cleaned."""
+    parts = [re.escape(clean(part)) for part in text.split()] or [re.escape(clean(text))]
+    return re.compile(f"[{BLANK}{NEWLINE}{TAB} ]+".join(parts), 0 if exact else re.IGNORECASE)
+
+
+def lines(hits: Iterable[Hit], width: int, depth: Depth, wanted: re.Pattern[str] | None = None) -> Iterator[StyledLine]:
+    """For each quadrant a heading and a line a hit, their peaks in one column.
+
+    A line is moved where else the text that is `wanted` couldn't be seen in it; it is underlined.
+    """
+    plain_only = depth is Depth.PLAIN
     for number, (quadrant, group) in enumerate(groupby(hits, key=lambda hit: hit.quadrant)):
         if number:
             yield ()
-        yield ((quadrant.value, bold),)
+        yield ((quadrant.value, PLAIN if plain_only else _BOLD),)
         for hit in group:
             name = fit(hit.neuron.name, max(_NAME, cell_len(hit.neuron.name)))
             strength = column(f"{100 * hit.strength:.0f}%", _STRENGTH)
             head = f"{name} {strength} {fit(hit.ranking, _RANKING)} {column(signed(hit.value), _VALUE)}  "
-            yield ((head, PLAIN), *_context(hit, max(width - cell_len(head), _NARROWEST), marked))
+            room = max(width - cell_len(head), _NARROWEST)
+            yield ((head, PLAIN), *_context(hit, room, wanted, plain_only=plain_only))
 
 
-def _context(hit: Hit, room: int, marked: Style) -> StyledLine:
+def _context(hit: Hit, room: int, wanted: re.Pattern[str] | None, *, plain_only: bool) -> StyledLine:
     before, peak, after = around_peak(hit.example)
-    if marked == PLAIN:
-        peak = f"«{peak}»"
-    left = int(room * PEAK_AT)
-    start = _last_cells(before, left)
-    peak = fit(peak, min(cell_len(peak), room - left))
-    return ((start, PLAIN), (peak, marked), (fit(after, room - left - cell_len(peak)), PLAIN))
+    marks = ("«", "»") if plain_only else ("", "")
+    left = " " * room + before + marks[0]
+    text = f"{left}{peak}{marks[1]}{after}"
+    styles = [PLAIN] * len(left) + [PLAIN if plain_only else _PEAK] * len(peak)
+    styles += [PLAIN] * (len(text) - len(styles))
+    start, lead = _back(text, len(left) - len(marks[0]), int(room * PEAK_AT))
+    if wanted is not None and (found := wanted.search(text)) is not None:
+        if not plain_only:
+            for place in range(*found.span()):
+                styles[place] = _PEAK if styles[place] == _PEAK else _WANTED
+        first, _ = _back(text, found.end(), room)
+        if not first <= start <= found.start():
+            start, lead = max(min(start, found.start()), first), 0
+    line: list[tuple[str, Style]] = [(" " * lead, PLAIN)]
+    used = lead
+    for character, style in zip(text[start:], styles[start:], strict=True):
+        used += cell_len(character)
+        if used > room:
+            break
+        line.append((character, style))
+    runs = groupby(line, key=lambda one: one[1])
+    return tuple(("".join(character for character, _ in run), style) for style, run in runs)
 
 
-def _last_cells(text: str, width: int) -> str:
-    """The end of a text in exactly so many cells, filled up in front."""
-    while cell_len(text) > width:
-        text = text[max(1, len(text) - width) if len(text) > width else 1 :]
-    return " " * (width - cell_len(text)) + text
+def _back(text: str, place: int, cells: int) -> tuple[int, int]:
+    """The place so many cells before another, and the cells that are missing where a wide character is in the way."""
+    while place > 0 and cells >= (width := cell_len(text[place - 1])):
+        place -= 1
+        cells -= width
+    return place, cells
