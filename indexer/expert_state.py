@@ -12,7 +12,7 @@ from .capture_experts import Routed
 from .expert_sample import ExpertSamples
 from .quadrants import QUADRANTS, QUANTITIES, RANDOM_EXAMPLES
 from .rankings import BestK, magnitude_keys, random_keys
-from .reduction import RANDOM_ROW, Activations, Fuser, Reduction, first_positions, reduce_batch, reduce_whole
+from .reduction import RANDOM_ROW, Activations, Fuser, Reduction, first_positions, reduce_batch
 from .routing import Cells, Placement, groups, place
 from .sample import SCALE, PositionSample
 from .settings import Settings
@@ -163,10 +163,8 @@ class ExpertStack:
         for part in parts:
             counted = -part.own[:, :, None].to(torch.int32)  # cell place 1
             priority = batch.priority[(part.cell % sequences)[:, None], part.position]  # cell place 1
-            if fuse.enabled:
-                reduction = fuse(_reduce_rows, values, part.row, counted, priority)
-            else:
-                reduction = reduce_batch(_at(values, part.row), counted, priority, fuse)
+            # fetched first: a compiled loop that fetches on the way does one value at a time
+            reduction = reduce_batch(_at(values, part.row), counted, priority, fuse)
             for name in ("counts", "totals", "magnitudes"):
                 getattr(whole, name)[part.cell] = getattr(reduction, name)
             whole.finite[part.cell] = reduction.finite.all(1)
@@ -313,11 +311,6 @@ class ExpertStack:
 def _at(values: Activations, row: Tensor) -> Activations:
     """The values of rows (cell place): each `# cell place neuron`."""
     return Activations(*(value[row] for value in values))
-
-
-def _reduce_rows(values: Activations, row: Tensor, counted: Tensor, priority: Tensor) -> Reduction:
-    """`reduce_whole` of rows that are fetched on the way, to be compiled."""
-    return reduce_whole(_at(values, row), counted, priority)
 
 
 def _signed(values: Activations, own: Tensor) -> Tensor:
