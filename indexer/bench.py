@@ -24,6 +24,7 @@ from .run import Run
 from .sequences import TokenSequence, sequences
 from .settings import Execution, Inputs, Settings
 from .sites import Site, find_sites, select
+from .sites.experts import select_experts
 from .tokens import bos_id, text_encoder
 
 SEEN = 20_000
@@ -87,7 +88,7 @@ def bench(
         device_map=execution.device_map,
         trust_remote_code=execution.trust_remote_code,
     )
-    sites = select(find_sites(loaded.model), settings.layers)
+    sites = select_experts(select(find_sites(loaded.model), settings.layers), settings.experts)
     settings = resolve(settings, loaded, settings.layers)
     batches = list(_batches(loaded, inputs, settings, sequences_))
     fuse = Fuser(execution.compile != "off", lambda message: progress(Progress("notice", message=message)))

@@ -63,5 +63,5 @@ def not_gated(body: nn.Module) -> GluscopeError:
                 return refusal(body, what)
     settings = getattr(body, "config", None)
     if any(isinstance(count := getattr(settings, name, None), int) and count > 1 for name in _EXPERT_SETTINGS):
-        return refusal(body, "it is a mixture of experts, which is not supported yet")
+        return refusal(body, "it is a mixture of experts of a kind that gluscope doesn't know")
     return refusal(body, "no gated MLP was found in it")
