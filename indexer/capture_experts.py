@@ -67,7 +67,7 @@ def capture_experts(layers: Iterable[ExpertLayer], observe: ObserveExperts) -> I
     finally:
         for config, implementation in zip(configs, before, strict=True):
             config._experts_implementation_internal = implementation
-        del moe.ALL_EXPERTS_FUNCTIONS[_IMPLEMENTATION]
+        del moe.ALL_EXPERTS_FUNCTIONS[_IMPLEMENTATION]  # type: ignore[no-untyped-call]  # of the library
 
 
 @contextmanager

@@ -229,8 +229,9 @@ class ExpertStack:
         if not self.random.lists:
             return
         keys, position = (part.transpose(0, 1) for part in self._random_keys(batch, magnitudes))
-        where = (keys > self.random.threshold.view(len(self.states), -1)).nonzero().unbind(1)
-        if len(where[0]):
+        row, expert, inner = (keys > self.random.threshold.view(len(self.states), -1)).nonzero().unbind(1)
+        if len(row):
+            where = row, expert, inner
             self._enter(self.random, values, batch, placement, where, keys[where], position[where], fuse)
 
     def _insert(self, values: Activations, batch: BatchView, placement: Placement, magnitudes: Tensor) -> None:

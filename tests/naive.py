@@ -20,7 +20,9 @@ class Computed:
     in_: Sequence[Sequence[float]]
     act: Sequence[Sequence[float]]
     post: Sequence[Sequence[float]]
-    reached: frozenset[int] | None = None  # the positions that were routed to the expert; None: all, it is none
+    reached: frozenset[int] | None = field(
+        default=None, kw_only=True
+    )  # the positions that were routed to the expert; None: all, it is none
 
     def counted(self, count_first: bool) -> list[int]:
         """The positions that reached the site and count."""

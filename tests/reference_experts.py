@@ -55,7 +55,7 @@ class ExpertReference:
             for token in range(len(entered.hidden))
             if any(
                 int(e) == expert and float(w) != 0
-                for e, w in zip(entered.index[token], entered.weights[token], strict=True)
+                for e, w in zip(entered.choice[token], entered.weights[token], strict=True)
             )
         }
         found = {token: entered.bits_of(plain) for token, plain in reached.items()}
@@ -64,7 +64,7 @@ class ExpertReference:
             [found[token][quantity] if token in found else zeros for token in range(len(entered.hidden))]
             for quantity in range(4)
         )
-        return Computed(cut_.document, cut_.part, cut_.ids, gate, in_, act, post, frozenset(reached))
+        return Computed(cut_.document, cut_.part, cut_.ids, gate, in_, act, post, reached=frozenset(reached))
 
     @torch.no_grad()
     def _run(self) -> None:
@@ -79,7 +79,7 @@ class _Pass(NamedTuple):
     """One run of a module of experts: what entered it, and all rows of its projection, in an order not known here."""
 
     hidden: Tensor  # token d_model
-    index: Tensor  # token choice
+    choice: Tensor  # token choice
     weights: Tensor  # token choice
     gate: Tensor  # row neuron
     in_: Tensor  # row neuron

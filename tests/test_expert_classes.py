@@ -28,7 +28,7 @@ class Entered(NamedTuple):
     """What entered a module of experts, and what it gave."""
 
     hidden: Tensor  # token d_model
-    index: Tensor  # token choice
+    choice: Tensor  # token choice
     weights: Tensor  # token choice
     given: Tensor  # token d_model
 
@@ -38,7 +38,7 @@ def run(model: Any, layers: tuple[ExpertLayer, ...]) -> dict[str, Entered]:
     seen: dict[str, Entered] = {}
 
     def hook(name: str) -> Any:
-        return lambda _module, args, given: seen.__setitem__(name, Entered(*args, given))
+        return lambda _module, args, given: seen.__setitem__(name, Entered(args[0], args[1], args[2], given))
 
     handles = [layer.module.register_forward_hook(hook(layer.name)) for layer in layers]
     forward(model)
