@@ -67,8 +67,8 @@ def load(
     """Load a Hugging Face id, a folder or a .gguf file.
 
     A model that can't be indexed, or lacks one of the `layers`, is refused before its weights are read. `device` auto
-    is cuda, mps or cpu, whichever is there first; `device_map` spreads the model as transformers does. GluscopeError for
-    everything a user can mend.
+    is cuda, mps or cpu, whichever is there first; `device_map` spreads the model as transformers does. GluscopeError
+    for everything a user can mend.
     """
     source = locate(model)
     resolved_dtype = _dtype(dtype)
