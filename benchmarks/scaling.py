@@ -59,7 +59,7 @@ def measure(model: str, text: str, layers: str, tokens: int, folder: Path) -> Ma
     """Index, and read from the index and the operating system what it took."""
     db = folder / "scaling.db"
     command = [sys.executable, "-m", "gluscope_tui", "index", model, text, "--db", str(db), "--layers", layers]
-    command += ["--tokens", str(tokens), "--overwrite", "--compile", "on"]
+    command += ["--tokens", str(tokens), "--overwrite", "--compile", "on", "--no-weights"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, text=True)
     assert process.stderr is not None
