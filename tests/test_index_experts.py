@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 ROUNDING = 2e-5  # of values that depend on what is in a batch
 _VARIED = [text for text in TEXTS if len(set(text)) > 1]
 APART = tuple(f"{first} {text}" for first, text in zip("ABCDEFGHIJKLMNOP", _VARIED, strict=False))
-"""Texts that begin with different tokens, so that no two values are so equal that rounding puts them in either order."""
+"""Texts that begin with different tokens: no two values are so equal that rounding puts them in either order."""
 SMALL: dict[str, Any] = {
     **{"num_hidden_layers": 2, "intermediate_size": 12, "moe_intermediate_size": 12, "sliding_window": 500},
 }
