@@ -176,7 +176,7 @@ def test_precedence_and_spelling(
     [
         ("", 0, "empty"),
         ("   ", 0, "empty"),
-        ("frequency_pm > 0.3", 0, "frequency_pm"),
+        ("frequency_px > 0.3", 0, "frequency_px"),
         ("layer >= 20 and lyer < 3", 16, "did you mean layer?"),
         ("layer", 0, "no condition"),
         ("'L0'", 0, "no condition"),
@@ -287,5 +287,13 @@ def test_a_number_can_be_arithmetic_but_no_condition() -> None:
 
 
 def test_an_error_of_an_expression_is_one_for_the_user() -> None:
-    with pytest.raises(GluscopeError, match="there is no column frequency_pm, at character 1\ndid you mean"):
-        compile_condition("frequency_pm > 0.3")
+    with pytest.raises(GluscopeError, match="there is no column frequency_px, at character 1\ndid you mean"):
+        compile_condition("frequency_px > 0.3")
+
+
+def test_minus_may_be_written_for_negative_at_the_end_of_a_column(truth: Truth) -> None:
+    with Index(truth.path) as index:
+        for written, meant in (("pm", "pn"), ("mp", "np"), ("mm", "nn")):
+            found = list(index.rows([f"frequency_{written}"], f"count_{written} > 3", f"extreme_post_{written}"))
+            assert found == list(index.rows([f"frequency_{meant}"], f"count_{meant} > 3", f"extreme_post_{meant}"))
+            assert found

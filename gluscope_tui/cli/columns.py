@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from indexer.database.columns import COLUMNS
+from indexer.database.columns import COLUMNS, column_named
 from indexer.database.table import known_columns
 
 
@@ -42,4 +42,4 @@ def parse_columns(text: str, *, has_weights: bool) -> tuple[str, ...]:
 def columns_in(*expressions: str | None) -> list[str]:
     """The columns that are named in expressions, in the order in which they are."""
     words: Iterable[str] = re.findall(r"[A-Za-z_]\w*", " ".join(one for one in expressions if one))
-    return list(dict.fromkeys(word.lower() for word in words if word.lower() in COLUMNS))
+    return list(dict.fromkeys(column.name for word in words if (column := column_named(word))))

@@ -94,6 +94,15 @@ COLUMNS: dict[str, Column] = {
 """Every column by name, in the order of the documentation (docs/schema.md); those of the weights come last."""
 
 
+_SPELLED = {"_pm": "_pn", "_mp": "_np", "_mm": "_nn"}
+
+
+def column_named(name: str) -> Column | None:
+    """The column of a name, in any case; m (minus) is taken for n (negative) at its end: frequency_pm."""
+    name = name.lower()
+    return COLUMNS.get(name) or COLUMNS.get(name[:-3] + _SPELLED.get(name[-3:], name[-3:]))
+
+
 def nearest_column(name: str) -> str | None:
     """The column that begins with `name`, else the one whose name is most like it, if one is."""
     begins = sorted((column for column in COLUMNS if name and column.startswith(name.lower())), key=len)

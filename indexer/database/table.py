@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from ..errors import GluscopeError
-from .columns import COLUMNS, Column, nearest_column
+from .columns import COLUMNS, Column, column_named, nearest_column
 from .connection import Connection, Row
 from .where import Compiled, compile_condition, compile_number
 
@@ -133,14 +133,12 @@ class Table:
 
 def known_columns(names: Sequence[str]) -> tuple[str, ...]:
     """The names, if all are columns; GluscopeError naming the nearest otherwise."""
-    for name in names:
-        column(name)
-    return tuple(name.lower() for name in names)
+    return tuple(column(name).name for name in names)
 
 
 def column(name: str) -> Column:
     """The column of a name; GluscopeError naming the nearest where there is none."""
-    found = COLUMNS.get(name.lower())
+    found = column_named(name)
     if found is None:
         near = nearest_column(name)
         fix = f"did you mean {near}?" if near else f"there are {', '.join(list(COLUMNS)[:9])} ... (docs/schema.md)"
@@ -157,7 +155,7 @@ def _key(sort: str | None, signs: str) -> tuple[Compiled | None, frozenset[str]]
     `site` in the order of the model."""
     if sort is None or sort.strip().lower() in ("neuron", "site"):
         return None, frozenset()
-    alone = COLUMNS.get(sort.strip().lower())
+    alone = column_named(sort.strip())
     if alone is not None:
         case = " COLLATE NOCASE" if alone.kind == "text" else ""
         return Compiled(alone.sql(signs) + case, (), frozenset((alone.name,))), frozenset((alone.name,))

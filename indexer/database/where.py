@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Literal, NoReturn
 
 from ..errors import GluscopeError
-from .columns import COLUMNS, nearest_column
+from .columns import column_named, nearest_column
 
 LONGEST = 4000  # characters
 DEEPEST = 40  # parentheses in each other
@@ -310,7 +310,7 @@ class _Parser:
         return self._unexpected("a column, a number or a text")
 
     def _column(self, token: _Token) -> _Part:
-        column = COLUMNS.get(token.value)
+        column = column_named(token.value)
         if column is None:
             near = nearest_column(token.value)
             fix = f"did you mean {near}?" if near else "gluscope neurons --columns all shows the columns there are"
