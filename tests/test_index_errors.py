@@ -138,12 +138,26 @@ MIXTRAL = transformers.MixtralConfig(
     num_key_value_heads=1,
     num_local_experts=2,
 )
+JETMOE = transformers.JetMoeConfig(
+    vocab_size=VOCABULARY,
+    hidden_size=16,
+    intermediate_size=8,
+    num_hidden_layers=1,
+    num_key_value_heads=1,
+    kv_channels=8,
+    num_local_experts=2,
+    num_experts_per_tok=1,
+)
 LINES = "".join(json.dumps({"text": one}) + "\n" for one in TEXTS * 50)
 
 INDEX: dict[str, Case] = {
     "no model": (lambda folder: [str(folder / "none"), str(folder / "texts.jsonl")], "there is no model at"),
     "a model that isn't gated": (model(save(GPT2)), "is not gated"),
-    "experts": (model(save(MIXTRAL)), "experts"),
+    "an expert that isn't there": (
+        lambda folder: [*model(save(MIXTRAL))(folder), "--experts", "0,7"],
+        "no expert 7",
+    ),
+    "experts that can't be read": (model(save(JETMOE)), "its experts are run by linear maps of a kind of their own"),
     "a pickle": (model(pickle), "pickle"),
     "cut weights": (model(truncate), "truncated or damaged"),
     "NaN": (model(nan), "L0: a value is NaN or infinite in document 12 "),
