@@ -17,7 +17,7 @@ from .checkpoint import Mark
 from .coverage import Batches, Coverage
 from .database.arrays import ModelWeights, SiteArrays
 from .database.stored import StoredIndex
-from .database.weights import HOW_TO_ADD
+from .database.weights import HOW_TO_ADD, weights_state
 from .errors import GluscopeError
 from .finish import SiteSample, site_arrays, site_samples
 from .forecast import demand_room
@@ -125,7 +125,7 @@ def _run(job: Job, base: Base | None, overwrite: bool, *, snapshots: bool) -> No
         )
         loop.run()
     if loop.nothing_left:
-        job.notice(f"{job.db} is finished: nothing is left to do")
+        job.notice(_nothing_left(job))
         _leave(job.folder, job.part.run_folder)
         return
     covered = loop.covered
@@ -143,6 +143,16 @@ def _run(job: Job, base: Base | None, overwrite: bool, *, snapshots: bool) -> No
             loop.save(finished=True)
         raise
     discard(job.part.run_folder)
+
+
+def _nothing_left(job: Job) -> str:
+    """What is said of an index that is finished, and how it gets the weights that it may lack."""
+    said = f"{job.db} is finished: nothing is left to do"
+    if not job.execution.weights or job.part.shard.index:  # they aren't wanted, or are in another part
+        return said
+    with StoredIndex(job.db) as stored:
+        lacks = weights_state(stored.info)["state"] == "missing"
+    return f"{said}, but it has nothing of the model's weights: {HOW_TO_ADD}" if lacks else said
 
 
 def _join(job: Job, run: Run, group: Group, covered: Batches, base: Base | None, total: int) -> Batches:

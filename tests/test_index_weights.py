@@ -202,6 +202,25 @@ class Killed(BaseException):
     """What nothing catches, as nothing catches a kill."""
 
 
+def test_a_finished_index_without_weights_says_how_to_add_them(model: Path, corpus: Path, tmp_path: Path) -> None:
+    inputs, db = Inputs((str(corpus),)), tmp_path / "x.db"
+
+    def again(**execution: Any) -> list[str]:
+        notices: list[str] = []
+        chosen = Execution(compile="off", **execution)
+        index(str(model), inputs, db, Settings(context=48), chosen, progress=lambda p: notices.append(p.message))
+        return [notice for notice in notices if "nothing is left to do" in notice]
+
+    assert not again(weights=False)  # it is made
+    assert again(weights=False) == [f"{db} is finished: nothing is left to do"]
+    assert again() == [
+        f"{db} is finished: nothing is left to do, but it has nothing of the model's weights: "
+        "gluscope index --weights-only MODEL --db FILE adds them"
+    ]
+    add_weights(str(model), db, Execution(), overwrite=False, progress=lambda _: None)
+    assert again() == [f"{db} is finished: nothing is left to do"]
+
+
 def test_a_kill_while_weights_are_computed_loses_only_that_step(
     model: Path, corpus: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
