@@ -271,6 +271,8 @@ class SiteState:
             best.values.view(-1, 4)[block_slot] = torch.stack([value[where] for value in values], 1)
 
     def _add_sample(self, values: Activations, batch: BatchView) -> None:
+        if not len(batch.sampled.slot):
+            return
         slot, row, position = (torch.from_numpy(part).to(self.sample.device) for part in batch.sampled)
         for lane, value in enumerate((values.gate, values.in_, values.act)[: len(self.sample)]):
             limit = torch.finfo(torch.float16).max
