@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from transformers.integrations import moe
 
+from .expert_products import run_experts
 from .sites.experts import ExpertLayer
 
 _IMPLEMENTATION = "gluscope_observed"
@@ -53,9 +54,9 @@ def capture_experts(layers: Iterable[ExpertLayer], observe: ObserveExperts) -> I
     def run(module: Any, hidden: Tensor, index: Tensor, weights: Tensor) -> Tensor:
         layer = observed.get(module)
         if layer is None:
-            return moe.grouped_mm_experts_forward(module, hidden, index, weights)
+            return run_experts(module, hidden, index, weights)
         with _watching(layer, hidden, index, weights, observe):
-            return moe.grouped_mm_experts_forward(module, hidden, index, weights)
+            return run_experts(module, hidden, index, weights)
 
     configs = list({id(config): config for layer in observed.values() if (config := _config(layer))}.values())
     before = [config._experts_implementation_internal for config in configs]

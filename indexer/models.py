@@ -52,6 +52,7 @@ class LoadedModel:
     displaced: frozenset[str] = frozenset()  # paths of the sites whose values don't lie by sequence and position
     decoder_start: int | None = None  # of an encoder-decoder: the token its decoder begins with
     hides_start: bool = False  # that token isn't one of the encoder's
+    notices: tuple[str, ...] = ()  # what to tell of how it runs
 
 
 def load(
@@ -83,6 +84,7 @@ def load(
 
 
 def _loaded(origin: Origin, tokenizer: Any, body: nn.Module) -> LoadedModel:
+    from .expert_products import run_what_does_not_fit
     from .fingerprint import fingerprint
     from .rehearsal import rehearse
     from .sites import is_encoder_decoder
@@ -91,6 +93,7 @@ def _loaded(origin: Origin, tokenizer: Any, body: nn.Module) -> LoadedModel:
     config = origin.config
     weight = body.get_input_embeddings().weight  # type: ignore[operator]  # a method of every transformers model
     start = _decoder_start(body) if is_encoder_decoder(body) else None
+    notice = run_what_does_not_fit(body)
     loaded = LoadedModel(
         model=body,
         tokenizer=tokenizer,
@@ -105,6 +108,7 @@ def _loaded(origin: Origin, tokenizer: Any, body: nn.Module) -> LoadedModel:
         origin=origin,
         decoder_start=start,
         hides_start=start is not None and template(tokenizer).front != start,
+        notices=() if notice is None else (notice,),
     )
     shown = rehearse(loaded)
     return replace(loaded, causal=shown.causal, runs=shown.runs, displaced=shown.displaced)

@@ -151,7 +151,7 @@ def prepare(model: str, corpus: Corpus, part: Part, settings: Settings, executio
     found = find_sites(loaded.model)
     chosen = select_experts(select(found, settings.layers), settings.experts)
     sites, notices = read_by_text(loaded, chosen)
-    for notice in notices:
+    for notice in (*loaded.notices, *notices):
         report(Progress("notice", message=notice))
     prove_forms(site for site in sites if not isinstance(site, ExpertSite))
     prove_expert_forms(expert_layers(sites))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from indexer.capture_experts import Routed, capture_experts
+from indexer.expert_products import run_what_does_not_fit
 from indexer.proof_experts import prove_expert_forms, prove_experts
 from indexer.sites import find_sites
 from indexer.sites.experts import ExpertLayer, ExpertSite, expert_layers
@@ -56,7 +57,22 @@ def forward(model: Any) -> Tensor:
 
 @pytest.mark.parametrize("config_class", CHOSEN)
 def test_what_is_captured_of_experts_is_what_plain_arithmetic_gives(config_class: str) -> None:
-    model = tiny_mixture(config_class)
+    demand_plain(tiny_mixture(config_class))
+
+
+@pytest.mark.parametrize("config_class", ["MixtralConfig", "GptOssConfig"])
+def test_experts_of_widths_that_no_grouped_product_takes_are_run_and_read_too(config_class: str) -> None:
+    model = tiny_mixture(config_class, intermediate_size=13)
+    model.set_experts_implementation("eager")
+    expected = forward(model)
+    assert run_what_does_not_fit(model) is not None
+    torch.testing.assert_close(forward(model), expected, rtol=1e-4, atol=1e-5)
+    demand_plain(model)
+    assert run_what_does_not_fit(tiny_mixture(config_class)) is None
+
+
+def demand_plain(model: Any) -> None:
+    """What is captured of a model's experts is what plain arithmetic gives, and the model isn't changed by it."""
     layers = expert_layers(find_sites(model))
     assert layers
     entered, captured = run(model, layers), {}

@@ -93,6 +93,15 @@ def test_an_index_of_experts_says_what_the_naive_loop_says(
         assert share == 2 * counted  # each token is routed to two
 
 
+def test_experts_of_widths_that_no_grouped_product_takes_run_with_one_notice(tmp_path: Path) -> None:
+    model = save_mixture(tmp_path / "model", "MixtralConfig", **{**SMALL, "intermediate_size": 13})
+    notices: list[str] = []
+    make(model, write_corpus(tmp_path / "texts.jsonl"), tmp_path / "x.db", Settings(context=48), notices=notices)
+    assert [notice for notice in notices if "grouped" in notice] == [
+        "experts run one after the other, which takes longer: torch has no grouped product of matrices 16 by 13"
+    ]
+
+
 def compare_sample(
     db: Path, index: Index, site: SiteAddress, computed: list[naive.Computed], settings: Settings
 ) -> None:
