@@ -25,7 +25,8 @@ from .sequences import TokenSequence, sequences
 from .settings import Execution, Inputs, Settings
 from .sites import Site, find_sites, select
 from .sites.experts import select_experts
-from .tokens import bos_id, text_encoder
+from .special_tokens import around
+from .tokens import text_encoder
 
 SEEN = 20_000
 """`steady` is indexing after this many sequences."""
@@ -88,6 +89,8 @@ def bench(
         device_map=execution.device_map,
         trust_remote_code=execution.trust_remote_code,
     )
+    for notice in loaded.notices:
+        progress(Progress("notice", message=notice))
     sites = select_experts(select(find_sites(loaded.model), settings.layers), settings.experts)
     settings = resolve(settings, loaded, settings.layers)
     batches = list(_batches(loaded, inputs, settings, sequences_))
@@ -133,8 +136,8 @@ def _batches(loaded: LoadedModel, inputs: Inputs, settings: Settings, number: in
     )
     chosen: list[TokenSequence] = []
     spare: list[TokenSequence] = []
-    bos = bos_id(loaded.tokenizer, settings.bos)
-    with sequences(corpus, text_encoder(loaded.tokenizer), settings, bos) as read:
+    encode = text_encoder(loaded.tokenizer)
+    with sequences(corpus, encode, settings, *around(loaded, settings.bos)) as read:
         for sequence in read:
             (chosen if sequence.length == settings.context else spare).append(sequence)
             if len(chosen) == number:

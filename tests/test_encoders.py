@@ -14,6 +14,7 @@ from tokenizers.processors import TemplateProcessing
 from torch import Tensor, nn
 
 import indexer
+from indexer.bench import bench
 from indexer.capture import run_body
 from indexer.database.stored import StoredIndex
 from indexer.errors import GluscopeError
@@ -250,6 +251,25 @@ def test_an_encoders_index_that_is_extended_is_that_of_one_run(tmp_path: Path) -
                 assert other.count == record.count
                 places = [(e.document, e.part, e.position) for e in record.examples["post"]]
                 assert [(e.document, e.part, e.position) for e in other.examples["post"]] == places
+
+
+def test_a_benchmark_reads_an_encoders_sequences_as_indexing_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = saved(tmp_path / "model", "modernbert", "<s> $A </s>")
+    (tmp_path / "corpus.txt").write_text(TEXTS[0])
+    read: list[list[int]] = []
+
+    def noting(loaded: LoadedModel, ids: Tensor, *rest: Any) -> None:
+        read.extend(ids.tolist())
+        run_body(loaded, ids, *rest)
+
+    monkeypatch.setattr("indexer.bench.run_body", noting)
+    settings = Settings(context=12, top_k=4, sample=8)
+    inputs = Inputs((str(tmp_path / "corpus.txt"),))
+    bench(str(model), inputs, settings, Execution(compile="off"), sequences_=1, rounds=1, progress=silent)
+    assert read
+    assert {(ids[0], ids[-1]) for ids in read} == {(CLS, SEP)}
 
 
 class Quantised(nn.Module):
