@@ -164,6 +164,19 @@ def test_layers_tell_the_same_in_every_format(truth: Truth, capsys: Capture) -> 
     assert "\x1b[" in told(capsys, truth, "layers", "-f", "table", "--color", "256")
 
 
+def test_a_table_of_layers_says_which_columns_have_no_room(
+    truth: Truth, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "22")
+    assert run(["layers", "-f", "table", "--db", str(truth.path)]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[1].split() == ["site", "rons", "++", "+-"]
+    assert "frequency_np, frequency_nn, frequency_gate_positive: no room" in printed.err
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(["layers", "-f", "table", "--db", str(truth.path)]) == 0
+    assert "no room" not in capsys.readouterr().err
+
+
 def test_a_plot_tells_the_same_in_every_format(truth: Truth, capsys: Capture) -> None:
     asked = ("plot", "dot_gate_in", "frequency_gate_positive", "-w", "index > 3")
     found = json.loads(told(capsys, truth, *asked, "-f", "json"))

@@ -50,6 +50,9 @@ def command(
 
         depth = detect(color, environment=os.environ, terminal=sys.stdout.isatty()).depth
         width = shutil.get_terminal_size().columns
-        emit_lines(map(painted, view.lines(rows, width, depth, light=light_background(os.environ))))
+        lines, left_out = view.lines(rows, width, depth, light=light_background(os.environ))
+        emit_lines(map(painted, lines))
+        if left_out:
+            tell(f"{', '.join(left_out)}: no room, widen the terminal or use --format csv")
         if rows and rows[0].classes is None:
             tell("no classes: this index has nothing of the model's weights; gluscope index --weights-only adds it")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,16 +27,9 @@ _CLASS_TITLES = (
 _GAMMA = 0.6
 """Shades grow faster at first, so that a share of a few per cent can be seen."""
 
-FIELDS = (
-    "site",
-    "neurons",
-    *(f"frequency_{q.letters}" for q in QUADRANTS),
-    "frequency_gate_positive",
-    "mostly_open",
-    *(f"never_{q.letters}" for q in QUADRANTS),
-    *(name.replace(" ", "_") for name in CLASSES),
-    "atypical",
-)
+_ALWAYS = ("site", "neurons", *(f"frequency_{q.letters}" for q in QUADRANTS), "frequency_gate_positive")
+_CLASSES = (*(name.replace(" ", "_") for name in CLASSES), "atypical")
+FIELDS = (*_ALWAYS, "mostly_open", *(f"never_{q.letters}" for q in QUADRANTS), *_CLASSES)
 """The columns of plain and CSV lines and the keys of the JSON."""
 
 
@@ -69,8 +62,10 @@ def fields(row: LayerRow) -> list[str]:
     return ["" if value is None else str(value) for value in as_object(row).values()]
 
 
-def lines(rows: Sequence[LayerRow], width: int, depth: Depth, *, light: bool) -> Iterator[StyledLine]:
-    """Headings, then a line a site, as many columns as fit; shaded from 0 to 100 % of tokens, or of neurons."""
+def lines(
+    rows: Sequence[LayerRow], width: int, depth: Depth, *, light: bool
+) -> tuple[list[StyledLine], tuple[str, ...]]:
+    """Headings, then a line a site, shaded from 0 to 100 % of tokens, or of neurons; and the columns without room."""
     styles = ramp(depth, light=light)
 
     def style(share: float | None) -> Style:
@@ -85,11 +80,9 @@ def lines(rows: Sequence[LayerRow], width: int, depth: Depth, *, light: bool) ->
         for place in range(len(heads))
     ]
     fitting = max(1, sum(sum(widths[: place + 1]) + place <= width for place in range(len(widths))))
-    for level in range(2):
-        texts = [head[level] for head in heads[:fitting]]
-        yield _line([(text, PLAIN) for text in texts], widths)
-    for row in cells:
-        yield _line([(cell.text, style(cell.share)) for cell in row[:fitting]], widths)
+    found = [_line([(head[level], PLAIN) for head in heads[:fitting]], widths) for level in range(2)]
+    found += [_line([(cell.text, style(cell.share)) for cell in row[:fitting]], widths) for row in cells]
+    return found, (*_ALWAYS, *_CLASSES)[fitting : len(heads)]
 
 
 def headings(rows: Sequence[LayerRow]) -> list[tuple[str, str]]:
