@@ -277,17 +277,7 @@ class ExpertStack:
         column = expert * (len(best.lists) // len(self.states) * self.width) + inner
         sequence = batch.sequence[row]
         fold = batch.folds[row, position] if self.settings.duplicates == "fold" else None
-        slots, offers, start = [], [], 0
-        for number in torch.bincount(row, minlength=len(batch.sequence)).tolist():
-            part = slice(start, start + number)
-            own_fold = None if fold is None else fold[part]
-            placed = best.place(column[part], key[part], own_fold, sequence[part], position[part], fuse)
-            slots.append(placed.slot)
-            offers.append(placed.offer + start)
-            start += number
-        slot, offer = torch.cat(slots), torch.cat(offers)
-        stayed = best.sequence.view(-1)[slot] == sequence[offer]
-        slot, offer = slot[stayed], offer[stayed]
+        slot, offer = best.place_in_turn(row, column, key, fold, sequence, position, fuse)
         lanes = tuple(values[QUANTITIES.index(name)] for name in self.quantities)
         cell = expert * len(batch.sequence) + row
         for at, block in zip(torch.split(slot, _TOGETHER), torch.split(offer, _TOGETHER), strict=True):

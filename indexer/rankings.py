@@ -71,6 +71,29 @@ class BestK:
         self.threshold[column] = lowest[entered]
         return Placed(flat, entered)
 
+    def place_in_turn(
+        self,
+        row: Tensor,
+        column: Tensor,
+        key: Tensor,
+        fold: Tensor | None,
+        sequence: Tensor,
+        position: Tensor,
+        fuse: Fuser,
+    ) -> Placed:
+        """Enter offers, sorted by `row`, row by row, at most one a row and column; those that stand in the end."""
+        slots, offers, start = [], [], 0
+        for number in torch.bincount(row).tolist():
+            part = slice(start, start + number)
+            own = None if fold is None else fold[part]
+            placed = self.place(column[part], key[part], own, sequence[part], position[part], fuse)
+            slots.append(placed.slot)
+            offers.append(placed.offer + start)
+            start += number
+        slot, offer = torch.cat(slots), torch.cat(offers)
+        stayed = self.sequence.view(-1)[slot] == sequence[offer]
+        return Placed(slot[stayed], offer[stayed])
+
     def part(self, lists: slice) -> BestK:
         """Some consecutive lists of every neuron, sharing the memory of this."""
         view = copy(self)

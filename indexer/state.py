@@ -245,23 +245,7 @@ class SiteState:
         """Place offers, sorted by row, sequence by sequence; then keep the windows of those that stayed."""
         sequence = batch.sequence[row]
         fold = batch.folds[row, position] if self.settings.duplicates == "fold" else None
-        slots, offers, start = [], [], 0
-        for number in torch.bincount(row, minlength=len(batch.sequence)).tolist():
-            part = slice(start, start + number)
-            placed = best.place(
-                column[part],
-                key[part],
-                None if fold is None else fold[part],
-                sequence[part],
-                position[part],
-                fuse,
-            )
-            slots.append(placed.slot)
-            offers.append(placed.offer + start)
-            start += number
-        slot, offer = torch.cat(slots), torch.cat(offers)
-        stayed = best.sequence.view(-1)[slot] == sequence[offer]
-        slot, offer = slot[stayed], offer[stayed]
+        slot, offer = best.place_in_turn(row, column, key, fold, sequence, position, fuse)
         lanes = tuple(values[QUANTITIES.index(name)] for name in self.quantities)
         for block_slot, block in zip(torch.split(slot, 65536), torch.split(offer, 65536), strict=True):
             where = (row[block], position[block], column[block] % self.width)
