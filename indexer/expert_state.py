@@ -14,9 +14,9 @@ from .quadrants import QUADRANTS, QUANTITIES, RANDOM_EXAMPLES
 from .rankings import BestK, magnitude_keys, random_keys
 from .reduction import RANDOM_ROW, Activations, Fuser, Reduction, first_positions, reduce_batch
 from .routing import Cells, Placement, groups, place
-from .sample import SCALE, PositionSample
+from .sample import PositionSample
 from .settings import Settings
-from .state import BatchView, Ints, NonFiniteError, SiteState, magnitude_lists, random_lists
+from .state import BatchView, Ints, NonFiniteError, SiteState, magnitude_lists, narrowed, random_lists
 from .survey import larger
 from .windows import encode_lanes
 
@@ -116,30 +116,54 @@ class ExpertStack:
         tells whether it took in a part of the batch.
         """
         placement = self._placed(routed, batch)
-        parts = list(groups(placement))
-        if not parts:
+        if not len(placement.row):
             return
+        if fuse.loops(self.count.device):
+            self._walk(values, batch, placement, fuse)
+            return
+        parts = list(groups(placement))
         found = self._reduced(values, batch, parts, fuse)
         infinite = (~found.reduction.finite).nonzero()[:, 0]
         if len(infinite):
             raise NonFiniteError(int(infinite[0]) % len(batch.sequence))
-        for state in self.states.values():
-            state.torn = True
+        self._begin(placement, len(batch.sequence))
         experts, sequences = len(self.states), len(batch.sequence)
-        routed_to = placement.counts.view(experts, sequences).sum(1).tolist()
-        for state, number in zip(self.states.values(), routed_to, strict=True):
-            state.tokens_counted += number
         counts, totals = (part.view(experts, sequences, *part.shape[1:]) for part in found.reduction[:2])
         self.count += counts.sum(1)
         self.total += totals.sum(1)
         self.extreme.copy_(larger(self.extreme, found.extremes))
         magnitudes = found.reduction.magnitudes.view(experts, sequences, -1, self.width)
-        if fuse.wanted and self.count.device.type == "cpu":
-            self._insert(values, batch, placement, magnitudes)
-        else:
-            self._offer_magnitudes(values, batch, placement, parts, magnitudes, fuse)
-            self._offer_random(values, batch, placement, magnitudes, fuse)
+        self._offer_magnitudes(values, batch, placement, parts, magnitudes, fuse)
+        self._offer_random(values, batch, placement, magnitudes, fuse)
         self._add_sample(values, batch, placement)
+        self._end()
+
+    def _walk(self, values: Activations, batch: BatchView, placement: Placement, fuse: Fuser) -> None:
+        """`add` on the CPU, in loops. `values` may be bfloat16."""
+        from .cpu.rows import routed_rows
+        from .cpu.walk import Walk
+
+        rows = routed_rows(placement, batch.priority)
+        walk = Walk(values, rows, fuse, sites=len(self.states), sign_preserving=self.sign_preserving)
+        if walk.infinite is not None:
+            raise NonFiniteError(walk.infinite)
+        self._begin(placement, len(batch.sequence))
+        statistics = self.count, self.total, self.extreme, self._sign
+        lanes = tuple(QUANTITIES.index(name) for name in self.quantities)
+        windows = lanes, self.settings.window[0]
+        ranked = self.ranked, tuple(self._rows)
+        walk.absorb(statistics, ranked, self.random, windows, batch.deciders, fold=self.settings.duplicates == "fold")
+        self._add_sample(values, batch, placement)
+        self._end()
+
+    def _begin(self, placement: Placement, sequences: int) -> None:
+        """The states begin to take in a batch."""
+        routed_to = placement.counts.view(-1, sequences).sum(1).tolist()
+        for state, number in zip(self.states.values(), routed_to, strict=True):
+            state.torn = True
+            state.tokens_counted += number
+
+    def _end(self) -> None:
         for state in self.states.values():
             state.torn = False
 
@@ -234,15 +258,6 @@ class ExpertStack:
             where = row, expert, inner
             self._enter(self.random, values, batch, placement, where, keys[where], position[where], fuse)
 
-    def _insert(self, values: Activations, batch: BatchView, placement: Placement, magnitudes: Tensor) -> None:
-        """`_offer_magnitudes` and `_offer_random` in one, on the CPU."""
-        from .expert_insertion import ExpertOffers, enter_experts
-
-        ranked = self._ranked_keys(batch, magnitudes).contiguous()
-        random, position = (part.contiguous() for part in self._random_keys(batch, magnitudes))
-        offers = ExpertOffers(ranked, magnitudes, random, position)
-        enter_experts(tuple(self.states.values()), values, batch, placement, offers, tuple(self._rows))
-
     def _ranked_keys(self, batch: BatchView, magnitudes: Tensor) -> Tensor:
         """The keys of what a batch offers by magnitude: expert sequence list*width+neuron, -1 for nothing."""
         return magnitude_keys(magnitudes[:, :, self._rows], batch.sequence[:, None, None]).flatten(2)
@@ -293,10 +308,8 @@ class ExpertStack:
         expert = placement.cell // len(batch.sequence)
         hashes = batch.hashes[row, placement.position]
         of, slot, offer = self.samples.offer(expert, hashes, batch.sequence[row], placement.position)
-        limit = torch.finfo(torch.float16).max
         for lane, value in enumerate((values.gate, values.in_, values.act)[: self.sample.shape[1]]):
-            kept = value[placement.row[offer]] / SCALE
-            self.sample[of, lane, slot] = kept.clamp(-limit, limit).to(torch.float16)
+            self.sample[of, lane, slot] = narrowed(value[placement.row[offer]])
 
 
 def _at(values: Activations, row: Tensor) -> Activations:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -163,13 +165,31 @@ def signed_extremes(values: Activations, counted: Tensor, quantity: int) -> Tens
 
 
 class Fuser:
-    """Compiles pure tensor functions, and falls back to running them as they are where that fails."""
+    """Compiles pure tensor functions, and falls back to running them as they are where that fails.
+
+    On the CPU numba's loops take the place of the tensor functions.
+    """
 
     def __init__(self, enabled: bool, notice: Callable[[str], None]) -> None:
         self.enabled = enabled
-        self.wanted = enabled  # stays: what needs no compiler of torch's is compiled all the same
+        self._loops = enabled
         self._notice = notice
         self._compiled: dict[Callable[..., Any], Callable[..., Any]] = {}
+
+    def loops(self, device: torch.device) -> bool:
+        """Whether numba's loops are to be used for what is on a device: on the CPU, where numba is there."""
+        if self._loops and device.type == "cpu":
+            try:
+                import numba  # noqa: F401
+            except (ImportError, OSError) as error:
+                self._loops = False
+                self._notice(f"numba can't be used here, the statistics take longer: {_reason(error)}")
+        return self._loops and device.type == "cpu"
+
+    @cached_property
+    def pool(self) -> Executor:
+        """Threads for the loops, beside the one that asks."""
+        return ThreadPoolExecutor(max(1, torch.get_num_threads() - 1), thread_name_prefix="statistics")
 
     def __call__(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """The function's result on the arguments, fused if that works here."""
@@ -187,6 +207,9 @@ class Fuser:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
             self.enabled = False
-            reason = " ".join(str(error).split()[:40]) or type(error).__name__
-            self._notice(f"the statistics run uncompiled, slower: {reason}")
+            self._notice(f"the statistics run uncompiled, slower: {_reason(error)}")
             return function(*arguments)
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()[:40]) or type(error).__name__

@@ -79,8 +79,13 @@ class Run:
         )
 
     def _widened(self, *values: Tensor) -> Activations:
-        """The values in float32: themselves, or copies in buffers that every site uses in turn."""
-        if all(value.dtype == torch.float32 for value in values):
+        """The values in float32: themselves, or copies in buffers that every site uses in turn.
+
+        Themselves as well where loops can read their type.
+        """
+        narrow = {torch.bfloat16} if self._fuse.loops(values[0].device) else set()
+        kinds = {value.dtype for value in values}
+        if len(kinds) == 1 and kinds <= {torch.float32, *narrow}:
             return Activations(*values)
         key = values[0].device, values[0].shape
         if key not in self._buffers:

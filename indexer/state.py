@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +14,15 @@ from torch import Tensor
 
 from .hashing import fold_keys, position_hashes
 from .quadrants import QUADRANTS, QUANTITIES, RANDOM_EXAMPLES, ranking_quadrants
-from .rankings import BestK, RankingList
+from .rankings import BestK, RankingList, random_keys
 from .reduction import Activations, Fuser, first_positions, signed_extremes
 from .sample import SCALE, PositionSample, SampleUpdate
 from .settings import Settings
 from .survey import Order, Standing, Survey, larger, survey
 from .windows import gather_windows
+
+if TYPE_CHECKING:
+    from .cpu.rows import Deciders, Rows
 
 Ints = npt.NDArray[np.int64]
 
@@ -36,7 +41,6 @@ class BatchView:
 
     sequence: Tensor  # sequence; numbers in the order of the corpus
     length: Tensor  # sequence
-    position: Tensor  # sequence position, int64: places in the sequence, rising
     counted: Tensor  # sequence position 1, int32: -1 (all bits) or 0
     hashes: Tensor  # sequence position, int64
     by_hash: Tensor  # sequence rank: positions, smallest hash first
@@ -48,12 +52,12 @@ class BatchView:
 
     def to(self, device: torch.device) -> BatchView:
         """The same on another device."""
-        names = ("sequence", "length", "position", "counted", "hashes", "by_hash", "priority", "folds")
+        names = ("sequence", "length", "counted", "hashes", "by_hash", "priority", "folds")
         return replace(self, **{name: getattr(self, name).to(device, non_blocking=True) for name in names})
 
     def rows(self, part: slice) -> BatchView:
         """The same of some sequences of the batch, without a gap, padded as they were."""
-        names = ("sequence", "length", "position", "counted", "hashes", "by_hash", "priority", "folds")
+        names = ("sequence", "length", "counted", "hashes", "by_hash", "priority", "folds")
         slot, row, position = self.sampled
         inside = (row >= part.start) & (row < part.stop)
         tensors = {name: getattr(self, name)[part] for name in names}
@@ -63,6 +67,22 @@ class BatchView:
             sampled=SampleUpdate(slot[inside], row[inside] - part.start, position[inside]),
             tokens_counted=-int(tensors["counted"].sum()),
         )
+
+    @cached_property
+    def rows_counted(self) -> Rows:
+        """Which positions count, on the CPU, for its loops."""
+        from .cpu.rows import sequence_rows
+
+        return sequence_rows(self.counted, self.priority)
+
+    @cached_property
+    def deciders(self) -> Deciders:
+        """What decides between examples, on the CPU, for its loops."""
+        from .cpu.rows import Deciders
+
+        keys = random_keys(self.hashes.gather(1, self.by_hash)).flip(1)  # sequence priority - 1
+        keys = torch.cat([torch.full_like(keys[:, :1], -1), keys], 1)
+        return Deciders(self.sequence.numpy(), self.by_hash.numpy(), keys.numpy(), self.folds.numpy())
 
 
 def view_batch(
@@ -85,7 +105,6 @@ def view_batch(
     return BatchView(
         sequence=torch.from_numpy(sequence),
         length=torch.from_numpy(length),
-        position=torch.from_numpy(np.tile(positions, (len(ids), 1))),
         counted=torch.from_numpy(-counted[:, :, None].astype(np.int32)),
         hashes=torch.from_numpy(hashes),
         by_hash=torch.from_numpy(by_hash),
@@ -147,10 +166,14 @@ class SiteState:
         self._sign = torch.tensor(sign, dtype=torch.float32, device=device)[:, None]
 
     def add(self, values: Activations, batch: BatchView, fuse: Fuser) -> None:
-        """Merge what the site computed for a batch. Raises NonFiniteError, and then the state is as before.
+        """Merge what the site computed for a batch, in float32, or bfloat16 where `fuse.loops`.
 
-        Where memory runs out on the way, `torn` tells whether the state took in a part of the batch.
+        Raises NonFiniteError, and then the state is as before. Where memory runs out on the way, `torn` tells whether
+        the state took in a part of the batch.
         """
+        if fuse.loops(self.count.device):
+            self._walk(values, batch, fuse)
+            return
         found = self._survey(values, batch, fuse)
         infinite, ranked, random = found.tally.tolist()
         if infinite:
@@ -164,10 +187,6 @@ class SiteState:
         self.count.copy_(found.counts)
         self.total.copy_(found.total)
         self.extreme.copy_(extreme)
-        if fuse.wanted and self.count.device.type == "cpu":
-            if ranked or random:
-                self._insert(values, batch, found, ranked + random)
-            ranked = random = 0
         if ranked:
             row, column = (found.ranked_keys > self.ranked.threshold).nonzero().unbind(1)
             position = first_positions(values, batch.counted, found.magnitudes, self._rows, fuse).flatten(1)
@@ -180,15 +199,28 @@ class SiteState:
         self._add_sample(values, batch)
         self.torn = False
 
-    def _insert(self, values: Activations, batch: BatchView, found: Survey, number: int) -> None:
-        from .insertion import Places, enter, magnitude_offers, placed_offers
+    def _walk(self, values: Activations, batch: BatchView, fuse: Fuser) -> None:
+        """`add` on the CPU, in loops. `values` may be bfloat16."""
+        from .cpu.walk import Walk
 
+        walk = Walk(values, batch.rows_counted, fuse, sites=1, sign_preserving=self.sign_preserving)
+        if walk.infinite is not None:
+            raise NonFiniteError(walk.infinite)
+        self.torn = True
+        self.tokens_counted += batch.tokens_counted
+        statistics = self.count, self.total, self.extreme, self._sign
         lanes = tuple(QUANTITIES.index(name) for name in self.quantities)
-        fold = batch.folds.numpy() if self.settings.duplicates == "fold" else np.zeros((0, 0), dtype=np.int64)
-        places = Places(batch.sequence.numpy(), batch.position.numpy(), batch.counted[:, :, 0].numpy(), fold)
-        ranked = self.ranked, magnitude_offers(found.ranked_keys, found.magnitudes, self._rows)
-        random = self.random, placed_offers(found.random_keys, found.random_position)
-        enter(ranked, random, values, lanes, self.settings.window[0], places, number)
+        windows = lanes, self.settings.window[0]
+        walk.absorb(
+            statistics,
+            (self.ranked, self._rows),
+            self.random,
+            windows,
+            batch.deciders,
+            fold=self.settings.duplicates == "fold",
+        )
+        self._add_sample(values, batch)
+        self.torn = False
 
     def _survey(self, values: Activations, batch: BatchView, fuse: Fuser) -> Survey:
         standing = Standing(
@@ -259,8 +291,13 @@ class SiteState:
             return
         slot, row, position = (torch.from_numpy(part).to(self.sample.device) for part in batch.sampled)
         for lane, value in enumerate((values.gate, values.in_, values.act)[: len(self.sample)]):
-            limit = torch.finfo(torch.float16).max
-            self.sample[lane, slot] = (value[row, position] / SCALE).clamp(-limit, limit).to(torch.float16)
+            self.sample[lane, slot] = narrowed(value[row, position])
+
+
+def narrowed(values: Tensor) -> Tensor:
+    """Sampled values as they are kept: float16, divided by SCALE. `values` belong to nobody else."""
+    limit = torch.finfo(torch.float16).max
+    return values.to(torch.float32).div_(SCALE).clamp_(-limit, limit).to(torch.float16)
 
 
 def _sign(quantity: int, quadrant: int) -> int:

@@ -43,7 +43,7 @@ class Folder:
                 self.notices.append(progress.message)
 
         inputs = Inputs((str(corpus or self.corpus),))
-        chosen = Execution(compile="off", **execution)
+        chosen = Execution(compile="on", **execution)
         return index(str(self.model), inputs, self.path / name, settings, chosen, overwrite=overwrite, progress=report)
 
 

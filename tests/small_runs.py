@@ -96,7 +96,7 @@ def make(
     db: Path,
     settings: Settings | None = None,
     *,
-    compile: str = "off",
+    compile: str = "on",
     checkpoint_every: float | None = None,
     overwrite: bool = False,
     notices: list[str] | None = None,

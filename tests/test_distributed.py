@@ -79,7 +79,7 @@ class Ranks:
         self._index(settings, overwrite)
 
     def _index(self, settings: Settings, overwrite: bool) -> None:
-        execution = Execution(compile="off", checkpoint_every=0.0)
+        execution = Execution(compile="on", checkpoint_every=0.0)
         index(str(self.model), Inputs((str(self.corpus),)), self.db, settings, execution, overwrite=overwrite)
 
 

@@ -59,7 +59,7 @@ def indexed(model: Path, folder: Path, **settings: Any) -> Path:
         Inputs((str(corpus),)),
         folder / "g.db",
         Settings(**{"context": 12, "top_k": 4, "sample": 8, **settings}),
-        Execution(compile="off"),
+        Execution(compile="on"),
     )
 
 
@@ -192,7 +192,7 @@ def test_layers_that_text_alone_does_not_run_are_left_out_and_said_so(tmp_path: 
         Inputs((str(corpus),)),
         tmp_path / "g.db",
         Settings(sample=4),
-        Execution(compile="off"),
+        Execution(compile="on"),
         progress=lambda report: notices.append(report) if report.phase == "notice" else silent(report),
     )
     assert [notice.message for notice in notices] == ["left out, since text alone doesn't run them: L1"]
@@ -267,7 +267,7 @@ def test_a_benchmark_reads_an_encoders_sequences_as_indexing_does(
     monkeypatch.setattr("indexer.bench.run_body", noting)
     settings = Settings(context=12, top_k=4, sample=8)
     inputs = Inputs((str(tmp_path / "corpus.txt"),))
-    bench(str(model), inputs, settings, Execution(compile="off"), sequences_=1, rounds=1, progress=silent)
+    bench(str(model), inputs, settings, Execution(compile="on"), sequences_=1, rounds=1, progress=silent)
     assert read
     assert {(ids[0], ids[-1]) for ids in read} == {(CLS, SEP)}
 

@@ -36,7 +36,7 @@ SETTINGS = Settings(context=64, batch_tokens=512, sample=256)
 
 def test_a_dry_run_is_near_the_truth_and_writes_nothing(model: Path, corpus: Path, tmp_path: Path) -> None:
     db = tmp_path / "x.db"
-    found = dry_run(str(model), Inputs((str(corpus),)), db, SETTINGS, Execution(compile="off"))
+    found = dry_run(str(model), Inputs((str(corpus),)), db, SETTINGS, Execution(compile="on"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["texts.jsonl"]
     make(model, corpus, db, SETTINGS)
     assert found.neurons == 800
@@ -50,7 +50,7 @@ def test_a_dry_run_is_near_the_truth_and_writes_nothing(model: Path, corpus: Pat
 
 def test_the_state_is_as_large_as_told(model: Path, corpus: Path, tmp_path: Path) -> None:
     settings = Settings(context=64, batch_tokens=512, sample=256, window=(3, 4), top_k=5, rank_by=("post", "act"))
-    found = dry_run(str(model), Inputs((str(corpus),)), tmp_path / "x.db", settings, Execution(compile="off"))
+    found = dry_run(str(model), Inputs((str(corpus),)), tmp_path / "x.db", settings, Execution(compile="on"))
     kept: list[int] = []
 
     def cut_off(folder: Path) -> None:
@@ -75,7 +75,7 @@ def test_the_state_is_as_large_as_told(model: Path, corpus: Path, tmp_path: Path
 
 def test_tokens_are_those_of_the_corpus_or_of_the_shard(model: Path, corpus: Path, tmp_path: Path) -> None:
     def tokens(settings: Settings, shard: str | None = None) -> int | None:
-        execution = Execution(compile="off", shard=shard)
+        execution = Execution(compile="on", shard=shard)
         return dry_run(str(model), Inputs((str(corpus),)), tmp_path / "x.db", settings, execution).tokens
 
     whole = tokens(SETTINGS)

@@ -65,7 +65,7 @@ class Command:
                 signal.raise_signal(signal.SIGINT)
 
         inputs = Inputs((str(self.corpus),))
-        execution = Execution(compile="off")
+        execution = Execution(compile="on")
         with pytest.raises(KeyboardInterrupt):
             index(str(self.model), inputs, self.db, SETTINGS, execution, overwrite=overwrite, progress=report)
 

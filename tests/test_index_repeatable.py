@@ -97,7 +97,7 @@ def interrupted(inputs: tuple[Path, Path], db: Path, after: int, *, overwrite: b
             if batches == after:
                 signal.raise_signal(signal.SIGINT)
 
-    execution = Execution(compile="off")
+    execution = Execution(compile="on")
     index(str(model), Inputs((str(corpus),)), db, SETTINGS, execution, overwrite=overwrite, progress=report)
     return notices
 
@@ -180,7 +180,7 @@ def make_until_killed(model: Path, corpus: Path, db: Path, phase: str, seconds: 
             signal.setitimer(signal.ITIMER_REAL, seconds)
 
     torch.set_num_threads(1)  # as in this process
-    execution = Execution(compile="off", checkpoint_every=0.0)
+    execution = Execution(compile="on", checkpoint_every=0.0)
     index(str(model), Inputs((str(corpus),)), db, SETTINGS, execution, progress=report)
 
 

@@ -207,7 +207,7 @@ def test_a_finished_index_without_weights_says_how_to_add_them(model: Path, corp
 
     def again(**execution: Any) -> list[str]:
         notices: list[str] = []
-        chosen = Execution(compile="off", **execution)
+        chosen = Execution(compile="on", **execution)
         index(str(model), inputs, db, Settings(context=48), chosen, progress=lambda p: notices.append(p.message))
         return [notice for notice in notices if "nothing is left to do" in notice]
 
@@ -254,7 +254,7 @@ def test_one_part_of_an_index_computes_weights_and_the_whole_has_them(
 ) -> None:
     parts = []
     for number in (1, 2):
-        execution = Execution(shard=f"{number}/2", compile="off")
+        execution = Execution(shard=f"{number}/2", compile="on")
         parts.append(index(str(model), Inputs((str(corpus),)), tmp_path / f"{number}.db", Settings(), execution))
         monkeypatch.setattr(job, "model_weights", None)  # the second has nothing to compute
     with indexer.open(parts[1]) as second:
@@ -294,6 +294,6 @@ def test_a_snapshot_says_that_weights_come_at_the_end(
 
     compute = model_weights
     monkeypatch.setattr(job, "model_weights", looking)
-    execution = Execution(compile="off", checkpoint_every=0, snapshot=True)
+    execution = Execution(compile="on", checkpoint_every=0, snapshot=True)
     index(str(model), Inputs((str(corpus),)), tmp_path / "x.db", Settings(), execution)
     assert seen == [{"state": "missing", "reason": "they are computed when the run ends"}]

@@ -73,7 +73,7 @@ class Folder:
 
     def make(self, name: str, settings: Settings, *, shard: str | None = None, corpus: Path | None = None) -> Path:
         inputs = Inputs((str(corpus or self.corpus),))
-        return index(str(self.model), inputs, self.path / name, settings, Execution(compile="off", shard=shard))
+        return index(str(self.model), inputs, self.path / name, settings, Execution(compile="on", shard=shard))
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,10 @@ from indexer.state import NonFiniteError, SiteState, view_batch
 
 from . import naive
 
-WIDTH = 5
+WIDTH = 21
 CPU = torch.device("cpu")
+EITHER_WAY = pytest.mark.parametrize("loops", [False, True], ids=["tensors", "loops"])
+"""Both as tensor operations, which all devices have, and as numba's loops."""
 
 
 def no_notice(message: str) -> None:
@@ -49,12 +51,14 @@ def make_sequences(seed: int, number: int = 30, longest: int = 40) -> list[naive
     return made
 
 
-def feed(sequences: list[naive.Computed], settings: Settings, batch_size: int) -> tuple[SiteState, PositionSample]:
-    return feed_part(sequences, settings, batch_size, 0, 1)
+def feed(
+    sequences: list[naive.Computed], settings: Settings, batch_size: int, *, loops: bool = True
+) -> tuple[SiteState, PositionSample]:
+    return feed_part(sequences, settings, batch_size, 0, 1, loops=loops)
 
 
 def feed_part(
-    sequences: list[naive.Computed], settings: Settings, batch_size: int, part: int, parts: int
+    sequences: list[naive.Computed], settings: Settings, batch_size: int, part: int, parts: int, *, loops: bool
 ) -> tuple[SiteState, PositionSample]:
     """The state fed with every `parts`-th batch."""
     state = SiteState(WIDTH, settings, sign_preserving=True, keep_act=False, device=CPU)
@@ -81,7 +85,7 @@ def feed_part(
         )
         # Padding holds large values: none of them may be seen.
         lanes = [torch.from_numpy(padded([getattr(s, q) for s in batch], 99.0)) for q in ("gate", "in_", "act", "post")]
-        state.add(Activations(*lanes), view, Fuser(False, no_notice))
+        state.add(Activations(*lanes), view, Fuser(loops, no_notice))
     return state, sample
 
 
@@ -105,10 +109,11 @@ def listed(best: BestK, sequences: list[naive.Computed]) -> dict[tuple[str, str,
     return lists
 
 
+@EITHER_WAY
 @pytest.mark.parametrize("batch_size", [1, 4, 30])
 @pytest.mark.parametrize("count_first", [False, True])
 @pytest.mark.parametrize("duplicates", ["fold", "keep"])
-def test_state_equals_the_naive_loop(batch_size: int, count_first: bool, duplicates: str) -> None:
+def test_state_equals_the_naive_loop(batch_size: int, count_first: bool, duplicates: str, loops: bool) -> None:
     sequences = make_sequences(7)
     settings = Settings(
         top_k=4,
@@ -118,7 +123,7 @@ def test_state_equals_the_naive_loop(batch_size: int, count_first: bool, duplica
         sample=16,
         seed=3,
     )
-    state, _ = feed(sequences, settings, batch_size)
+    state, _ = feed(sequences, settings, batch_size, loops=loops)
     lists = {**listed(state.ranked, sequences), **listed(state.random, sequences)}
     for neuron in range(WIDTH):
         expected = naive.statistics(
@@ -143,10 +148,11 @@ def test_state_equals_the_naive_loop(batch_size: int, count_first: bool, duplica
                 assert lists[ranking, quadrant.value, neuron] == [entry[1:] for entry in entries], ranking
 
 
-def test_windows_hold_the_values_around_each_peak() -> None:
+@EITHER_WAY
+def test_windows_hold_the_values_around_each_peak(loops: bool) -> None:
     sequences = make_sequences(11)
     settings = Settings(top_k=3, window=(5, 2), sample=4)
-    state, _ = feed(sequences, settings, 4)
+    state, _ = feed(sequences, settings, 4, loops=loops)
     checked = 0
     for best in (state.ranked, state.random):
         for column, k in (best.sequence >= 0).nonzero().tolist():
@@ -172,10 +178,11 @@ def test_windows_hold_the_values_around_each_peak() -> None:
     assert checked > 1000
 
 
-def test_the_sample_is_the_positions_of_smallest_hash() -> None:
+@EITHER_WAY
+def test_the_sample_is_the_positions_of_smallest_hash(loops: bool) -> None:
     sequences = make_sequences(5)
     settings = Settings(sample=20, seed=9)
-    state, sample = feed(sequences, settings, 7)
+    state, sample = feed(sequences, settings, 7, loops=loops)
     everything = sorted(
         (naive.position_hash(9, s.document, s.part, t), number, t)
         for number, s in enumerate(sequences)
@@ -189,10 +196,11 @@ def test_the_sample_is_the_positions_of_smallest_hash() -> None:
             np.testing.assert_allclose(state.sample[lane, slot].float().numpy() * 16, expected, rtol=1e-3, atol=1e-6)
 
 
-def test_a_nan_names_its_row_and_leaves_the_state_as_it_was() -> None:
+@EITHER_WAY
+def test_a_nan_names_its_row_and_leaves_the_state_as_it_was(loops: bool) -> None:
     sequences = make_sequences(2, number=3)
     settings = Settings(sample=4)
-    state, _ = feed(sequences, settings, 3)
+    state, _ = feed(sequences, settings, 3, loops=loops)
     before = state.count.clone()
     length = len(sequences[1].ids)
     gate = torch.ones(2, length, WIDTH)
@@ -202,17 +210,18 @@ def test_a_nan_names_its_row_and_leaves_the_state_as_it_was() -> None:
     view = view_batch(ids, np.array([length, length]), both, both, both * 0, settings, PositionSample(4))
     assert length > 1
     with pytest.raises(NonFiniteError) as error:
-        state.add(Activations(gate, gate, gate, gate), view, Fuser(False, no_notice))
+        state.add(Activations(gate, gate, gate, gate), view, Fuser(loops, no_notice))
     assert error.value.row == 1
     assert torch.equal(state.count, before)
 
 
+@EITHER_WAY
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
-def test_states_of_disjoint_batches_merge_to_the_state_of_all(order: tuple[int, ...]) -> None:
+def test_states_of_disjoint_batches_merge_to_the_state_of_all(order: tuple[int, ...], loops: bool) -> None:
     sequences = make_sequences(17, number=36)
     settings = Settings(top_k=4, rank_by=("post", "gate", "in", "act", "random"), sample=16, seed=3)
-    whole, whole_sample = feed(sequences, settings, 4)
-    parts = [feed_part(sequences, settings, 4, part, 3) for part in order]
+    whole, whole_sample = feed(sequences, settings, 4, loops=loops)
+    parts = [feed_part(sequences, settings, 4, part, 3, loops=loops) for part in order]
     state, sample = parts[0]
     for other, other_sample in parts[1:]:
         state.merge(other, *sample.merge(other_sample))

@@ -1,0 +1,293 @@
+"""Reading every counted value of a batch once: counts, sums, largest magnitudes of each quadrant, and where they are.
+
+A strip of neurons is one vector of the processor, and a quadrant is a mask over it: an instruction adds or compares
+where the mask says so. numba's compiler finds such code only sometimes in loops over numbers, so what is done to a
+vector is given to it as LLVM's own instructions; on processors with shorter vectors LLVM takes several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from .compiling import compiled, inline
+from .rows import BLOCK, STRIP, Array, Rows, Values
+from .vectors import DOUBLES, FLOATS, INT, INTS, LONG, SHORTS, Code, all_equal, cgutils
+
+_LOWEST = np.int32(-(2**31))
+_INFINITY = 0x7F800000
+
+
+class Swept(NamedTuple):
+    """What a batch holds. Rows of 16 are quantity * 4 + quadrant, in the order of QUANTITIES and QUADRANTS."""
+
+    counts: Array  # site quadrant neuron, int64
+    total: Array  # site 16 neuron, float64
+    magnitude: Array  # cell 20 neuron, int32: bits of the largest |value|, 0 where there is none; then priorities
+    block: Array  # cell 16 neuron, int32: in which BLOCK of the cell's rows it stands first
+    highest: Array  # cell 8 neuron, int32: bits of the largest value of act and post; empty where not asked for
+    largest: npt.NDArray[np.int32]  # cell strip: bits of the largest |value|
+
+    @property
+    def finite(self) -> Array:
+        """Whether every value of a cell is."""
+        return np.asarray((self.largest < _INFINITY).all(1))
+
+
+class _Room(NamedTuple):
+    """What is known of a cell and strip while its rows are read; the last dimension is that of the strip."""
+
+    total: Array
+    magnitude: Array
+    counts: Array
+    block: Array
+    highest: Array
+    largest: Array
+
+
+def sweep(values: Values, rows: Rows, sites: int, threads: int, pool: Executor, *, highest: bool) -> Swept:
+    """Read a batch. `highest`: act and post have no one sign in a quadrant, so their largest values are wanted."""
+    width, cells = max(values.width, STRIP), len(rows.site)
+    strips = -(-width // STRIP)
+    swept = Swept(
+        np.zeros((sites, 4, width), dtype=np.int64),
+        np.zeros((sites, 16, width), dtype=np.float64),
+        np.empty((cells, 20, width), dtype=np.int32),
+        np.empty((cells, 16, width), dtype=np.int32),
+        np.empty((cells if highest else 0, 8, width), dtype=np.int32),
+        np.empty((cells, strips), dtype=np.int32),
+    )
+    spread(lambda first, last: _sweep(*values[:2], width, first, last, rows, swept), strips, threads, pool)
+    return swept
+
+
+def spread(work: Callable[[int, int], None], strips: int, threads: int, pool: Executor) -> None:
+    """Do the work, from one strip to another, on so many threads at once, this one among them."""
+    own, *parts = pairwise(strips * part // threads for part in range(threads + 1))
+    others = [pool.submit(work, *part) for part in parts]
+    work(*own)
+    for other in others:
+        other.result()
+
+
+class _Folding(Code):
+    """The code of one pass over rows of a strip.
+
+    `kept` are vectors that begin as they stand in the room, change row by row in registers and end in the room.
+    """
+
+    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+        super().__init__(context, builder)
+        # in the order of the arguments of `fold`
+        self._flat = [self.data(signature.args[0].dtype, array) for array in self.unpacked(arguments[0])]
+        self._strides = self.unpacked(arguments[1])
+        self._column, self._begin, self._end, self._block = (arguments[place] for place in (2, 5, 6, 8))
+        self._row, self._priority = (self.data(signature.args[place], arguments[place]) for place in (3, 4))
+        arrays = zip(_Room._fields, signature.args[7].types, self.unpacked(arguments[7]), strict=True)
+        self._room = {name: self.data(array_type, array) for name, array_type, array in arrays}
+        self._kept: dict[tuple[str, int], Any] = {}
+        self._bits: dict[int, Any] = {}
+
+    def keep(self, name: str, vectors: Iterable[int]) -> None:
+        """Take vectors of an array of the room into registers."""
+        for k in vectors:
+            kept = self.load(self._place(name, k), DOUBLES if name == "total" else INTS)
+            self._kept[name, k] = cgutils.alloca_once_value(self.builder, kept)
+
+    @contextmanager
+    def each_row(self, *, prefetch: bool) -> Iterator[None]:
+        """Within the context, the code for a row.
+
+        `prefetch`: fetch its values of the next strip, which are too far away for the processor's own foresight.
+        """
+        with cgutils.for_range(self.builder, self.builder.sub(self._end, self._begin), intp=LONG) as loop:
+            self._at = self.builder.add(self._begin, loop.index)
+            row = self.builder.load(self.after(self._row, self._at))
+            self._values = [
+                self.after(flat, self.builder.add(self.builder.mul(row, stride), self._column))
+                for flat, stride in zip(self._flat, self._strides, strict=True)
+            ]
+            self._bits = {}
+            for address in self._values if prefetch else ():
+                self.prefetch(self.after(address, STRIP))
+            yield
+
+    def put_aside(self) -> None:
+        """Write the kept vectors to the room, and the block where a magnitude has grown."""
+        for (name, k), slot in self._kept.items():
+            kept = self.builder.load(slot)
+            if name == "magnitude" and ("total", k) in self._kept:
+                grown = self.builder.icmp_signed(">", kept, self.load(self._place(name, k), INTS))
+                block = self._place("block", k)
+                number = self.spread(self.builder.trunc(self._block, INT))
+                self.store(self.builder.select(grown, number, self.load(block, INTS)), block)
+            self.store(kept, self._place(name, k))
+
+    def quadrants(self) -> list[Any]:
+        """Where each quadrant is visited, by the signs of gate and in alone."""
+        zero = all_equal(0.0, FLOATS)
+        gate, in_ = (self.builder.bitcast(self.bits(quantity), FLOATS) for quantity in (0, 1))
+        opened, closed = (self.builder.fcmp_ordered(sign, gate, zero) for sign in "><")
+        positive, negative = (self.builder.fcmp_ordered(sign, in_, zero) for sign in "><")
+        return [self.builder.and_(one, other) for one in (opened, closed) for other in (positive, negative)]
+
+    def bits(self, quantity: int) -> Any:
+        """Of the row's values, as float32."""
+        address = self._values[quantity]
+        if quantity not in self._bits:
+            if address.type.pointee == INT:
+                self._bits[quantity] = self.load(address, INTS)
+            else:  # a bfloat16 is the upper half of a float32
+                wide = self.builder.zext(self.load(address, SHORTS), INTS)
+                self._bits[quantity] = self.builder.shl(wide, all_equal(16))
+        return self._bits[quantity]
+
+    def magnitude(self, quantity: int) -> Any:
+        """Bits of the row's |values|: they order like these."""
+        return self.builder.and_(self.bits(quantity), all_equal(0x7FFFFFFF))
+
+    def priority(self) -> Any:
+        """Of the row, for every neuron."""
+        return self.spread(self.builder.load(self.after(self._priority, self._at)))
+
+    def add(self, name: str, k: int, mask: Any, quantity: int) -> None:
+        """Add the row's values, as float64, to a kept vector where the mask says so."""
+        value = self.builder.fpext(self.builder.bitcast(self.bits(quantity), FLOATS), DOUBLES)
+        self._put(name, k, mask, self.builder.fadd(self.builder.load(self._kept[name, k]), value))
+
+    def count(self, name: str, k: int, mask: Any) -> None:
+        """Add 1 where the mask says so."""
+        self._put(name, k, mask, self.builder.add(self.builder.load(self._kept[name, k]), all_equal(1)))
+
+    def raise_to(self, name: str, k: int, mask: Any, value: Any) -> None:
+        """Have a kept vector hold what is greater, itself or a value, where the mask says so, or everywhere."""
+        self._put(name, k, mask, self.greater(value, self.builder.load(self._kept[name, k])))
+
+    def _put(self, name: str, k: int, mask: Any, value: Any) -> None:
+        slot = self._kept[name, k]
+        kept = value if mask is None else self.builder.select(mask, value, self.builder.load(slot))
+        self.builder.store(kept, slot)
+
+    def _place(self, name: str, k: int) -> Any:
+        return self.after(self._room[name], k * STRIP)
+
+
+def _pass(write: Callable[[_Folding], None]) -> Callable[..., None]:
+    """A function for `_sweep` that folds the kept rows from `begin` to `end`, of the strip at `column`, into the room.
+
+    `write` says what is kept and what is done with a row. A pass keeps no more vectors than processors have registers.
+    """
+
+    @inline
+    def fold(_typing, values, strides, column, row, priority, begin, end, room, block):  # type: ignore[no-untyped-def]
+        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+            folding = _Folding(context, builder, signature, arguments)
+            write(folding)
+            folding.put_aside()
+            return context.get_dummy_value()
+
+        return types.void(values, strides, column, row, priority, begin, end, room, block), generate
+
+    return fold
+
+
+def _magnitudes(quantities: tuple[int, int]) -> Callable[[_Folding], None]:
+    """Sums and largest magnitudes of two quantities in each quadrant, and the largest anywhere."""
+
+    def write(folding: _Folding) -> None:
+        for name in ("total", "magnitude"):
+            folding.keep(name, range(quantities[0] * 4, quantities[-1] * 4 + 4))
+        folding.keep("largest", [0])
+        with folding.each_row(prefetch=False):
+            masks = folding.quadrants()
+            for quantity in quantities:
+                magnitude = folding.magnitude(quantity)
+                folding.raise_to("largest", 0, None, magnitude)
+                for quadrant, mask in enumerate(masks):
+                    folding.add("total", quantity * 4 + quadrant, mask, quantity)
+                    folding.raise_to("magnitude", quantity * 4 + quadrant, mask, magnitude)
+
+    return write
+
+
+def _visits(folding: _Folding) -> None:
+    """Counts of each quadrant, and the highest priority in it."""
+    folding.keep("counts", range(4))
+    folding.keep("magnitude", range(16, 20))
+    with folding.each_row(prefetch=True):
+        for quadrant, mask in enumerate(folding.quadrants()):
+            folding.count("counts", quadrant, mask)
+            folding.raise_to("magnitude", 16 + quadrant, mask, folding.priority())
+
+
+def _highest(folding: _Folding) -> None:
+    """The largest values of act and post in each quadrant: as bits, of which any positive is more than any negative."""
+    folding.keep("highest", range(8))
+    with folding.each_row(prefetch=False):
+        for quadrant, mask in enumerate(folding.quadrants()):
+            for quantity in (2, 3):
+                folding.raise_to("highest", (quantity - 2) * 4 + quadrant, mask, folding.bits(quantity))
+
+
+_fold_visits = _pass(_visits)
+_fold_gate_and_in = _pass(_magnitudes((0, 1)))
+_fold_act_and_post = _pass(_magnitudes((2, 3)))
+_fold_highest = _pass(_highest)
+
+
+@compiled
+def _sweep(values, strides, width, first, last, rows, swept):  # type: ignore[no-untyped-def]
+    """The strips from `first` to `last`. The last one of a site begins where it ends with the neurons."""
+    room = _Room(
+        np.zeros((16, STRIP), dtype=np.float64),
+        np.zeros((20, STRIP), dtype=np.int32),
+        np.zeros((4, STRIP), dtype=np.int32),
+        np.zeros((16, STRIP), dtype=np.int32),
+        np.zeros((8, STRIP), dtype=np.int32),
+        np.zeros((1, STRIP), dtype=np.int32),
+    )
+    for cell in range(len(rows.site)):
+        site, begin, end = rows.site[cell], rows.start[cell], rows.start[cell + 1]
+        for strip in range(first, last):
+            column = min(strip * STRIP, width - STRIP)
+            room.total[:] = 0
+            room.magnitude[:] = 0
+            room.counts[:] = 0
+            room.highest[:] = _LOWEST
+            room.largest[:] = 0
+            for start in range(begin, end, BLOCK):
+                stop, block = min(start + BLOCK, end), (start - begin) // BLOCK
+                _fold_visits(values, strides, column, rows.row, rows.priority, start, stop, room, block)
+                _fold_gate_and_in(values, strides, column, rows.row, rows.priority, start, stop, room, block)
+                _fold_act_and_post(values, strides, column, rows.row, rows.priority, start, stop, room, block)
+                if len(swept.highest):
+                    _fold_highest(values, strides, column, rows.row, rows.priority, start, stop, room, block)
+            _put(swept.magnitude[cell], column, room.magnitude)
+            _put(swept.block[cell], column, room.block)
+            if len(swept.highest):
+                _put(swept.highest[cell], column, room.highest)
+            _add(swept.counts[site], column, room.counts, STRIP * strip - column)
+            _add(swept.total[site], column, room.total, STRIP * strip - column)
+            swept.largest[cell, strip] = room.largest.max()
+
+
+@compiled
+def _put(whole, column, part):  # type: ignore[no-untyped-def]
+    for k in range(len(part)):
+        for j in range(STRIP):  # as many as the compiler knows
+            whole[k, column + j] = part[k, j]
+
+
+@compiled
+def _add(whole, column, part, known):  # type: ignore[no-untyped-def]
+    """Add what is not `known`: the first neurons of a strip may be in the one before as well."""
+    for k in range(len(part)):
+        for j in range(known, STRIP):
+            whole[k, column + j] += part[k, j]
