@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -14,6 +15,7 @@ import torch
 from .capture import run_body
 from .corpus import open_corpus
 from .errors import GluscopeError
+from .expert_state import ExpertState
 from .identity import resolve
 from .models import LoadedModel, load
 from .plan import Batch, plan
@@ -21,6 +23,7 @@ from .progress import Progress, Report
 from .rankings import BestK
 from .reduction import Fuser
 from .run import Run
+from .sample import PositionSample
 from .sequences import TokenSequence, sequences
 from .settings import Execution, Inputs, Settings
 from .sites import Site, find_sites, select
@@ -30,6 +33,8 @@ from .tokens import text_encoder
 
 SEEN = 20_000
 """`steady` is indexing after this many sequences."""
+
+_MOST = 2**63 - 1
 
 REGIMES = ("cold", "steady", "limit")
 
@@ -165,18 +170,22 @@ class _Passes:
         self._run = Run(loaded, sites, settings, fuse)
         self._empty = self._keys()
         self._steady: dict[int, torch.Tensor] = {}
+        self._share: dict[str, float] = {}  # site -> of the tokens, those that it counts
 
     def warm_up(self, tell: Callable[[str], None]) -> None:
         """Compile, and learn from the offers of every list where its threshold is after `SEEN` sequences."""
         tell("compiling the statistics")
         offers: dict[int, list[torch.Tensor]] = {id(best): [] for best in self._lists()}
         for batch in self._batches:
-            for sequence in batch.sequences:
-                self._preset(self._empty, 1.0)
-                self._run.process(Batch(0, 0, True, (sequence,)))
-                for best in self._lists():
-                    offers[id(best)].append(best.key.amax(1))  # column: its only entry
+            self._preset(self._empty, 0)
+            self._run.process(batch)  # as it will be measured: values change in the last bits with the batch
+            for best in self._lists():
+                for sequence in batch.sequences:
+                    own = torch.where(best.sequence == sequence.number, best.key, -1)
+                    offers[id(best)].append(own.amax(1))  # column: its only entry, if it has one
         generator = torch.Generator().manual_seed(0)
+        tokens = sum(batch.tokens for batch in self._batches)
+        self._share = {name: state.tokens_counted / tokens for name, state in self._run.states.items()}
         for best in self._lists():
             self._steady[id(best)] = _steady_keys(torch.stack(offers[id(best)]), best, generator)
         for regime in REGIMES:
@@ -196,12 +205,11 @@ class _Passes:
         """Seconds of indexing all batches, and `entered` of the regime."""
         if regime == "limit":
             # A last entry larger than any key; sampled hashes smaller than any.
-            self._preset({id(best): torch.full_like(best.key, 2**63 - 1) for best in self._lists()}, 0.0)
+            self._preset({id(best): torch.full_like(best.key, _MOST) for best in self._lists()}, math.inf)
+        elif regime == "cold":
+            self._preset(self._empty, 0)
         else:
-            self._preset(
-                self._empty if regime == "cold" else self._steady,
-                1.0 if regime == "cold" else self._settings.sample / (SEEN * self._settings.context),
-            )
+            self._preset(self._steady, SEEN * self._settings.context)
         self._wait()
         started = time.perf_counter()
         for batch in self._batches:
@@ -214,18 +222,19 @@ class _Passes:
         )
         return seconds
 
-    def _preset(self, keys: dict[int, torch.Tensor], share: float) -> None:
-        """Put keys in every list, and hashes in the sample as if it held `share` of all positions' hashes."""
+    def _preset(self, keys: dict[int, torch.Tensor], seen: float) -> None:
+        """Put keys in every list, and in the samples such hashes as after so many positions."""
         for best in self._lists():
             best.key.copy_(keys[id(best)])
             best.threshold.copy_(best.key.amin(1))
             best.sequence.fill_(-1)
             best.fold.copy_(torch.arange(best.fold.numel(), device=best.fold.device).view_as(best.fold))
-        size = self._settings.sample
-        self._run.sample.sequence.fill(-1)
-        self._run.sample.hash[:] = [
-            int((2**63 - 1) * share * (i + 1) / size) if share < 1 else 2**63 - 1 for i in range(size)
-        ]
+        _draw(self._run.sample, seen)
+        for name, state in self._run.states.items():
+            if isinstance(state, ExpertState):
+                drawn = state.drawn
+                _draw(drawn, seen * self._share.get(name, 1.0) if seen else 0)
+                state.take_drawn(drawn)
 
     def _keys(self) -> dict[int, torch.Tensor]:
         return {id(best): best.key.clone() for best in self._lists()}
@@ -236,6 +245,12 @@ class _Passes:
     def _wait(self) -> None:
         if self._loaded.device.startswith("cuda"):
             torch.cuda.synchronize()
+
+
+def _draw(sample: PositionSample, seen: float) -> None:
+    """Give a sample the hashes that are expected after so many positions, evenly apart."""
+    sample.sequence.fill(-1)
+    sample.hash[:] = [int(_MOST * (i + 1) / seen) if i + 1 < seen else _MOST for i in range(sample.size)]
 
 
 def _steady_keys(offers: torch.Tensor, best: BestK, generator: torch.Generator) -> torch.Tensor:

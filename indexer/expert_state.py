@@ -52,8 +52,12 @@ class ExpertState(SiteState):
         """Take in which positions the same expert sampled of other batches: what `merge` needs to know."""
         drawn = self.drawn
         slots = drawn.merge(other.drawn)
-        self._samples.put(self._place, drawn)
+        self.take_drawn(drawn)
         return slots
+
+    def take_drawn(self, sample: PositionSample) -> None:
+        """Take the positions of a sample for those that the expert sampled."""
+        self._samples.put(self._place, sample)
 
     def tensors(self) -> dict[str, Tensor]:
         drawn = {f"drawn.{name}": tensor[self._place] for name, tensor in self._samples.tensors().items()}

@@ -180,10 +180,14 @@ class Fuser:
         """Whether numba's loops are to be used for what is on a device: on the CPU, where numba is there."""
         if self._loops and device.type == "cpu":
             try:
-                import numba  # noqa: F401
+                import numba
+
+                lacking = "NUMBA_DISABLE_JIT is set" if vars(numba.config)["DISABLE_JIT"] else None
             except (ImportError, OSError) as error:
+                lacking = _reason(error)
+            if lacking is not None:
                 self._loops = False
-                self._notice(f"numba can't be used here, the statistics take longer: {_reason(error)}")
+                self._notice(f"numba can't be used here, the statistics take longer: {lacking}")
         return self._loops and device.type == "cpu"
 
     @cached_property

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -44,6 +48,15 @@ def batches(
         lengths[0] = length
         made.append((Activations(gate, in_, act, act * in_), random.integers(0, 3, (rows, length)), lengths))
     return made
+
+
+def test_loops_work_on_processors_without_masks(tmp_path: Path) -> None:
+    """In another process, which takes its own for a plain one of its kind."""
+    plain = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
+    run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", "leave and default"]
+    done = subprocess.run(run, env={**os.environ, **plain}, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout
+    assert "4 passed" in done.stdout
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -80,7 +80,7 @@ def spread(work: Callable[[int, int], None], strips: int, threads: int, pool: Ex
 class _Folding(Code):
     """The code of one pass over rows of a strip.
 
-    `kept` are vectors that begin as they stand in the room, change row by row in registers and end in the room.
+    Kept vectors begin as they stand in the room, change row by row in registers and end in the room.
     """
 
     def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
@@ -92,21 +92,20 @@ class _Folding(Code):
         self._row, self._priority = (self.data(signature.args[place], arguments[place]) for place in (3, 4))
         arrays = zip(_Room._fields, signature.args[7].types, self.unpacked(arguments[7]), strict=True)
         self._room = {name: self.data(array_type, array) for name, array_type, array in arrays}
+        self.masking = "+avx512vl" in context.codegen().magic_tuple()[2]
         self._kept: dict[tuple[str, int], Any] = {}
         self._bits: dict[int, Any] = {}
 
-    def keep(self, name: str, vectors: Iterable[int]) -> None:
-        """Take vectors of an array of the room into registers."""
-        for k in vectors:
-            kept = self.load(self._place(name, k), DOUBLES if name == "total" else INTS)
-            self._kept[name, k] = cgutils.alloca_once_value(self.builder, kept)
-
     @contextmanager
-    def each_row(self, *, prefetch: bool) -> Iterator[None]:
-        """Within the context, the code for a row.
+    def each_row(self, *, prefetch: bool = False, **vectors: Iterable[int]) -> Iterator[None]:
+        """Within the context, the code for a row; `vectors` of arrays of the room are kept in registers meanwhile.
 
         `prefetch`: fetch its values of the next strip, which are too far away for the processor's own foresight.
         """
+        for name, numbers in vectors.items():
+            for k in numbers:
+                kept = self.load(self._place(name, k), DOUBLES if name == "total" else INTS)
+                self._kept[name, k] = cgutils.alloca_once_value(self.builder, kept)
         with cgutils.for_range(self.builder, self.builder.sub(self._end, self._begin), intp=LONG) as loop:
             self._at = self.builder.add(self._begin, loop.index)
             row = self.builder.load(self.after(self._row, self._at))
@@ -118,8 +117,9 @@ class _Folding(Code):
             for address in self._values if prefetch else ():
                 self.prefetch(self.after(address, STRIP))
             yield
+        self._put_aside()
 
-    def put_aside(self) -> None:
+    def _put_aside(self) -> None:
         """Write the kept vectors to the room, and the block where a magnitude has grown."""
         for (name, k), slot in self._kept.items():
             kept = self.builder.load(slot)
@@ -129,14 +129,26 @@ class _Folding(Code):
                 number = self.spread(self.builder.trunc(self._block, INT))
                 self.store(self.builder.select(grown, number, self.load(block, INTS)), block)
             self.store(kept, self._place(name, k))
+        self._kept = {}
 
     def quadrants(self) -> list[Any]:
-        """Where each quadrant is visited, by the signs of gate and in alone."""
-        zero = all_equal(0.0, FLOATS)
-        gate, in_ = (self.builder.bitcast(self.bits(quantity), FLOATS) for quantity in (0, 1))
-        opened, closed = (self.builder.fcmp_ordered(sign, gate, zero) for sign in "><")
-        positive, negative = (self.builder.fcmp_ordered(sign, in_, zero) for sign in "><")
-        return [self.builder.and_(one, other) for one in (opened, closed) for other in (positive, negative)]
+        """Where each quadrant is visited, by the signs of gate and in alone.
+
+        A mask has a bit a neuron where instructions take one, else all bits of a number.
+        """
+        signs = [sign for quantity in (0, 1) for sign in self._signs(quantity)]
+        return [self.builder.and_(one, other) for one in signs[:2] for other in signs[2:]]
+
+    def _signs(self, quantity: int) -> tuple[Any, Any]:
+        """Where the row's values are positive, and where negative; anything for NaN, if masks are numbers."""
+        bits, zero = self.bits(quantity), all_equal(0)
+        if self.masking:
+            value, nothing = self.builder.bitcast(bits, FLOATS), all_equal(0.0, FLOATS)
+            return self.builder.fcmp_ordered(">", value, nothing), self.builder.fcmp_ordered("<", value, nothing)
+        # shifts: LLVM makes selections, which take longer, of comparisons
+        negative = self.builder.ashr(bits, all_equal(31))
+        nonzero = self.builder.ashr(self.builder.sub(zero, self.magnitude(quantity)), all_equal(31))
+        return self.builder.and_(self.builder.not_(negative), nonzero), self.builder.and_(negative, nonzero)
 
     def bits(self, quantity: int) -> Any:
         """Of the row's values, as float32."""
@@ -159,38 +171,89 @@ class _Folding(Code):
 
     def add(self, name: str, k: int, mask: Any, quantity: int) -> None:
         """Add the row's values, as float64, to a kept vector where the mask says so."""
-        value = self.builder.fpext(self.builder.bitcast(self.bits(quantity), FLOATS), DOUBLES)
-        self._put(name, k, mask, self.builder.fadd(self.builder.load(self._kept[name, k]), value))
+        kept, bits = self.builder.load(self._kept[name, k]), self.bits(quantity)
+        if not self.masking:
+            bits = self.builder.and_(bits, mask)
+        value = self.builder.fpext(self.builder.bitcast(bits, FLOATS), DOUBLES)
+        self._put(name, k, mask, self.builder.fadd(kept, value))
 
     def count(self, name: str, k: int, mask: Any) -> None:
         """Add 1 where the mask says so."""
-        self._put(name, k, mask, self.builder.add(self.builder.load(self._kept[name, k]), all_equal(1)))
+        kept = self.builder.load(self._kept[name, k])
+        self._put(name, k, mask, self.builder.sub(kept, all_equal(-1) if self.masking else mask))
 
     def raise_to(self, name: str, k: int, mask: Any, value: Any) -> None:
-        """Have a kept vector hold what is greater, itself or a value, where the mask says so, or everywhere."""
+        """Have a kept vector hold what is greater, itself or a value, where the mask says so, or everywhere.
+
+        Where it doesn't, 0 may be taken for the value.
+        """
+        if not self.masking and mask is not None:
+            value = self.builder.and_(value, mask)
         self._put(name, k, mask, self.greater(value, self.builder.load(self._kept[name, k])))
 
     def _put(self, name: str, k: int, mask: Any, value: Any) -> None:
         slot = self._kept[name, k]
-        kept = value if mask is None else self.builder.select(mask, value, self.builder.load(slot))
-        self.builder.store(kept, slot)
+        if self.masking and mask is not None:
+            value = self.builder.select(mask, value, self.builder.load(slot))
+        self.builder.store(value, slot)
 
     def _place(self, name: str, k: int) -> Any:
         return self.after(self._room[name], k * STRIP)
 
 
-def _pass(write: Callable[[_Folding], None]) -> Callable[..., None]:
+def _visits(folding: _Folding, quadrants: range) -> None:
+    """Counts of some quadrants, and the highest priority in each."""
+    with folding.each_row(prefetch=quadrants[0] == 0, counts=quadrants, magnitude=[16 + q for q in quadrants]):
+        masks = folding.quadrants()
+        for quadrant in quadrants:
+            folding.count("counts", quadrant, masks[quadrant])
+            folding.raise_to("magnitude", 16 + quadrant, masks[quadrant], folding.priority())
+
+
+def _magnitudes(folding: _Folding, quantities: tuple[int, ...], quadrants: range) -> None:
+    """Sums and largest magnitudes of some quantities in some quadrants, and the largest anywhere."""
+    ranks = [quantity * 4 + quadrant for quantity in quantities for quadrant in quadrants]
+    with folding.each_row(total=ranks, magnitude=ranks, largest=[0]):
+        masks = folding.quadrants()
+        for quantity in quantities:
+            magnitude = folding.magnitude(quantity)
+            folding.raise_to("largest", 0, None, magnitude)
+            for quadrant in quadrants:
+                folding.add("total", quantity * 4 + quadrant, masks[quadrant], quantity)
+                folding.raise_to("magnitude", quantity * 4 + quadrant, masks[quadrant], magnitude)
+
+
+def _highest(folding: _Folding) -> None:
+    """The largest values of act and post in each quadrant: as bits, of which any positive is more than any negative."""
+    with folding.each_row(highest=range(8)):
+        for quadrant, mask in enumerate(folding.quadrants()):
+            for quantity in (2, 3):
+                folding.raise_to("highest", (quantity - 2) * 4 + quadrant, mask, folding.bits(quantity))
+
+
+def _whole(folding: _Folding) -> None:
+    """All but `_highest`: in passes that keep no more vectors than the processor has registers."""
+    if folding.masking:
+        quantities: tuple[tuple[int, ...], ...] = (0, 1), (2, 3)
+        quadrants: tuple[range, ...] = (range(4),)
+    else:  # it has half as many, half as long
+        quantities, quadrants = ((0,), (1,), (2,), (3,)), (range(2), range(2, 4))
+    for some in quadrants:
+        _visits(folding, some)
+        for wanted in quantities:
+            _magnitudes(folding, wanted, some)
+
+
+def _folds(write: Callable[[_Folding], None]) -> Callable[..., None]:
     """A function for `_sweep` that folds the kept rows from `begin` to `end`, of the strip at `column`, into the room.
 
-    `write` says what is kept and what is done with a row. A pass keeps no more vectors than processors have registers.
+    `write` says what is done with them.
     """
 
     @inline
     def fold(_typing, values, strides, column, row, priority, begin, end, room, block):  # type: ignore[no-untyped-def]
         def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-            folding = _Folding(context, builder, signature, arguments)
-            write(folding)
-            folding.put_aside()
+            write(_Folding(context, builder, signature, arguments))
             return context.get_dummy_value()
 
         return types.void(values, strides, column, row, priority, begin, end, room, block), generate
@@ -198,48 +261,8 @@ def _pass(write: Callable[[_Folding], None]) -> Callable[..., None]:
     return fold
 
 
-def _magnitudes(quantities: tuple[int, int]) -> Callable[[_Folding], None]:
-    """Sums and largest magnitudes of two quantities in each quadrant, and the largest anywhere."""
-
-    def write(folding: _Folding) -> None:
-        for name in ("total", "magnitude"):
-            folding.keep(name, range(quantities[0] * 4, quantities[-1] * 4 + 4))
-        folding.keep("largest", [0])
-        with folding.each_row(prefetch=False):
-            masks = folding.quadrants()
-            for quantity in quantities:
-                magnitude = folding.magnitude(quantity)
-                folding.raise_to("largest", 0, None, magnitude)
-                for quadrant, mask in enumerate(masks):
-                    folding.add("total", quantity * 4 + quadrant, mask, quantity)
-                    folding.raise_to("magnitude", quantity * 4 + quadrant, mask, magnitude)
-
-    return write
-
-
-def _visits(folding: _Folding) -> None:
-    """Counts of each quadrant, and the highest priority in it."""
-    folding.keep("counts", range(4))
-    folding.keep("magnitude", range(16, 20))
-    with folding.each_row(prefetch=True):
-        for quadrant, mask in enumerate(folding.quadrants()):
-            folding.count("counts", quadrant, mask)
-            folding.raise_to("magnitude", 16 + quadrant, mask, folding.priority())
-
-
-def _highest(folding: _Folding) -> None:
-    """The largest values of act and post in each quadrant: as bits, of which any positive is more than any negative."""
-    folding.keep("highest", range(8))
-    with folding.each_row(prefetch=False):
-        for quadrant, mask in enumerate(folding.quadrants()):
-            for quantity in (2, 3):
-                folding.raise_to("highest", (quantity - 2) * 4 + quadrant, mask, folding.bits(quantity))
-
-
-_fold_visits = _pass(_visits)
-_fold_gate_and_in = _pass(_magnitudes((0, 1)))
-_fold_act_and_post = _pass(_magnitudes((2, 3)))
-_fold_highest = _pass(_highest)
+_fold = _folds(_whole)
+_fold_highest = _folds(_highest)
 
 
 @compiled
@@ -264,9 +287,7 @@ def _sweep(values, strides, width, first, last, rows, swept):  # type: ignore[no
             room.largest[:] = 0
             for start in range(begin, end, BLOCK):
                 stop, block = min(start + BLOCK, end), (start - begin) // BLOCK
-                _fold_visits(values, strides, column, rows.row, rows.priority, start, stop, room, block)
-                _fold_gate_and_in(values, strides, column, rows.row, rows.priority, start, stop, room, block)
-                _fold_act_and_post(values, strides, column, rows.row, rows.priority, start, stop, room, block)
+                _fold(values, strides, column, rows.row, rows.priority, start, stop, room, block)
                 if len(swept.highest):
                     _fold_highest(values, strides, column, rows.row, rows.priority, start, stop, room, block)
             _put(swept.magnitude[cell], column, room.magnitude)
