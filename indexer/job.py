@@ -27,7 +27,7 @@ from .interruption import STOPPING, stopping
 from .loop import Loop
 from .output import check_output, discard, disk_errors, hold, write_json
 from .prepare import Job, find_part, open_text, prepare, silent
-from .progress import Meter, Report
+from .progress import Meter, Progress, Report
 from .provenance import TextRead, run_info
 from .reduction import Fuser
 from .run import Run, proof_name
@@ -95,7 +95,8 @@ def _is_finished(job: Job) -> bool:
 
 def _run(job: Job, base: Base | None, overwrite: bool, *, snapshots: bool) -> None:
     """Read, run and write; from the last checkpoint or the finished index on, if there is one."""
-    run = Run(job.loaded, job.sites, job.settings, Fuser(job.fuses(), job.notice))
+    compiles = job.fuses()
+    run = Run(job.loaded, job.sites, job.settings, Fuser(compiles, job.notice))
     mark = _resume(job, run, overwrite)
     first = job.part.first
     if base is not None and not first:
@@ -123,6 +124,8 @@ def _run(job: Job, base: Base | None, overwrite: bool, *, snapshots: bool) -> No
             stop=stop,
             kept=writer if snapshots and job.part.group is None else None,
         )
+        if compiles:
+            job.report(Progress("starting", message="running the first batch, compiling what no run before has"))
         loop.run()
     if loop.nothing_left:
         job.notice(_nothing_left(job))

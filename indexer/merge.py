@@ -21,7 +21,7 @@ from .database.stored import StoredIndex
 from .errors import GluscopeError
 from .finish import site_arrays
 from .identity import difference
-from .output import check_output, discard, disk_errors, hold, run_folder
+from .output import check_output, discard, disk_errors, hold, run_folder, under_way
 from .progress import Meter, Report
 from .restate import JoinedTexts, Restated
 from .sample import PositionSample
@@ -69,7 +69,7 @@ def merge(out: Path, inputs: Sequence[Path], report: Report, *, overwrite: bool 
     if check_output(out) and not overwrite:
         raise GluscopeError(f"{out} is there already", "name another file, or replace it with --overwrite")
     folder = run_folder(out)
-    if folder.exists():
+    if under_way(out):
         raise GluscopeError(f"there is an unfinished run in {folder}", "finish it, remove it, or name another file")
     with ExitStack() as stack:
         parts = [_opened(stack, path) for path in inputs]
@@ -92,7 +92,7 @@ def _opened(stack: ExitStack, path: Path) -> _Input:
     if "coverage" not in stored.info:
         raise GluscopeError(f"{path} doesn't tell what it covers", "make it anew with gluscope index")
     coverage = Coverage.from_json(stored.info["coverage"], names)
-    if not coverage.finished or run_folder(path).exists():
+    if not coverage.finished or under_way(path):
         raise GluscopeError(f"{path} is not finished", "run its gluscope index command again to finish it")
     return _Input(stored, coverage, {record.address: record for record in stored.sites})
 

@@ -57,6 +57,12 @@ def run_folder(db: Path) -> Path:
     return db.with_name(db.name + ".run")
 
 
+def under_way(db: Path) -> bool:
+    """Whether a run that makes an index has begun and not ended; what else was killed leaves nothing to go on with."""
+    names = ("identity.json", "checkpoint.json", "rank-*")
+    return any(True for name in names for _ in run_folder(db).glob(name))
+
+
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
     """Make the run folder if need be and keep every other run out of it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
@@ -214,14 +215,28 @@ def test_what_does_not_fit_together_is_refused_with_the_difference_named(
     assert not path.with_name(path.name + ".run").exists()
 
 
-def test_an_unfinished_part_is_refused(folder: Folder, out: Callable[[], Path]) -> None:
-    beside = folder.path / "part-1.db.run"
-    beside.mkdir()
+@pytest.mark.parametrize("left", ["identity.json", "checkpoint.json", "rank-0/checkpoint.json"])
+def test_an_unfinished_part_is_refused(folder: Folder, out: Callable[[], Path], left: str) -> None:
+    file = folder.path / "part-1.db.run" / left
+    file.parent.mkdir(parents=True)
+    file.touch()
     try:
         with pytest.raises(GluscopeError, match=r"part-1\.db is not finished"):
             merge(out(), folder.parts, silent)
     finally:
-        beside.rmdir()
+        shutil.rmtree(folder.path / "part-1.db.run")
+
+
+def test_what_a_killed_merge_or_weighing_left_is_no_unfinished_run(folder: Folder, out: Callable[[], Path]) -> None:
+    path = out()
+    left = [file.with_name(file.name + ".run") for file in (folder.parts[1], path)]
+    for beside in left:
+        beside.mkdir()
+        (beside / "lock").touch()
+        (beside / "index.db").write_bytes(b"half of it")
+    merge(path, folder.parts, silent)
+    assert not left[1].exists()
+    shutil.rmtree(left[0])
 
 
 def test_an_index_of_another_schema_version_is_refused(folder: Folder, out: Callable[[], Path]) -> None:

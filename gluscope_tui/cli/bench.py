@@ -34,7 +34,7 @@ def command(
     ] = "auto",
     device: Annotated[str, typer.Option(metavar="DEVICE", help="As in torch: auto, cpu, cuda, mps.")] = "auto",
     batch_tokens: Annotated[str, typer.Option(metavar="N", help="Padded tokens a forward pass.")] = "auto",
-    compile: Annotated[Compile, typer.Option(help="Fuse the statistics.")] = "auto",
+    compile: Annotated[Compile, typer.Option(help="Compile the statistics.")] = "auto",
 ) -> None:
     """Measure the speed of indexing beside that of the bare forward pass, in one process, interleaved.
 

@@ -74,7 +74,7 @@ def command(
     ] = None,
     revision: Annotated[str | None, typer.Option(metavar="REV", help="Of the model, as in transformers.")] = None,
     batch_tokens: Annotated[str, typer.Option(metavar="N", help="Padded tokens a forward pass.")] = "auto",
-    compile: Annotated[Compile, typer.Option(help="Fuse the statistics.")] = "auto",
+    compile: Annotated[Compile, typer.Option(help="Compile the statistics.")] = "auto",
     checkpoint_every: Annotated[
         float | None, typer.Option(min=0, metavar="S", help="Seconds between checkpoints.")
     ] = None,

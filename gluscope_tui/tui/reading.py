@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -52,7 +53,7 @@ class ReadingThread(Generic[Resource]):
             if answer.set_running_or_notify_cancel():
                 with self._changing:
                     self._running = answer
-                _answer(answer, lambda question=question: self._asked(question))  # type: ignore[misc]
+                _answer(answer, partial(self._asked, question))
 
     def _asked(self, question: Callable[[Resource], Result]) -> Result:
         try:

@@ -12,7 +12,7 @@ from ..database.stored import StoredIndex
 from ..database.weight_writing import replace_weights
 from ..errors import GluscopeError
 from ..models import LoadedModel, load
-from ..output import discard, disk_errors, hold, run_folder
+from ..output import discard, disk_errors, hold, run_folder, under_way
 from ..progress import Progress, Report
 from ..settings import Execution
 from .compute import model_weights
@@ -28,8 +28,7 @@ def add_weights(model: str, db: Path, execution: Execution, *, overwrite: bool, 
         info = stored.info
         first_neuron = {site.address.name: site.first_neuron for site in stored.sites}
     folder = run_folder(db)
-    under_way = [*folder.glob("checkpoint.json"), *folder.glob("rank-*")]
-    if under_way or not info.get("coverage", {}).get("finished", True):
+    if under_way(db) or not info.get("coverage", {}).get("finished", True):
         raise GluscopeError(f"the run that makes {db} is not finished", "finish it: it computes the weights at its end")
     if info.get("weights", {}).get("state") in ("computed", "partly") and not overwrite:
         progress(Progress("notice", message=f"{db} has its weights already; --overwrite computes them anew"))

@@ -20,7 +20,7 @@ from ..goto import find_site
 from ..messages import LayersLoaded
 from ..tables.layers import LayersTable
 from ..tables.loader import TableLoader
-from ..tables.view import TableView
+from ..tables.view import Kept
 from ..widgets.table import Cell, Heading, Table, TablePicture
 from ..widgets.table_title import TitleOfTable
 from .table import TableScreen
@@ -70,12 +70,8 @@ class LayersScreen(TableScreen):
     # what is shown
 
     @property
-    def view(self) -> TableView:
-        return self._table.view
-
-    @view.setter
-    def view(self, view: TableView) -> None:
-        self._table.view = view
+    def kept(self) -> Kept:
+        return self._table
 
     @property
     def total(self) -> int:

@@ -17,7 +17,7 @@ from ..tables.loader import TableLoader
 from ..tables.menus import column_choices, sort_choices, sorted_by
 from ..tables.neurons import NeuronsTable
 from ..tables.query import sortable
-from ..tables.view import TableView
+from ..tables.view import Kept
 from ..typing_line import Typing
 from ..widgets.table import Cell, Table, TablePicture
 from ..widgets.table_title import TitleOfTable
@@ -46,12 +46,8 @@ class NeuronsScreen(TableScreen):
     # what is shown
 
     @property
-    def view(self) -> TableView:
-        return self._table.view
-
-    @view.setter
-    def view(self, view: TableView) -> None:
-        self._table.view = view
+    def kept(self) -> Kept:
+        return self._table
 
     @property
     def total(self) -> int:

@@ -14,7 +14,7 @@ from indexer.errors import GluscopeError
 from ..messages import SearchDone
 from ..tables.loader import TableLoader
 from ..tables.search import BEST, Asked, SearchTable, cut_short
-from ..tables.view import TableView
+from ..tables.view import Kept
 from ..typing_line import Typing
 from ..widgets.hit_list import HitList, HitsPicture
 from ..widgets.table_title import TitleOfTable
@@ -41,12 +41,8 @@ class SearchScreen(TableScreen):
     # what is shown
 
     @property
-    def view(self) -> TableView:
-        return self._table.view
-
-    @view.setter
-    def view(self, view: TableView) -> None:
-        self._table.view = view
+    def kept(self) -> Kept:
+        return self._table
 
     @property
     def total(self) -> int:

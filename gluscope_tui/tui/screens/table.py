@@ -13,7 +13,7 @@ from indexer.errors import GluscopeError
 
 from ..actions import hints
 from ..layout import LEAST_HEIGHT, LEAST_WIDTH, Rectangle
-from ..tables.view import TableView
+from ..tables.view import Kept, TableView
 from ..typing_line import Typing
 from ..widgets.hints import Foot, Hints
 from ..widgets.prompt import Prompt
@@ -41,13 +41,18 @@ class TableScreen(BaseScreen):
     # what the subclass says
 
     @property
-    def view(self) -> TableView:
-        """Cursor and scroll position; kept where it outlives the screen."""
+    def kept(self) -> Kept:
+        """What keeps the cursor and the scroll position, and outlives the screen."""
         raise NotImplementedError
+
+    @property
+    def view(self) -> TableView:
+        """Cursor and scroll position."""
+        return self.kept.view
 
     @view.setter
     def view(self, view: TableView) -> None:
-        raise NotImplementedError
+        self.kept.view = view
 
     @property
     def total(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from ..layout import top_to_show
 
@@ -30,3 +31,9 @@ class TableView:
     def seen(self, rows: int, total: int) -> TableView:
         """Scrolled as little as shows the cursor in so many rows."""
         return replace(self, top=top_to_show(self.top, self.place, self.place, max(1, rows), total))
+
+
+class Kept(Protocol):
+    """What outlives the screen of a table."""
+
+    view: TableView
