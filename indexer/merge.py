@@ -21,7 +21,7 @@ from .database.stored import StoredIndex
 from .errors import GluscopeError
 from .finish import site_arrays
 from .identity import difference
-from .output import check_output, discard, disk_errors, hold, run_folder, under_way
+from .output import check_output, discard, disk_errors, hold, run_folder, under_way, unmade
 from .progress import Meter, Report
 from .restate import JoinedTexts, Restated
 from .sample import PositionSample
@@ -79,7 +79,7 @@ def merge(out: Path, inputs: Sequence[Path], report: Report, *, overwrite: bool 
         stack.enter_context(hold(folder))
         stack.callback(discard, folder)
         with disk_errors(folder):
-            made = folder / "index.db"
+            made = unmade(folder / "index.db")
             _write(made, parts, report)
             os.replace(made, out)
     return out

@@ -94,6 +94,13 @@ def _locked(folder: Path) -> IO[str]:
         ) from error
 
 
+def unmade(db: Path) -> Path:
+    """The path of a database that is to be made, once what a killed process left of it is gone, its journal too."""
+    for left in db.parent.glob(f"{db.name}*"):
+        left.unlink()
+    return db
+
+
 def discard(folder: Path) -> None:
     """Remove a run folder and all in it."""
     shutil.rmtree(folder, ignore_errors=True)

@@ -234,6 +234,7 @@ def test_what_a_killed_merge_or_weighing_left_is_no_unfinished_run(folder: Folde
         beside.mkdir()
         (beside / "lock").touch()
         (beside / "index.db").write_bytes(b"half of it")
+        (beside / "index.db-journal").write_bytes(b"and how to take it back")
     merge(path, folder.parts, silent)
     assert not left[1].exists()
     shutil.rmtree(left[0])

@@ -12,7 +12,7 @@ from ..database.stored import StoredIndex
 from ..database.weight_writing import replace_weights
 from ..errors import GluscopeError
 from ..models import LoadedModel, load
-from ..output import discard, disk_errors, hold, run_folder, under_way
+from ..output import discard, disk_errors, hold, run_folder, under_way, unmade
 from ..progress import Progress, Report
 from ..settings import Execution
 from .compute import model_weights
@@ -46,7 +46,7 @@ def add_weights(model: str, db: Path, execution: Execution, *, overwrite: bool, 
     with hold(folder), disk_errors(folder):
         try:
             weights = model_weights(loaded, first_neuron, progress)
-            made = folder / "index.db"
+            made = unmade(folder / "index.db")
             shutil.copyfile(db, made)
             connection = sqlite3.connect(made)
             try:
