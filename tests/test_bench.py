@@ -1,0 +1,63 @@
+"""`gluscope bench` measures the regimes it names: how many examples and sampled positions enter in each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexer import bench
+from indexer.prepare import silent
+from indexer.sample import PositionSample
+from indexer.settings import Execution, Inputs, Settings
+
+from .small_runs import save_model, write_corpus
+from .tiny_experts import save_mixture
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+SEEN = 400
+WORDS = [" ".join(f"{word}{number}" for word in ("cat", "mat", "der", "the", "auf")) for number in range(400)]
+
+
+def measured(model: Path, corpus: Path) -> bench.Measured:
+    inputs = Inputs((str(corpus),))
+    return bench.bench(
+        str(model),
+        inputs,
+        Settings(context=24, batch_tokens=96, duplicates="keep"),
+        Execution(),
+        sequences_=8,
+        rounds=1,
+        progress=silent,
+    )
+
+
+@pytest.mark.parametrize("kind", ["dense", "experts"])
+def test_as_many_examples_enter_as_after_so_many_sequences(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "SEEN", SEEN)
+    if kind == "dense":
+        model, neurons = save_model(tmp_path / "model"), 2 * 10
+    else:
+        sizes = {"num_hidden_layers": 1, "intermediate_size": 12, "num_experts_per_tok": 6}
+        model, neurons = save_mixture(tmp_path / "model", "MixtralConfig", **sizes), 6 * 12
+    found = measured(model, write_corpus(tmp_path / "texts.jsonl", WORDS)).insertions
+    # of SEEN sequences k are in a list: 16 in those by post, gate and in of each quadrant, 8 in the random one
+    assert found["steady"] == pytest.approx(neurons * 4 * (3 * 16 + 8) / SEEN, rel=0.25)
+    assert found["limit"] == 0
+
+
+def test_a_sample_takes_as_many_positions_as_after_those_that_were_seen() -> None:
+    sample = PositionSample(64)
+    bench._draw(sample, 1000)
+    hashes = np.random.default_rng(0).integers(0, 2**63 - 1, (1, 500))
+    entered = sample.offer(hashes, np.ones((1, 500), dtype=bool), np.zeros(1, dtype=np.int64))
+    # of 1,500 positions the 64 smallest stay, a third of which are among the new 500
+    assert len(entered.slot) == pytest.approx(64 / 3, rel=0.5)
+    bench._draw(sample, 10)
+    assert sorted(sample.hash)[9] == 2**63 - 1 > sorted(sample.hash)[8]
+    bench._draw(sample, 0)
+    assert set(sample.hash.tolist()) == {2**63 - 1}
