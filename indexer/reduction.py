@@ -170,9 +170,10 @@ class Fuser:
     On the CPU numba's loops take the place of the tensor functions.
     """
 
-    def __init__(self, enabled: bool, notice: Callable[[str], None]) -> None:
+    def __init__(self, enabled: bool, notice: Callable[[str], None], *, loops: bool = True) -> None:
+        """`loops` False has the CPU use the tensor functions as well."""
         self.enabled = enabled
-        self._loops = enabled
+        self._loops = enabled and loops
         self._notice = notice
         self._compiled: dict[Callable[..., Any], Callable[..., Any]] = {}
 

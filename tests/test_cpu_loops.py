@@ -59,6 +59,25 @@ def test_loops_work_on_processors_without_masks(tmp_path: Path) -> None:
     assert "4 passed" in done.stdout
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # of torch's own
+def test_fused_operations_leave_what_plain_ones_leave() -> None:
+    """As on a GPU; where there is no compiler, both are plain."""
+    settings, width, rows, length = CASES["defaults"]
+    fused, plain = (SiteState(width, settings, sign_preserving=True, keep_act=True, device=CPU) for _ in range(2))
+    samples = PositionSample(settings.sample), PositionSample(settings.sample)
+    notices: list[str] = []
+    fuse, operations = Fuser(True, notices.append, loops=False), Fuser(False, pytest.fail)
+    for number, (values, ids, lengths) in enumerate(batches(rows, length, width, torch.nn.functional.silu)):
+        numbers = np.arange(number * rows, number * rows + rows)
+        for state, sample, way in ((fused, samples[0], fuse), (plain, samples[1], operations)):
+            state.add(values, view_batch(ids, lengths, numbers, numbers, numbers * 0, settings, sample), way)
+    for key, tensor in plain.tensors().items():
+        if key == "total":
+            torch.testing.assert_close(fused.tensors()[key], tensor, rtol=1e-13, atol=1e-13)
+        else:
+            assert torch.equal(fused.tensors()[key], tensor), (key, notices)
+
+
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("kind", ["plain", "halves of one tensor", "no sign", "bfloat16"])
 def test_loops_leave_what_plain_operations_leave(name: str, kind: str) -> None:
