@@ -114,7 +114,7 @@ class ExpertStack:
         self._sign = torch.tensor(signs, dtype=torch.float32, device=device).view(4, 4).T.reshape(16, 1)
 
     def add(self, values: Activations, routed: Routed, batch: BatchView, fuse: Fuser) -> None:
-        """Merge what the layer's experts computed for a batch: `values`, float32, of each routed row.
+        """Merge what the layer's experts computed for a batch: `values` of each routed row, float32 or what loops read.
 
         Raises NonFiniteError, and then the states are as before. Where memory runs out on the way, `torn` of a state
         tells whether it took in a part of the batch.
@@ -122,7 +122,7 @@ class ExpertStack:
         placement = self._placed(routed, batch)
         if not len(placement.row):
             return
-        if fuse.loops(self.count.device):
+        if fuse.loops(values.gate):
             self._walk(values, batch, placement, fuse)
             return
         parts = list(groups(placement))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -27,7 +28,7 @@ _ONE_KERNEL = {"max_fusion_size": 256, "cpp.max_horizontal_fusion_size": 256}
 
 
 class Activations(NamedTuple):
-    """What a site computed for a batch, float32, each `# sequence position neuron`."""
+    """What a site computed for a batch, each `# sequence position neuron`: float32, or what the loops read as it is."""
 
     gate: Tensor
     in_: Tensor
@@ -48,7 +49,7 @@ class Reduction(NamedTuple):
     counts: Tensor  # sequence quadrant neuron, int32
     totals: Tensor  # sequence 16 neuron, float64
     magnitudes: Tensor  # sequence 20 neuron: the largest |value|, 0 where the quadrant holds none; then priorities
-    finite: Tensor  # sequence neuron: whether every value of the sequence, counted or not, is
+    finite: Tensor  # sequence neuron: whether every counted value is
 
 
 def reduce_batch(values: Activations, counted: Tensor, priority: Tensor, fuse: Fuser) -> Reduction:
@@ -124,7 +125,7 @@ def reduce_whole(values: Activations, counted: Tensor, priority: Tensor) -> Redu
     for value in values:
         bits = _bits(value)
         magnitude = bits & _MAGNITUDE
-        largest = torch.maximum(largest, magnitude)
+        largest = torch.maximum(largest, magnitude & counted)
         for mask in masks:
             totals.append((bits & mask).view(torch.float32).sum(1, dtype=torch.float64))
             magnitudes.append((magnitude & mask).amax(1))
@@ -174,27 +175,37 @@ class Fuser:
         """`loops` False has the CPU use the tensor functions as well."""
         self.enabled = enabled
         self._loops = enabled and loops
+        self._tried: set[torch.dtype] = set()
         self._notice = notice
         self._compiled: dict[Callable[..., Any], Callable[..., Any]] = {}
 
-    def loops(self, device: torch.device) -> bool:
-        """Whether numba's loops are to be used for what is on a device: on the CPU, where numba is there."""
-        if self._loops and device.type == "cpu":
-            try:
-                import numba
-
-                lacking = "NUMBA_DISABLE_JIT is set" if vars(numba.config)["DISABLE_JIT"] else None
-            except (ImportError, OSError) as error:
-                lacking = _reason(error)
+    def loops(self, values: Tensor) -> bool:
+        """Whether numba's loops are to read such values: on the CPU, of float32 or bfloat16, where numba works."""
+        if not self._loops or values.device.type != "cpu" or values.dtype not in (torch.float32, torch.bfloat16):
+            return False
+        if values.dtype not in self._tried:
+            self._tried.add(values.dtype)
+            lacking = self._try(values.dtype)
             if lacking is not None:
                 self._loops = False
                 self._notice(f"numba can't be used here, the statistics take longer: {lacking}")
-        return self._loops and device.type == "cpu"
+        return self._loops
+
+    def _try(self, dtype: torch.dtype) -> str | None:
+        try:
+            import numba
+        except (ImportError, OSError) as error:
+            return _reason(error)
+        if vars(numba.config)["DISABLE_JIT"]:
+            return "NUMBA_DISABLE_JIT is set"
+        from .cpu.trial import trial
+
+        return trial(dtype, self)
 
     @cached_property
     def pool(self) -> Executor:
         """Threads for the loops, beside the one that asks."""
-        return ThreadPoolExecutor(max(1, torch.get_num_threads() - 1), thread_name_prefix="statistics")
+        return ThreadPoolExecutor(max(1, (os.cpu_count() or 2) - 1), thread_name_prefix="statistics")
 
     def __call__(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """The function's result on the arguments, fused if that works here."""

@@ -83,9 +83,8 @@ class Run:
 
         Themselves as well where loops can read their type.
         """
-        narrow = {torch.bfloat16} if self._fuse.loops(values[0].device) else set()
-        kinds = {value.dtype for value in values}
-        if len(kinds) == 1 and kinds <= {torch.float32, *narrow}:
+        kind = values[0].dtype
+        if all(value.dtype == kind for value in values) and (kind == torch.float32 or self._fuse.loops(values[0])):
             return Activations(*values)
         key = values[0].device, values[0].shape
         if key not in self._buffers:

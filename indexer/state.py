@@ -171,8 +171,8 @@ class SiteState:
         Raises NonFiniteError, and then the state is as before. Where memory runs out on the way, `torn` tells whether
         the state took in a part of the batch.
         """
-        if fuse.loops(self.count.device):
-            self._walk(values, batch, fuse)
+        if fuse.loops(values.gate):
+            self.walk(values, batch, fuse)
             return
         found = self._survey(values, batch, fuse)
         infinite, ranked, random = found.tally.tolist()
@@ -199,7 +199,7 @@ class SiteState:
         self._add_sample(values, batch)
         self.torn = False
 
-    def _walk(self, values: Activations, batch: BatchView, fuse: Fuser) -> None:
+    def walk(self, values: Activations, batch: BatchView, fuse: Fuser) -> None:
         """`add` on the CPU, in loops. `values` may be bfloat16."""
         from .cpu.walk import Walk
 

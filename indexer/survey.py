@@ -40,7 +40,7 @@ class Survey(NamedTuple):
     ranked_keys: Tensor  # sequence column, int64; -1: none
     random_keys: Tensor  # sequence column, int64; -1: none
     random_position: Tensor  # sequence column, int64; without meaning where there is no key
-    finite: Tensor  # sequence: whether all its values are
+    finite: Tensor  # sequence: whether all its counted values are
     tally: Tensor  # 3: sequences that are not finite, offers that beat a ranked threshold, that beat a random one
 
 

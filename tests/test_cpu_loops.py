@@ -12,11 +12,15 @@ import numpy as np
 import pytest
 import torch
 
+from indexer.database.reader import Index
 from indexer.reduction import Activations, Fuser
 from indexer.sample import PositionSample
 from indexer.settings import Settings
 from indexer.state import BatchView, Ints, SiteState, view_batch
 
+from .small_runs import save_model, write_corpus
+
+ROOT = Path(__file__).parents[1]
 CPU = torch.device("cpu")
 CASES = {
     "defaults": (Settings(sample=64), 100, 4, 200),
@@ -57,6 +61,31 @@ def test_loops_work_on_processors_without_masks(tmp_path: Path) -> None:
     done = subprocess.run(run, env={**os.environ, **plain}, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout
     assert "4 passed" in done.stdout
+
+
+def test_what_was_kept_of_the_loops_may_be_broken_or_out_of_reach(tmp_path: Path) -> None:
+    model, corpus = save_model(tmp_path / "model"), write_corpus(tmp_path / "texts.jsonl")
+    outputs = []
+
+    def index(name: str, cache: Path) -> None:
+        command = ["index", str(model), str(corpus), "--db", name, "--context", "48", "--compile", "on", "--no-weights"]
+        environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(ROOT)}
+        run = [sys.executable, "-m", "gluscope_tui", *command]
+        done = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, done.stderr
+        assert "numba" not in done.stderr
+        with Index(tmp_path / name) as found:
+            outputs.append([found.neuron(f"L0N{number}") for number in range(10)])
+
+    index("first.db", tmp_path / "cache")
+    kept = [file for kind in ("nbi", "nbc") for file in (tmp_path / "cache").rglob(f"*.{kind}")]
+    assert kept
+    for place, file in enumerate(sorted(kept)):
+        with open(file, "r+b") as half:
+            half.truncate(0 if place % 2 else file.stat().st_size // 2)
+    index("second.db", tmp_path / "cache")
+    index("third.db", Path("/dev/null/nowhere"))
+    assert outputs[0] == outputs[1] == outputs[2]
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # of torch's own

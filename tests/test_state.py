@@ -216,6 +216,21 @@ def test_a_nan_names_its_row_and_leaves_the_state_as_it_was(loops: bool) -> None
 
 
 @EITHER_WAY
+def test_values_that_do_not_count_may_be_infinite(loops: bool) -> None:
+    settings = Settings(sample=4)
+    state = SiteState(WIDTH, settings, sign_preserving=True, keep_act=False, device=CPU)
+    value = torch.ones(2, 5, WIDTH)  # sequence position neuron
+    value[0, 0, 1] = float("inf")  # the first token
+    value[1, 3:, 2] = float("nan")  # padding
+    both = np.array([0, 1])
+    ids = np.ones((2, 5), dtype=np.int64)
+    view = view_batch(ids, np.array([5, 3]), both, both, both * 0, settings, PositionSample(4))
+    state.add(Activations(value, value, value, value), view, Fuser(loops, no_notice))
+    assert state.count[0].tolist() == [6] * WIDTH
+    assert state.total[0].tolist() == [6.0] * WIDTH
+
+
+@EITHER_WAY
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
 def test_states_of_disjoint_batches_merge_to_the_state_of_all(order: tuple[int, ...], loops: bool) -> None:
     sequences = make_sequences(17, number=36)

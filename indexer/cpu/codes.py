@@ -33,7 +33,7 @@ def _encode_some(_typing, line, place, step, coded):  # type: ignore[no-untyped-
 def _codes(code: Code, bits: Any, step: Any) -> Any:
     builder = code.builder
     magnitude = builder.bitcast(builder.and_(bits, all_equal(int(_MAGNITUDE))), FLOATS)
-    exact = builder.fmul(builder.fdiv(magnitude, code.spread(step, FLOATS)), all_equal(float(LEVELS), FLOATS))
+    exact = builder.fmul(builder.fdiv(magnitude, code.broadcast(step, FLOATS)), all_equal(float(LEVELS), FLOATS))
     whole = builder.fptosi(exact, INTS)
     above = builder.fcmp_ordered("<", builder.sitofp(whole, FLOATS), exact)
     level = builder.add(whole, builder.zext(above, INTS))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +16,23 @@ from numba.extending import intrinsic
 
 from ..fetch import cache_folder
 
+_CONFIG: Any = numba.config
+
 
 def compiled(loops: Callable[..., Any]) -> Callable[..., Any]:
     """A function that is compiled when it is first called, for the types it is given, unless that was kept.
 
     By itself numba would keep it beside the source, know of changes in that one file only, and fail on what another
-    version of this package kept there. So each version of the folder has its own place.
+    version of this package kept there. So each version has a folder of its own, or nothing is kept.
     """
-    config: Any = numba.config
-    before = config.CACHE_DIR
-    config.CACHE_DIR = before or str(cache_folder() / "numba" / _version())
+    folder = _folder()
+    if folder is None:
+        return numba.njit(nogil=True)(loops)
+    before, _CONFIG.CACHE_DIR = _CONFIG.CACHE_DIR, str(folder)
     try:
         return numba.njit(nogil=True, cache=True)(loops)
-    except RuntimeError:  # no folder that can be written
-        return numba.njit(nogil=True)(loops)
     finally:
-        config.CACHE_DIR = before
+        _CONFIG.CACHE_DIR = before
 
 
 def inline(write: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,8 +43,36 @@ def inline(write: Callable[..., Any]) -> Callable[..., Any]:
     return intrinsic(write)
 
 
-def _version() -> str:
+@contextmanager
+def alone() -> Iterator[None]:
+    """Within the context, no other process writes what is kept: numba's own files have no lock."""
+    folder = _folder()
+    if folder is None:
+        yield
+        return
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def forget() -> None:
+    """Remove what is kept: it may be half of a file."""
+    folder = _folder()
+    for file in folder.rglob("*.nb?") if folder is not None else ():
+        with suppress(OSError):
+            file.unlink()
+
+
+@cache
+def _folder() -> Path | None:
+    """Where this version's compiled functions are kept; None where nothing can be written there."""
     digest = hashlib.blake2b(digest_size=8)
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    for source in sorted(Path(__file__).parents[1].rglob("*.py")):
         digest.update(source.read_bytes())
-    return digest.hexdigest()
+    try:
+        base = Path(_CONFIG.CACHE_DIR) if _CONFIG.CACHE_DIR else cache_folder() / "numba"
+        folder = base / digest.hexdigest()
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder if os.access(folder, os.W_OK | os.X_OK) else None
+    except (OSError, RuntimeError):  # no room, no rights, no home
+        return None

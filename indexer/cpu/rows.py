@@ -81,7 +81,8 @@ def sequence_rows(counted: Tensor, priority: Tensor) -> Rows:
     kept = counted[:, :, 0].numpy() != 0
     sequence, position = np.nonzero(kept)
     row = np.flatnonzero(kept)
-    return _rows(sequence, np.zeros_like(sequence), sequence, row, position, priority)
+    # nonzero gives columns of one array, for which everything would be compiled once more
+    return _rows(sequence, np.zeros_like(sequence), sequence, row, np.ascontiguousarray(position), priority)
 
 
 def routed_rows(placement: Placement, priority: Tensor) -> Rows:

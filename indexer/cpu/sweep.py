@@ -8,7 +8,7 @@ vector is given to it as LLVM's own instructions; on processors with shorter vec
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future, wait
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -31,7 +31,7 @@ class Swept(NamedTuple):
     counts: Array  # site quadrant neuron, int64
     total: Array  # site 16 neuron, float64
     magnitude: Array  # cell 20 neuron, int32: bits of the largest |value|, 0 where there is none; then priorities
-    block: Array  # cell 16 neuron, int32: in which BLOCK of the cell's rows it stands first
+    block: Array  # cell 16 neuron, int32: in which BLOCK of the cell's rows it stands first, if any
     highest: Array  # cell 8 neuron, int32: bits of the largest value of act and post; empty where not asked for
     largest: npt.NDArray[np.int32]  # cell strip: bits of the largest |value|
 
@@ -71,8 +71,12 @@ def sweep(values: Values, rows: Rows, sites: int, threads: int, pool: Executor, 
 def spread(work: Callable[[int, int], None], strips: int, threads: int, pool: Executor) -> None:
     """Do the work, from one strip to another, on so many threads at once, this one among them."""
     own, *parts = pairwise(strips * part // threads for part in range(threads + 1))
-    others = [pool.submit(work, *part) for part in parts]
-    work(*own)
+    others: list[Future[None]] = []
+    try:
+        others += [pool.submit(work, *part) for part in parts]
+        work(*own)
+    finally:
+        wait(others)  # whoever is told of an error finds nothing under way
     for other in others:
         other.result()
 
@@ -87,6 +91,7 @@ class _Folding(Code):
         super().__init__(context, builder)
         # in the order of the arguments of `fold`
         self._flat = [self.data(signature.args[0].dtype, array) for array in self.unpacked(arguments[0])]
+        self._bitwidth = signature.args[0].dtype.dtype.bitwidth
         self._strides = self.unpacked(arguments[1])
         self._column, self._begin, self._end, self._block = (arguments[place] for place in (2, 5, 6, 8))
         self._row, self._priority = (self.data(signature.args[place], arguments[place]) for place in (3, 4))
@@ -126,7 +131,7 @@ class _Folding(Code):
             if name == "magnitude" and ("total", k) in self._kept:
                 grown = self.builder.icmp_signed(">", kept, self.load(self._place(name, k), INTS))
                 block = self._place("block", k)
-                number = self.spread(self.builder.trunc(self._block, INT))
+                number = self.broadcast(self.builder.trunc(self._block, INT))
                 self.store(self.builder.select(grown, number, self.load(block, INTS)), block)
             self.store(kept, self._place(name, k))
         self._kept = {}
@@ -154,7 +159,7 @@ class _Folding(Code):
         """Of the row's values, as float32."""
         address = self._values[quantity]
         if quantity not in self._bits:
-            if address.type.pointee == INT:
+            if self._bitwidth == 32:
                 self._bits[quantity] = self.load(address, INTS)
             else:  # a bfloat16 is the upper half of a float32
                 wide = self.builder.zext(self.load(address, SHORTS), INTS)
@@ -167,7 +172,7 @@ class _Folding(Code):
 
     def priority(self) -> Any:
         """Of the row, for every neuron."""
-        return self.spread(self.builder.load(self.after(self._priority, self._at)))
+        return self.broadcast(self.builder.load(self.after(self._priority, self._at)))
 
     def add(self, name: str, k: int, mask: Any, quantity: int) -> None:
         """Add the row's values, as float64, to a kept vector where the mask says so."""

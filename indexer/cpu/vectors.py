@@ -57,7 +57,7 @@ class Code:
         stored = self.builder.store(value, self.builder.bitcast(address, value.type.as_pointer()))
         stored.align = 1
 
-    def spread(self, number: Any, vector: Any = INTS) -> Any:
+    def broadcast(self, number: Any, vector: Any = INTS) -> Any:
         """The same number for every neuron."""
         nothing = ir.Constant(vector, ir.Undefined)
         first = self.builder.insert_element(nothing, number, ir.Constant(INT, 0))
