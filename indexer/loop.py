@@ -108,11 +108,15 @@ class Loop:
         """Go through the whole plan. KeyboardInterrupt, after a checkpoint, where the run is asked to stop."""
         start = 0 if self._base is None else self._base.total
         done = start if self._mark is None else self._mark.batches
+        begun = False
         for batch in self._plan():
             self._chain.update(_digest(batch.sequences))
             own = batch.number >= start and self._shard.takes(batch.number)
             if own and batch.number >= done:
                 self._make_ready()
+                if not begun:
+                    self._meter.begin(self._covered)
+                    begun = True
                 self._run.process(batch)
             self._pass(batch, own)
             if self._mark is not None and self.batches == done and self._chain.hexdigest() != self._mark.chain:

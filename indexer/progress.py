@@ -37,6 +37,10 @@ class Meter:
         self._phase = phase
         self._seen: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
 
+    def begin(self, done: int) -> None:
+        """From here on it is measured; so much was done before."""
+        self._seen = deque([(time.monotonic(), done)])
+
     def update(self, done: int, total: int | None, message: str = "") -> None:
         now = time.monotonic()
         self._seen.append((now, done))

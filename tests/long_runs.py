@@ -26,6 +26,7 @@ class Folder:
         self.model = save_model(path / "model")
         self.corpus = write_corpus(path / "texts.jsonl")
         self.notices: list[str] = []
+        self.rates: list[float] = []  # tokens a second, as told
 
     def make(
         self,
@@ -36,11 +37,13 @@ class Folder:
         overwrite: bool = False,
         **execution: Any,
     ) -> Path:
-        self.notices = []
+        self.notices, self.rates = [], []
 
         def report(progress: Progress) -> None:
             if progress.phase == "notice":
                 self.notices.append(progress.message)
+            elif progress.phase == "indexing" and progress.rate is not None:
+                self.rates.append(progress.rate)
 
         inputs = Inputs((str(corpus or self.corpus),))
         chosen = Execution(compile="on", **execution)

@@ -83,6 +83,7 @@ def test_the_usual_table_has_what_is_sorted_and_filtered_by_and_fits(truth: Trut
         (("neurons", "-w", "layer > 7"), 1, "no neuron meets the condition"),
         (("neurons", "-w", "lyer > 7"), 2, "did you mean layer?"),
         (("neurons", "--sort", "extreme"), 2, "there is no column extreme"),
+        (("neurons", "-c", " , "), 2, "--columns names no column"),
         (("neurons", "-c", "neuron,frequency"), 2, "did you mean frequency_"),
         (("neurons", "-c", "cos_in_out"), 2, "--weights-only"),
         (("search", "zebra"), 1, "no neuron peaks on it"),

@@ -6,6 +6,7 @@ import errno
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from indexer.run import Run
 from indexer.state import BatchView, SiteState
 
 from .long_runs import CutOff, Folder, close, cut_off, numbers
-from .small_runs import TEXTS
+from .small_runs import TEXTS, WIDTH
 from .test_merge import SMALL, shown, told
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -30,6 +31,17 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
+
+
+def test_a_continued_run_tells_its_own_speed(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut_off(monkeypatch, after=10)
+    with pytest.raises(CutOff):
+        folder.make("cut.db", checkpoint_every=0.0)
+    clock = count()
+    monkeypatch.setattr("indexer.progress.time.monotonic", lambda: float(next(clock)))  # a second a look
+    folder.make("cut.db", checkpoint_every=0.0)
+    assert folder.rates
+    assert max(folder.rates) <= SMALL.batch_tokens  # no batch is larger, and each took a second or more
 
 
 # Snapshots
@@ -169,9 +181,10 @@ def test_memory_that_runs_out_while_a_state_changes_ends_the_run_and_keeps_its_c
     calls = [0]
 
     def failing(state: SiteState, values: Activations, batch: BatchView) -> None:
-        calls[0] += 1
-        if calls[0] == 8:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+        if state.width == WIDTH:  # another is that of a trial before the run
+            calls[0] += 1
+            if calls[0] == 8:
+                raise torch.OutOfMemoryError("CUDA out of memory")
         add_sample(state, values, batch)
 
     monkeypatch.setattr(SiteState, "_add_sample", failing)

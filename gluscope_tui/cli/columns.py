@@ -10,6 +10,7 @@ import typer
 
 from indexer.database.columns import COLUMNS, column_named
 from indexer.database.table import known_columns
+from indexer.errors import GluscopeError
 
 
 def complete(incomplete: str) -> list[str]:
@@ -36,7 +37,10 @@ def parse_columns(text: str, *, has_weights: bool) -> tuple[str, ...]:
     """Columns such as neuron,layer, or `all` that the index has; GluscopeError naming the nearest to a bad one."""
     if text.strip().lower() == "all":
         return tuple(name for name, column in COLUMNS.items() if has_weights or column.table != "w")
-    return known_columns([part.strip() for part in text.split(",") if part.strip()])
+    names = [part.strip() for part in text.split(",") if part.strip()]
+    if not names:
+        raise GluscopeError("--columns names no column", "name some, such as neuron,frequency_pp, or all")
+    return known_columns(names)
 
 
 def columns_in(*expressions: str | None) -> list[str]:

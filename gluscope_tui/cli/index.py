@@ -104,6 +104,10 @@ def command(
 
     Examples: gluscope index HuggingFaceTB/SmolLM2-135M corpus/ --tokens 20M; gluscope index model.gguf notes.txt.
     """
+    if weights_only and no_weights:
+        raise GluscopeError("--weights-only and --no-weights contradict each other", "leave one of them out")
+    if dataset is None and (config is not None or split != "train"):
+        raise GluscopeError("--config and --split belong to a --dataset", "name the --dataset, or leave them out")
     if weights_only:
         _add_weights(model, bool(text or dataset), index_path(db), device, device_map, trust_remote_code, overwrite)
         return
