@@ -41,6 +41,7 @@ def test_a_continued_run_tells_its_own_speed(folder: Folder, monkeypatch: pytest
     monkeypatch.setattr("indexer.progress.time.monotonic", lambda: float(next(clock)))  # a second a look
     folder.make("cut.db", checkpoint_every=0.0)
     assert folder.rates
+    assert SMALL.batch_tokens is not None
     assert max(folder.rates) <= SMALL.batch_tokens  # no batch is larger, and each took a second or more
 
 
