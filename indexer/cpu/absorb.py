@@ -13,17 +13,15 @@ import numpy as np
 from torch import Tensor
 
 from ..rankings import BestK
+from ..reduction import RANDOM_ROW
 from ..windows import MISSING
-from .codes import encode
+from .codes import MAGNITUDE, ONE, encode
 from .compiling import compiled
 from .rows import BLOCK, STRIP, Array, Deciders, Rows, Values
 from .sweep import Swept, spread
 
 _TURN = 8  # offers of a strip and cell from which turning all its values around pays
-_MAGNITUDE = np.int32(0x7FFFFFFF)  # a float32 without its sign
 _LAST = np.int64(0xFFFFFFFF)
-_RANDOM = 16  # the first of the rows of `magnitude` that hold priorities
-_ONE = np.float32(1.0)
 
 
 class Statistics(NamedTuple):
@@ -85,7 +83,7 @@ def absorb(
     pool: Executor,
 ) -> None:
     """Take in a batch: `values` are those that were swept. `ranked`: lists, and which row of 16 each ranks by."""
-    random_rows = range(_RANDOM, _RANDOM + len(random.lists) // len(statistics.counts))
+    random_rows = range(RANDOM_ROW, RANDOM_ROW + len(random.lists) // len(statistics.counts))
     groups = (
         (Lists.of(ranked[0]), np.array(ranked[1], dtype=np.int64)),
         (Lists.of(random), np.array(random_rows, dtype=np.int64)),
@@ -141,7 +139,7 @@ def _merge(swept, statistics, rows, low, high):  # type: ignore[no-untyped-def]
             if k >= 8 and len(swept.highest):
                 for j in range(low, high):
                     reached = swept.highest[cell, k - 8, j] == swept.magnitude[cell, k, j]
-                    value = magnitudes[cell, k, j] * (_ONE if reached else -_ONE)
+                    value = magnitudes[cell, k, j] * (ONE if reached else -ONE)
                     statistics.extreme[site, k, j] = _larger(statistics.extreme[site, k, j], value)
             else:
                 for j in range(low, high):
@@ -162,7 +160,7 @@ def _offered(group, width, swept, rows, deciders, cell, low, high):  # type: ign
     number, sequence = 0, rows.sequence[cell]
     for each in range(len(ranks)):
         start = (rows.site[cell] * len(ranks) + each) * width
-        if ranks[each] < _RANDOM:
+        if ranks[each] < RANDOM_ROW:
             for j in range(low, high):
                 key = _ranked_key(swept.magnitude[cell, ranks[each], j], deciders.number[sequence])
                 number += key > lists.threshold[start + j]
@@ -191,7 +189,7 @@ def _enter(  # type: ignore[no-untyped-def]
     for each in range(len(ranks)):
         for j in range(low, high):
             column = (rows.site[cell] * len(ranks) + each) * values.width + j
-            found, by_magnitude = swept.magnitude[cell, ranks[each], j], ranks[each] < _RANDOM
+            found, by_magnitude = swept.magnitude[cell, ranks[each], j], ranks[each] < RANDOM_ROW
             if by_magnitude:
                 key = _ranked_key(found, deciders.number[sequence])
             else:
@@ -291,10 +289,10 @@ def _find(values, rows, start, end, rank, wanted, j, line, place):  # type: igno
     The block's rows begin with `start`; their values begin in `line` at `place`.
     """
     for t in range(start, min(start + BLOCK, end)):
-        if line[place + t - start] & _MAGNITUDE == wanted:
+        if line[place + t - start] & MAGNITUDE == wanted:
             opens, adds = _bits(values, 0, rows.row[t], j), _bits(values, 1, rows.row[t], j)
             quadrant = (0 if opens > 0 else 2) + (0 if adds > 0 else 1)
-            if quadrant == rank % 4 and opens & _MAGNITUDE and adds & _MAGNITUDE:
+            if quadrant == rank % 4 and opens & MAGNITUDE and adds & MAGNITUDE:
                 return t
     return start  # never: the magnitude is that of one of them
 

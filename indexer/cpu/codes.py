@@ -12,8 +12,8 @@ from .compiling import compiled, inline
 from .rows import STRIP
 from .vectors import BYTES, FLOATS, INTS, Code, all_equal
 
-_MAGNITUDE = np.int32(0x7FFFFFFF)  # a float32 without its sign
-_ONE = np.float32(1.0)
+MAGNITUDE = np.int32(0x7FFFFFFF)  # a float32 without its sign
+ONE = np.float32(1.0)
 
 
 @inline
@@ -32,7 +32,7 @@ def _encode_some(_typing, line, place, step, coded):  # type: ignore[no-untyped-
 
 def _codes(code: Code, bits: Any, step: Any) -> Any:
     builder = code.builder
-    magnitude = builder.bitcast(builder.and_(bits, all_equal(int(_MAGNITUDE))), FLOATS)
+    magnitude = builder.bitcast(builder.and_(bits, all_equal(int(MAGNITUDE))), FLOATS)
     exact = builder.fmul(builder.fdiv(magnitude, code.broadcast(step, FLOATS)), all_equal(float(LEVELS), FLOATS))
     whole = builder.fptosi(exact, INTS)
     above = builder.fcmp_ordered("<", builder.sitofp(whole, FLOATS), exact)
@@ -53,9 +53,9 @@ def encode(line, size, coded):  # type: ignore[no-untyped-def]
     """
     largest = np.int32(0)
     for k in range(size):
-        largest = max(largest, line[k] & _MAGNITUDE)
+        largest = max(largest, line[k] & MAGNITUDE)
     scale = np.int32(largest).view(np.float32)
-    step = scale if scale > 0 else _ONE
+    step = scale if scale > 0 else ONE
     for start in range(0, size, STRIP):
         _encode_some(line, start, step, coded)
     return scale
