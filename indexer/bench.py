@@ -243,6 +243,7 @@ class _Passes:
         return [best for state in self._run.states.values() for best in (state.ranked, state.random)]
 
     def _wait(self) -> None:
+        self._run.settle()
         if self._loaded.device.startswith("cuda"):
             torch.cuda.synchronize()
 

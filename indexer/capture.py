@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from .devices import upload
 from .sites import Site, is_encoder_decoder
 from .sites.experts import ExpertSite
 
@@ -112,7 +113,7 @@ def run_body(
         for handle in _stops(sites):
             stack.callback(handle.remove)
         with suppress(_Finished):
-            model(**{name: t.to(loaded.device, non_blocking=True) for name, t in inputs.items()}, use_cache=False)
+            model(**{name: upload(t, torch.device(loaded.device)) for name, t in inputs.items()}, use_cache=False)
 
 
 def _two_stacks(loaded: LoadedModel, ids: Tensor, mask: Tensor | None) -> dict[str, Tensor]:

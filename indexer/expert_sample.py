@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from .sample import PositionSample
+from .devices import upload
+from .sample import Ints, PositionSample
 
 _EMPTY = 2**63 - 1  # larger than any hash
 
 
 class ExpertUpdate(NamedTuple):
-    """Rows that enter the samples: the slot that each takes in the sample of its expert."""
+    """Rows that enter the samples: the slot that each takes in the sample of its expert.
+
+    Behind them may be others of expert -1, which enter nowhere.
+    """
 
     expert: Tensor
     slot: Tensor
@@ -25,32 +30,48 @@ class ExpertSamples:
     """Which positions the experts of a layer sample; on the device of the experts."""
 
     def __init__(self, experts: int, size: int, device: torch.device) -> None:
-        self.hash = torch.full((experts, size), _EMPTY, dtype=torch.int64, device=device)
-        self.sequence = torch.full((experts, size), -1, dtype=torch.int64, device=device)
-        self.position = torch.zeros((experts, size), dtype=torch.int64, device=device)
+        made = experts + 1  # the last one takes what enters nowhere
+        self._all = {
+            "hash": torch.full((made, size), _EMPTY, dtype=torch.int64, device=device),
+            "sequence": torch.full((made, size), -1, dtype=torch.int64, device=device),
+            "position": torch.zeros((made, size), dtype=torch.int64, device=device),
+        }
+        self.hash, self.sequence, self.position = (tensor[:experts] for tensor in self._all.values())  # expert slot
 
-    def offer(self, expert: Tensor, hashes: Tensor, sequence: Tensor, position: Tensor) -> ExpertUpdate:
-        """Enter a batch's rows, sorted by expert: their hashes, sequence numbers and positions."""
+    def beaten(self, expert: Tensor, hashes: Tensor) -> Tensor:
+        """Which of a batch's rows may enter the samples of their experts."""
+        if not self.hash.shape[1]:
+            return torch.zeros_like(expert, dtype=torch.bool)
+        return hashes < self.hash.amax(1)[expert]
+
+    def offer(
+        self, expert: Tensor, hashes: Tensor, sequence: Tensor, position: Tensor, beaten: Tensor, numbers: Ints
+    ) -> ExpertUpdate:
+        """Enter a batch's rows, sorted by expert: their hashes, sequence numbers and positions.
+
+        `beaten`: what that method returned; `numbers`: how many rows that are of each expert.
+        """
         experts, size = self.hash.shape
-        if not size:
+        total, width, device = int(numbers.sum()), int(numbers.max(initial=0)), expert.device
+        if not total:
             none = expert[:0]
             return ExpertUpdate(none, none, none)
-        offered = (hashes < self.hash.amax(1)[expert]).nonzero()[:, 0]
+        offered = torch.nonzero_static(beaten, size=total)[:, 0]
         expert = expert[offered]
-        number = torch.bincount(expert, minlength=experts)
-        width = int(number.amax()) if len(expert) else 0
-        place = torch.arange(len(expert), device=expert.device) - (number.cumsum(0) - number)[expert]
-        row = torch.full((experts, width), -1, dtype=torch.int64, device=expert.device)  # expert offer
-        row[expert, place] = offered
+        start = upload(np.cumsum(numbers) - numbers, device)
+        row = torch.full((experts, width), -1, dtype=torch.int64, device=device)  # expert offer
+        row[expert, torch.arange(total, device=device) - start[expert]] = offered
         everything = torch.cat([self.hash, torch.where(row >= 0, hashes[row.clamp(min=0)], _EMPTY)], 1)
         # stable, and empty slots come before what is no offer: as many leave as enter
         best = everything.argsort(dim=1, stable=True)[:, :size]
         stays = torch.zeros_like(everything, dtype=torch.bool).scatter(1, best, True)
-        of, slot = (~stays[:, :size]).nonzero().unbind(1)
-        entering = row[stays[:, size:]]
-        self.hash[of, slot] = hashes[entering]
-        self.sequence[of, slot] = sequence[entering]
-        self.position[of, slot] = position[entering]
+        leaving = torch.zeros((experts + 1, size), dtype=torch.bool, device=device)
+        leaving[:experts] = ~stays[:, :size]
+        # at most as many as were offered; -1 stands for the last one
+        of, slot = torch.nonzero_static(leaving, size=total, fill_value=-1).unbind(1)
+        entering = row.flatten()[torch.nonzero_static(stays[:, size:].flatten(), size=total, fill_value=-1)[:, 0]]
+        for name, entered in (("hash", hashes), ("sequence", sequence), ("position", position)):
+            self._all[name][of, slot] = entered[entering]
         return ExpertUpdate(of, slot, entering)
 
     def of(self, expert: int) -> PositionSample:

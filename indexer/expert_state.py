@@ -5,22 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from .behind import Steps, at_once
 from .capture_experts import Routed
+from .devices import upload
 from .expert_sample import ExpertSamples
-from .quadrants import QUADRANTS, QUANTITIES, RANDOM_EXAMPLES
+from .quadrants import QUANTITIES, RANDOM_EXAMPLES
 from .rankings import BestK, magnitude_keys, random_keys
 from .reduction import RANDOM_ROW, Activations, Fuser, Reduction, first_positions, reduce_batch
-from .routing import Cells, Placement, groups, place
-from .sample import PositionSample
+from .routing import Cells, Ordered, Placement, groups
+from .sample import Ints, PositionSample
 from .settings import Settings
-from .state import BatchView, Ints, NonFiniteError, SiteState, magnitude_lists, narrowed, random_lists
+from .state import (
+    TOGETHER,
+    BatchView,
+    NonFiniteError,
+    SiteState,
+    at_peaks,
+    magnitude_lists,
+    narrowed,
+    random_lists,
+    ranked_rows,
+    row_signs,
+)
 from .survey import larger
 from .windows import encode_lanes
-
-_TOGETHER = 65536  # windows that are gathered at once
 
 
 class ExpertState(SiteState):
@@ -45,7 +57,7 @@ class ExpertState(SiteState):
         """Which positions the expert sampled: a copy."""
         return self._samples.of(self._place)
 
-    def add(self, values: Activations, batch: BatchView, fuse: Fuser) -> None:
+    def steps(self, values: Activations, batch: BatchView, fuse: Fuser) -> Steps:
         raise NotImplementedError("experts are fed by their stack")
 
     def merge_drawn(self, other: ExpertState) -> tuple[Ints, Ints]:
@@ -76,6 +88,25 @@ class _Found(NamedTuple):
     extremes: Tensor  # expert 16 neuron: signed, of the whole batch
 
 
+class _Offers(NamedTuple):
+    """What a batch offers to lists: one offer a cell and column. An expert's columns are list * width + neuron."""
+
+    key: Tensor  # expert sequence column, int64: -1 for nothing
+    position: Tensor  # expert sequence column, int64
+    beating: Tensor  # expert sequence column: whether it beats the threshold
+    numbers: Tensor  # expert * sequences + sequence: of those that do
+
+
+class _Sampled(NamedTuple):
+    """Rows of a batch and whether they may enter the samples of their experts."""
+
+    expert: Tensor
+    row: Tensor  # the sequence's place in the batch
+    hashes: Tensor
+    beaten: Tensor
+    numbers: Tensor  # expert: of the rows that may
+
+
 class ExpertStack:
     """The states of some experts of a layer. A batch enters by `add`; nothing in it grows with the corpus."""
 
@@ -104,46 +135,64 @@ class ExpertStack:
         # a column is (expert * lists + list) * width + neuron
         self.ranked = BestK(ranked * count, width, settings.top_k, window, lanes, device)
         self.random = BestK(random * count, width, RANDOM_EXAMPLES, window, lanes, device)
-        self.sample = torch.zeros((count, lanes - 1, settings.sample, width), dtype=torch.float16, device=device)
+        # the last one takes what enters nowhere
+        self._sampled = torch.zeros((count + 1, lanes - 1, settings.sample, width), dtype=torch.float16, device=device)
+        self.sample = self._sampled[:count]
         self.samples = ExpertSamples(count, settings.sample, device)
         self.states = {expert: ExpertState(self, place) for place, expert in enumerate(experts)}
         self._place = torch.full((max(experts) + 1,), -1, dtype=torch.int64, device=device)
         self._place[list(experts)] = torch.arange(count, device=device)
-        self._rows = [QUANTITIES.index(name) * 4 + QUADRANTS.index(quadrant) for name, quadrant in ranked]
-        signs = [sign for q in QUADRANTS for sign in (q.gate_sign, q.in_sign, q.gate_sign, q.gate_sign * q.in_sign)]
-        self._sign = torch.tensor(signs, dtype=torch.float32, device=device).view(4, 4).T.reshape(16, 1)
+        self.rows = ranked_rows(settings)
+        self._rows = torch.tensor(self.rows, dtype=torch.int64, device=device)
+        self.signs = row_signs(device)
 
     def add(self, values: Activations, routed: Routed, batch: BatchView, fuse: Fuser) -> None:
-        """Merge what the layer's experts computed for a batch: `values` of each routed row, float32 or what loops read.
+        """Take all the steps of merging a batch at once: see `steps`."""
+        at_once(self.steps(values, routed, batch, fuse))
 
-        Raises NonFiniteError, and then the states are as before. Where memory runs out on the way, `torn` of a state
-        tells whether it took in a part of the batch.
+    def steps(self, values: Activations, routed: Routed, batch: BatchView, fuse: Fuser) -> Steps:
+        """Merge what the layer's experts computed for a batch: `values` of each routed row, in whatever type.
+
+        Until the last step the states are as before, and another batch must not be begun. Raises NonFiniteError, and
+        then they stay so. Where memory runs out on the way, `torn` of a state tells whether it took in a part of the
+        batch.
         """
-        placement = self._placed(routed, batch)
+        ordered = self._ordered(routed, batch)
+        placement = ordered.placed((yield ordered.counts))
         if not len(placement.row):
             return
         if fuse.loops(values.gate):
             self._walk(values, batch, placement, fuse)
             return
+        values = values.readable()
         parts = list(groups(placement))
-        found = self._reduced(values, batch, parts, fuse)
-        infinite = (~found.reduction.finite).nonzero()[:, 0]
-        if len(infinite):
-            raise NonFiniteError(int(infinite[0]) % len(batch.sequence))
-        self._begin(placement, len(batch.sequence))
         experts, sequences = len(self.states), len(batch.sequence)
+        found = self._reduced(values, batch, parts, fuse)
+        magnitudes = found.reduction.magnitudes.view(experts, sequences, -1, self.width)
+        ranked = self._ranked_offers(batch, magnitudes)
+        random = self._random_offers(batch, magnitudes)
+        sampled = self._offered_sample(batch, placement)
+        infinite = (~found.reduction.finite).to(torch.int64)
+        tally = torch.cat([infinite, ranked.numbers, random.numbers, sampled.numbers])
+        numbers = yield tally
+        infinite_, ranked_, random_ = numbers[:-experts].reshape(3, -1)
+        if infinite_.any():
+            raise NonFiniteError(int(infinite_.argmax()) % sequences)
+        self._begin(placement, sequences)
         counts, totals = (part.view(experts, sequences, *part.shape[1:]) for part in found.reduction[:2])
         self.count += counts.sum(1)
         self.total += totals.sum(1)
         self.extreme.copy_(larger(self.extreme, found.extremes))
-        magnitudes = found.reduction.magnitudes.view(experts, sequences, -1, self.width)
-        self._offer_magnitudes(values, batch, placement, parts, magnitudes, fuse)
-        self._offer_random(values, batch, placement, magnitudes, fuse)
-        self._add_sample(values, batch, placement)
+        if ranked_.any():
+            position = self._first(values, parts, magnitudes, ranked_, fuse)
+            self._enter(self.ranked, values, batch, placement, ranked._replace(position=position), ranked_, fuse)
+        if random_.any():
+            self._enter(self.random, values, batch, placement, random, random_, fuse)
+        self._enter_sample(values, batch, placement, sampled, numbers[-experts:])
         self._end()
 
     def _walk(self, values: Activations, batch: BatchView, placement: Placement, fuse: Fuser) -> None:
-        """`add` on the CPU, in loops. `values` may be bfloat16."""
+        """The rest of `steps` on the CPU, in loops: of float32 or bfloat16."""
         from .cpu.rows import routed_rows
         from .cpu.walk import Walk
 
@@ -152,17 +201,14 @@ class ExpertStack:
         if walk.infinite is not None:
             raise NonFiniteError(walk.infinite)
         self._begin(placement, len(batch.sequence))
-        statistics = self.count, self.total, self.extreme, self._sign
-        lanes = tuple(QUANTITIES.index(name) for name in self.quantities)
-        windows = lanes, self.settings.window[0]
-        ranked = self.ranked, tuple(self._rows)
-        walk.absorb(statistics, ranked, self.random, windows, batch.deciders, fold=self.settings.duplicates == "fold")
-        self._add_sample(values, batch, placement)
+        walk.absorb(self, batch.deciders)
+        sampled = self._offered_sample(batch, placement)
+        self._enter_sample(values, batch, placement, sampled, sampled.numbers.numpy())
         self._end()
 
     def _begin(self, placement: Placement, sequences: int) -> None:
         """The states begin to take in a batch."""
-        routed_to = placement.counts.view(-1, sequences).sum(1).tolist()
+        routed_to = placement.counts.reshape(-1, sequences).sum(1).tolist()
         for state, number in zip(self.states.values(), routed_to, strict=True):
             state.torn = True
             state.tokens_counted += number
@@ -171,12 +217,12 @@ class ExpertStack:
         for state in self.states.values():
             state.torn = False
 
-    def _placed(self, routed: Routed, batch: BatchView) -> Placement:
+    def _ordered(self, routed: Routed, batch: BatchView) -> Ordered:
         sequences, length = batch.hashes.shape
-        place_ = self._place[routed.expert.clamp(max=len(self._place) - 1)]
-        known = (routed.expert < len(self._place)) & (place_ >= 0)
+        place = self._place[routed.expert.clamp(max=len(self._place) - 1)]
+        known = (routed.expert < len(self._place)) & (place >= 0)
         counted = batch.counted.view(-1)[routed.token] != 0
-        return place(place_, routed.token, routed.reached & known & counted, len(self.states), sequences, length)
+        return Ordered(place, routed.token, routed.reached & known & counted, len(self.states), sequences, length)
 
     def _reduced(self, values: Activations, batch: BatchView, parts: Sequence[Cells], fuse: Fuser) -> _Found:
         experts, sequences = len(self.states), len(batch.sequence)
@@ -198,83 +244,52 @@ class ExpertStack:
             whole.finite[part.cell] = reduction.finite.all(1)
             if signed is not None:
                 signed[part.cell] = _signed(_at(values, part.row), part.own)
-        extremes = whole.magnitudes[:, :RANDOM_ROW].view(experts, sequences, RANDOM_ROW, -1).amax(1) * self._sign
+        extremes = whole.magnitudes[:, :RANDOM_ROW].view(experts, sequences, RANDOM_ROW, -1).amax(1) * self.signs
         if signed is not None:  # act and post have no one sign in a quadrant
             by_expert = signed.view(experts, sequences, 8, -1)
             high, low = by_expert.amax(1), by_expert.amin(1)
             extremes[:, 8:] = torch.where(high >= -low, high, low)
         return _Found(whole, extremes)
 
-    def _offer_magnitudes(
-        self,
-        values: Activations,
-        batch: BatchView,
-        placement: Placement,
-        parts: Sequence[Cells],
-        magnitudes: Tensor,
-        fuse: Fuser,
-    ) -> None:
-        if not self._rows:
-            return
-        experts = len(self.states)
-        keys = self._ranked_keys(batch, magnitudes).transpose(0, 1)  # sequence expert list*width+neuron
-        offered = keys > self.ranked.threshold.view(experts, -1)
-        row, expert, inner = offered.nonzero().unbind(1)
-        if not len(row):
-            return
-        where = row, expert, inner
-        position = self._first(values, parts, magnitudes, offered, fuse)[expert, row, inner]
-        self._enter(self.ranked, values, batch, placement, where, keys[where], position, fuse)
-
     def _first(
-        self,
-        values: Activations,
-        parts: Sequence[Cells],
-        magnitudes: Tensor,
-        offered: Tensor,
-        fuse: Fuser,
+        self, values: Activations, parts: Sequence[Cells], magnitudes: Tensor, numbers: Ints, fuse: Fuser
     ) -> Tensor:
-        """The first position of each list's largest magnitude: expert sequence list*width+neuron, int32.
+        """The first position of each list's largest magnitude: expert sequence list*width+neuron, int64.
 
-        Only where a cell offers something.
+        Only of cells that offer something: `numbers` of each cell.
         """
-        wanted = offered.any(2).T.flatten()  # cell
         flat = magnitudes.flatten(0, 1)  # cell row neuron
-        found = torch.zeros((len(flat), offered.shape[2]), dtype=torch.int32, device=flat.device)
+        found = torch.zeros((len(flat), len(self.rows) * self.width), dtype=torch.int64, device=flat.device)
         for part in parts:
-            of = wanted[part.cell].nonzero()[:, 0]
-            if not len(of):
+            wanted = np.flatnonzero(numbers[part.numbers])
+            if not len(wanted):
                 continue
-            cell, row, position, own = (tensor[of] for tensor in part)
+            of = upload(wanted, flat.device)
+            cell, row, position, own = (tensor[of] for tensor in part[:4])
             counted = -own[:, :, None].to(torch.int32)
-            place_ = first_positions(_at(values, row), counted, flat[cell], tuple(self._rows), fuse).flatten(1)
-            found[cell] = position.gather(1, place_.clamp(0, position.shape[1] - 1)).to(torch.int32)
+            place = first_positions(_at(values, row), counted, flat[cell], self.rows, fuse).flatten(1)
+            found[cell] = position.gather(1, place.clamp(0, position.shape[1] - 1))
         return found.view(*magnitudes.shape[:2], -1)
 
-    def _offer_random(
-        self, values: Activations, batch: BatchView, placement: Placement, magnitudes: Tensor, fuse: Fuser
-    ) -> None:
-        if not self.random.lists:
-            return
-        keys, position = (part.transpose(0, 1) for part in self._random_keys(batch, magnitudes))
-        row, expert, inner = (keys > self.random.threshold.view(len(self.states), -1)).nonzero().unbind(1)
-        if len(row):
-            where = row, expert, inner
-            self._enter(self.random, values, batch, placement, where, keys[where], position[where], fuse)
+    def _ranked_offers(self, batch: BatchView, magnitudes: Tensor) -> _Offers:
+        """What a batch offers by magnitude; the positions are yet to be found."""
+        keys = magnitude_keys(magnitudes.index_select(2, self._rows), batch.sequence[:, None, None]).flatten(2)
+        return self._beating(self.ranked, keys, keys)
 
-    def _ranked_keys(self, batch: BatchView, magnitudes: Tensor) -> Tensor:
-        """The keys of what a batch offers by magnitude: expert sequence list*width+neuron, -1 for nothing."""
-        return magnitude_keys(magnitudes[:, :, self._rows], batch.sequence[:, None, None]).flatten(2)
-
-    def _random_keys(self, batch: BatchView, magnitudes: Tensor) -> tuple[Tensor, Tensor]:
-        """The keys of what a batch offers at random, and where: both expert sequence quadrant*width+neuron."""
+    def _random_offers(self, batch: BatchView, magnitudes: Tensor) -> _Offers:
+        """What a batch offers at random."""
         experts, length = len(self.states), batch.by_hash.shape[1]
         lists = len(self.random.lists) // experts
         priority = magnitudes[:, :, RANDOM_ROW : RANDOM_ROW + lists].flatten(2)
         rank = (length - priority).to(torch.int64).clamp(0, length - 1)
         position = batch.by_hash.expand(experts, -1, -1).gather(2, rank)
         keys = random_keys(batch.hashes.expand(experts, -1, -1).gather(2, position))
-        return torch.where(priority > 0, keys, -1), position
+        return self._beating(self.random, torch.where(priority > 0, keys, -1), position)
+
+    def _beating(self, best: BestK, keys: Tensor, position: Tensor) -> _Offers:
+        """Of one offer a cell and column, those that beat their thresholds: all are expert sequence column."""
+        beating = keys > best.threshold.view(len(keys), 1, keys.shape[2])
+        return _Offers(keys, position, beating, beating.sum(2).flatten())
 
     def _enter(
         self,
@@ -282,38 +297,49 @@ class ExpertStack:
         values: Activations,
         batch: BatchView,
         placement: Placement,
-        where: tuple[Tensor, Tensor, Tensor],
-        key: Tensor,
-        position: Tensor,
+        offers: _Offers,
+        numbers: Ints,
         fuse: Fuser,
     ) -> None:
-        """Place offers, sorted by sequence, sequence by sequence; then keep the windows of those that stayed.
+        """Place the offers that beat their thresholds, sequence by sequence; keep the windows of those that stay.
 
-        `where`: sequence in the batch, expert, and column among those of the expert.
+        `numbers`: of the offers of each cell.
         """
-        row, expert, inner = where
-        position = position.to(torch.int64)
+        beating = offers.beating.transpose(0, 1)  # sequence expert column
+        row, expert, inner = torch.nonzero_static(beating, size=int(numbers.sum())).unbind(1)
+        key, position = (tensor[expert, row, inner] for tensor in (offers.key, offers.position))
         column = expert * (len(best.lists) // len(self.states) * self.width) + inner
         sequence = batch.sequence[row]
         fold = batch.folds[row, position] if self.settings.duplicates == "fold" else None
-        slot, offer = best.place_in_turn(row, column, key, fold, sequence, position, fuse)
+        by_sequence = numbers.reshape(len(self.states), -1).sum(0).tolist()
+        slot = best.place_in_turn(by_sequence, column, key, fold, sequence, position, fuse)
         lanes = tuple(values[QUANTITIES.index(name)] for name in self.quantities)
         cell = expert * len(batch.sequence) + row
-        for at, block in zip(torch.split(slot, _TOGETHER), torch.split(offer, _TOGETHER), strict=True):
+        for start in range(0, len(slot), TOGETHER):
+            block = slice(start, start + TOGETHER)
             neuron = inner[block] % self.width
             codes, scale = _windows(lanes, placement, cell[block], position[block], neuron, self._offsets)
-            best.lanes.view(-1, *codes.shape[1:])[at] = codes
-            best.scale.view(-1, scale.shape[1])[at] = scale
             peak = placement.at[cell[block] * placement.length + position[block]]
-            best.values.view(-1, 4)[at] = torch.stack([value[peak, neuron] for value in values], 1)
+            best.keep(slot[block], codes, scale, at_peaks(values, (peak, neuron)))
 
-    def _add_sample(self, values: Activations, batch: BatchView, placement: Placement) -> None:
+    def _offered_sample(self, batch: BatchView, placement: Placement) -> _Sampled:
+        """Which rows of a batch may enter the samples of their experts."""
         row = placement.cell % len(batch.sequence)
         expert = placement.cell // len(batch.sequence)
         hashes = batch.hashes[row, placement.position]
-        of, slot, offer = self.samples.offer(expert, hashes, batch.sequence[row], placement.position)
+        beaten = self.samples.beaten(expert, hashes)
+        numbers = torch.zeros((len(self.states),), dtype=torch.int64, device=expert.device)
+        return _Sampled(expert, row, hashes, beaten, numbers.index_add_(0, expert, beaten.to(torch.int64)))
+
+    def _enter_sample(
+        self, values: Activations, batch: BatchView, placement: Placement, sampled: _Sampled, numbers: Ints
+    ) -> None:
+        sequence = batch.sequence[sampled.row]
+        of, slot, offer = self.samples.offer(
+            sampled.expert, sampled.hashes, sequence, placement.position, sampled.beaten, numbers
+        )
         for lane, value in enumerate((values.gate, values.in_, values.act)[: self.sample.shape[1]]):
-            self.sample[of, lane, slot] = narrowed(value[placement.row[offer]])
+            self._sampled[of, lane, slot] = narrowed(value[placement.row[offer]])
 
 
 def _at(values: Activations, row: Tensor) -> Activations:
@@ -345,5 +371,5 @@ def _windows(
     inside = (around >= 0) & (around < placement.length)
     place_ = cell[:, None] * placement.length + around.clamp(0, placement.length - 1)
     row = torch.where(inside, placement.at[place_], -1)
-    values = torch.stack([lane[row.clamp(min=0), neuron[:, None]] for lane in lanes], 1)  # peak lane offset
-    return encode_lanes(values, (row >= 0)[:, None, :])
+    values = [lane[row.clamp(min=0), neuron[:, None]].to(torch.float32) for lane in lanes]  # each peak offset
+    return encode_lanes(torch.stack(values, 1), (row >= 0)[:, None, :])

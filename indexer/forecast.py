@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from .database.activations import twin
+from .devices import home
 from .errors import GluscopeError
 from .plan import Batch
 from .quadrants import RANDOM_EXAMPLES
@@ -68,7 +69,7 @@ def state_bytes(sites: Sequence[Site], settings: Settings) -> dict[torch.device,
     """The memory that the state of a run takes on each device."""
     found: dict[torch.device, int] = {}
     for site in sites:
-        device = site.device
+        device = home(site.device)
         found[device] = found.get(device, 0) + site.width * bytes_per_neuron(settings, _lanes(site))
     return found
 

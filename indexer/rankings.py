@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import NamedTuple
 
@@ -24,19 +24,15 @@ class RankingList(NamedTuple):
     quadrant: Quadrant
 
 
-class Placed(NamedTuple):
-    """Offers that entered their lists: where they stand now, and which offers they were."""
-
-    slot: Tensor  # flat place in (column, k)
-    offer: Tensor  # index into the offers
-
-
 class BestK:
     """The k best examples of many columns; a column is one list of one neuron: list * width + neuron.
 
     An example's rank is its int64 `key`, larger is better, never negative; empty places hold -1. Examples with the
     same `fold` key are one: the better stands. Which examples stay depends on the offers alone, not on their order,
     as long as different examples have different keys.
+
+    Behind the last column is one that nobody reads: what doesn't stay is written there, so that how many tensors of
+    which size are written never depends on what they hold.
     """
 
     def __init__(
@@ -45,57 +41,75 @@ class BestK:
         self.lists = lists
         self.width = width
         self.k = k
-        columns = len(lists) * width
-        self.key = torch.full((columns, k), EMPTY, dtype=torch.int64, device=device)
-        self.fold = torch.zeros((columns, k), dtype=torch.int64, device=device)
-        self.sequence = torch.full((columns, k), EMPTY, dtype=torch.int64, device=device)
-        self.position = torch.zeros((columns, k), dtype=torch.int32, device=device)
-        self.threshold = torch.full((columns,), EMPTY, dtype=torch.int64, device=device)  # the k-th best key
-        self.values = torch.zeros((columns, k, 4), dtype=torch.float32, device=device)  # column k quantity
-        self.scale = torch.zeros((columns, k, lanes), dtype=torch.float32, device=device)  # column k lane
-        self.lanes = torch.full((columns, k, lanes, window), -128, dtype=torch.int8, device=device)
+        self._columns = columns = len(lists) * width
+        made = columns + 1
+        self._all = {
+            "key": torch.full((made, k), EMPTY, dtype=torch.int64, device=device),
+            "fold": torch.zeros((made, k), dtype=torch.int64, device=device),
+            "sequence": torch.full((made, k), EMPTY, dtype=torch.int64, device=device),
+            "position": torch.zeros((made, k), dtype=torch.int32, device=device),
+            "threshold": torch.full((made,), EMPTY, dtype=torch.int64, device=device),
+            "values": torch.zeros((made, k, 4), dtype=torch.float32, device=device),
+            "scale": torch.zeros((made, k, lanes), dtype=torch.float32, device=device),
+            "lanes": torch.full((made, k, lanes, window), -128, dtype=torch.int8, device=device),
+        }
+        kept = {name: tensor[:columns] for name, tensor in self._all.items()}
+        self.key, self.fold, self.sequence, self.position = (kept[name] for name in _KEPT[:4])  # each column k
+        self.threshold = kept["threshold"]  # column: the k-th best key
+        self.values = kept["values"]  # column k quantity
+        self.scale = kept["scale"]  # column k lane
+        self.lanes = kept["lanes"]  # column k lane offset
 
     def place(
         self, column: Tensor, key: Tensor, fold: Tensor | None, sequence: Tensor, position: Tensor, fuse: Fuser
-    ) -> Placed:
-        """Enter offers, at most one a column, and tell which entered. `fold` None keeps duplicates apart."""
+    ) -> Tensor:
+        """Enter offers, at most one a column; `fold` None keeps duplicates apart.
+
+        Returns the flat place in (column, k) that each took, behind the last column for those that didn't enter.
+        """
         slot, lowest, enters = fuse(_choose, self.key, self.fold, column, key, fold)
-        entered = enters.nonzero()[:, 0]
-        column = column[entered]
-        flat = column * self.k + slot[entered]
-        self.key.view(-1)[flat] = key[entered]
+        flat = torch.where(enters, column * self.k + slot, self._columns * self.k)
+        self._put(flat, key=key, sequence=sequence, position=position.to(torch.int32))
         if fold is not None:
-            self.fold.view(-1)[flat] = fold[entered]
-        self.sequence.view(-1)[flat] = sequence[entered]
-        self.position.view(-1)[flat] = position[entered].to(torch.int32)
-        self.threshold[column] = lowest[entered]
-        return Placed(flat, entered)
+            self._put(flat, fold=fold)
+        self._all["threshold"][torch.where(enters, column, self._columns)] = lowest
+        return flat
 
     def place_in_turn(
         self,
-        row: Tensor,
+        numbers: Sequence[int],
         column: Tensor,
         key: Tensor,
         fold: Tensor | None,
         sequence: Tensor,
         position: Tensor,
         fuse: Fuser,
-    ) -> Placed:
-        """Enter offers, sorted by `row`, row by row, at most one a row and column; those that stand in the end."""
-        slots, offers, start = [], [], 0
-        for number in torch.bincount(row).tolist():
+    ) -> Tensor:
+        """Enter the offers of one sequence after the other: `numbers` of each, at most one a sequence and column.
+
+        Returns the flat place of each in the end, behind the last column for those that don't stand.
+        """
+        slots, start = [], 0
+        for number in numbers:
             part = slice(start, start + number)
-            own = None if fold is None else fold[part]
-            placed = self.place(column[part], key[part], own, sequence[part], position[part], fuse)
-            slots.append(placed.slot)
-            offers.append(placed.offer + start)
             start += number
-        slot, offer = torch.cat(slots), torch.cat(offers)
-        stayed = self.sequence.view(-1)[slot] == sequence[offer]
-        return Placed(slot[stayed], offer[stayed])
+            if number:
+                own = None if fold is None else fold[part]
+                slots.append(self.place(column[part], key[part], own, sequence[part], position[part], fuse))
+        slot = torch.cat(slots)
+        stands = self._all["sequence"].view(-1)[slot] == sequence
+        return torch.where(stands, slot, self._columns * self.k)
+
+    def keep(self, slot: Tensor, lanes: Tensor, scale: Tensor, values: Tensor) -> None:
+        """Put the windows and the four values of placed offers beside them, at what `place_in_turn` returned."""
+        self._put(slot, lanes=lanes, scale=scale, values=values)
+
+    def _put(self, slot: Tensor, **tensors: Tensor) -> None:
+        for name, tensor in tensors.items():
+            self._all[name].flatten(0, 1)[slot] = tensor
 
     def part(self, lists: slice) -> BestK:
-        """Some consecutive lists of every neuron, sharing the memory of this."""
+        """Some consecutive lists of every neuron, sharing the memory of this, in which nothing can be placed."""
         view = copy(self)
         view.lists = self.lists[lists]
         start, stop, _ = lists.indices(len(self.lists))

@@ -28,7 +28,7 @@ _ONE_KERNEL = {"max_fusion_size": 256, "cpp.max_horizontal_fusion_size": 256}
 
 
 class Activations(NamedTuple):
-    """What a site computed for a batch, each `# sequence position neuron`: float32, or what the loops read as it is."""
+    """What a site computed for a batch, each `# sequence position neuron`, in the types of the model."""
 
     gate: Tensor
     in_: Tensor
@@ -38,6 +38,12 @@ class Activations(NamedTuple):
     def span(self, part: slice) -> Activations:
         """The same at some positions."""
         return Activations(*(value[:, part] for value in self))
+
+    def readable(self) -> Activations:
+        """The same as tensor operations read them well: in float32 on a CPU, elsewhere as they are."""
+        if self.gate.device.type != "cpu":
+            return self
+        return Activations(*(value.to(torch.float32) for value in self))
 
 
 class Reduction(NamedTuple):
@@ -99,11 +105,11 @@ def _spans(values: Activations) -> list[slice]:
 
 
 def _bits(value: Tensor) -> Tensor:
-    """The bits of float32 as int32. Those of magnitudes order like the magnitudes.
+    """The bits of the value in float32, as int32. Those of magnitudes order like the magnitudes.
 
     Masking and comparing bits takes half the instructions of the same on floats: nothing is done for NaN.
     """
-    return value.view(torch.int32)
+    return value.to(torch.float32).view(torch.int32)
 
 
 def _quadrant_masks(values: Activations, counted: Tensor) -> tuple[Tensor, ...]:

@@ -9,6 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .devices import upload
+from .sample import Ints
+
 _SPREAD = 2
 """Cells of at most this many times as many rows as another are padded to one length."""
 
@@ -27,7 +30,7 @@ class Placement(NamedTuple):
     row: Tensor  # kept: place among the routed rows
     cell: Tensor  # kept
     position: Tensor  # kept: in the sequence
-    counts: Tensor  # cell: kept rows
+    counts: Ints  # cell: kept rows
     at: Tensor  # cell * length + position: place among the routed rows; -1 where the token was not routed there
     length: int  # positions of a sequence, padding included
 
@@ -39,28 +42,35 @@ class Cells(NamedTuple):
     row: Tensor  # cell place: among the routed rows
     position: Tensor  # cell place: in the sequence
     own: Tensor  # cell place: whether it is a row of the cell, and no padding
+    numbers: Ints  # cell: the same as `cell`, on the CPU
 
 
-def place(expert: Tensor, token: Tensor, kept: Tensor, experts: int, sequences: int, length: int) -> Placement:
-    """Order routed rows. `expert`, `token` (in the flattened batch) and `kept` are of each row.
+class Ordered:
+    """Routed rows in the order of expert, sequence and position, with those between them that are not to be counted."""
 
-    Returns what is to be reduced. A token that was routed to an expert twice is there once.
-    """
-    nowhere = experts * sequences * length
-    key, order = torch.where(kept, expert * (sequences * length) + token, nowhere).sort(stable=True)
-    first = key != nowhere
-    first[1:] &= key[1:] != key[:-1]
-    chosen = first.nonzero()[:, 0]
-    key, row = key[chosen], order[chosen]
-    cell = key // length
-    at = torch.full((nowhere,), -1, dtype=torch.int64, device=key.device)
-    at[key] = row
-    return Placement(row, cell, key % length, torch.bincount(cell, minlength=experts * sequences), at, length)
+    def __init__(self, expert: Tensor, token: Tensor, kept: Tensor, experts: int, sequences: int, length: int) -> None:
+        """`expert`, `token` (in the flattened batch) and `kept` are of each row."""
+        self._nowhere = nowhere = experts * sequences * length
+        self._length = length
+        self._key, self._row = torch.where(kept, expert * (sequences * length) + token, nowhere).sort(stable=True)
+        self._first = self._key != nowhere
+        self._first[1:] &= self._key[1:] != self._key[:-1]
+        self.counts = torch.zeros((experts * sequences + 1,), dtype=torch.int64, device=self._key.device)
+        self.counts.index_add_(0, self._key // length, self._first.to(torch.int64))
+        self.counts = self.counts[:-1]  # cell: rows to be counted
+
+    def placed(self, counts: Ints) -> Placement:
+        """What is to be reduced, `counts` being those of this. A token routed to an expert twice is there once."""
+        chosen = torch.nonzero_static(self._first, size=int(counts.sum()))[:, 0]
+        key, row = self._key[chosen], self._row[chosen]
+        at = torch.full((self._nowhere,), -1, dtype=torch.int64, device=key.device)
+        at[key] = row
+        return Placement(row, key // self._length, key % self._length, counts, at, self._length)
 
 
 def groups(placement: Placement) -> Iterator[Cells]:
     """All cells that have rows, in groups of about as many rows each."""
-    counts = placement.counts.cpu().numpy()
+    counts = placement.counts
     start = np.cumsum(counts) - counts
     order = np.argsort(-counts, kind="stable")[: int((counts > 0).sum())]
     for part in _cut(counts[order]):
@@ -69,11 +79,11 @@ def groups(placement: Placement) -> Iterator[Cells]:
         own = places < counts[cells][:, None]
         index = start[cells][:, None] + np.minimum(places, counts[cells][:, None] - 1)
         device = placement.row.device
-        cell, kept, inside = (torch.from_numpy(array).to(device, non_blocking=True) for array in (cells, index, own))
-        yield Cells(cell, placement.row[kept], placement.position[kept], inside)
+        cell, kept, inside = (upload(array, device) for array in (cells, index, own))
+        yield Cells(cell, placement.row[kept], placement.position[kept], inside, cells)
 
 
-def _cut(counts: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Iterator[slice]:
+def _cut(counts: Ints) -> Iterator[slice]:
     """Groups of counts that descend, so that little is added where each is raised to the first of its group."""
     spare = _SCRAPS * float(counts.sum())
     start = 0

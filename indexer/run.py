@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .behind import Behind, Steps, at_once
 from .capture import capture, capture_act, run_body
 from .capture_experts import Routed, capture_experts
 from .checkpoint import Saved
 from .database.activations import twin
+from .devices import follows, home
 from .errors import GluscopeError
 from .expert_state import ExpertStack
 from .models import LoadedModel
@@ -25,8 +27,6 @@ from .settings import Settings
 from .sites import Site
 from .sites.experts import ExpertLayer, ExpertSite, expert_layers, layer_sites
 from .state import BatchView, NonFiniteError, SiteState, view_batch
-
-Views = dict[torch.device, BatchView]
 
 
 def proof_name(site: Site) -> str:
@@ -44,11 +44,28 @@ class Run:
         self._fuse = fuse
         self._rows_at_once: int | None = None  # padded tokens a pass, once memory ran out
         self.identity_errors: dict[str, float] = {}
-        self._buffers: dict[tuple[torch.device, torch.Size], tuple[Tensor, ...]] = {}
+        self._behind = Behind()
         self.notices: list[str] = []  # that the index is to keep
         self.sample = PositionSample(settings.sample)
         self._stacks = {layer: self._stack(layer, layer_sites(sites, layer)) for layer in expert_layers(sites)}
-        self.states = {name: self._state(site) for name, site in self._sites.items()}
+        self._states = {name: self._state(site) for name, site in self._sites.items()}
+
+    @property
+    def states(self) -> dict[str, SiteState]:
+        """The state of every site, by name, with all in it that was processed."""
+        self.settle()
+        return self._states
+
+    def settle(self) -> None:
+        """Bring every state up to what was processed. GluscopeError where memory runs out."""
+        mark = self._behind.mark()
+        try:
+            with torch.inference_mode():
+                self._behind.finish()
+        except (RuntimeError, MemoryError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            raise _torn(self._behind.drop(mark) or "the states were completed") from error
 
     def blank(self, name: str) -> SiteState:
         """An empty state for the site of a name, that nothing else shares."""
@@ -65,7 +82,7 @@ class Run:
             self._settings,
             sign_preserving=site.sign_preserving,
             keep_act=twin(site.activation) is None,
-            device=site.device,
+            device=home(site.device),
         )
 
     def _stack(self, layer: ExpertLayer, sites: Sequence[ExpertSite]) -> ExpertStack:
@@ -75,26 +92,12 @@ class Run:
             self._settings,
             sign_preserving=sites[0].sign_preserving,
             keep_act=twin(layer.activation) is None,
-            device=sites[0].device,
+            device=home(sites[0].device),
         )
-
-    def _widened(self, *values: Tensor) -> Activations:
-        """The values in float32: themselves, or copies in buffers that every site uses in turn.
-
-        Themselves as well where loops can read their type.
-        """
-        kind = values[0].dtype
-        if all(value.dtype == kind for value in values) and (kind == torch.float32 or self._fuse.loops(values[0])):
-            return Activations(*values)
-        key = values[0].device, values[0].shape
-        if key not in self._buffers:
-            self._buffers = {at: kept for at, kept in self._buffers.items() if at[0] != key[0]}
-            self._buffers[key] = tuple(torch.empty(key[1], dtype=torch.float32, device=key[0]) for _ in values)
-        return Activations(*(buffer.copy_(value) for buffer, value in zip(self._buffers[key], values, strict=True)))
 
     def restore(self, saved: Saved) -> None:
         """Go on from a checkpoint."""
-        saved.restore(self.states, self.sample)
+        saved.restore(self._states, self.sample)
         self.identity_errors = dict(saved.mark.identity_errors)
         self.notices = list(saved.mark.notices)
 
@@ -109,28 +112,27 @@ class Run:
         can't be proven, a value that is NaN or infinite, or a single sequence that doesn't fit in memory.
         """
         ids = torch.from_numpy(batch.ids)  # sequence position
-        views = self._views(batch, ids)
+        view = self._view(batch, ids)
         rows = len(ids)
         if self._rows_at_once is not None:
             rows = max(1, min(rows, self._rows_at_once // ids.shape[1]))
         for start in range(0, len(ids), rows):
-            self._feed(batch, ids, views, slice(start, min(start + rows, len(ids))), frozenset())
+            self._feed(batch, ids, view, slice(start, min(start + rows, len(ids))), frozenset())
 
-    def _feed(self, batch: Batch, ids: Tensor, views: Views, rows: slice, before: frozenset[str]) -> None:
+    def _feed(self, batch: Batch, ids: Tensor, view: BatchView, rows: slice, before: frozenset[str]) -> None:
         """Merge some rows of a batch into every site that isn't in `before`, in halves where memory runs out."""
         fed = set(before)
+        mark = self._behind.mark()
         try:
-            self._forward(batch, ids, views, rows, fed)
+            self._forward(batch, ids, view, rows, fed)
             return
         except (RuntimeError, MemoryError) as error:
             if not _is_out_of_memory(error):
                 raise
-            for name, state in self.states.items():
-                if state.torn:
-                    raise GluscopeError(
-                        f"memory ran out on {state.count.device} while {name} took in batch {batch.number}",
-                        "free some memory there and run the same command again: it goes on from the last checkpoint",
-                    ) from error
+            torn = [name for name, state in self._states.items() if state.torn]
+            lost = self._behind.drop(mark) or (torn and f"{torn[0]} took in batch {batch.number}")
+            if lost:
+                raise _torn(lost) from error
             if rows.stop - rows.start == 1:
                 raise GluscopeError(
                     f"a sequence of {ids.shape[1]:,} tokens doesn't fit in the memory of {self._loaded.device}",
@@ -143,11 +145,25 @@ class Run:
         if not self.notices:
             self.notices.append(f"memory ran out in batch {batch.number}: batches are run in pieces from there on")
         for piece in (slice(rows.start, rows.start + half), slice(rows.start + half, rows.stop)):
-            self._feed(batch, ids, views, piece, frozenset(fed))
+            self._feed(batch, ids, view, piece, frozenset(fed))
 
-    def _forward(self, batch: Batch, ids: Tensor, views: Views, rows: slice, fed: set[str]) -> None:
+    def _forward(self, batch: Batch, ids: Tensor, view: BatchView, rows: slice, fed: set[str]) -> None:
         """Run the model on some rows; the names of the sites that took them all are added to `fed`."""
-        at_rows = {device: view.rows(rows) for device, view in views.items()}
+        at_rows = view.rows(rows)
+        views = {device: at_rows.to(device) for device in {state.count.device for state in self._states.values()}}
+
+        def merge(owner: SiteState | ExpertStack, name: str, steps: Steps) -> None:
+            def all_steps() -> Steps:
+                try:
+                    yield from steps
+                except NonFiniteError as error:
+                    raise self._infinite(name, batch.sequences[rows.start + error.row]) from error
+                fed.add(name)
+
+            if follows(owner.count.device):
+                self._behind.take(owner, f"{name} took in batch {batch.number}", all_steps())
+            else:
+                at_once(all_steps())
 
         def observe(site: Site, gate: Tensor, in_: Tensor, post: Tensor) -> None:
             name = site.address.name
@@ -157,25 +173,21 @@ class Run:
                 self.identity_errors[name] = prove(site, gate, in_, post)
             # a shared expert may be given the tokens of all sequences in one row
             whole = (at.view(*ids[rows].shape, -1) for at in (gate, in_, act(site, gate), post))
-            values = self._widened(*whole)
-            try:
-                self.states[name].add(values, at_rows[self.states[name].count.device], self._fuse)
-            except NonFiniteError as error:
-                raise self._infinite(name, batch.sequences[rows.start + error.row]) from error
-            fed.add(name)
+            state = self._states[name]
+            device = state.count.device
+            values = Activations(*(value.to(device) for value in whole))
+            merge(state, name, state.steps(values, views[device], self._fuse))
 
         def observe_experts(layer: ExpertLayer, routed: Routed) -> None:
             if layer.name in fed:
                 return
             if layer.name not in self.identity_errors:
                 self.identity_errors[layer.name] = prove_experts(layer, routed)
-            values = self._widened(routed.gate, routed.in_, routed.act, routed.post)
             stack = self._stacks[layer]
-            try:
-                stack.add(values, routed, at_rows[stack.count.device], self._fuse)
-            except NonFiniteError as error:
-                raise self._infinite(layer.name, batch.sequences[rows.start + error.row]) from error
-            fed.add(layer.name)
+            device = stack.count.device
+            at_home = Routed(*(value.to(device) for value in routed))
+            values = Activations(at_home.gate, at_home.in_, at_home.act, at_home.post)
+            merge(stack, layer.name, stack.steps(values, at_home, views[device], self._fuse))
 
         mask = torch.arange(ids.shape[1]) < torch.from_numpy(batch.lengths)[rows, None]
         sites = tuple(self._sites.values())
@@ -189,8 +201,8 @@ class Run:
             f"{self._loaded.dtype} may be too narrow for this model: try --dtype float32",
         )
 
-    def _views(self, batch: Batch, ids: Tensor) -> Views:
-        view = view_batch(
+    def _view(self, batch: Batch, ids: Tensor) -> BatchView:
+        return view_batch(
             ids.numpy(),
             batch.lengths,
             np.array([sequence.number for sequence in batch.sequences], dtype=np.int64),
@@ -199,7 +211,13 @@ class Run:
             self._settings,
             self.sample,
         )
-        return {device: view.to(device) for device in {state.count.device for state in self.states.values()}}
+
+
+def _torn(words: str) -> GluscopeError:
+    return GluscopeError(
+        f"memory ran out while {words}",
+        "free some memory and run the same command again: it goes on from the last checkpoint",
+    )
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from .behind import Steps, at_once
+from .devices import upload
 from .hashing import fold_keys, position_hashes
 from .quadrants import QUADRANTS, QUANTITIES, RANDOM_EXAMPLES, ranking_quadrants
 from .rankings import BestK, RankingList, random_keys
 from .reduction import Activations, Fuser, first_positions, signed_extremes
-from .sample import SCALE, PositionSample, SampleUpdate
+from .sample import SCALE, Ints, PositionSample
 from .settings import Settings
 from .survey import Order, Standing, Survey, larger, survey
 from .windows import gather_windows
@@ -24,7 +26,8 @@ from .windows import gather_windows
 if TYPE_CHECKING:
     from .cpu.rows import Deciders, Rows
 
-Ints = npt.NDArray[np.int64]
+TOGETHER = 65536
+"""Windows that are gathered at once."""
 
 
 class NonFiniteError(Exception):
@@ -46,27 +49,25 @@ class BatchView:
     by_hash: Tensor  # sequence rank: positions, smallest hash first
     priority: Tensor  # sequence position 1, float32: number of positions - rank by hash
     folds: Tensor  # sequence position, int64
-    sampled: SampleUpdate
+    sampled: Tensor  # 3 sampled, int64: positions that enter the sample: slot, row of the sequence, position
     first: int  # the first counted position
     tokens_counted: int
 
     def to(self, device: torch.device) -> BatchView:
         """The same on another device."""
-        names = ("sequence", "length", "counted", "hashes", "by_hash", "priority", "folds")
-        return replace(self, **{name: getattr(self, name).to(device, non_blocking=True) for name in names})
+        values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
+        values |= {name: upload(tensor, device) for name, tensor in tensors.items()}
+        return BatchView(**values)
 
     def rows(self, part: slice) -> BatchView:
-        """The same of some sequences of the batch, without a gap, padded as they were."""
+        """The same of some sequences of the batch, without a gap, padded as they were; on the CPU."""
         names = ("sequence", "length", "counted", "hashes", "by_hash", "priority", "folds")
-        slot, row, position = self.sampled
-        inside = (row >= part.start) & (row < part.stop)
         tensors = {name: getattr(self, name)[part] for name in names}
-        return replace(
-            self,
-            **tensors,
-            sampled=SampleUpdate(slot[inside], row[inside] - part.start, position[inside]),
-            tokens_counted=-int(tensors["counted"].sum()),
-        )
+        row = self.sampled[1]
+        sampled = self.sampled[:, (row >= part.start) & (row < part.stop)]
+        sampled[1] -= part.start
+        return replace(self, **tensors, sampled=sampled, tokens_counted=-int(tensors["counted"].sum()))
 
     @cached_property
     def rows_counted(self) -> Rows:
@@ -110,7 +111,7 @@ def view_batch(
         by_hash=torch.from_numpy(by_hash),
         priority=torch.from_numpy(priority[:, :, None]),
         folds=torch.from_numpy(fold_keys(ids, length, settings.fold_after)),
-        sampled=sample.offer(hashes, counted, sequence),
+        sampled=torch.from_numpy(np.stack(sample.offer(hashes, counted, sequence))),
         first=first,
         tokens_counted=int(counted.sum()),
     )
@@ -159,25 +160,28 @@ class SiteState:
         self.sample = torch.zeros(
             (len(self.quantities) - 1, settings.sample, width), dtype=torch.float16, device=device
         )
-        sign = [_sign(quantity, quadrant) for quantity in range(4) for quadrant in range(4)]
-        self._rows = tuple(
-            QUANTITIES.index(name) * 4 + QUADRANTS.index(quadrant) for name, quadrant in self.ranked.lists
-        )
-        self._sign = torch.tensor(sign, dtype=torch.float32, device=device)[:, None]
+        self.rows = ranked_rows(settings)
+        self._rows = torch.tensor(self.rows, dtype=torch.int64, device=device)
+        self.signs = row_signs(device)
 
     def add(self, values: Activations, batch: BatchView, fuse: Fuser) -> None:
-        """Merge what the site computed for a batch, in float32, or bfloat16 where `fuse.loops`.
+        """Take all the steps of merging a batch at once: see `steps`."""
+        at_once(self.steps(values, batch, fuse))
 
-        Raises NonFiniteError, and then the state is as before. Where memory runs out on the way, `torn` tells whether
-        the state took in a part of the batch.
+    def steps(self, values: Activations, batch: BatchView, fuse: Fuser) -> Steps:
+        """Merge what the site computed for a batch, in whatever type it computed it.
+
+        Until the last step the state is as before, and another batch must not be begun. Raises NonFiniteError, and then
+        it stays so. Where memory runs out on the way, `torn` tells whether the state took in a part of the batch.
         """
         if fuse.loops(values.gate):
             self.walk(values, batch, fuse)
             return
+        values = values.readable()
         found = self._survey(values, batch, fuse)
-        infinite, ranked, random = found.tally.tolist()
-        if infinite:
-            raise NonFiniteError(int((~found.finite).to(torch.int8).argmax()))
+        infinite, ranked, random = np.reshape((yield found.tally.flatten()), (3, -1))
+        if infinite.any():
+            raise NonFiniteError(int(infinite.argmax()))
         self.torn = True
         self.tokens_counted += batch.tokens_counted
         extreme = found.extreme
@@ -187,20 +191,16 @@ class SiteState:
         self.count.copy_(found.counts)
         self.total.copy_(found.total)
         self.extreme.copy_(extreme)
-        if ranked:
-            row, column = (found.ranked_keys > self.ranked.threshold).nonzero().unbind(1)
-            position = first_positions(values, batch.counted, found.magnitudes, self._rows, fuse).flatten(1)
-            key = found.ranked_keys[row, column]
-            self._enter(self.ranked, values, batch, row, column, key, position[row, column], fuse)
-        if random:
-            row, column = (found.random_keys > self.random.threshold).nonzero().unbind(1)
-            key, position = found.random_keys[row, column], found.random_position[row, column]
-            self._enter(self.random, values, batch, row, column, key, position, fuse)
+        if ranked.any():
+            position = first_positions(values, batch.counted, found.magnitudes, self.rows, fuse).flatten(1)
+            self._enter(self.ranked, values, batch, found.ranked_keys, position, ranked, fuse)
+        if random.any():
+            self._enter(self.random, values, batch, found.random_keys, found.random_position, random, fuse)
         self._add_sample(values, batch)
         self.torn = False
 
     def walk(self, values: Activations, batch: BatchView, fuse: Fuser) -> None:
-        """`add` on the CPU, in loops. `values` may be bfloat16."""
+        """`add` on the CPU, in loops: of float32 or bfloat16."""
         from .cpu.walk import Walk
 
         walk = Walk(values, batch.rows_counted, fuse, sites=1, sign_preserving=self.sign_preserving)
@@ -208,23 +208,13 @@ class SiteState:
             raise NonFiniteError(walk.infinite)
         self.torn = True
         self.tokens_counted += batch.tokens_counted
-        statistics = self.count, self.total, self.extreme, self._sign
-        lanes = tuple(QUANTITIES.index(name) for name in self.quantities)
-        windows = lanes, self.settings.window[0]
-        walk.absorb(
-            statistics,
-            (self.ranked, self._rows),
-            self.random,
-            windows,
-            batch.deciders,
-            fold=self.settings.duplicates == "fold",
-        )
+        walk.absorb(self, batch.deciders)
         self._add_sample(values, batch)
         self.torn = False
 
     def _survey(self, values: Activations, batch: BatchView, fuse: Fuser) -> Survey:
         standing = Standing(
-            self.count, self.total, self.extreme, self._sign, self.ranked.threshold, self.random.threshold
+            self.count, self.total, self.extreme, self.signs, self.ranked.threshold, self.random.threshold
         )
         order = Order(batch.sequence, batch.hashes, batch.by_hash)
         return survey(values, batch.counted, batch.priority, order, standing, self._rows, fuse)
@@ -268,28 +258,31 @@ class SiteState:
         best: BestK,
         values: Activations,
         batch: BatchView,
-        row: Tensor,
-        column: Tensor,
-        key: Tensor,
-        position: Tensor,
+        keys: Tensor,
+        positions: Tensor,
+        numbers: Ints,
         fuse: Fuser,
     ) -> None:
-        """Place offers, sorted by row, sequence by sequence; then keep the windows of those that stayed."""
+        """Place the offers that beat their thresholds sequence by sequence, and keep the windows of those that stay.
+
+        `keys` and `positions`: sequence column; `numbers`: of the offers of each sequence.
+        """
+        row, column = torch.nonzero_static(keys > best.threshold, size=int(numbers.sum())).unbind(1)
+        key, position = keys[row, column], positions[row, column]
         sequence = batch.sequence[row]
         fold = batch.folds[row, position] if self.settings.duplicates == "fold" else None
-        slot, offer = best.place_in_turn(row, column, key, fold, sequence, position, fuse)
+        slot = best.place_in_turn(numbers.tolist(), column, key, fold, sequence, position, fuse)
         lanes = tuple(values[QUANTITIES.index(name)] for name in self.quantities)
-        for block_slot, block in zip(torch.split(slot, 65536), torch.split(offer, 65536), strict=True):
+        for start in range(0, len(slot), TOGETHER):
+            block = slice(start, start + TOGETHER)
             where = (row[block], position[block], column[block] % self.width)
             codes, scale = fuse(gather_windows, lanes, *where, batch.first, batch.length, self.offsets)
-            best.lanes.view(-1, *codes.shape[1:])[block_slot] = codes
-            best.scale.view(-1, scale.shape[1])[block_slot] = scale
-            best.values.view(-1, 4)[block_slot] = torch.stack([value[where] for value in values], 1)
+            best.keep(slot[block], codes, scale, at_peaks(values, where))
 
     def _add_sample(self, values: Activations, batch: BatchView) -> None:
-        if not len(batch.sampled.slot):
+        if not batch.sampled.numel():
             return
-        slot, row, position = (torch.from_numpy(part).to(self.sample.device) for part in batch.sampled)
+        slot, row, position = batch.sampled
         for lane, value in enumerate((values.gate, values.in_, values.act)[: len(self.sample)]):
             self.sample[lane, slot] = narrowed(value[row, position])
 
@@ -300,7 +293,17 @@ def narrowed(values: Tensor) -> Tensor:
     return values.to(torch.float32).div_(SCALE).clamp_(-limit, limit).to(torch.float16)
 
 
-def _sign(quantity: int, quadrant: int) -> int:
-    """The sign of a quantity inside a quadrant, for activations that keep the sign of their input."""
-    gate, in_ = QUADRANTS[quadrant].gate_sign, QUADRANTS[quadrant].in_sign
-    return (gate, in_, gate, gate * in_)[quantity]
+def at_peaks(values: Activations, where: tuple[Tensor, ...]) -> Tensor:
+    """The four values at some places: place quantity, float32."""
+    return torch.stack([value[where].to(torch.float32) for value in values], 1)
+
+
+def ranked_rows(settings: Settings) -> tuple[int, ...]:
+    """The row of quantity * 4 + quadrant that each magnitude list ranks by."""
+    return tuple(QUANTITIES.index(name) * 4 + QUADRANTS.index(quadrant) for name, quadrant in magnitude_lists(settings))
+
+
+def row_signs(device: torch.device) -> Tensor:
+    """The sign of a quantity inside a quadrant, for activations that keep the sign of their input: 16 1, float32."""
+    signs = [(q.gate_sign, q.in_sign, q.gate_sign, q.gate_sign * q.in_sign) for q in QUADRANTS]  # quadrant quantity
+    return torch.tensor(signs, dtype=torch.float32, device=device).T.reshape(16, 1)

@@ -40,8 +40,7 @@ class Survey(NamedTuple):
     ranked_keys: Tensor  # sequence column, int64; -1: none
     random_keys: Tensor  # sequence column, int64; -1: none
     random_position: Tensor  # sequence column, int64; without meaning where there is no key
-    finite: Tensor  # sequence: whether all its counted values are
-    tally: Tensor  # 3: sequences that are not finite, offers that beat a ranked threshold, that beat a random one
+    tally: Tensor  # 3 sequence: whether it isn't finite, offers that beat a ranked threshold, that beat a random one
 
 
 def survey(
@@ -50,33 +49,33 @@ def survey(
     priority: Tensor,
     order: Order,
     standing: Standing,
-    rows: tuple[int, ...],
+    rows: Tensor,
     fuse: Fuser,
 ) -> Survey:
-    """Reduce a batch and set it beside the state. `rows`: which of `Reduction.magnitudes` the lists rank by."""
+    """Reduce a batch and set it beside the state. `rows`: which of `Reduction.magnitudes` the lists rank by, int64."""
     if fuse.enabled:
         return fuse(_survey_whole, values, counted, priority, order, standing, rows)
     return _compare(reduce_batch(values, counted, priority, fuse), order, standing, rows)
 
 
 def _survey_whole(
-    values: Activations, counted: Tensor, priority: Tensor, order: Order, standing: Standing, rows: tuple[int, ...]
+    values: Activations, counted: Tensor, priority: Tensor, order: Order, standing: Standing, rows: Tensor
 ) -> Survey:
     return _compare(reduce_whole(values, counted, priority), order, standing, rows)
 
 
-def _compare(reduction: Reduction, order: Order, standing: Standing, rows: tuple[int, ...]) -> Survey:
+def _compare(reduction: Reduction, order: Order, standing: Standing, rows: Tensor) -> Survey:
     magnitudes = reduction.magnitudes
     extreme = larger(standing.extreme, magnitudes[:, :RANDOM_ROW].amax(0) * standing.sign)
-    ranked = magnitude_keys(magnitudes[:, list(rows)], order.sequence[:, None, None]).flatten(1)
+    ranked = magnitude_keys(magnitudes.index_select(1, rows), order.sequence[:, None, None]).flatten(1)
     priority = magnitudes[:, RANDOM_ROW:].flatten(1)  # sequence column
     length = order.by_hash.shape[1]
     rank = (length - priority).to(torch.int64).clamp(0, length - 1)
     position = order.by_hash.gather(1, rank)
     random = torch.where(priority > 0, random_keys(order.hashes.gather(1, position)), -1)
-    finite = reduction.finite.all(1)
-    tally = [(~finite).sum(), (ranked > standing.ranked).sum()]
-    tally.append((random > standing.random).sum() if len(standing.random) else torch.zeros_like(tally[0]))
+    infinite = (~reduction.finite.all(1)).to(torch.int64)
+    tally = [infinite, (ranked > standing.ranked).sum(1)]
+    tally.append((random > standing.random).sum(1) if len(standing.random) else torch.zeros_like(infinite))
     return Survey(
         standing.counts + reduction.counts.sum(0),
         standing.total + reduction.totals.sum(0),
@@ -85,7 +84,6 @@ def _compare(reduction: Reduction, order: Order, standing: Standing, rows: tuple
         ranked,
         random,
         position,
-        finite,
         torch.stack(tally),
     )
 

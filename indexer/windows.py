@@ -27,12 +27,12 @@ def gather_windows(
     place = position[:, None] + offsets  # peak offset
     valid = (place >= first) & (place < length[row, None])
     place = place.clamp(0, lanes[0].shape[1] - 1)
-    values = torch.stack([lane[row[:, None], place, neuron[:, None]] for lane in lanes], 1)  # peak lane offset
-    return encode_lanes(values, valid[:, None, :])
+    values = [lane[row[:, None], place, neuron[:, None]].to(torch.float32) for lane in lanes]  # each peak offset
+    return encode_lanes(torch.stack(values, 1), valid[:, None, :])
 
 
 def encode_lanes(values: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-    """Codes and scales of windows: `values` and `valid` are peak lane offset (valid broadcasts).
+    """Codes and scales of windows: `values`, float32, and `valid` are peak lane offset (valid broadcasts).
 
     The scale is the largest valid magnitude. A code c > 0 stands for (c - 0.5) / 127 of it, -c for the negative, 0 for
     exactly 0 and -128 for no value: no value is off by more than 0.394 % of the scale, and no sign is lost.

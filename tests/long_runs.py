@@ -46,7 +46,7 @@ class Folder:
                 self.rates.append(progress.rate)
 
         inputs = Inputs((str(corpus or self.corpus),))
-        chosen = Execution(compile="on", **execution)
+        chosen = Execution(**{"compile": "on", **execution})
         return index(str(self.model), inputs, self.path / name, settings, chosen, overwrite=overwrite, progress=report)
 
 

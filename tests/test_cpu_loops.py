@@ -14,9 +14,9 @@ import torch
 
 from indexer.database.reader import Index
 from indexer.reduction import Activations, Fuser
-from indexer.sample import PositionSample
+from indexer.sample import Ints, PositionSample
 from indexer.settings import Settings
-from indexer.state import BatchView, Ints, SiteState, view_batch
+from indexer.state import BatchView, SiteState, view_batch
 
 from .small_runs import save_model, write_corpus
 

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from indexer.expert_sample import ExpertSamples
+from indexer.expert_sample import ExpertSamples, ExpertUpdate
+
+
+def offer(
+    samples: ExpertSamples, expert: torch.Tensor, hashes: torch.Tensor, sequence: torch.Tensor, position: torch.Tensor
+) -> ExpertUpdate:
+    beaten = samples.beaten(expert, hashes)
+    numbers = np.bincount(expert[beaten].numpy(), minlength=len(samples.hash))
+    return samples.offer(expert, hashes, sequence, position, beaten, numbers)
 
 
 @pytest.mark.parametrize("size", [0, 1, 7, 500])
@@ -20,9 +28,10 @@ def test_each_expert_samples_the_smallest_hashes_of_its_own(size: int) -> None:
     for batch in range(5):
         rows = sorted((chance.choice((0, 1, 3)), chance.getrandbits(40), batch, place) for place in range(30))
         expert, hashes, sequence, position = (torch.tensor(column) for column in zip(*rows, strict=True))
-        update = samples.offer(expert, hashes, sequence, position)
+        update = offer(samples, expert, hashes, sequence, position)
         for of, slot, row in zip(*(part.tolist() for part in update), strict=True):
-            kept[of, slot] = rows[row][2:]
+            if of >= 0:
+                kept[of, slot] = rows[row][2:]
         offered += rows
     for expert_ in range(4):
         best = sorted(row[1:] for row in offered if row[0] == expert_)[:size]
@@ -36,7 +45,8 @@ def test_each_expert_samples_the_smallest_hashes_of_its_own(size: int) -> None:
 
 def test_a_sample_put_back_is_the_one_that_was_taken() -> None:
     samples = ExpertSamples(2, 3, torch.device("cpu"))
-    samples.offer(torch.tensor([0, 1, 1]), torch.tensor([5, 9, 2]), torch.tensor([7, 7, 8]), torch.tensor([1, 2, 3]))
+    columns = [0, 1, 1], [5, 9, 2], [7, 7, 8], [1, 2, 3]
+    offer(samples, *(torch.tensor(column) for column in columns))
     other = ExpertSamples(2, 3, torch.device("cpu"))
     other.restore(samples.tensors())
     other.put(0, samples.of(1))

@@ -38,7 +38,7 @@ class Folder:
 
     def make(self, name: str, settings: Settings = SETTINGS, **execution: Any) -> Path:
         inputs = Inputs((str(self.corpus),))
-        return index(str(self.model), inputs, self.path / name, settings, Execution(compile="on", **execution))
+        return index(str(self.model), inputs, self.path / name, settings, Execution(**{"compile": "on", **execution}))
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ import torch
 
 from gluscope_tui.cli.app import run as command_line
 from indexer import checkpoint, job, write
+from indexer.behind import Steps
 from indexer.errors import GluscopeError
 from indexer.merge import merge
 from indexer.plan import Batch
@@ -124,23 +125,23 @@ def test_a_snapshot_without_its_state_is_told(folder: Folder, monkeypatch: pytes
 
 # Memory that runs out
 
-Add = Callable[[SiteState, Activations, BatchView, Fuser], None]
+TakeSteps = Callable[[SiteState, Activations, BatchView, Fuser], Steps]
 
 
 def limit_memory(monkeypatch: pytest.MonkeyPatch, rows: int, site: int, error: Exception) -> list[int]:
     """From the given call on, no site takes more than some rows of a batch; returns the rows that each call took."""
-    add: Add = SiteState.add
+    steps: TakeSteps = SiteState.steps
     taken: list[int] = []
     calls = [0]
 
-    def limited(state: SiteState, values: Activations, batch: BatchView, fuse: Fuser) -> None:
+    def limited(state: SiteState, values: Activations, batch: BatchView, fuse: Fuser) -> Steps:
         calls[0] += 1
         if calls[0] > site and len(batch.length) > rows:
             raise error
-        add(state, values, batch, fuse)
+        yield from steps(state, values, batch, fuse)
         taken.append(len(batch.length))
 
-    monkeypatch.setattr(SiteState, "add", limited)
+    monkeypatch.setattr(SiteState, "steps", limited)
     return taken
 
 

@@ -7,7 +7,7 @@ import random
 import pytest
 import torch
 
-from indexer.routing import groups, place
+from indexer.routing import Ordered, Placement, groups
 
 
 def routed(seed: int, experts: int, sequences: int, length: int, choices: int) -> list[tuple[int, int, bool]]:
@@ -22,6 +22,11 @@ def routed(seed: int, experts: int, sequences: int, length: int, choices: int) -
     return rows
 
 
+def place(expert: torch.Tensor, token: torch.Tensor, kept: torch.Tensor, *sizes: int) -> Placement:
+    ordered = Ordered(expert, token, kept, *sizes)
+    return ordered.placed(ordered.counts.numpy())
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_every_kept_pair_of_expert_and_token_is_in_one_group_once(seed: int) -> None:
     experts, sequences, length = 5, 3, 11
@@ -32,7 +37,7 @@ def test_every_kept_pair_of_expert_and_token_is_in_one_group_once(seed: int) -> 
     found = []
     for cells in groups(placement):
         assert cells.row.shape[1] >= 2
-        for cell, row, position, own in zip(*(part.tolist() for part in cells), strict=True):
+        for cell, row, position, own in zip(*(part.tolist() for part in cells[:4]), strict=True):
             inside = [(r, p) for r, p, yes in zip(row, position, own, strict=True) if yes]
             assert [p for _, p in inside] == sorted(p for _, p in inside)
             for r, p in inside:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
-from torch import Tensor
 
-from ..rankings import BestK
+from ..quadrants import QUANTITIES
 from ..reduction import Activations, Fuser
 from .absorb import Keeping, Statistics, absorb
 from .rows import Deciders, Rows, laid_out
 from .sweep import sweep
+
+if TYPE_CHECKING:
+    from ..expert_state import ExpertStack
+    from ..state import SiteState
 
 
 class Walk:
@@ -30,32 +35,20 @@ class Walk:
         cells = np.flatnonzero(self._found.finite == 0)
         return int(self._rows.sequence[cells[0]]) if len(cells) else None
 
-    def absorb(
-        self,
-        statistics: tuple[Tensor, Tensor, Tensor, Tensor],
-        ranked: tuple[BestK, tuple[int, ...]],
-        random: BestK,
-        windows: tuple[tuple[int, ...], int],
-        deciders: Deciders,
-        *,
-        fold: bool,
-    ) -> None:
-        """Merge the statistics (counts, sums, extremes and their signs), and enter the examples.
-
-        `ranked`: lists of a site, and the row of quantity * 4 + quadrant that each ranks by. `windows`: the quantities
-        kept, and tokens before the peak. `fold`: duplicates are one example.
-        """
-        lanes, before = windows
-        read = {*lanes, *(row // 4 for row in ranked[1])}
+    def absorb(self, state: SiteState | ExpertStack, deciders: Deciders) -> None:
+        """Merge the statistics, and enter the examples, in the state of the site or of the experts."""
+        lanes = tuple(QUANTITIES.index(name) for name in state.quantities)
+        read = {*lanes, *(row // 4 for row in state.rows)}
+        fold = state.settings.duplicates == "fold"
         absorb(
             self._found,
             self._values,
             self._rows,
             deciders,
-            Statistics.of(*statistics),
-            ranked,
-            random,
-            Keeping(np.array(lanes), np.array(sorted(read)), before, fold),
+            Statistics.of(state.count, state.total, state.extreme, state.signs),
+            (state.ranked, state.rows),
+            state.random,
+            Keeping(np.array(lanes), np.array(sorted(read)), state.settings.window[0], fold),
             self._threads,
             self._pool,
         )

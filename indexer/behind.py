@@ -1,0 +1,119 @@
+"""Merging that stays behind the model, so that no device ever waits for the host to learn what was found on it.
+
+What a site takes in depends on numbers that its device has yet to compute: how many examples enter. Merging is written
+as steps that give such numbers away and get them back on the host. On the CPU that is at once. On a GPU they travel
+while the model goes on, and the next step is taken when the next site is observed: by then they have long arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from .sample import Ints
+
+Steps: TypeAlias = Generator[Tensor, Ints, None]
+"""Yields tensors of int64 and is sent their numbers. What it reads is left as it is until it ends."""
+
+
+def at_once(steps: Steps) -> None:
+    """Take all steps, waiting for each number."""
+    try:
+        found = next(steps)
+        while True:
+            found = steps.send(found.cpu().numpy())
+    except StopIteration:
+        return
+
+
+class Behind:
+    """Steps that are under way; those of one owner are taken in the order in which they came.
+
+    Steps that raise an error can't be gone on with: `drop` tells whether they can be begun again.
+    """
+
+    def __init__(self) -> None:
+        self._under_way: list[_UnderWay] = []
+
+    def take(self, owner: object, words: str, steps: Steps) -> None:
+        """Begin some steps, and go on by one with each that is under way. `words` tell of them in an error."""
+        for earlier in self._of(owner):
+            self._finish(earlier)
+        before = list(self._under_way)
+        self._under_way.append(_UnderWay(owner, words, steps))
+        self._step(self._under_way[-1])
+        for each in before:
+            self._step(each)
+
+    def finish(self) -> None:
+        """Take all steps that are left."""
+        for each in list(self._under_way):
+            self._finish(each)
+
+    def mark(self) -> Mark:
+        """What is under way now, for `drop`."""
+        return frozenset(self._under_way)
+
+    def drop(self, mark: Mark) -> str | None:
+        """After an error: give up what was begun since a mark. The words of what is lost because it began before."""
+        lost = [each.words for each in self._under_way if each in mark and each.failed]
+        self._under_way = [each for each in self._under_way if each in mark]
+        return lost[0] if lost else None
+
+    def _of(self, owner: object) -> list[_UnderWay]:
+        return [each for each in self._under_way if each.owner is owner]
+
+    def _finish(self, each: _UnderWay) -> None:
+        while each in self._under_way:
+            self._step(each)
+
+    def _step(self, each: _UnderWay) -> None:
+        if each.step():
+            self._under_way.remove(each)
+
+
+class _UnderWay:
+    def __init__(self, owner: object, words: str, steps: Steps) -> None:
+        self.owner = owner
+        self.words = words
+        self.failed = False
+        self._steps = steps
+        self._reply: _Arriving | None = None
+
+    def step(self) -> bool:
+        """Take a step; whether it was the last."""
+        self.failed = True  # if it raises
+        try:
+            given = next(self._steps) if self._reply is None else self._steps.send(self._reply.numbers())
+        except StopIteration:
+            return True
+        self._reply = _Arriving(given)
+        self.failed = False
+        return False
+
+
+Mark: TypeAlias = frozenset[_UnderWay]
+
+
+class _Arriving:
+    """Numbers on their way from a device."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._event = None
+        if tensor.device.type != "cuda":
+            self._host = tensor.cpu()
+            return
+        self._host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+        self._host.copy_(tensor, non_blocking=True)
+        self._event = torch.cuda.Event()  # type: ignore[no-untyped-call]  # of the library
+        self._event.record(torch.cuda.current_stream(tensor.device))
+
+    def numbers(self) -> Ints:
+        """Waits until they are there."""
+        if self._event is not None:
+            self._event.synchronize()
+        found: Ints = self._host.numpy()
+        return found

@@ -1,0 +1,28 @@
+"""Tensors on their way to the device of a model, and where the statistics of a model on it are kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+
+def upload(data: Tensor | npt.NDArray[np.generic], device: torch.device) -> Tensor:
+    """What is on the CPU, on a device; nobody waits for the way to a GPU."""
+    tensor = data if isinstance(data, Tensor) else torch.from_numpy(data)
+    if device.type == "cpu":
+        return tensor
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
+
+
+def home(device: torch.device) -> torch.device:
+    """Where the statistics of what a device computes are kept: Apple's GPUs have no float64, so beside them."""
+    return torch.device("cpu") if device.type == "mps" else device
+
+
+def follows(device: torch.device) -> bool:
+    """Whether a device works behind the host, which had better not wait for it."""
+    return device.type == "cuda"
