@@ -2,7 +2,7 @@
 
 What a site takes in depends on numbers that its device has yet to compute: how many examples enter. Merging is written
 as steps that give such numbers away and get them back on the host. On the CPU that is at once. On a GPU they travel
-while the model goes on, and the next step is taken when the next site is observed: by then they have long arrived.
+while the model goes on, and the next step is taken when another site is observed and they have arrived.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ import torch
 from torch import Tensor
 
 from .sample import Ints
+
+_HELD = 2**31
+"""Bytes that steps may hold together: with more, the next one waits for the one before."""
 
 Steps: TypeAlias = Generator[Tensor, Ints, None]
 """Yields tensors of int64 and is sent their numbers. What it reads is left as it is until it ends."""
@@ -32,21 +35,27 @@ def at_once(steps: Steps) -> None:
 class Behind:
     """Steps that are under way; those of one owner are taken in the order in which they came.
 
-    Steps that raise an error can't be gone on with: `drop` tells whether they can be begun again.
+    Steps that raised an error can't be gone on with, and raise it again: `drop` tells whether they can be begun anew.
     """
 
     def __init__(self) -> None:
         self._under_way: list[_UnderWay] = []
 
-    def take(self, owner: object, words: str, steps: Steps) -> None:
-        """Begin some steps, and go on by one with each that is under way. `words` tell of them in an error."""
-        for earlier in self._of(owner):
-            self._finish(earlier)
+    def take(self, owner: object, words: str, steps: Steps, held: int) -> None:
+        """Begin some steps, and go on with those that are under way and have their numbers, oldest first.
+
+        `words` tell of them in an error. `held`: bytes that they keep from being used otherwise, which others that are
+        under way wait for where it is much.
+        """
+        for earlier in self._under_way:
+            if earlier.owner is owner:
+                self._finish(earlier)
         before = list(self._under_way)
-        self._under_way.append(_UnderWay(owner, words, steps))
+        self._under_way.append(_UnderWay(owner, words, steps, held))
         self._step(self._under_way[-1])
         for each in before:
-            self._step(each)
+            if each.arrived() or sum(other.held for other in self._under_way) > _HELD:
+                self._step(each)
 
     def finish(self) -> None:
         """Take all steps that are left."""
@@ -59,12 +68,9 @@ class Behind:
 
     def drop(self, mark: Mark) -> str | None:
         """After an error: give up what was begun since a mark. The words of what is lost because it began before."""
-        lost = [each.words for each in self._under_way if each in mark and each.failed]
+        lost = [each.words for each in self._under_way if each in mark and each.error is not None]
         self._under_way = [each for each in self._under_way if each in mark]
         return lost[0] if lost else None
-
-    def _of(self, owner: object) -> list[_UnderWay]:
-        return [each for each in self._under_way if each.owner is owner]
 
     def _finish(self, each: _UnderWay) -> None:
         while each in self._under_way:
@@ -72,26 +78,34 @@ class Behind:
 
     def _step(self, each: _UnderWay) -> None:
         if each.step():
-            self._under_way.remove(each)
+            self._under_way = [other for other in self._under_way if other is not each]
 
 
 class _UnderWay:
-    def __init__(self, owner: object, words: str, steps: Steps) -> None:
+    def __init__(self, owner: object, words: str, steps: Steps, held: int) -> None:
         self.owner = owner
         self.words = words
-        self.failed = False
+        self.held = held
+        self.error: BaseException | None = None
         self._steps = steps
         self._reply: _Arriving | None = None
 
+    def arrived(self) -> bool:
+        """Whether the numbers are there that the next step needs."""
+        return self._reply is None or self._reply.arrived()
+
     def step(self) -> bool:
         """Take a step; whether it was the last."""
-        self.failed = True  # if it raises
+        if self.error is not None:
+            raise self.error
         try:
             given = next(self._steps) if self._reply is None else self._steps.send(self._reply.numbers())
+            self._reply = _Arriving(given)
         except StopIteration:
             return True
-        self._reply = _Arriving(given)
-        self.failed = False
+        except BaseException as error:
+            self.error = error
+            raise
         return False
 
 
@@ -108,8 +122,11 @@ class _Arriving:
             return
         self._host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
         self._host.copy_(tensor, non_blocking=True)
-        self._event = torch.cuda.Event()  # type: ignore[no-untyped-call]  # of the library
+        self._event = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]  # of the library
         self._event.record(torch.cuda.current_stream(tensor.device))
+
+    def arrived(self) -> bool:
+        return self._event is None or bool(self._event.query())  # type: ignore[no-untyped-call]  # of the library
 
     def numbers(self) -> Ints:
         """Waits until they are there."""

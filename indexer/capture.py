@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from transformers import masking_utils
 
 from .devices import upload
 from .sites import Site, is_encoder_decoder
@@ -110,10 +111,29 @@ def run_body(
         inputs |= _two_stacks(loaded, ids, inputs.get("attention_mask"))
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode())
+        stack.enter_context(_unpacked())
         for handle in _stops(sites):
             stack.callback(handle.remove)
         with suppress(_Finished):
             model(**{name: upload(t, torch.device(loaded.device)) for name, t in inputs.items()}, use_cache=False)
+
+
+@contextmanager
+def _unpacked() -> Iterator[None]:
+    """Within the context, the library takes it for known that no row holds several sequences.
+
+    Otherwise it looks at the positions of every batch, and a GPU's host has to wait for what it finds.
+    """
+    held: Any = masking_utils
+    usual = getattr(held, "find_packed_sequence_indices", None)
+    if usual is None:
+        yield
+        return
+    held.find_packed_sequence_indices = lambda _positions: None
+    try:
+        yield
+    finally:
+        held.find_packed_sequence_indices = usual
 
 
 def _two_stacks(loaded: LoadedModel, ids: Tensor, mask: Tensor | None) -> dict[str, Tensor]:

@@ -11,11 +11,9 @@ from torch import Tensor
 def upload(data: Tensor | npt.NDArray[np.generic], device: torch.device) -> Tensor:
     """What is on the CPU, on a device; nobody waits for the way to a GPU."""
     tensor = data if isinstance(data, Tensor) else torch.from_numpy(data)
-    if device.type == "cpu":
-        return tensor
-    if device.type == "cuda":
-        tensor = tensor.pin_memory()
-    return tensor.to(device, non_blocking=True)
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def home(device: torch.device) -> torch.device:

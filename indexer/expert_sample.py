@@ -38,25 +38,25 @@ class ExpertSamples:
         }
         self.hash, self.sequence, self.position = (tensor[:experts] for tensor in self._all.values())  # expert slot
 
-    def beaten(self, expert: Tensor, hashes: Tensor) -> Tensor:
+    def may_enter(self, expert: Tensor, hashes: Tensor) -> Tensor:
         """Which of a batch's rows may enter the samples of their experts."""
         if not self.hash.shape[1]:
             return torch.zeros_like(expert, dtype=torch.bool)
         return hashes < self.hash.amax(1)[expert]
 
     def offer(
-        self, expert: Tensor, hashes: Tensor, sequence: Tensor, position: Tensor, beaten: Tensor, numbers: Ints
+        self, expert: Tensor, hashes: Tensor, sequence: Tensor, position: Tensor, enters: Tensor, numbers: Ints
     ) -> ExpertUpdate:
         """Enter a batch's rows, sorted by expert: their hashes, sequence numbers and positions.
 
-        `beaten`: what that method returned; `numbers`: how many rows that are of each expert.
+        `enters`: what `may_enter` told; `numbers`: how many rows that are of each expert.
         """
         experts, size = self.hash.shape
         total, width, device = int(numbers.sum()), int(numbers.max(initial=0)), expert.device
         if not total:
             none = expert[:0]
             return ExpertUpdate(none, none, none)
-        offered = torch.nonzero_static(beaten, size=total)[:, 0]
+        offered = torch.nonzero_static(enters, size=total)[:, 0]
         expert = expert[offered]
         start = upload(np.cumsum(numbers) - numbers, device)
         row = torch.full((experts, width), -1, dtype=torch.int64, device=device)  # expert offer

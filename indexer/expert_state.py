@@ -10,13 +10,12 @@ import torch
 from torch import Tensor
 
 from .behind import Steps, at_once
-from .capture_experts import Routed
 from .devices import upload
 from .expert_sample import ExpertSamples
 from .quadrants import QUANTITIES, RANDOM_EXAMPLES
-from .rankings import BestK, magnitude_keys, random_keys
+from .rankings import BestK, Offers, beating, extent, magnitude_keys, random_keys
 from .reduction import RANDOM_ROW, Activations, Fuser, Reduction, first_positions, reduce_batch
-from .routing import Cells, Ordered, Placement, groups
+from .routing import Cells, Ordered, Placement, Routing, groups
 from .sample import Ints, PositionSample
 from .settings import Settings
 from .state import (
@@ -82,19 +81,13 @@ class ExpertState(SiteState):
 
 
 class _Found(NamedTuple):
-    """A batch's statistics of every cell, expert * sequences + sequence; zeros where nothing was routed."""
+    """A batch's statistics. Cells are expert * sequences + sequence; zeros where nothing was routed."""
 
-    reduction: Reduction
-    extremes: Tensor  # expert 16 neuron: signed, of the whole batch
-
-
-class _Offers(NamedTuple):
-    """What a batch offers to lists: one offer a cell and column. An expert's columns are list * width + neuron."""
-
-    key: Tensor  # expert sequence column, int64: -1 for nothing
-    position: Tensor  # expert sequence column, int64
-    beating: Tensor  # expert sequence column: whether it beats the threshold
-    numbers: Tensor  # expert * sequences + sequence: of those that do
+    counts: Tensor  # expert quadrant neuron
+    totals: Tensor  # expert 16 neuron, float64
+    extremes: Tensor  # expert 16 neuron: signed
+    magnitudes: Tensor  # expert sequence 20 neuron
+    infinite: Tensor  # cell, int64: 1 where a value isn't finite
 
 
 class _Sampled(NamedTuple):
@@ -103,8 +96,8 @@ class _Sampled(NamedTuple):
     expert: Tensor
     row: Tensor  # the sequence's place in the batch
     hashes: Tensor
-    beaten: Tensor
-    numbers: Tensor  # expert: of the rows that may
+    enters: Tensor  # whether it may
+    number: Tensor  # expert: of its rows that may
 
 
 class ExpertStack:
@@ -146,18 +139,18 @@ class ExpertStack:
         self._rows = torch.tensor(self.rows, dtype=torch.int64, device=device)
         self.signs = row_signs(device)
 
-    def add(self, values: Activations, routed: Routed, batch: BatchView, fuse: Fuser) -> None:
+    def add(self, values: Activations, routing: Routing, batch: BatchView, fuse: Fuser) -> None:
         """Take all the steps of merging a batch at once: see `steps`."""
-        at_once(self.steps(values, routed, batch, fuse))
+        at_once(self.steps(values, routing, batch, fuse))
 
-    def steps(self, values: Activations, routed: Routed, batch: BatchView, fuse: Fuser) -> Steps:
+    def steps(self, values: Activations, routing: Routing, batch: BatchView, fuse: Fuser) -> Steps:
         """Merge what the layer's experts computed for a batch: `values` of each routed row, in whatever type.
 
         Until the last step the states are as before, and another batch must not be begun. Raises NonFiniteError, and
         then they stay so. Where memory runs out on the way, `torn` of a state tells whether it took in a part of the
         batch.
         """
-        ordered = self._ordered(routed, batch)
+        ordered = self._ordered(routing, batch)
         placement = ordered.placed((yield ordered.counts))
         if not len(placement.row):
             return
@@ -168,27 +161,31 @@ class ExpertStack:
         parts = list(groups(placement))
         experts, sequences = len(self.states), len(batch.sequence)
         found = self._reduced(values, batch, parts, fuse)
-        magnitudes = found.reduction.magnitudes.view(experts, sequences, -1, self.width)
-        ranked = self._ranked_offers(batch, magnitudes)
-        random = self._random_offers(batch, magnitudes)
+        ranked, (random, _) = self._ranked_keys(batch, found.magnitudes), self._random_keys(batch, found.magnitudes)
+        beats = (ranked > self.ranked.threshold).view(sequences, experts, len(self.rows) * self.width)
+        wanted = beats.sum(2).T.flatten()  # cell
+        extents = [extent(ranked, self.ranked.threshold), extent(random, self.random.threshold)]
         sampled = self._offered_sample(batch, placement)
-        infinite = (~found.reduction.finite).to(torch.int64)
-        tally = torch.cat([infinite, ranked.numbers, random.numbers, sampled.numbers])
+        tally = torch.cat([found.infinite, wanted, *extents, sampled.number])
+        del ranked, random, beats  # as large as all that is kept of them: computed again
         numbers = yield tally
-        infinite_, ranked_, random_ = numbers[:-experts].reshape(3, -1)
-        if infinite_.any():
-            raise NonFiniteError(int(infinite_.argmax()) % sequences)
+        infinite, cells, of_ranked, of_random, of_sample = np.split(
+            numbers, np.cumsum([len(found.infinite), len(wanted), 3, 3])
+        )
+        if infinite.any():
+            raise NonFiniteError(int(infinite.argmax()) % sequences)
         self._begin(placement, sequences)
-        counts, totals = (part.view(experts, sequences, *part.shape[1:]) for part in found.reduction[:2])
-        self.count += counts.sum(1)
-        self.total += totals.sum(1)
+        self.count += found.counts
+        self.total += found.totals
         self.extreme.copy_(larger(self.extreme, found.extremes))
-        if ranked_.any():
-            position = self._first(values, parts, magnitudes, ranked_, fuse)
-            self._enter(self.ranked, values, batch, placement, ranked._replace(position=position), ranked_, fuse)
-        if random_.any():
-            self._enter(self.random, values, batch, placement, random, random_, fuse)
-        self._enter_sample(values, batch, placement, sampled, numbers[-experts:])
+        if of_ranked.any():
+            keys = self._ranked_keys(batch, found.magnitudes)
+            position = self._first(values, parts, found.magnitudes, cells, fuse)
+            self._enter(self.ranked, values, batch, placement, keys, position, of_ranked)
+        if of_random.any():
+            keys, position = self._random_keys(batch, found.magnitudes)
+            self._enter(self.random, values, batch, placement, keys, position, of_random)
+        self._enter_sample(values, batch, placement, sampled, of_sample)
         self._end()
 
     def _walk(self, values: Activations, batch: BatchView, placement: Placement, fuse: Fuser) -> None:
@@ -203,7 +200,7 @@ class ExpertStack:
         self._begin(placement, len(batch.sequence))
         walk.absorb(self, batch.deciders)
         sampled = self._offered_sample(batch, placement)
-        self._enter_sample(values, batch, placement, sampled, sampled.numbers.numpy())
+        self._enter_sample(values, batch, placement, sampled, sampled.number.numpy())
         self._end()
 
     def _begin(self, placement: Placement, sequences: int) -> None:
@@ -217,12 +214,13 @@ class ExpertStack:
         for state in self.states.values():
             state.torn = False
 
-    def _ordered(self, routed: Routed, batch: BatchView) -> Ordered:
+    def _ordered(self, routing: Routing, batch: BatchView) -> Ordered:
         sequences, length = batch.hashes.shape
-        place = self._place[routed.expert.clamp(max=len(self._place) - 1)]
-        known = (routed.expert < len(self._place)) & (place >= 0)
-        counted = batch.counted.view(-1)[routed.token] != 0
-        return Ordered(place, routed.token, routed.reached & known & counted, len(self.states), sequences, length)
+        place = self._place[routing.expert.clamp(max=len(self._place) - 1)]
+        known = (routing.expert < len(self._place)) & (place >= 0)
+        counted = batch.counted.view(-1)[routing.token] != 0
+        wanted = Routing(place, routing.token, routing.reached & known & counted)
+        return Ordered(wanted, len(self.states), sequences, length)
 
     def _reduced(self, values: Activations, batch: BatchView, parts: Sequence[Cells], fuse: Fuser) -> _Found:
         experts, sequences = len(self.states), len(batch.sequence)
@@ -244,17 +242,19 @@ class ExpertStack:
             whole.finite[part.cell] = reduction.finite.all(1)
             if signed is not None:
                 signed[part.cell] = _signed(_at(values, part.row), part.own)
-        extremes = whole.magnitudes[:, :RANDOM_ROW].view(experts, sequences, RANDOM_ROW, -1).amax(1) * self.signs
+        counts, totals, magnitudes = (each.view(experts, sequences, *each.shape[1:]) for each in whole[:3])
+        extremes = magnitudes[:, :, :RANDOM_ROW].amax(1) * self.signs
         if signed is not None:  # act and post have no one sign in a quadrant
             by_expert = signed.view(experts, sequences, 8, -1)
             high, low = by_expert.amax(1), by_expert.amin(1)
             extremes[:, 8:] = torch.where(high >= -low, high, low)
-        return _Found(whole, extremes)
+        infinite = (~whole.finite).to(torch.int64)
+        return _Found(counts.sum(1), totals.sum(1), extremes, magnitudes, infinite)
 
     def _first(
         self, values: Activations, parts: Sequence[Cells], magnitudes: Tensor, numbers: Ints, fuse: Fuser
     ) -> Tensor:
-        """The first position of each list's largest magnitude: expert sequence list*width+neuron, int64.
+        """The first position of each list's largest magnitude: sequence column, int64.
 
         Only of cells that offer something: `numbers` of each cell.
         """
@@ -269,27 +269,22 @@ class ExpertStack:
             counted = -own[:, :, None].to(torch.int32)
             place = first_positions(_at(values, row), counted, flat[cell], self.rows, fuse).flatten(1)
             found[cell] = position.gather(1, place.clamp(0, position.shape[1] - 1))
-        return found.view(*magnitudes.shape[:2], -1)
+        return _by_sequence(found.view(*magnitudes.shape[:2], -1))
 
-    def _ranked_offers(self, batch: BatchView, magnitudes: Tensor) -> _Offers:
-        """What a batch offers by magnitude; the positions are yet to be found."""
-        keys = magnitude_keys(magnitudes.index_select(2, self._rows), batch.sequence[:, None, None]).flatten(2)
-        return self._beating(self.ranked, keys, keys)
+    def _ranked_keys(self, batch: BatchView, magnitudes: Tensor) -> Tensor:
+        """The keys of what a batch offers by magnitude: sequence column, -1 for nothing."""
+        keys = magnitude_keys(magnitudes.index_select(2, self._rows), batch.sequence[:, None, None])
+        return _by_sequence(keys.flatten(2))
 
-    def _random_offers(self, batch: BatchView, magnitudes: Tensor) -> _Offers:
-        """What a batch offers at random."""
+    def _random_keys(self, batch: BatchView, magnitudes: Tensor) -> tuple[Tensor, Tensor]:
+        """The keys of what a batch offers at random, and where: both sequence column."""
         experts, length = len(self.states), batch.by_hash.shape[1]
         lists = len(self.random.lists) // experts
         priority = magnitudes[:, :, RANDOM_ROW : RANDOM_ROW + lists].flatten(2)
         rank = (length - priority).to(torch.int64).clamp(0, length - 1)
         position = batch.by_hash.expand(experts, -1, -1).gather(2, rank)
         keys = random_keys(batch.hashes.expand(experts, -1, -1).gather(2, position))
-        return self._beating(self.random, torch.where(priority > 0, keys, -1), position)
-
-    def _beating(self, best: BestK, keys: Tensor, position: Tensor) -> _Offers:
-        """Of one offer a cell and column, those that beat their thresholds: all are expert sequence column."""
-        beating = keys > best.threshold.view(len(keys), 1, keys.shape[2])
-        return _Offers(keys, position, beating, beating.sum(2).flatten())
+        return _by_sequence(torch.where(priority > 0, keys, -1)), _by_sequence(position)
 
     def _enter(
         self,
@@ -297,49 +292,50 @@ class ExpertStack:
         values: Activations,
         batch: BatchView,
         placement: Placement,
-        offers: _Offers,
-        numbers: Ints,
-        fuse: Fuser,
+        keys: Tensor,
+        positions: Tensor,
+        extent: Ints,
     ) -> None:
-        """Place the offers that beat their thresholds, sequence by sequence; keep the windows of those that stay.
+        """Enter the offers that beat their thresholds, and keep the windows of those that stay.
 
-        `numbers`: of the offers of each cell.
+        `keys` and `positions`: sequence column; `extent`: as `rankings.extent` tells.
         """
-        beating = offers.beating.transpose(0, 1)  # sequence expert column
-        row, expert, inner = torch.nonzero_static(beating, size=int(numbers.sum())).unbind(1)
-        key, position = (tensor[expert, row, inner] for tensor in (offers.key, offers.position))
-        column = expert * (len(best.lists) // len(self.states) * self.width) + inner
-        sequence = batch.sequence[row]
+        row, column = beating(keys, best.threshold, int(extent[0]))
+        key, position = keys[row, column], positions[row, column]
         fold = batch.folds[row, position] if self.settings.duplicates == "fold" else None
-        by_sequence = numbers.reshape(len(self.states), -1).sum(0).tolist()
-        slot = best.place_in_turn(by_sequence, column, key, fold, sequence, position, fuse)
+        offers = Offers(column, key, fold, batch.sequence[row], position)
+        slot, offer = best.enter(offers, int(extent[1]), int(extent[2]))
         lanes = tuple(values[QUANTITIES.index(name)] for name in self.quantities)
-        cell = expert * len(batch.sequence) + row
-        for start in range(0, len(slot), TOGETHER):
-            block = slice(start, start + TOGETHER)
-            neuron = inner[block] % self.width
+        cell = column // (keys.shape[1] // len(self.states)) * len(batch.sequence) + row
+        for place, block in zip(torch.split(slot, TOGETHER), torch.split(offer, TOGETHER), strict=True):
+            neuron = column[block] % self.width
             codes, scale = _windows(lanes, placement, cell[block], position[block], neuron, self._offsets)
             peak = placement.at[cell[block] * placement.length + position[block]]
-            best.keep(slot[block], codes, scale, at_peaks(values, (peak, neuron)))
+            best.keep(place, codes, scale, at_peaks(values, (peak, neuron)))
 
     def _offered_sample(self, batch: BatchView, placement: Placement) -> _Sampled:
         """Which rows of a batch may enter the samples of their experts."""
         row = placement.cell % len(batch.sequence)
         expert = placement.cell // len(batch.sequence)
         hashes = batch.hashes[row, placement.position]
-        beaten = self.samples.beaten(expert, hashes)
-        numbers = torch.zeros((len(self.states),), dtype=torch.int64, device=expert.device)
-        return _Sampled(expert, row, hashes, beaten, numbers.index_add_(0, expert, beaten.to(torch.int64)))
+        enters = self.samples.may_enter(expert, hashes)
+        number = torch.zeros((len(self.states),), dtype=torch.int64, device=expert.device)
+        return _Sampled(expert, row, hashes, enters, number.index_add_(0, expert, enters.to(torch.int64)))
 
     def _enter_sample(
         self, values: Activations, batch: BatchView, placement: Placement, sampled: _Sampled, numbers: Ints
     ) -> None:
         sequence = batch.sequence[sampled.row]
         of, slot, offer = self.samples.offer(
-            sampled.expert, sampled.hashes, sequence, placement.position, sampled.beaten, numbers
+            sampled.expert, sampled.hashes, sequence, placement.position, sampled.enters, numbers
         )
         for lane, value in enumerate((values.gate, values.in_, values.act)[: self.sample.shape[1]]):
             self._sampled[of, lane, slot] = narrowed(value[placement.row[offer]])
+
+
+def _by_sequence(found: Tensor) -> Tensor:
+    """What is expert sequence column-of-the-expert, as sequence column."""
+    return found.transpose(0, 1).flatten(1)
 
 
 def _at(values: Activations, row: Tensor) -> Activations:
@@ -356,7 +352,7 @@ def _signed(values: Activations, own: Tensor) -> Tensor:
         for inside in (opened & positive, opened & negative, closed & positive, closed & negative):
             mine = torch.where(inside & own[:, :, None], value, 0.0)
             high, low = mine.amax(1), mine.amin(1)
-            found.append(torch.where(high >= -low, high, low))
+            found.append(torch.where(high >= -low, high, low).to(torch.float32))
     return torch.stack(found, 1)
 
 

@@ -130,6 +130,7 @@ class Loop:
             raise self._changed()
         if not self.nothing_left:
             self._make_ready()
+        self._run.settle()
 
     def save(self, *, finished: bool) -> None:
         """Write a checkpoint."""

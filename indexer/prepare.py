@@ -126,8 +126,8 @@ class Job:
         """Whether to compile the statistics: where there is work enough to make up for the time that takes."""
         if self.execution.compile != "auto":
             return self.execution.compile == "on"
-        if self.loaded.device != "cpu":
-            return self.loaded.device.startswith("cuda")
+        if self.loaded.device.startswith("cuda"):
+            return True
         expected = [n for n in (self.settings.tokens, self.corpus.size and self.corpus.size // 4) if n is not None]
         return not expected or min(expected) * sum(site.width for site in self.sites) >= FUSE_FROM
 

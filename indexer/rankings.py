@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from copy import copy
 from typing import NamedTuple
 
@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from .quadrants import Quadrant
-from .reduction import Fuser
 
 EMPTY = -1
+_NO_OFFER = -2
+_STOOD_FOR = -3
 _COLUMNS = 32768  # that are merged at once: bounds the memory for it
+_ENTRIES = 2**22  # that offers enter at once
 _KEPT = ("key", "fold", "sequence", "position", "threshold", "values", "scale", "lanes")
 
 
@@ -22,6 +24,26 @@ class RankingList(NamedTuple):
 
     ranking: str
     quadrant: Quadrant
+
+
+class Offers(NamedTuple):
+    """Examples that are to enter lists, those of a column side by side, in the order of the columns."""
+
+    column: Tensor  # offer
+    key: Tensor  # offer
+    fold: Tensor | None  # offer; None keeps duplicates apart
+    sequence: Tensor  # offer
+    position: Tensor  # offer
+
+
+class Entered(NamedTuple):
+    """Offers that entered: their flat places in (column, k), and which they are.
+
+    There may be others whose place is behind the last column: they entered nowhere.
+    """
+
+    slot: Tensor
+    offer: Tensor
 
 
 class BestK:
@@ -60,48 +82,48 @@ class BestK:
         self.scale = kept["scale"]  # column k lane
         self.lanes = kept["lanes"]  # column k lane offset
 
-    def place(
-        self, column: Tensor, key: Tensor, fold: Tensor | None, sequence: Tensor, position: Tensor, fuse: Fuser
-    ) -> Tensor:
-        """Enter offers, at most one a column; `fold` None keeps duplicates apart.
+    def enter(self, offers: Offers, touched: int, most: int) -> Entered:
+        """Enter offers, of which `touched` columns have any and none has more than `most`.
 
-        Returns the flat place in (column, k) that each took, behind the last column for those that didn't enter.
+        Returns where they stand; their windows are for the caller to `keep`.
         """
-        slot, lowest, enters = fuse(_choose, self.key, self.fold, column, key, fold)
-        flat = torch.where(enters, column * self.k + slot, self._columns * self.k)
-        self._put(flat, key=key, sequence=sequence, position=position.to(torch.int32))
+        column = offers.column
+        order = torch.arange(len(column), device=column.device)
+        number = torch.zeros((self._columns,), dtype=torch.int64, device=column.device)
+        number.index_add_(0, column, torch.ones_like(column))
+        before = number.cumsum(0) - number
+        columns = torch.nonzero_static(number, size=touched)[:, 0]
+        place = ((number > 0).cumsum(0) - 1)[column]  # offer: its column's among those that are touched
+        which = torch.full((touched, most), -1, dtype=torch.int64, device=column.device)  # touched offer
+        which[place, order - before[column]] = order
+        step = max(1, _ENTRIES // (self.k + most))
+        found = [
+            self._choose(some, whose, offers.key, offers.fold)
+            for some, whose in zip(torch.split(columns, step), torch.split(which, step), strict=True)
+        ]
+        slot, offer = (torch.cat(each) for each in zip(*found, strict=True))
+        key, sequence, position = (each[offer] for each in (offers.key, offers.sequence, offers.position))
+        self._put(slot, key=key, sequence=sequence, position=position.to(torch.int32))
+        if offers.fold is not None:
+            self._put(slot, fold=offers.fold[offer])
+        return Entered(slot, offer)
+
+    def _choose(self, columns: Tensor, which: Tensor, key: Tensor, fold: Tensor | None) -> Entered:
+        """Which offers (`which`: column offer, -1 for none) enter some columns, and where; thresholds are set."""
+        keys = torch.cat([self.key[columns], torch.where(which >= 0, key[which.clamp(min=0)], _NO_OFFER)], 1)
         if fold is not None:
-            self._put(flat, fold=fold)
-        self._all["threshold"][torch.where(enters, column, self._columns)] = lowest
-        return flat
-
-    def place_in_turn(
-        self,
-        numbers: Sequence[int],
-        column: Tensor,
-        key: Tensor,
-        fold: Tensor | None,
-        sequence: Tensor,
-        position: Tensor,
-        fuse: Fuser,
-    ) -> Tensor:
-        """Enter the offers of one sequence after the other: `numbers` of each, at most one a sequence and column.
-
-        Returns the flat place of each in the end, behind the last column for those that don't stand.
-        """
-        slots, start = [], 0
-        for number in numbers:
-            part = slice(start, start + number)
-            start += number
-            if number:
-                own = None if fold is None else fold[part]
-                slots.append(self.place(column[part], key[part], own, sequence[part], position[part], fuse))
-        slot = torch.cat(slots)
-        stands = self._all["sequence"].view(-1)[slot] == sequence
-        return torch.where(stands, slot, self._columns * self.k)
+            keys = _without_duplicates(keys, torch.cat([self.fold[columns], fold[which.clamp(min=0)]], 1))
+        best = keys.topk(self.k, dim=1)  # empty places before what is no offer, so as many leave as enter
+        self.threshold[columns] = best.values[:, -1]
+        stays = torch.zeros_like(keys, dtype=torch.bool).scatter(1, best.indices, True)
+        size = min(len(key), stays[:, : self.k].numel())  # at most; -1 for those beyond
+        left, slot = torch.nonzero_static(~stays[:, : self.k], size=size, fill_value=-1).unbind(1)
+        flat = torch.where(left >= 0, columns[left] * self.k + slot, self._columns * self.k)
+        row, offer = torch.nonzero_static(stays[:, self.k :], size=size, fill_value=-1).unbind(1)
+        return Entered(flat, which[row, offer].clamp(min=0))
 
     def keep(self, slot: Tensor, lanes: Tensor, scale: Tensor, values: Tensor) -> None:
-        """Put the windows and the four values of placed offers beside them, at what `place_in_turn` returned."""
+        """Put the windows and the four values of offers beside them: `slot` as `enter` told."""
         self._put(slot, lanes=lanes, scale=scale, values=values)
 
     def _put(self, slot: Tensor, **tensors: Tensor) -> None:
@@ -111,6 +133,7 @@ class BestK:
     def part(self, lists: slice) -> BestK:
         """Some consecutive lists of every neuron, sharing the memory of this, in which nothing can be placed."""
         view = copy(self)
+        view._all = {}
         view.lists = self.lists[lists]
         start, stop, _ = lists.indices(len(self.lists))
         for name in _KEPT:
@@ -129,6 +152,7 @@ class BestK:
             if fold:
                 key = _without_duplicates(key, torch.cat([self.fold[part], other.fold[part]], 1))
             kept_key, kept = key.topk(self.k, dim=1)  # column k
+            kept_key = kept_key.clamp(min=EMPTY)
             for name in ("fold", "sequence", "position", "values", "scale", "lanes"):
                 mine, theirs = getattr(self, name)[part], getattr(other, name)[part]
                 both = torch.cat([mine, theirs], 1)
@@ -148,38 +172,13 @@ class BestK:
 
 
 def _without_duplicates(key: Tensor, fold: Tensor) -> Tensor:
-    """The keys, but -1 for every example that a better one of the same column stands for: column entry."""
+    """The keys, but lower than all others for an example that a better one of its column stands for: column entry."""
     best_first = key.argsort(dim=1, descending=True, stable=True)
     by_fold = best_first.gather(1, fold.gather(1, best_first).argsort(dim=1, stable=True))  # equal ones best first
     filled, folds = key.gather(1, by_fold) >= 0, fold.gather(1, by_fold)
     again = torch.zeros_like(filled)
-    again[:, 1:] = (folds[:, 1:] == folds[:, :-1]) & filled[:, :-1]
-    return key.masked_fill(torch.zeros_like(filled).scatter(1, by_fold, again), EMPTY)
-
-
-def _choose(
-    keys: Tensor, folds: Tensor, column: Tensor, key: Tensor, fold: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """For each offer the place it would take, the lowest key of its column then, and whether it enters.
-
-    `keys`, `folds`: column k; the others: offer. The place is that of its duplicate, else that of the lowest key.
-    """
-    kept = keys[column]  # offer k
-    places = torch.arange(kept.shape[1], device=kept.device)
-    slot = _first(kept == kept.amin(1, keepdim=True), places)
-    if fold is not None:
-        same = (folds[column] == fold[:, None]) & (kept >= 0)
-        slot = torch.where(same.any(1), _first(same, places), slot)
-    chosen = places == slot[:, None]
-    enters = key > torch.where(chosen, kept, -1).amax(1)
-    lowest = torch.where(chosen, key[:, None], kept).amin(1)
-    return slot, lowest, enters
-
-
-def _first(marked: Tensor, places: Tensor) -> Tensor:
-    """The first marked place of each row; without meaning where none is."""
-    last = len(places) - 1
-    return torch.where(marked, places, last).amin(1)
+    again[:, 1:] = (folds[:, 1:] == folds[:, :-1]) & filled[:, :-1] & filled[:, 1:]
+    return key.masked_fill(torch.zeros_like(filled).scatter(1, by_fold, again), _STOOD_FOR)
 
 
 def magnitude_keys(magnitude: Tensor, sequence: Tensor) -> Tensor:
@@ -189,6 +188,23 @@ def magnitude_keys(magnitude: Tensor, sequence: Tensor) -> Tensor:
     """
     bits = magnitude.view(torch.int32).to(torch.int64)
     return torch.where(bits > 0, (bits << 32) | (0xFFFFFFFF - sequence), EMPTY)
+
+
+def extent(keys: Tensor, threshold: Tensor) -> Tensor:
+    """Of keys, sequence column, that are offered: how many beat their threshold, in how many columns, at most in one.
+
+    Returns 3, int64.
+    """
+    number = (keys > threshold).sum(0)  # column
+    if not len(number):
+        return torch.zeros((3,), dtype=torch.int64, device=number.device)
+    return torch.stack([number.sum(), (number > 0).sum(), number.amax()])
+
+
+def beating(keys: Tensor, threshold: Tensor, number: int) -> tuple[Tensor, Tensor]:
+    """Sequence and column of the `number` keys (sequence column) that beat their threshold, in the order of columns."""
+    column, sequence = torch.nonzero_static((keys > threshold).T, size=number).unbind(1)
+    return sequence, column
 
 
 def random_keys(hashes: Tensor) -> Tensor:

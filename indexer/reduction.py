@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
@@ -20,6 +20,7 @@ RANDOM_ROW = len(QUANTITIES) * len(QUADRANTS)
 """In `Reduction.magnitudes`, the first of the four rows of the random ranking."""
 
 _SPAN = 32
+_FETCHED = 2**22  # values of a quantity that are fetched at once
 _MAGNITUDE = 0x7FFFFFFF  # a float32 without its sign
 _INFINITY = 0x7F800000
 
@@ -38,6 +39,11 @@ class Activations(NamedTuple):
     def span(self, part: slice) -> Activations:
         """The same at some positions."""
         return Activations(*(value[:, part] for value in self))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory."""
+        return sum(value.nbytes for value in self)
 
     def readable(self) -> Activations:
         """The same as tensor operations read them well: in float32 on a CPU, elsewhere as they are."""
@@ -99,9 +105,43 @@ def first_positions(
     return length - farthest.to(torch.int64)
 
 
+class Peaks(NamedTuple):
+    """Some of the largest magnitudes of sequences."""
+
+    row: Tensor  # peak: the sequence's place in the batch
+    neuron: Tensor  # peak
+    kind: Tensor  # peak: quantity * 4 + quadrant
+    magnitude: Tensor  # peak, float32
+
+
+def peak_positions(values: Activations, counted: Tensor, peaks: Peaks, quantities: Collection[int]) -> Tensor:
+    """What `first_positions` says of some magnitudes, of these quantities: peak, int64.
+
+    Fetches only the values of the peaks' sequences and neurons.
+    """
+    length = values.gate.shape[1]
+    step = max(1, _FETCHED // length)
+    distance = torch.arange(length, 0, -1, dtype=torch.int32, device=counted.device)
+    found = []
+    for row, neuron, kind, magnitude in zip(*(torch.split(part, step) for part in peaks), strict=True):
+        gate, in_ = values.gate[row, :, neuron], values.in_[row, :, neuron]  # each peak position
+        wanted, kind = _bits(magnitude)[:, None], kind[:, None]
+        inside = ((gate > 0) & (kind % 4 < 2)) | ((gate < 0) & (kind % 4 >= 2))
+        inside &= ((in_ > 0) & (kind % 2 == 0)) | ((in_ < 0) & (kind % 2 == 1))
+        hit = torch.zeros_like(inside)
+        for quantity in quantities:
+            value = (gate, in_)[quantity] if quantity < 2 else values[quantity][row, :, neuron]
+            hit |= ((_bits(value) & _MAGNITUDE) == wanted) & (kind // 4 == quantity)
+        inside &= hit & (counted[row, :, 0] != 0)
+        found.append(torch.where(inside, distance, 0).amax(1))
+    return length - torch.cat(found).to(torch.int64)
+
+
 def _spans(values: Activations) -> list[slice]:
-    """Positions in pieces whose tensors stay in the processor's cache while one operation follows the other."""
-    return [slice(start, start + _SPAN) for start in range(0, values.gate.shape[1], _SPAN)]
+    """Positions in pieces: on a CPU such that their tensors stay in its cache while one operation follows the other."""
+    rows, length, width = values.gate.shape
+    step = _SPAN if values.gate.device.type == "cpu" else max(_SPAN, _FETCHED * 4 // (rows * width))
+    return [slice(start, start + step) for start in range(0, length, step)]
 
 
 def _bits(value: Tensor) -> Tensor:

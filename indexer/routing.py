@@ -21,6 +21,14 @@ _SCRAPS = 0.1
 _LEAST = 2  # a compiler takes a length of 1 for a special case
 
 
+class Routing(NamedTuple):
+    """Whose the rows are that experts computed: tokens are those of the flattened batch."""
+
+    expert: Tensor  # row
+    token: Tensor  # row
+    reached: Tensor  # row: whether the expert was to have it
+
+
 class Placement(NamedTuple):
     """The rows of a batch that are to be counted, in the order of expert, sequence and position, each pair once.
 
@@ -48,8 +56,8 @@ class Cells(NamedTuple):
 class Ordered:
     """Routed rows in the order of expert, sequence and position, with those between them that are not to be counted."""
 
-    def __init__(self, expert: Tensor, token: Tensor, kept: Tensor, experts: int, sequences: int, length: int) -> None:
-        """`expert`, `token` (in the flattened batch) and `kept` are of each row."""
+    def __init__(self, routing: Routing, experts: int, sequences: int, length: int) -> None:
+        expert, token, kept = routing
         self._nowhere = nowhere = experts * sequences * length
         self._length = length
         self._key, self._row = torch.where(kept, expert * (sequences * length) + token, nowhere).sort(stable=True)

@@ -21,6 +21,7 @@ from .plan import Batch
 from .proof import prove
 from .proof_experts import prove_experts
 from .reduction import Activations, Fuser
+from .routing import Routing
 from .sample import PositionSample
 from .sequences import TokenSequence
 from .settings import Settings
@@ -60,12 +61,15 @@ class Run:
         """Bring every state up to what was processed. GluscopeError where memory runs out."""
         mark = self._behind.mark()
         try:
-            with torch.inference_mode():
-                self._behind.finish()
+            self._finish()
         except (RuntimeError, MemoryError) as error:
             if not _is_out_of_memory(error):
                 raise
             raise _torn(self._behind.drop(mark) or "the states were completed") from error
+
+    def _finish(self) -> None:
+        with torch.inference_mode():
+            self._behind.finish()
 
     def blank(self, name: str) -> SiteState:
         """An empty state for the site of a name, that nothing else shares."""
@@ -125,21 +129,27 @@ class Run:
         mark = self._behind.mark()
         try:
             self._forward(batch, ids, view, rows, fed)
+            if self._rows_at_once is not None:  # memory is short
+                self._finish()
             return
         except (RuntimeError, MemoryError) as error:
             if not _is_out_of_memory(error):
                 raise
-            torn = [name for name, state in self._states.items() if state.torn]
-            lost = self._behind.drop(mark) or (torn and f"{torn[0]} took in batch {batch.number}")
-            if lost:
+            torn = [_taking(name, state, batch) for name, state in self._states.items() if state.torn]
+            if lost := self._behind.drop(mark) or next(iter(torn), None):
                 raise _torn(lost) from error
-            if rows.stop - rows.start == 1:
+            alone = not mark
+            if alone and rows.stop - rows.start == 1:
                 raise GluscopeError(
                     f"a sequence of {ids.shape[1]:,} tokens doesn't fit in the memory of {self._loaded.device}",
                     "use a smaller --context, fewer --layers, or --device-map auto to spread the model",
                 ) from error
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+        if not alone:  # once more, without what batches before hold
+            self.settle()
+            self._feed(batch, ids, view, rows, frozenset(fed))
+            return
         half = (rows.stop - rows.start) // 2
         self._rows_at_once = half * ids.shape[1]
         if not self.notices:
@@ -152,7 +162,15 @@ class Run:
         at_rows = view.rows(rows)
         views = {device: at_rows.to(device) for device in {state.count.device for state in self._states.values()}}
 
-        def merge(owner: SiteState | ExpertStack, name: str, steps: Steps) -> None:
+        begun: set[str] = set()
+
+        def is_new(name: str) -> bool:
+            if name in fed or name in begun:
+                return False
+            begun.add(name)
+            return True
+
+        def merge(owner: SiteState | ExpertStack, name: str, steps: Steps, held: int) -> None:
             def all_steps() -> Steps:
                 try:
                     yield from steps
@@ -161,13 +179,13 @@ class Run:
                 fed.add(name)
 
             if follows(owner.count.device):
-                self._behind.take(owner, f"{name} took in batch {batch.number}", all_steps())
+                self._behind.take(owner, _taking(name, owner, batch), all_steps(), held)
             else:
                 at_once(all_steps())
 
         def observe(site: Site, gate: Tensor, in_: Tensor, post: Tensor) -> None:
             name = site.address.name
-            if name in fed:
+            if not is_new(name):
                 return
             if name not in self.identity_errors:
                 self.identity_errors[name] = prove(site, gate, in_, post)
@@ -176,18 +194,18 @@ class Run:
             state = self._states[name]
             device = state.count.device
             values = Activations(*(value.to(device) for value in whole))
-            merge(state, name, state.steps(values, views[device], self._fuse))
+            merge(state, name, state.steps(values, views[device], self._fuse), values.nbytes)
 
         def observe_experts(layer: ExpertLayer, routed: Routed) -> None:
-            if layer.name in fed:
+            if not is_new(layer.name):
                 return
             if layer.name not in self.identity_errors:
                 self.identity_errors[layer.name] = prove_experts(layer, routed)
             stack = self._stacks[layer]
             device = stack.count.device
-            at_home = Routed(*(value.to(device) for value in routed))
-            values = Activations(at_home.gate, at_home.in_, at_home.act, at_home.post)
-            merge(stack, layer.name, stack.steps(values, at_home, views[device], self._fuse))
+            values = Activations(*(at.to(device) for at in (routed.gate, routed.in_, routed.act, routed.post)))
+            to = Routing(*(at.to(device) for at in (routed.expert, routed.token, routed.reached)))
+            merge(stack, layer.name, stack.steps(values, to, views[device], self._fuse), values.nbytes)
 
         mask = torch.arange(ids.shape[1]) < torch.from_numpy(batch.lengths)[rows, None]
         sites = tuple(self._sites.values())
@@ -211,6 +229,10 @@ class Run:
             self._settings,
             self.sample,
         )
+
+
+def _taking(name: str, state: SiteState | ExpertStack, batch: Batch) -> str:
+    return f"{name} took in batch {batch.number} on {state.count.device}"
 
 
 def _torn(words: str) -> GluscopeError:

@@ -16,8 +16,8 @@ from .behind import Steps, at_once
 from .devices import upload
 from .hashing import fold_keys, position_hashes
 from .quadrants import QUADRANTS, QUANTITIES, RANDOM_EXAMPLES, ranking_quadrants
-from .rankings import BestK, RankingList, random_keys
-from .reduction import Activations, Fuser, first_positions, signed_extremes
+from .rankings import BestK, Offers, RankingList, beating, random_keys
+from .reduction import Activations, Fuser, Peaks, first_positions, peak_positions, signed_extremes
 from .sample import SCALE, Ints, PositionSample
 from .settings import Settings
 from .survey import Order, Standing, Survey, larger, survey
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 TOGETHER = 65536
 """Windows that are gathered at once."""
+
+_SCATTERED = 16  # times as long takes a value that is fetched alone than one that is read with its neighbours
 
 
 class NonFiniteError(Exception):
@@ -179,7 +181,8 @@ class SiteState:
             return
         values = values.readable()
         found = self._survey(values, batch, fuse)
-        infinite, ranked, random = np.reshape((yield found.tally.flatten()), (3, -1))
+        numbers = yield found.tally
+        infinite, ranked, random = numbers[:-6], numbers[-6:-3], numbers[-3:]
         if infinite.any():
             raise NonFiniteError(int(infinite.argmax()))
         self.torn = True
@@ -192,10 +195,14 @@ class SiteState:
         self.total.copy_(found.total)
         self.extreme.copy_(extreme)
         if ranked.any():
-            position = first_positions(values, batch.counted, found.magnitudes, self.rows, fuse).flatten(1)
-            self._enter(self.ranked, values, batch, found.ranked_keys, position, ranked, fuse)
+            row, column = beating(found.ranked_keys, self.ranked.threshold, int(ranked[0]))
+            position = self._positions(values, batch, found.magnitudes, row, column, fuse)
+            key = found.ranked_keys[row, column]
+            self._enter(self.ranked, values, batch, key, (row, position, column), ranked, fuse)
         if random.any():
-            self._enter(self.random, values, batch, found.random_keys, found.random_position, random, fuse)
+            row, column = beating(found.random_keys, self.random.threshold, int(random[0]))
+            key, position = found.random_keys[row, column], found.random_position[row, column]
+            self._enter(self.random, values, batch, key, (row, position, column), random, fuse)
         self._add_sample(values, batch)
         self.torn = False
 
@@ -253,31 +260,41 @@ class SiteState:
             )
         self.tokens_counted = int(tensors["tokens_counted"][0])
 
+    def _positions(
+        self, values: Activations, batch: BatchView, magnitudes: Tensor, row: Tensor, column: Tensor, fuse: Fuser
+    ) -> Tensor:
+        """Where the magnitudes stand first that some offers have: `row` and `column` of each."""
+        rows, _, width = values.gate.shape
+        if len(row) * _SCATTERED > rows * width:
+            whole = first_positions(values, batch.counted, magnitudes, self.rows, fuse)
+            return whole.flatten(1)[row, column]
+        kind, neuron = self._rows[column // width], column % width
+        peaks = Peaks(row, neuron, kind, magnitudes[row, kind, neuron])
+        return peak_positions(values, batch.counted, peaks, {row // 4 for row in self.rows})
+
     def _enter(
         self,
         best: BestK,
         values: Activations,
         batch: BatchView,
-        keys: Tensor,
-        positions: Tensor,
-        numbers: Ints,
+        key: Tensor,
+        where: tuple[Tensor, Tensor, Tensor],
+        extent: Ints,
         fuse: Fuser,
     ) -> None:
-        """Place the offers that beat their thresholds sequence by sequence, and keep the windows of those that stay.
+        """Enter offers and keep the windows of those that stay.
 
-        `keys` and `positions`: sequence column; `numbers`: of the offers of each sequence.
+        `where`: row, position and column of each, those of a column side by side; `extent`: as `rankings.extent` tells.
         """
-        row, column = torch.nonzero_static(keys > best.threshold, size=int(numbers.sum())).unbind(1)
-        key, position = keys[row, column], positions[row, column]
-        sequence = batch.sequence[row]
+        row, position, column = where
         fold = batch.folds[row, position] if self.settings.duplicates == "fold" else None
-        slot = best.place_in_turn(numbers.tolist(), column, key, fold, sequence, position, fuse)
+        offers = Offers(column, key, fold, batch.sequence[row], position)
+        slot, offer = best.enter(offers, int(extent[1]), int(extent[2]))
         lanes = tuple(values[QUANTITIES.index(name)] for name in self.quantities)
-        for start in range(0, len(slot), TOGETHER):
-            block = slice(start, start + TOGETHER)
-            where = (row[block], position[block], column[block] % self.width)
-            codes, scale = fuse(gather_windows, lanes, *where, batch.first, batch.length, self.offsets)
-            best.keep(slot[block], codes, scale, at_peaks(values, where))
+        for place, block in zip(torch.split(slot, TOGETHER), torch.split(offer, TOGETHER), strict=True):
+            peak = (row[block], position[block], column[block] % self.width)
+            codes, scale = fuse(gather_windows, lanes, *peak, batch.first, batch.length, self.offsets)
+            best.keep(place, codes, scale, at_peaks(values, peak))
 
     def _add_sample(self, values: Activations, batch: BatchView) -> None:
         if not batch.sampled.numel():

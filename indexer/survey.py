@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .rankings import magnitude_keys, random_keys
+from .rankings import extent, magnitude_keys, random_keys
 from .reduction import RANDOM_ROW, Activations, Fuser, Reduction, reduce_batch, reduce_whole
 
 
@@ -40,7 +40,7 @@ class Survey(NamedTuple):
     ranked_keys: Tensor  # sequence column, int64; -1: none
     random_keys: Tensor  # sequence column, int64; -1: none
     random_position: Tensor  # sequence column, int64; without meaning where there is no key
-    tally: Tensor  # 3 sequence: whether it isn't finite, offers that beat a ranked threshold, that beat a random one
+    tally: Tensor  # sequences + 6: whether each isn't finite, the extents of the ranked and of the random offers
 
 
 def survey(
@@ -74,8 +74,8 @@ def _compare(reduction: Reduction, order: Order, standing: Standing, rows: Tenso
     position = order.by_hash.gather(1, rank)
     random = torch.where(priority > 0, random_keys(order.hashes.gather(1, position)), -1)
     infinite = (~reduction.finite.all(1)).to(torch.int64)
-    tally = [infinite, (ranked > standing.ranked).sum(1)]
-    tally.append((random > standing.random).sum(1) if len(standing.random) else torch.zeros_like(infinite))
+    offered = random if len(standing.random) else random[:, :0]
+    tally = [infinite, extent(ranked, standing.ranked), extent(offered, standing.random)]
     return Survey(
         standing.counts + reduction.counts.sum(0),
         standing.total + reduction.totals.sum(0),
@@ -84,7 +84,7 @@ def _compare(reduction: Reduction, order: Order, standing: Standing, rows: Tenso
         ranked,
         random,
         position,
-        torch.stack(tally),
+        torch.cat(tally),
     )
 
 

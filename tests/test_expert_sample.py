@@ -14,9 +14,9 @@ from indexer.expert_sample import ExpertSamples, ExpertUpdate
 def offer(
     samples: ExpertSamples, expert: torch.Tensor, hashes: torch.Tensor, sequence: torch.Tensor, position: torch.Tensor
 ) -> ExpertUpdate:
-    beaten = samples.beaten(expert, hashes)
-    numbers = np.bincount(expert[beaten].numpy(), minlength=len(samples.hash))
-    return samples.offer(expert, hashes, sequence, position, beaten, numbers)
+    enters = samples.may_enter(expert, hashes)
+    numbers = np.bincount(expert[enters].numpy(), minlength=len(samples.hash))
+    return samples.offer(expert, hashes, sequence, position, enters, numbers)
 
 
 @pytest.mark.parametrize("size", [0, 1, 7, 500])

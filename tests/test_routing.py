@@ -7,7 +7,7 @@ import random
 import pytest
 import torch
 
-from indexer.routing import Ordered, Placement, groups
+from indexer.routing import Ordered, Placement, Routing, groups
 
 
 def routed(seed: int, experts: int, sequences: int, length: int, choices: int) -> list[tuple[int, int, bool]]:
@@ -23,7 +23,7 @@ def routed(seed: int, experts: int, sequences: int, length: int, choices: int) -
 
 
 def place(expert: torch.Tensor, token: torch.Tensor, kept: torch.Tensor, *sizes: int) -> Placement:
-    ordered = Ordered(expert, token, kept, *sizes)
+    ordered = Ordered(Routing(expert, token, kept), *sizes)
     return ordered.placed(ordered.counts.numpy())
 
 
