@@ -10,6 +10,7 @@ import pytest
 import torch
 import transformers
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from indexer.capture import capture, capture_act, run_body
 from indexer.sites import Site, find_sites, text_body
@@ -216,3 +217,26 @@ def test_act_is_the_tensor_that_the_model_computed() -> None:
     with torch.inference_mode():  # outside of a run it is computed
         gate = torch.randn(1, 2, sites[0].width)
         assert torch.equal(act(sites[0], gate), torch.nn.functional.silu(gate))
+
+
+class Asked(TorchDispatchMode):  # type: ignore[no-untyped-call]  # of the library
+    """Notes every value that is asked for, which on a GPU makes the host wait."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # of the library
+        self.values = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.values += function in (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default)
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_model_is_run_without_a_look_at_its_values(family: str) -> None:
+    model = tiny_model(family)
+    with Asked() as asked:
+        run_body(loaded(model), tokens(2, 9), torch.ones(2, 9, dtype=torch.int64), find_sites(model))
+    assert asked.values == 0
+    with Asked() as asked:
+        bool(torch.ones(1))
+    assert asked.values == 1
