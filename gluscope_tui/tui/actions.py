@@ -31,8 +31,15 @@ _ABOUT, _CARD = ("density", "card"), ("card",)
 _WALK = ("home", *_ABOUT)
 
 ACTIONS = (
-    Action("list.next", ("j",), "move", "next neuron of the current list", "j/k neuron", _WALK),
-    Action("list.previous", ("k",), "move", "previous neuron of the current list", scopes=_WALK),
+    Action(
+        "list.next",
+        ("j",),
+        "move",
+        "next row of the current list: neuron or hit",
+        "j/k neuron",
+        _WALK,
+    ),
+    Action("list.previous", ("k",), "move", "previous neuron of the current list, or hit", scopes=_WALK),
     Action("list.page-down", ("J",), "move", "a screenful further in the current list", scopes=_WALK),
     Action("list.page-up", ("K",), "move", "a screenful back in the current list", scopes=_WALK),
     Action(

@@ -8,8 +8,23 @@ from typing import Any, overload
 
 from indexer.addresses import NeuronAddress
 from indexer.database.records import SiteRecord
+from indexer.quadrants import Quadrant
 
 from .numbering import Numbering
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A context of a neuron: its place in a ranking's list of a quadrant, which is named under `signs`."""
+
+    quadrant: Quadrant
+    ranking: str
+    context: int = 0  # from 0
+    signs: str = "aligned"
+
+    def quadrant_under(self, signs: str, flipped: bool | None) -> Quadrant:
+        """The same quadrant as other signs name it, for a neuron that is flipped or not."""
+        return self.quadrant.flipped if flipped and signs != self.signs else self.quadrant
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +33,15 @@ class CurrentList:
     query as their numbers.
 
     `title` says in the header what the list is: "in layer", "marks", a condition, a file's name; `order` by what it
-    is sorted, "" where it is as it came.
+    is sorted, "" where it is as it came. `sights`, one a row where there are any, say what of its neuron a row stands
+    for: then a neuron may be there several times.
     """
 
     title: str
     neurons: Sequence[NeuronAddress]
     place: int = 0
     order: str = ""
+    sights: Sequence[Sight] = ()
 
     @property
     def label(self) -> str:
@@ -34,6 +51,11 @@ class CurrentList:
     @property
     def neuron(self) -> NeuronAddress:
         return self.neurons[self.place]
+
+    @property
+    def sight(self) -> Sight | None:
+        """What of the neuron the row stands for; None: all of it."""
+        return self.sights[self.place] if self.sights else None
 
     def __len__(self) -> int:
         return len(self.neurons)
@@ -46,7 +68,7 @@ class CurrentList:
         return replace(self, place=place)
 
     def find(self, neuron: NeuronAddress) -> CurrentList | None:
-        """The list at this neuron, or None where the list does not hold it."""
+        """The list at this neuron's first row, or None where the list does not hold it."""
         try:
             return self.at(self.neurons.index(neuron))
         except ValueError:

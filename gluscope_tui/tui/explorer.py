@@ -11,7 +11,7 @@ from indexer.database.records import Example, NeuronRecord, QuadrantRecord, Site
 from indexer.quadrants import QUADRANTS, Quadrant
 
 from ..views.contexts import colour_of
-from .current_list import CurrentList, SiteNeurons, site_list
+from .current_list import CurrentList, Sight, SiteNeurons, site_list
 from .find import found_tokens
 from .goto import Target, find_site
 from .history import History
@@ -22,10 +22,10 @@ from .view import Cursor, View, Wanted, after, next_filled
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A place that one can come back to: a list with its place, and the pane."""
+    """A place that one can come back to: a list with its place, and the context under the cursor."""
 
     current: CurrentList
-    focused: Quadrant
+    sight: Sight
 
 
 class Explorer:
@@ -40,7 +40,7 @@ class Explorer:
         self.record = record
         self.shown = self.wanted
         self._history: History[Spot] = History()
-        self._aim: tuple[Wanted, Quadrant, int] | None = None
+        self._aim: tuple[NeuronAddress, Sight] | None = None  # where the cursor goes once the neuron is shown
         self._site_places = {site.address: place for place, site in enumerate(facts.sites)}
 
     @property
@@ -76,27 +76,35 @@ class Explorer:
         ):
             self.view = self.view.at_start()
         self.shown, self.record = wanted, record
-        if self._aim is not None and self._aim[0] == wanted:
-            _, quadrant, context = self._aim
-            self.view, self._aim = self.view.with_cursor(Cursor(context), quadrant), None
+        aim, self._aim = self._aim, None
+        if aim is not None and (aim[0], aim[1].ranking) == (wanted.neuron, wanted.ranking):
+            quadrant = aim[1].quadrant_under(wanted.signs, record.flipped)
+            self.view = replace(self.view, focused=quadrant).with_cursor(Cursor(aim[1].context), quadrant)
 
-    def aim(self, quadrant: Quadrant, context: int) -> None:
-        """Once what is wanted is shown, the cursor of a pane is on this context."""
-        self._aim = self.wanted, quadrant, context
+    def _look_at(self, sight: Sight | None) -> None:
+        """The ranking of a sight now; its pane, and the cursor on its context, once the neuron is shown."""
+        if sight is None:
+            return
+        if sight.ranking != self.view.ranking and sight.ranking in self.facts.rankings:
+            self.view = replace(self.view, ranking=sight.ranking, quantity=None)
+        self._aim = self.neuron, sight
         if not self.stale:
             self.show(self.shown, self.record)
 
     # the current list
 
     def step(self, by: int) -> str:
+        """So many rows further in the list. A row that stands for a context shows it: pane, ranking and cursor."""
         before = self.current.place
         self.current = self.current.step(by)
         if self.current.place == before and by:
             return f"the list ends here: {before + 1} of {len(self.current)}"
+        self._look_at(self.current.sight)
         return ""
 
     def choose(self, place: int) -> None:
         self.current = self.current.at(min(max(place, 0), len(self.current) - 1))
+        self._look_at(self.current.sight)
 
     def layer(self, by: int) -> str:
         """The same index in a neighbouring layer; where that is narrower, its last neuron."""
@@ -116,15 +124,19 @@ class Explorer:
     def neighbours(self) -> list[Wanted]:
         """What the next key will most likely ask for: the nearest of the list, the same index in the layers beside."""
         here = self.current.neuron
-        near = [self.current.step(by).neuron for by in (1, -1, 2)]
+        near = [self._wanted_of(self.current.step(by)) for by in (1, -1, 2)]
+        beside = [] if self.pinned is None else [self.pinned, here]
         for by in (1, -1):
             site = self.site_beside(by)
             if site is not None and here.index < site.width:
-                near.append(NeuronAddress(site.address, here.index))
-        if self.pinned is not None:
-            near = [self.pinned, here, *near]
-        shown = self.neuron
-        return [Wanted(neuron, self.view.signs, self.view.ranking) for neuron in dict.fromkeys(near) if neuron != shown]
+                near.append(Wanted(NeuronAddress(site.address, here.index), self.view.signs, self.view.ranking))
+        near[:0] = [Wanted(neuron, self.view.signs, self.view.ranking) for neuron in beside]
+        return [wanted for wanted in dict.fromkeys(near) if wanted != self.wanted]
+
+    def _wanted_of(self, current: CurrentList) -> Wanted:
+        """What the panes should show at a place of a list."""
+        ranking = self.view.ranking if current.sight is None else current.sight.ranking
+        return Wanted(current.neuron, self.view.signs, ranking)
 
     def go(self, target: Target) -> None:
         """A jump: to a step in the list, a neuron, a quadrant."""
@@ -132,9 +144,9 @@ class Explorer:
         if target.neuron is not None:
             self._open(target.neuron)
         elif target.step:
-            self.current = self.current.step(target.step)
+            self.step(target.step)
         if target.quadrant is not None:
-            self.view = replace(self.view, focused=target.quadrant)
+            self.view, self._aim = replace(self.view, focused=target.quadrant), None
 
     def random(self) -> None:
         place = random.randrange(sum(site.width for site in self.facts.sites))
@@ -145,9 +157,10 @@ class Explorer:
             place -= site.width
 
     def use_list(self, current: CurrentList) -> None:
-        """Another current list, as a jump."""
+        """Another current list, as a jump; what its row stands for is shown."""
         self._leave()
         self.current = current
+        self._look_at(current.sight)
 
     @property
     def list_is_over(self) -> bool:
@@ -194,7 +207,9 @@ class Explorer:
 
     @property
     def _spot(self) -> Spot:
-        return Spot(self.current, self.view.focused)
+        view = self.view
+        context = 0 if self.stale or self.swapped else view.cursor().context
+        return Spot(self.current, Sight(view.focused, view.ranking, context, view.signs))
 
     def _leave(self) -> None:
         self._history.jump(self._spot)
@@ -203,7 +218,7 @@ class Explorer:
         if spot is None:
             return otherwise
         self.current = spot.current
-        self.view = replace(self.view, focused=spot.focused)
+        self._look_at(spot.sight)
         return ""
 
     # panes and cursors
@@ -229,7 +244,7 @@ class Explorer:
         return self.example.peak if token is None else min(token, len(self.example.tokens) - 1)
 
     def focus(self, quadrant: Quadrant) -> None:
-        self.view = replace(self.view, focused=quadrant, in_list=False)
+        self.view, self._aim = replace(self.view, focused=quadrant, in_list=False), None
 
     def next_pane(self, by: int) -> str:
         quadrant = next_filled(self.record, self.view, by)

@@ -15,6 +15,7 @@ from ..views.contexts import Look, lies_in, neuron_scale, pane_scale
 from ..views.sample import place_text
 from ..views.writes import promoted
 from .actions import hints
+from .current_list import CurrentList
 from .explorer import Explorer
 from .layout import GRID_WIDTH, VALUES_FROM, Layout
 from .palette import Palette
@@ -142,9 +143,17 @@ def neuron_list(explorer: Explorer, rows: Rows, top: int, height: int) -> ListPi
     first = top if top <= current.place < top + room else max(0, current.place - room // 2)
     first = max(0, min(first, len(current) - room))
     entries = []
-    for neuron in current.neurons[first : first + room]:
-        entries.append(ListEntry(str(neuron), rows.get((neuron, signs))))
+    for place, neuron in enumerate(current.neurons[first : first + room], first):
+        row = rows.get((neuron, signs))
+        entries.append(ListEntry(str(neuron) + _pane_of(current, place, signs, row), row))
     return ListPicture(current.label, first, tuple(entries), current.place, explorer.view.in_list)
+
+
+def _pane_of(current: CurrentList, place: int, signs: str, row: NeuronRow | None) -> str:
+    """The quadrant that a row of a list stands for, where it stands for one."""
+    if not current.sights:
+        return ""
+    return f" {current.sights[place].quadrant_under(signs, row is not None and row.flipped).value}"
 
 
 def missing_rows(explorer: Explorer, rows: Rows, picture: ListPicture) -> list[NeuronAddress]:

@@ -10,10 +10,14 @@ import indexer
 from gluscope_tui.tui.app import ExplorerApp
 from gluscope_tui.tui.screens.home import HomeScreen
 from gluscope_tui.tui.screens.search import SearchScreen
+from gluscope_tui.tui.view import Wanted
 from gluscope_tui.tui.widgets.hit_list import HitList
+from gluscope_tui.tui.widgets.neuron_list import NeuronList
 from gluscope_tui.tui.widgets.table_title import TableTitle
+from indexer.database.records import Hit
+from indexer.quadrants import Quadrant
 
-from .conftest import AppMaker, settled
+from .conftest import AppMaker, home_of, settled
 from .walking import header_text, here, press, state_of, typed
 
 
@@ -71,7 +75,7 @@ async def test_enter_makes_the_hits_the_current_list_and_opens_the_context(explo
         explorer = state_of(app)
         assert isinstance(app.screen, HomeScreen)
         assert here(app) == str(explorer.shown.neuron) == str(hits[2].neuron)
-        assert explorer.current.neurons == tuple(dict.fromkeys(hit.neuron for hit in hits))
+        assert explorer.current.neurons == tuple(hit.neuron for hit in hits)
         assert explorer.view.focused is hits[2].quadrant
         assert explorer.example == hits[2].example
         assert "peaks on france" in header_text(app)
@@ -79,6 +83,114 @@ async def test_enter_makes_the_hits_the_current_list_and_opens_the_context(explo
         assert screen(app).view.place == 2
         await press(pilot, "escape", "escape")
         assert "in layer" in header_text(app)
+
+
+def searched(path: Path, text: str, signs: str = "aligned") -> list[Hit]:
+    """The hits as `gluscope search` gives them, the strongest first."""
+    with indexer.open(path) as index:
+        return sorted(index.search(text, signs=signs), key=lambda hit: -hit.strength)
+
+
+async def test_every_step_through_the_hits_opens_pane_ranking_and_context_of_its_own(
+    explorer_app: AppMaker, hostile_index: Path
+) -> None:
+    expected = searched(hostile_index, "paris")
+    for quality in ("quadrant", "ranking"):
+        assert len({getattr(hit, quality) for hit in expected}) > 1
+    assert any(hit.example.rank > 0 for hit in expected)
+    assert len({hit.neuron for hit in expected}) < len(expected)
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await typed(pilot, "Fparis\r")
+        await press(pilot, "enter")
+        explorer = state_of(app)
+        for number, hit in enumerate(expected):
+            assert f"{number + 1}/{len(expected)} peaks on paris" in header_text(app)
+            assert explorer.shown == Wanted(hit.neuron, "aligned", hit.ranking)
+            assert (explorer.view.focused, explorer.example) == (hit.quadrant, hit.example)
+            await press(pilot, "j")
+        assert "the list ends here" in home_of(app).notice
+        await press(pilot, "r", "1", "end", "k")
+        assert (explorer.view.ranking, explorer.example) == (expected[-2].ranking, expected[-2].example)
+        await typed(pilot, "g-3\r")
+        assert explorer.example == expected[-5].example
+
+
+async def test_keys_faster_than_the_disk_end_at_the_same_hit(explorer_app: AppMaker, hostile_index: Path) -> None:
+    expected = searched(hostile_index, "paris")
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await typed(pilot, "Fparis\r")
+        await press(pilot, "enter")
+        await typed(pilot, "jjjjjjjkj")
+        assert (state_of(app).view.focused, state_of(app).example) == (expected[7].quadrant, expected[7].example)
+
+
+async def test_a_hit_is_the_same_context_under_other_signs(explorer_app: AppMaker, hostile_index: Path) -> None:
+    expected = searched(hostile_index, "paris")
+    with indexer.open(hostile_index) as index:
+        flips = [bool(index.neuron(hit.neuron).flipped) for hit in expected]
+    place = next(place for place in range(1, len(flips)) if flips[place])
+    hit = expected[place]
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await typed(pilot, "Fparis\r")
+        await press(pilot, "enter", "s", *"j" * place)
+        example = state_of(app).example
+        assert example is not None
+        assert state_of(app).view.focused is hit.quadrant.flipped
+        assert (example.document, example.part, example.position, example.rank) == (
+            hit.example.document,
+            hit.example.part,
+            hit.example.position,
+            hit.example.rank,
+        )
+        lines_of_list = home_of(app).query_one(NeuronList)
+        marked = [lines_of_list.render_line(row).text for row in range(lines_of_list.size.height)]
+        assert any(f"▸{hit.neuron} {hit.quadrant.flipped.value} " in line for line in marked)
+        await press(pilot, "F", "escape")
+        raw = searched(hostile_index, "paris", "raw")
+        assert [(one.neuron, one.quadrant) for one in screen(app)._table.hits] == [
+            (one.neuron, one.quadrant) for one in raw
+        ]
+
+
+async def test_the_way_back_leads_to_the_context_that_was_left(explorer_app: AppMaker) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "3", "down", "down")
+        explorer = state_of(app)
+        left = explorer.example
+        await typed(pilot, "Fparis\r")
+        await press(pilot, "j", "enter", "j", "j")
+        hit = explorer.example
+        assert hit is not None
+        await typed(pilot, "gL0N0\r")
+        await press(pilot, "u")
+        assert explorer.example == hit
+        await press(pilot, "u")
+        assert (here(app), explorer.view.focused, explorer.example) == ("L1N5", Quadrant.NP, left)
+        await press(pilot, "U")
+        assert "peaks on paris" in header_text(app)
+
+
+async def test_sorted_hits_keep_their_contexts(explorer_app: AppMaker, hostile_index: Path) -> None:
+    hits = searched(hostile_index, "paris")
+    with indexer.open(hostile_index) as index:
+        order = [row[0] for row in index.rows(("neuron",), sort="frequency_nn")]
+    expected = sorted(hits, key=lambda hit: order.index(str(hit.neuron)))
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await typed(pilot, "Fparis\r")
+        await press(pilot, "j", "enter", "S")
+        await typed(pilot, "frequency_nn largest\r")
+        explorer = state_of(app)
+        assert explorer.example == hits[1].example
+        assert "peaks on paris, by frequency_nn down" in header_text(app)
+        await typed(pilot, f"g-{explorer.current.place}\r")
+        for hit in expected:
+            assert explorer.example == hit.example
+            await press(pilot, "j")
 
 
 async def test_tab_switches_between_peaks_and_contexts(explorer_app: AppMaker) -> None:

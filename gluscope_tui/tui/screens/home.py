@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from textual.widget import Widget
 
 from indexer.addresses import NeuronAddress
-from indexer.database.records import Hit, NeuronRecord, NeuronRow
+from indexer.database.records import NeuronRecord, NeuronRow
 from indexer.quadrants import QUADRANTS, Quadrant
 
 from ...views.numbers import full_count
@@ -225,21 +225,12 @@ class HomeScreen(BaseScreen):
 
     # other lists
 
-    def take_list(self, current: CurrentList, quadrant: Quadrant | None = None, context: int = 0) -> None:
-        """Another current list, and the neuron at its place; a context of a quadrant under the cursor."""
+    def take_list(self, current: CurrentList) -> None:
+        """Another current list, and what is at its place."""
         self.explorer.use_list(current)
-        if quadrant is not None:
-            self.explorer.focus(quadrant)
-            self.explorer.aim(quadrant, context)
         self.explorer.change(in_list=False)
         self.notice = ""
         self.after_action()
-
-    def take_hit(self, current: CurrentList, hit: Hit) -> None:
-        """What a search found as the current list, at a hit: its quadrant, its ranking, its context."""
-        if hit.ranking in self.explorer.facts.rankings and hit.ranking != self.explorer.view.ranking:
-            self.explorer.change(ranking=hit.ranking, quantity=None)
-        self.take_list(current, hit.quadrant, hit.example.rank)
 
     def sort_list(self, sort: str, descending: bool) -> None:
         """The current list by a column; it is put in place once it is read."""
@@ -252,7 +243,8 @@ class HomeScreen(BaseScreen):
         current = self.explorer.current
         if current.neurons is message.before.neurons:
             self.say("")
-            self.take_list(message.after.find(current.neuron) or message.after)
+            after = message.after
+            self.take_list(after if after.neuron == current.neuron else after.find(current.neuron) or after)
 
     def on_query_failed(self, message: QueryFailed) -> None:
         message.stop()

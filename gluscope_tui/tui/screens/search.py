@@ -35,6 +35,9 @@ class SearchScreen(TableScreen):
         self._loader = TableLoader(self, home.reading)
 
     def on_mount(self) -> None:
+        found, signs = self._table.shown, self.home.explorer.view.signs
+        if found.text and found.signs != signs:
+            self._search(replace(found, signs=signs))
         self._open_prompt()
         super().on_mount()
 
@@ -142,15 +145,14 @@ class SearchScreen(TableScreen):
         if not table.hits:
             self.say("there is nothing to open")
             return
-        hit = table.hits[table.view.place]
         self.leave()
-        self.home.take_hit(table.as_list(), hit)
+        self.home.take_list(table.as_list())
 
     def give_up(self) -> None:
         """Escape in the prompt: back to the hits, or home where there are none."""
         self._table.wanted = replace(self._table.wanted, text=self._table.shown.text)
         if self._table.hits:
-            self._table.wanted = self._table.shown
+            self._table.wanted = replace(self._table.shown, signs=self.home.explorer.view.signs)
             self.retype(None)
         else:
             self.leave()

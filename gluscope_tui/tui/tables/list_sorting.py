@@ -10,7 +10,7 @@ from .query import Query
 
 
 def sorted_list(index: Index, current: CurrentList, query: Query) -> CurrentList:
-    """The same neurons in the query's order, at the neuron where the list was; `query.where` is not looked at.
+    """The same rows in the query's order, at the one where the list was; `query.where` is not looked at.
 
     Neurons that lack the column come last; `sort` "" is the order of the index.
     """
@@ -20,6 +20,11 @@ def sorted_list(index: Index, current: CurrentList, query: Query) -> CurrentList
         return site_list(neurons.site, current.neuron.index)
     where = f"site = '{neurons.site.address}'" if isinstance(neurons, SiteNeurons) else None
     order = index.table.order(where, query.sort or None, descending=query.descending, signs=query.signs)
+    if current.sights:
+        place_of = {number: place for place, number in enumerate(order)}
+        rows = sorted(range(len(current)), key=lambda row: place_of[numbering.number(neurons[row])])
+        in_order = tuple(neurons[row] for row in rows), rows.index(current.place), query.order
+        return CurrentList(current.title, *in_order, tuple(current.sights[row] for row in rows))
     if where is None:
         held = set(neurons.numbers if isinstance(neurons, NumberedNeurons) else map(numbering.number, neurons))
         order = type(order)(order.typecode, [number for number in order if number in held])

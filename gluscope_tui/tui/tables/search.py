@@ -9,7 +9,7 @@ from indexer.database.reader import Index
 from indexer.database.records import Hit
 from indexer.quadrants import QUADRANTS
 
-from ..current_list import CurrentList
+from ..current_list import CurrentList, Sight
 from .view import TableView
 
 BEST = 100
@@ -63,11 +63,12 @@ class SearchTable:
         self.shown, self.hits, self.view = asked, hits, TableView()
 
     def as_list(self) -> CurrentList:
-        """The neurons that were found, each once, in the order of their best hits; at that of the hit under the
-        cursor."""
-        neurons = tuple(dict.fromkeys(hit.neuron for hit in self.hits))
-        here = neurons.index(self.hits[self.view.place].neuron)
-        return CurrentList(f"{self.shown.words} {self.shown.text.strip()}", neurons, here)
+        """The hits, a row each with its context; at the one under the cursor."""
+        neurons = tuple(hit.neuron for hit in self.hits)
+        sights = tuple(Sight(hit.quadrant, hit.ranking, hit.example.rank, self.shown.signs) for hit in self.hits)
+        return CurrentList(
+            f"{self.shown.words} {self.shown.text.strip()}", neurons, self.view.place, "strength", sights
+        )
 
 
 def cut_short(hits: tuple[Hit, ...]) -> bool:
