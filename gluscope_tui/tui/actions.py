@@ -13,7 +13,7 @@ class Action:
 
     "home": the four panes; "context": an open context; "table": neurons, layers, what a search found; "overlay": help
     and the like.
-    `hint` is the short form in the foot.
+    `hint` is the short form in the foot; `of_experts`: only where layers have several gated MLPs.
     """
 
     id: str
@@ -22,6 +22,7 @@ class Action:
     title: str
     hint: str = ""
     scopes: tuple[str, ...] = ("home",)
+    of_experts: bool = False
 
 
 _CONTEXT, _OVERLAY, _TABLE = ("context",), ("overlay",), ("table",)
@@ -43,10 +44,31 @@ ACTIONS = (
     Action("list.page-down", ("J",), "move", "a screenful further in the current list", scopes=_WALK),
     Action("list.page-up", ("K",), "move", "a screenful back in the current list", scopes=_WALK),
     Action(
-        "layer.previous", ("h", "left_square_bracket"), "move", "same index in the layer before", "h/l layer", _WALK
+        "layer.previous",
+        ("h", "left_square_bracket"),
+        "move",
+        "same index in the layer before; of the same expert, where there are any",
+        "h/l layer",
+        _WALK,
     ),
-    Action("layer.next", ("l", "right_square_bracket"), "move", "same index in the next layer", scopes=_WALK),
-    Action("go.to", ("g",), "move", "go to: 345, +20, -20, L13, 12.345, L12N345 -+", "g go to"),
+    Action(
+        "layer.next",
+        ("l", "right_square_bracket"),
+        "move",
+        "same index in the next layer; of the same expert, where there are any",
+        scopes=_WALK,
+    ),
+    Action(
+        "expert.next",
+        ("e",),
+        "move",
+        "same index in the layer's next expert; the shared one is the last",
+        "e/E expert",
+        _WALK,
+        of_experts=True,
+    ),
+    Action("expert.previous", ("E",), "move", "same index in the layer's expert before", scopes=_WALK),
+    Action("go.to", ("g",), "move", "go to: 345, +20, -20, L13, E3, 12.345, L12N345 -+", "g go to"),
     Action("go.back", ("u",), "move", "back to where the last jump began", scopes=_WALK),
     Action("go.forward", ("U",), "move", "forward again", scopes=_WALK),
     Action("go.random", ("R",), "move", "a random neuron of the index", scopes=_WALK),
@@ -208,6 +230,6 @@ def key_lines(action: Action) -> str:
     return " ".join(key_name(key) for key in action.keys)
 
 
-def hints(scope: str) -> tuple[str, ...]:
-    """The foot: the short forms of the most used actions, help last."""
-    return tuple(action.hint for action in actions_in(scope) if action.hint)
+def hints(scope: str, *, experts: bool = False) -> tuple[str, ...]:
+    """The foot: the short forms of the most used actions, help last. `experts`: layers have several gated MLPs."""
+    return tuple(action.hint for action in actions_in(scope) if action.hint and experts >= action.of_experts)

@@ -16,6 +16,7 @@ from .find import found_tokens
 from .goto import Target, find_site
 from .history import History
 from .opening import Facts
+from .site_steps import SiteSteps, kind_name, layer_name
 from .state import Remembered
 from .view import Cursor, View, Wanted, after, next_filled
 
@@ -41,7 +42,7 @@ class Explorer:
         self.shown = self.wanted
         self._history: History[Spot] = History()
         self._aim: tuple[NeuronAddress, Sight] | None = None  # where the cursor goes once the neuron is shown
-        self._site_places = {site.address: place for place, site in enumerate(facts.sites)}
+        self._steps = SiteSteps(facts.sites)
 
     @property
     def current(self) -> CurrentList:
@@ -107,27 +108,46 @@ class Explorer:
         self._look_at(self.current.sight)
 
     def layer(self, by: int) -> str:
-        """The same index in a neighbouring layer; where that is narrower, its last neuron."""
-        here = self.current.neuron
-        site = self.site_beside(by)
+        """The same index of the same expert in a neighbouring layer, or of the nearest that it has; where that is
+        narrower, its last neuron."""
+        here = self.current.neuron.site
+        site = self._steps.layer_beside(here, by)
         if site is None:
-            return f"{here.site} is the {'last' if by > 0 else 'first'} layer"
-        index = min(here.index, site.width - 1)
-        self._open(NeuronAddress(site.address, index))
-        return "" if index == here.index else f"{site.address} has only {site.width} neurons"
+            return f"{layer_name(here)} is the {'last' if by > 0 else 'first'} layer"
+        if kind_name(site.address) == kind_name(here):
+            return self._to_site(site)
+        other = f"{layer_name(site.address)} has no {kind_name(here)}: this is {site.address}"
+        return "; ".join(filter(None, (other, self._to_site(site))))
 
-    def site_beside(self, by: int) -> SiteRecord | None:
-        """The site `by` places further in the index's order, or None past its ends."""
-        place = self._site_places[self.current.neuron.site] + by
-        return self.facts.sites[place] if 0 <= place < len(self.facts.sites) else None
+    def expert(self, by: int) -> str:
+        """The same index in the next expert of the layer, or the one before; the shared expert is the last."""
+        here = self.current.neuron.site
+        site = self._steps.site_beside(here, by)
+        if site is not None:
+            return self._to_site(site)
+        if self._steps.site_beside(here, -by) is None:
+            return f"{here} is the only gated MLP of its layer"
+        return f"{here} is the {'last' if by > 0 else 'first'} expert of its layer"
+
+    @property
+    def has_experts(self) -> bool:
+        """Whether layers have several gated MLPs."""
+        return self._steps.several
+
+    def _to_site(self, site: SiteRecord) -> str:
+        here = self.current.neuron.index
+        index = min(here, site.width - 1)
+        self._open(NeuronAddress(site.address, index))
+        return "" if index == here else f"{site.address} has only {site.width} neurons"
 
     def neighbours(self) -> list[Wanted]:
-        """What the next key will most likely ask for: the nearest of the list, the same index in the layers beside."""
+        """What the next key will most likely ask for: the nearest of the list, the same index in the layers and
+        experts beside."""
         here = self.current.neuron
         near = [self._wanted_of(self.current.step(by)) for by in (1, -1, 2)]
         beside = [] if self.pinned is None else [self.pinned, here]
-        for by in (1, -1):
-            site = self.site_beside(by)
+        sites = [step(here.site, by) for step in (self._steps.layer_beside, self._steps.site_beside) for by in (1, -1)]
+        for site in sites:
             if site is not None and here.index < site.width:
                 near.append(Wanted(NeuronAddress(site.address, here.index), self.view.signs, self.view.ranking))
         near[:0] = [Wanted(neuron, self.view.signs, self.view.ranking) for neuron in beside]

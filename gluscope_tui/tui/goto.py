@@ -1,4 +1,4 @@
-"""The go-to prompt: `345`, `+20`, `-20`, `L13`, `12.345`, `L12N345 -+` and quadrants alone, against one index."""
+"""The go-to prompt: `345`, `+20`, `-20`, `L13`, `E3`, `12.345`, `L12N345 -+` and quadrants alone, against one index."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from indexer.errors import GluscopeError
 from indexer.quadrants import Quadrant, parse_quadrant
 
 from .current_list import CurrentList
+from .site_steps import SiteSteps
 
 _QUADRANT = re.compile(r"(?:^|\s)([+-]{2}|[pn]{2})$", re.IGNORECASE)
 _RELATIVE = re.compile(r"[+-]\d{1,9}", re.ASCII)
 _INDEX = re.compile(r"\d{1,9}", re.ASCII)
+_IN_LAYER = re.compile(r"E(\d{1,9})|(S)", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def parse_goto(text: str, current: CurrentList, sites: Sequence[SiteRecord]) -> 
     if _INDEX.fullmatch(words):
         neuron = NeuronAddress(here.site, int(words))
     else:
-        neuron = _neuron(words, here.index)
+        neuron = _neuron(words, here, sites)
     return Target(neuron=checked(neuron, sites), quadrant=quadrant)
 
 
@@ -54,12 +56,19 @@ def _step(by: int, current: CurrentList) -> int:
     return by
 
 
-def _neuron(words: str, index: int) -> NeuronAddress:
-    """A whole address, or the same index in the site that was named."""
+def _neuron(words: str, here: NeuronAddress, sites: Sequence[SiteRecord]) -> NeuronAddress:
+    """A whole address, or the same index in the site that was named; of a layer with experts, in the same expert."""
+    if found := _IN_LAYER.fullmatch(words):
+        expert = None if found[1] is None else int(found[1])
+        return NeuronAddress(SiteAddress(here.site.stack, here.site.layer, expert, bool(found[2])), here.index)
     try:
-        return NeuronAddress(parse_site(words), index)
+        site = parse_site(words)
     except GluscopeError:
         return parse_neuron(words)
+    if site == SiteAddress("", site.layer) and all(one.address != site for one in sites):
+        like = SiteSteps(sites).like(here.site, here.site.stack, site.layer)
+        site = site if like is None else like.address
+    return NeuronAddress(site, here.index)
 
 
 def checked(neuron: NeuronAddress, sites: Sequence[SiteRecord]) -> NeuronAddress:

@@ -129,8 +129,8 @@ def scale(explorer: Explorer, palette: Palette) -> Scale:
     return Scale(look(explorer, focused, palette), explorer.view.scale, focused)
 
 
-def foot(notice: str, bad: bool, scope: str = "home") -> Foot:
-    return Foot(hints(scope), notice, bad)
+def foot(explorer: Explorer, notice: str, bad: bool, scope: str = "home") -> Foot:
+    return Foot(hints(scope, experts=explorer.has_experts), notice, bad)
 
 
 def neuron_list(explorer: Explorer, rows: Rows, top: int, height: int) -> ListPicture:

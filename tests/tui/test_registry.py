@@ -12,11 +12,11 @@ from gluscope_tui.tui.screens.base import bindings
 
 ROOT = Path(__file__).parents[2]
 PROMISED = {
-    "home": "j k J K h l [ ] g u U R 1 2 3 4 Tab 0 Up Down Left Right PgUp PgDn Home End z w Enter r v s c x d i / n N "
-    "L F O S P p m M y C o : ctrl+p T ? q Escape Backspace ctrl+c ctrl+z",
+    "home": "j k J K h l [ ] e E g u U R 1 2 3 4 Tab 0 Up Down Left Right PgUp PgDn Home End z w Enter r v s c x d i / "
+    "n N L F O S P p m M y C o : ctrl+p T ? q Escape Backspace ctrl+c ctrl+z",
     "context": "n p 1 2 3 4 j k Up Down q Escape Backspace",
-    "density": "j k J K h l d i u U R s Up Down PgUp PgDn q Escape Backspace",
-    "card": "j k J K h l d i u U R s n Enter Left Right Up Down PgUp PgDn q Escape Backspace",
+    "density": "j k J K h l e E d i u U R s Up Down PgUp PgDn q Escape Backspace",
+    "card": "j k J K h l e E d i u U R s n Enter Left Right Up Down PgUp PgDn q Escape Backspace",
     "table": "j k J K h l Up Down Left Right PgUp PgDn Home End Enter s S r / F c Tab C T ? q Escape Backspace ctrl+c",
     "overlay": "j k Up Down PgUp PgDn q Escape Backspace",
 }
@@ -55,3 +55,5 @@ def test_the_help_begins_with_six_lines_on_reading_and_names_every_action() -> N
 def test_the_foot_ends_with_the_help() -> None:
     assert hints("home")[-1] == "? help"
     assert "j/k neuron" in hints("home")
+    assert "e/E expert" not in hints("home")
+    assert hints("home", experts=True)[1:3] == ("h/l layer", "e/E expert")

@@ -10,10 +10,9 @@ from textual.app import ComposeResult
 
 from ...colour.style import StyledLine
 from .. import pictures
-from ..actions import hints
 from ..layout import LEAST_HEIGHT, LEAST_WIDTH, Rectangle, top_to_show
 from ..widgets.header import HeaderLine
-from ..widgets.hints import Foot, Hints
+from ..widgets.hints import Hints
 from ..widgets.small import NEEDED, Small
 from ..widgets.styled_lines import StyledLines, StyledPicture
 from .base import BaseScreen
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 WALKS = (
     "list.next", "list.previous", "list.page-down", "list.page-up", "layer.previous", "layer.next",
-    "go.back", "go.forward", "go.random", "show.signs",
+    "expert.next", "expert.previous", "go.back", "go.forward", "go.random", "show.signs",
 )  # fmt: skip
 """What moves home's neuron while the screen above stays open."""
 
@@ -83,7 +82,8 @@ class AboutScreen(BaseScreen):
         self.top = top_to_show(self.top, line, line, rows, self._count)
         self.query_one(HeaderLine).show(pictures.header(self.home.explorer), palette)
         self.query_one(StyledLines).show(StyledPicture(shown, self.top), palette)
-        self.query_one(Hints).show(Foot(hints(self.scope), self.home.notice, self.home.notice_is_bad), palette)
+        foot = pictures.foot(self.home.explorer, self.home.notice, self.home.notice_is_bad, self.scope)
+        self.query_one(Hints).show(foot, palette)
 
     def follow(self) -> None:
         self.redraw()

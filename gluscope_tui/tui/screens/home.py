@@ -135,7 +135,7 @@ class HomeScreen(BaseScreen):
             self._draw_list(layout.parts["list"].height)
         self.query_one(Inspector).show(pictures.inspected(explorer), palette)
         self.query_one(Legend).show(pictures.scale(explorer, palette), palette)
-        self.query_one(Hints).show(pictures.foot(self.notice, self.notice_is_bad), palette)
+        self.query_one(Hints).show(pictures.foot(explorer, self.notice, self.notice_is_bad), palette)
         if self.typing is not None:
             self.query_one(Prompt).show(self.typing, palette)
 

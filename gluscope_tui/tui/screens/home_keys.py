@@ -30,7 +30,9 @@ def home_handlers(home: HomeScreen) -> Mapping[str, Callable[..., Any]]:
         "list.page-up": lambda: keys.tell(explorer.step(-keys.list_page())),
         "layer.previous": lambda: keys.tell(explorer.layer(-1)),
         "layer.next": lambda: keys.tell(explorer.layer(1)),
-        "go.to": lambda: home.open_prompt("go.to", "go to", hint="345  +20  -20  L13  12.345  L12N345 -+"),
+        "expert.next": lambda: keys.tell(explorer.expert(1)),
+        "expert.previous": lambda: keys.tell(explorer.expert(-1)),
+        "go.to": keys.open_go_to,
         "go.to.accept": keys.go_to,
         "go.back": lambda: keys.tell(explorer.back()),
         "go.forward": lambda: keys.tell(explorer.forward()),
@@ -108,6 +110,10 @@ class HomeKeys:
         """Through the contexts; through the neurons where the list is in use."""
         explorer = self.home.explorer
         self.tell(explorer.step(by) if explorer.view.in_list else explorer.move_context(by))
+
+    def open_go_to(self) -> None:
+        experts = "L13  E3  L12E3N345 -+" if self.home.explorer.has_experts else "L13  12.345  L12N345 -+"
+        self.home.open_prompt("go.to", "go to", hint=f"345  +20  -20  {experts}")
 
     def go_to(self, text: str) -> str:
         explorer = self.home.explorer
