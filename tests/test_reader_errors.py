@@ -233,3 +233,26 @@ def test_a_read_only_file_in_a_read_only_folder_opens(tmp_path: Path, truth: Tru
         assert os.listdir(folder) == ["a.db"]
     finally:
         folder.chmod(0o755)
+
+
+def test_an_open_index_knows_what_became_of_its_file(truth: Truth, tmp_path: Path) -> None:
+    path = Path(shutil.copy(truth.path, tmp_path / "open.db"))
+    with indexer.open(path) as index:
+        assert index.changed == ""
+        path.rename(tmp_path / "moved.db")
+        assert index.changed == ""
+        shutil.copy(truth.path, path)
+        assert index.changed == "replaced"
+        assert index.neuron("L0N4") == _neuron(truth.path, "L0N4")
+    with indexer.open(path) as index:
+        assert index.changed == ""
+        with path.open("r+b") as file:
+            file.truncate(9000)
+        assert index.changed == "overwritten"
+        with pytest.raises(GluscopeError, match=r"open\.db was overwritten while it was read\nrun the command again"):
+            index.neuron("L2N4")
+
+
+def _neuron(path: Path, neuron: str) -> object:
+    with indexer.open(path) as index:
+        return index.neuron(neuron)

@@ -180,6 +180,13 @@ ACTIONS = (
         scopes=_ALL,
     ),
     Action("app.quit", ("q",), "app", "the same; at home: quit", "q back", _ALL),
+    Action(
+        "app.reopen",
+        ("ctrl+r",),
+        "app",
+        "open the index anew at the same place: it was replaced, or something was added to it",
+        scopes=_ALL,
+    ),
     Action("app.interrupt", ("ctrl+c",), "app", "twice within 2 s: quit", scopes=_ALL),
     Action("app.suspend", ("ctrl+z",), "app", "to the shell; fg comes back", scopes=_ALL),
     Action(

@@ -19,7 +19,7 @@ from .clipboard import copy
 from .crash import CrashingApp
 from .help import help_lines
 from .messages import IndexOpened, OpeningFailed
-from .opening import Opened
+from .opening import Opened, read_index
 from .palette import Palette, palette
 from .reading import ReadingThread
 from .screens.about import AboutScreen
@@ -34,6 +34,7 @@ from .screens.neurons import NeuronsScreen
 from .screens.overlay import HelpScreen, PaletteScreen
 from .screens.search import SearchScreen
 from .tables.menus import sort_choices, sorted_by
+from .telling import told
 from .widgets.small import Small
 
 TWICE_SECONDS = 2.0
@@ -51,11 +52,12 @@ class ExplorerApp(CrashingApp):
     ) -> None:
         super().__init__()
         self.animation_level = "none"
-        self._reading = reading
+        self.reading = reading
         self._depth = depth
         self._ascii_only = ascii_only
         self._light = light
         self._home: HomeScreen | None = None
+        self.reopening = False
         self._interrupted = -TWICE_SECONDS
         self._loop_of_app: asyncio.AbstractEventLoop | None = None
         self.failure: GluscopeError | None = None
@@ -71,36 +73,63 @@ class ExplorerApp(CrashingApp):
 
     def on_mount(self) -> None:
         self._loop_of_app = asyncio.get_running_loop()
-        if self._reading.opened.done() and self._reading.opened.exception() is None:
-            self._open(self._reading.opened.result())
+        if self.reading.opened.done() and self.reading.opened.exception() is None:
+            self._open(self.reading.opened.result())
         else:
             self.query_one(Small).show("opening the index; q gives up", self.palette)
-            self.run_worker(self._wait_for_index(), group="opening")
+            self.run_worker(self._wait_for_index(self.reading), group="opening")
 
     def compose(self) -> ComposeResult:
         """What stands on the screen while a slow disk opens the index."""
         yield Small(self.palette)
 
-    async def _wait_for_index(self) -> None:
+    async def _wait_for_index(self, reading: ReadingThread[Opened]) -> None:
         try:
-            self.post_message(IndexOpened(await asyncio.wrap_future(self._reading.opened)))
+            self.post_message(IndexOpened(await asyncio.wrap_future(reading.opened), reading))
         except GluscopeError as error:
             self.post_message(OpeningFailed(error))
 
     def on_index_opened(self, message: IndexOpened) -> None:
+        self.reopening = False
+        if message.reading is not self.reading:
+            self.reading.stop(Opened.close)
+            self.reading = message.reading
         self._open(message.opened)
 
     def on_opening_failed(self, message: OpeningFailed) -> None:
+        self.reopening = False
+        if self._home is not None:
+            self._close_down_to(self._home)
+            self._home.say(told(message.error), bad=True)
+            return
         self.failure = message.error
         self.exit(return_code=2)
+
+    def reopen(self) -> str:
+        """Open what stands at the index's path by now, at the same place; what to say meanwhile. Where that fails all
+        stays as it is."""
+        if self._home is not None and not self.reopening:
+            self.reopening = True
+            self.keep_state()
+            reading = read_index(self._home.request.anew())
+            self.run_worker(self._wait_for_index(reading), group="opening")
+        return "reopening the index"
 
     def _open(self, opened: Opened) -> None:
         if self._light is None:
             theme = opened.remembered.theme
             self._light = theme == "light" if theme else light_background(os.environ)
         self._restyle()
-        self._home = HomeScreen(opened, self._reading)
-        self.push_screen(self._home)
+        before, self._home = self._home, HomeScreen(opened, self.reading)
+        if before is None:
+            self.push_screen(self._home)
+            return
+        self._close_down_to(before)
+        self.switch_screen(self._home)
+
+    def _close_down_to(self, screen: HomeScreen) -> None:
+        while self.screen is not screen:
+            self.pop_screen()
 
     # looks
 

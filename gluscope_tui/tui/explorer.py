@@ -36,6 +36,7 @@ class Explorer:
         self.facts = facts
         self.pinned: NeuronAddress | None = None
         self.swapped = False  # the panes show the pinned neuron instead of the list's
+        self.replaced = False  # another file stands at the index's path by now
         self._current = self._own = current
         self.view = view
         self.record = record

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from indexer.errors import GluscopeError
 
 from ..colour.depth import Depth, detect
-from .opening import Request, open_index
-from .reading import ReadingThread
+from .opening import Request, read_index
 
 if TYPE_CHECKING:
     from .app import ExplorerApp
@@ -33,7 +32,7 @@ class Terminal:
 
 def launch(request: Request, terminal: Terminal) -> int:
     """Run the explorer; its exit code. GluscopeError where the index or the terminal won't do."""
-    reading = ReadingThread(lambda: open_index(request))
+    reading = read_index(request)
     depth = depth_of(terminal)
     _prepare_textual(depth)
     from .app import ExplorerApp
@@ -44,7 +43,7 @@ def launch(request: Request, terminal: Terminal) -> int:
     app = ExplorerApp(reading, depth, ascii_only=terminal.ascii_only)
     leave_on_signals(app.leave_soon)
     app.run(mouse=terminal.mouse)
-    reading.stop()
+    app.reading.stop()
     return _ended(app)
 
 

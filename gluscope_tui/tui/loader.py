@@ -14,7 +14,7 @@ from indexer.addresses import NeuronAddress
 from indexer.database.records import NeuronRecord
 from indexer.errors import GluscopeError
 
-from .messages import LoadDue, LoadFailed, NeuronLoaded, RowsLoaded, SequenceLoaded
+from .messages import IndexReplaced, LoadDue, LoadFailed, NeuronLoaded, RowsLoaded, SequenceLoaded
 from .narrow_rows import narrow_rows
 from .opening import Opened
 from .reading import ReadingThread
@@ -104,11 +104,16 @@ class Loader:
         self._node.post_message(LoadDue())
 
     async def _ask(self, wanted: Wanted) -> NeuronRecord:
-        def question(opened: Opened) -> NeuronRecord:
+        def question(opened: Opened) -> tuple[NeuronRecord, str]:
+            index = opened.index
             rankings = (wanted.ranking,) if wanted.ranking in opened.facts.rankings else ()
-            return opened.index.neuron(wanted.neuron, signs=wanted.signs, rankings=rankings, sample=True, weights=True)
+            record = index.neuron(wanted.neuron, signs=wanted.signs, rankings=rankings, sample=True, weights=True)
+            return record, index.changed
 
-        return await asyncio.wrap_future(self._reading.ask(question))
+        record, changed = await asyncio.wrap_future(self._reading.ask(question))
+        if changed:
+            self._node.post_message(IndexReplaced())
+        return record
 
     async def _read(self, wanted: Wanted) -> None:
         try:

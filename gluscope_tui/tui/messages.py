@@ -12,6 +12,7 @@ from indexer.errors import GluscopeError
 
 from .current_list import CurrentList
 from .opening import Opened
+from .reading import ReadingThread
 from .tables.pages import Row
 from .tables.query import Query
 from .tables.search import Asked
@@ -19,19 +20,26 @@ from .view import Wanted
 
 
 class IndexOpened(Message):
-    """The index is open and its first neuron read."""
+    """The index is open and its first neuron read; `reading` answers questions about it."""
 
-    def __init__(self, opened: Opened) -> None:
-        self.opened = opened
+    def __init__(self, opened: Opened, reading: ReadingThread[Opened]) -> None:
+        self.opened, self.reading = opened, reading
         super().__init__()
 
 
 class OpeningFailed(Message):
-    """There is nothing to show; the explorer ends with this error."""
+    """The index can't be opened: the explorer ends with this error, or goes on with what it had open."""
 
     def __init__(self, error: GluscopeError) -> None:
         self.error = error
         super().__init__()
+
+
+class IndexReplaced(Message):
+    """Another file stands at the index's path by now; the one that is open can still be read."""
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, IndexReplaced)
 
 
 class LoadDue(Message):

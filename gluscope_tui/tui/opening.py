@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import indexer
@@ -17,7 +17,9 @@ from .current_list import CurrentList, site_list
 from .files import index_folder
 from .goto import checked, find_site
 from .marks import MarksFile
+from .reading import ReadingThread
 from .state import Remembered, StateFile
+from .telling import REOPEN
 from .view import View
 
 
@@ -45,12 +47,18 @@ class Request:
     neurons: tuple[str, ...] | None = None
     title: str = ""
     notice: str = ""
+    again: bool = False  # at the place where the explorer was a moment ago
+
+    def anew(self) -> Request:
+        """The request that opens the same path again, at the same place."""
+        return replace(self, neuron="", notice="the index is open anew", again=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
     """An open index with the first neuron read, so that the first paint is complete."""
 
+    request: Request
     index: Index
     facts: Facts
     current: CurrentList
@@ -60,6 +68,19 @@ class Opened:
     state: StateFile
     marks: MarksFile
     notices: tuple[str, ...]
+
+    def check(self) -> None:
+        """GluscopeError where other content was written into the file: what is read of it doesn't belong together."""
+        if self.index.changed == "overwritten":
+            raise GluscopeError(f"{self.facts.path.name} was overwritten since it was opened", REOPEN)
+
+    def close(self) -> None:
+        self.index.close()
+
+
+def read_index(request: Request) -> ReadingThread[Opened]:
+    """A thread that opens the index and then answers questions about it."""
+    return ReadingThread(lambda: open_index(request), Opened.check)
 
 
 def open_index(request: Request) -> Opened:
@@ -89,11 +110,13 @@ def _opened(index: Index, request: Request) -> Opened:
     current = site_list(find_site(start.site, facts.sites), start.index)
     if request.neurons is not None:
         current, notice = _own_list(request, facts, start if request.neuron else None)
+        current = (current.find(start) if request.again else None) or current
         notices.append(notice)
     rankings = (view.ranking,) if facts.rankings else ()
     record = index.neuron(current.neuron, signs=view.signs, rankings=rankings, sample=True, weights=True)
     kept = tuple(notice for notice in notices if notice)
-    return Opened(index, facts, current, view, record, remembered, state, MarksFile(folder / "marks.tsv"), kept)
+    marks = MarksFile(folder / "marks.tsv")
+    return Opened(request, index, facts, current, view, record, remembered, state, marks, kept)
 
 
 def _facts(index: Index, path: Path) -> Facts:

@@ -38,6 +38,8 @@ def header(explorer: Explorer) -> Header:
         warnings.append("index unfinished")
     if facts.bos_counted:
         warnings.append("BOS counted")
+    if explorer.replaced:
+        warnings.append("replaced: ctrl+r")
     return Header(
         model=facts.model,
         address=str(explorer.neuron),

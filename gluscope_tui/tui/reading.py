@@ -16,14 +16,18 @@ Result = TypeVar("Result")
 class ReadingThread(Generic[Resource]):
     """Opens something in a thread of its own and answers questions about it there, one after the other.
 
+    `check`, if there is one, is called after each question and raises where the answer can't be trusted.
+
     The thread is a daemon: a disk that never answers does not keep the process. A question that was cancelled
     before its turn is never asked.
     """
 
-    def __init__(self, open_resource: Callable[[], Resource]) -> None:
+    def __init__(self, open_resource: Callable[[], Resource], check: Callable[[Resource], None] | None = None) -> None:
         self._questions: SimpleQueue[tuple[Callable[[Resource], Any], Future[Any]] | None] = SimpleQueue()
         self.opened: Future[Resource] = Future()
         self._running: Future[Any] | None = None
+        self._check = check
+        self._close: Callable[[Resource], None] | None = None
         self._changing = threading.Lock()  # of what is running: an interrupt must not hit the next question
         threading.Thread(target=self._run, args=(open_resource,), name="gluscope-reader", daemon=True).start()
 
@@ -41,8 +45,9 @@ class ReadingThread(Generic[Resource]):
             if self._running is answer and self.opened.exception() is None:
                 interrupt(self.opened.result())
 
-    def stop(self) -> None:
-        """Let the thread end once it has answered what was asked."""
+    def stop(self, close: Callable[[Resource], None] | None = None) -> None:
+        """Let the thread end once it has answered what was asked, and close what it opened."""
+        self._close = close
         self._questions.put(None)
 
     def _run(self, open_resource: Callable[[], Resource]) -> None:
@@ -54,10 +59,21 @@ class ReadingThread(Generic[Resource]):
                 with self._changing:
                     self._running = answer
                 _answer(answer, partial(self._asked, question))
+        if self._close is not None and self.opened.exception() is None:
+            self._close(self.opened.result())
 
     def _asked(self, question: Callable[[Resource], Result]) -> Result:
+        opened = self.opened.result()
         try:
-            return question(self.opened.result())
+            answer = question(opened)
+        except Exception:
+            if self._check is not None:
+                self._check(opened)  # it may know why
+            raise
+        else:
+            if self._check is not None:
+                self._check(opened)
+            return answer
         finally:
             with self._changing:
                 self._running = None

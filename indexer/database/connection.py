@@ -33,6 +33,7 @@ class Connection:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Open and recognise an index; GluscopeError where it is missing, foreign, damaged or too new."""
         self.path = os.fspath(path)
+        self._file = _state(self.path)
         self.schema_version = self._recognise(_header(self.path))
         self._lock = threading.Lock()
         with self._mendable():
@@ -51,8 +52,22 @@ class Connection:
         with self._lock:
             self._sqlite.close()
 
+    @property
+    def changed(self) -> str:
+        """What became of the file since it was opened.
+
+        "replaced": another file has its path by now, this one can still be read; "overwritten": other content was
+        written into it, so that what is read no longer belongs together; "": neither.
+        """
+        now = _state(self.path)
+        if now is None or self._file is None or now == self._file:
+            return ""
+        return "overwritten" if now[:2] == self._file[:2] else "replaced"
+
     def damaged(self, what: object) -> GluscopeError:
         """The error for content that can't be what the writer wrote."""
+        if changed := self.changed:
+            return GluscopeError(f"{self.path} was {changed} while it was read", "run the command again")
         return GluscopeError(f"{self.path} is damaged: {what}", _REMAKE)
 
     def _recognise(self, header: bytes) -> int:
@@ -95,6 +110,15 @@ class Connection:
             if "unable to open" in cause:
                 raise GluscopeError(f"{self.path} can't be opened", "is it readable, and its folder?") from error
             raise self.damaged(cause) from error
+
+
+def _state(path: str) -> tuple[int, int, int, int] | None:
+    """What tells a file from another (device, inode) and its content from what was there (bytes, nanoseconds)."""
+    try:
+        state = os.stat(path)
+    except OSError:
+        return None
+    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns
 
 
 def _header(path: str) -> bytes:

@@ -72,6 +72,12 @@ class Index:
     def path(self) -> str:
         return self._connection.path
 
+    @property
+    def changed(self) -> str:
+        """What became of the file since it was opened: "replaced" by another at its path while this one can still be
+        read, "overwritten", so that nothing more should be read from it, or ""."""
+        return self._connection.changed
+
     @cached_property
     def sites(self) -> tuple[SiteRecord, ...]:
         """The sites, in the order of the neurons' rows."""

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from gluscope_tui.colour.depth import Depth
 from gluscope_tui.tui.app import ExplorerApp
-from gluscope_tui.tui.opening import Opened, Request, open_index
+from gluscope_tui.tui.opening import Opened, Request, read_index
 from gluscope_tui.tui.reading import ReadingThread
 from gluscope_tui.tui.screens.home import HomeScreen
 from tests.index_fixture import make_index
@@ -47,6 +47,7 @@ def state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def explorer_app(hostile_index: Path) -> Iterator[AppMaker]:
     """Makes explorers on the hostile index; their readers end with the test."""
     readers: list[ReadingThread[Opened]] = []
+    apps: list[ExplorerApp] = []
 
     def make(
         neuron: str = "",
@@ -58,13 +59,14 @@ def explorer_app(hostile_index: Path) -> Iterator[AppMaker]:
     ) -> ExplorerApp:
         request = SimpleNamespace(path=hostile_index, neuron=neuron, neurons=None, title="", notice="")
         request.__dict__.update(more)
-        reading = ReadingThread(lambda: open_index(Request(**vars(request))))
+        reading = read_index(Request(**vars(request)))
         readers.append(reading)
         reading.opened.exception()  # wait for it: the first paint is complete
-        return ExplorerApp(reading, depth, light=light, ascii_only=ascii_only)
+        apps.append(ExplorerApp(reading, depth, light=light, ascii_only=ascii_only))
+        return apps[-1]
 
     yield make
-    for reading in readers:
+    for reading in {*readers, *(app.reading for app in apps)}:
         reading.stop()
         if reading.opened.exception() is None:
             reading.opened.result().index.close()

@@ -108,6 +108,7 @@ class AboutScreen(BaseScreen):
             "app.help": app.open_help,
             "app.undo": self.leave,
             "app.quit": self.leave,
+            "app.reopen": lambda: home.say(app.reopen()),
             "app.interrupt": lambda: home.say(app.interrupt()),
             "app.suspend": app.action_suspend_process,
         }

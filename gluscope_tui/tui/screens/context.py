@@ -161,6 +161,7 @@ class ContextScreen(BaseScreen):
             "app.help": self.app.open_help,
             "app.undo": self._close,
             "app.quit": self._close,
+            "app.reopen": lambda: self._say(self.app.reopen()),
             "app.interrupt": lambda: self._say(self.app.interrupt()),
             "app.suspend": self.app.action_suspend_process,
         }

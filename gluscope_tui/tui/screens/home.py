@@ -18,7 +18,7 @@ from ..current_list import CurrentList
 from ..explorer import Explorer
 from ..layout import Layout, Rectangle, home_layout
 from ..loader import Loader
-from ..messages import ListSorted, LoadDue, LoadFailed, NeuronLoaded, QueryFailed, RowsLoaded
+from ..messages import IndexReplaced, ListSorted, LoadDue, LoadFailed, NeuronLoaded, QueryFailed, RowsLoaded
 from ..opening import Opened
 from ..reading import ReadingThread
 from ..tables.layers import LayersTable
@@ -26,6 +26,7 @@ from ..tables.loader import TableLoader
 from ..tables.neurons import NeuronsTable
 from ..tables.query import Query
 from ..tables.search import SearchTable
+from ..telling import REOPEN, told
 from ..typing_line import Typing
 from ..view import Wanted
 from ..widgets.header import HeaderLine
@@ -57,7 +58,7 @@ class HomeScreen(BaseScreen):
     def __init__(self, opened: Opened, reading: ReadingThread[Opened]) -> None:
         super().__init__()
         self.explorer = Explorer(opened.facts, opened.current, opened.view, opened.record)
-        self.state, self.marks = opened.state, opened.marks
+        self.request, self.state, self.marks = opened.request, opened.state, opened.marks
         self.loader = Loader(self, reading)
         self.reading = reading
         self.sorter = TableLoader(self, reading)
@@ -173,7 +174,8 @@ class HomeScreen(BaseScreen):
 
     def after_action(self) -> None:
         """Read what is wanted now, and draw."""
-        if self.explorer.stale and (record := self.loader.want(self.explorer.wanted)) is not None:
+        reading = self.explorer.stale and not self.app.reopening
+        if reading and (record := self.loader.want(self.explorer.wanted)) is not None:
             self.take(self.explorer.wanted, record)
         self.redraw()
 
@@ -214,7 +216,13 @@ class HomeScreen(BaseScreen):
     def on_load_failed(self, message: LoadFailed) -> None:
         message.stop()
         self.loader.arrived(message.wanted, None, ahead=False)
-        self.say(f"{message.error.cause}; {message.error.fix}", bad=True)
+        self.say(told(message.error), bad=True)
+
+    def on_index_replaced(self, message: IndexReplaced) -> None:
+        message.stop()
+        if not self.explorer.replaced:
+            self.explorer.replaced = True
+            self.say(f"{self.explorer.facts.path.name} was replaced by another file: {REOPEN}", bad=True)
 
     def on_rows_loaded(self, message: RowsLoaded) -> None:
         message.stop()
@@ -248,7 +256,7 @@ class HomeScreen(BaseScreen):
 
     def on_query_failed(self, message: QueryFailed) -> None:
         message.stop()
-        self.say(f"{message.error.cause}: {message.error.fix}", bad=True)
+        self.say(told(message.error), bad=True)
 
     # prompt and mouse
 

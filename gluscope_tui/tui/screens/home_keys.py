@@ -14,6 +14,7 @@ from ..goto import parse_goto
 from ..marks import Mark
 from ..opening import read_list
 from ..pager import page_pane
+from ..telling import told
 
 if TYPE_CHECKING:
     from .home import HomeScreen
@@ -80,6 +81,7 @@ def home_handlers(home: HomeScreen) -> Mapping[str, Callable[..., Any]]:
         "app.help": home.app.open_help,
         "app.undo": keys.undo,
         "app.quit": keys.undo_or_leave,
+        "app.reopen": lambda: keys.tell(home.app.reopen()),
         "app.interrupt": lambda: keys.tell(home.app.interrupt()),
         "app.suspend": home.app.action_suspend_process,
     }
@@ -120,7 +122,7 @@ class HomeKeys:
         try:
             target = parse_goto(text, explorer.current, explorer.facts.sites)
         except GluscopeError as error:
-            return f"{error.cause}: {error.fix}"
+            return told(error)
         explorer.go(target)
         return ""
 
@@ -152,7 +154,7 @@ class HomeKeys:
         try:
             return self.home.marks.read()
         except GluscopeError as error:
-            self.home.say(f"{error.cause}: {error.fix}", bad=True)
+            self.home.say(told(error), bad=True)
             return ()
 
     def accept_mark(self, note: str) -> str:
@@ -165,7 +167,7 @@ class HomeKeys:
                 marks.put(neuron, note)
                 self.tell(f"{neuron} is marked in {marks.path}")
         except GluscopeError as error:
-            return f"{error.cause}: {error.fix}"
+            return told(error)
         return ""
 
     def show_marks(self) -> None:

@@ -21,6 +21,7 @@ from ..messages import LayersLoaded
 from ..tables.layers import LayersTable
 from ..tables.loader import TableLoader
 from ..tables.view import Kept
+from ..telling import told
 from ..widgets.table import Cell, Heading, Table, TablePicture
 from ..widgets.table_title import TitleOfTable
 from .table import TableScreen
@@ -57,7 +58,7 @@ class LayersScreen(TableScreen):
         except Interrupted:
             return
         except GluscopeError as error:
-            self.post_message(LayersLoaded(signs, [], f"{error.cause}: {error.fix}"))
+            self.post_message(LayersLoaded(signs, [], told(error)))
 
     def on_layers_loaded(self, message: LayersLoaded) -> None:
         if message.problem:

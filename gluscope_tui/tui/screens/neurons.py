@@ -18,6 +18,7 @@ from ..tables.menus import column_choices, sort_choices, sorted_by
 from ..tables.neurons import NeuronsTable
 from ..tables.query import sortable
 from ..tables.view import Kept
+from ..telling import told
 from ..typing_line import Typing
 from ..widgets.table import Cell, Table, TablePicture
 from ..widgets.table_title import TitleOfTable
@@ -136,7 +137,7 @@ class NeuronsScreen(TableScreen):
         self.redraw()
 
     def on_query_failed(self, message: QueryFailed) -> None:
-        error = f"{message.error.cause}: {message.error.fix}"
+        error = told(message.error)
         if message.query == self._table.wanted and message.query is not None:
             asked = message.query.where
             changed = asked != self._table.shown.where

@@ -83,9 +83,13 @@ class HelpScreen(BaseScreen):
             "app.undo": self.close,
             "app.quit": self.close,
             "app.theme": self.app.toggle_theme,
+            "app.reopen": self._reopen,
             "app.interrupt": self._interrupt,
             "app.suspend": self.app.action_suspend_process,
         }
+
+    def _reopen(self) -> None:
+        self._notice = self.app.reopen()
 
     def _interrupt(self) -> None:
         self._notice = self.app.interrupt()

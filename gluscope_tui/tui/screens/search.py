@@ -15,6 +15,7 @@ from ..messages import SearchDone
 from ..tables.loader import TableLoader
 from ..tables.search import BEST, Asked, SearchTable, cut_short
 from ..tables.view import Kept
+from ..telling import told
 from ..typing_line import Typing
 from ..widgets.hit_list import HitList, HitsPicture
 from ..widgets.table_title import TitleOfTable
@@ -115,7 +116,7 @@ class SearchScreen(TableScreen):
             return
         if message.error is not None:
             self._table.take(message.asked, ())
-            self._open_prompt(f"{message.error.cause}: {message.error.fix}")
+            self._open_prompt(told(message.error))
         else:
             self._table.take(message.asked, message.hits)
         self.redraw()

@@ -14,6 +14,7 @@ from indexer.errors import GluscopeError
 from ..actions import hints
 from ..layout import LEAST_HEIGHT, LEAST_WIDTH, Rectangle
 from ..tables.view import Kept, TableView
+from ..telling import told
 from ..typing_line import Typing
 from ..widgets.hints import Foot, Hints
 from ..widgets.prompt import Prompt
@@ -172,6 +173,7 @@ class TableScreen(BaseScreen):
             "app.help": self.app.open_help,
             "app.undo": self.leave,
             "app.quit": self.leave,
+            "app.reopen": lambda: self.say(self.app.reopen()),
             "app.interrupt": lambda: self.say(self.app.interrupt()),
             "app.suspend": self.app.action_suspend_process,
             **self.own_handlers(),
@@ -194,7 +196,7 @@ class TableScreen(BaseScreen):
         try:
             self.accepted(typing.text)
         except GluscopeError as error:
-            self.retype(replace(typing, error=f"{error.cause}: {error.fix}"))
+            self.retype(replace(typing, error=told(error)))
         else:
             self.retype(None)
 
