@@ -13,3 +13,11 @@ class GluscopeError(Exception):
         super().__init__(cause if not fix else f"{cause}\n{fix}")
         self.cause = cause
         self.fix = fix
+
+
+class MissingPart(GluscopeError):
+    """The index lacks a part that the shell command `command` adds to it."""
+
+    def __init__(self, cause: str, command: str) -> None:
+        super().__init__(cause, f"add it: {command}")
+        self.command = command

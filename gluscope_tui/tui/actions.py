@@ -156,7 +156,7 @@ ACTIONS = (
         "table.filter",
         ("slash", "F"),
         "find",
-        "in a table: a condition, as in gluscope neurons --where; or another search",
+        "in a table: a condition over its columns (c), such as layer > 9 and frequency_np > 0.3; or another search",
         "/ filter",
         _TABLE,
     ),

@@ -12,7 +12,7 @@ from heapq import merge
 from itertools import accumulate, compress, count, islice
 
 from ..addresses import NeuronAddress
-from ..errors import GluscopeError
+from ..errors import GluscopeError, MissingPart
 from ..quadrants import QUADRANTS, Quadrant
 from .connection import Connection
 from .examples import decode
@@ -76,9 +76,9 @@ class Search:
     def _demand_tables(self) -> None:
         rows = self._connection.rows("SELECT name FROM sqlite_master WHERE name IN ('peaks', 'contexts')")
         if len(rows) < 2:
-            raise GluscopeError(
+            raise MissingPart(
                 f"{self._connection.path} was made without what searches read",
-                f"add it: gluscope search --build --db {self._connection.path}",
+                f"gluscope search --build --db {self._connection.path}",
             )
 
     def _best(

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
-from ..errors import GluscopeError
+from ..errors import GluscopeError, MissingPart
 from .columns import COLUMNS, Column, column_named, nearest_column
 from .connection import Connection, Row
 from .where import Compiled, compile_condition, compile_number
@@ -125,9 +125,9 @@ class Table:
         """GluscopeError where a column is asked for that this index hasn't got."""
         lacking = [name for name in (*names, *sorted(condition.columns)) if COLUMNS[name].table == "w"]
         if lacking and not self.has_weights:
-            raise GluscopeError(
+            raise MissingPart(
                 f"this index has no {lacking[0]}: nothing of the model's weights is in it",
-                "add it: gluscope index --weights-only MODEL --db FILE",
+                "gluscope index --weights-only MODEL --db FILE",
             )
 
 

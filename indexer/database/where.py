@@ -49,6 +49,17 @@ class ExpressionError(GluscopeError):
         self.position = position
 
 
+class UnknownColumn(ExpressionError):
+    """A name that is no column. `near`: the column that is most like it, if one is."""
+
+    def __init__(self, position: int, name: str) -> None:
+        self.near = nearest_column(name)
+        fix = (
+            f"did you mean {self.near}?" if self.near else "gluscope neurons --columns all shows the columns there are"
+        )
+        super().__init__(position, f"there is no column {name}", fix)
+
+
 @dataclass(frozen=True, slots=True)
 class Compiled:
     """An expression as SQL over the tables n, s and w of `columns.Column`, its values as parameters."""
@@ -312,9 +323,7 @@ class _Parser:
     def _column(self, token: _Token) -> _Part:
         column = column_named(token.value)
         if column is None:
-            near = nearest_column(token.value)
-            fix = f"did you mean {near}?" if near else "gluscope neurons --columns all shows the columns there are"
-            raise ExpressionError(token.at, f"there is no column {token.value}", fix)
+            raise UnknownColumn(token.at, token.value)
         self._columns.add(column.name)
         type_: Type = "text" if column.kind == "text" else "number"
         return _Part(column.sql(self._signs), type_, token.at, flag=column.kind == "flag")

@@ -35,6 +35,11 @@ def foot(app: ExplorerApp) -> str:
     return app.screen.query_one(Hints).render_line(0).text
 
 
+def foot_lines(app: ExplorerApp) -> list[str]:
+    hints = app.screen.query_one(Hints)
+    return [hints.render_line(row).text.strip() for row in range(hints.size.height)]
+
+
 def screen(app: ExplorerApp) -> NeuronsScreen:
     assert isinstance(app.screen, NeuronsScreen)
     return app.screen
@@ -131,6 +136,28 @@ async def test_a_filter_takes_conditions_and_keeps_errors_in_the_prompt(
         assert "of 160" in headline(app)
 
 
+async def test_an_unknown_column_names_the_key_that_shows_the_columns(explorer_app: AppMaker) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "L", "slash")
+        await typed(pilot, "xyzzy > 0.3\r")
+        assert "there is no column xyzzy" in foot(app)
+        assert "Escape and c show the columns, / comes back" in " ".join(foot_lines(app))
+        assert "gluscope" not in " ".join(foot_lines(app))
+        await press(pilot, "escape", "c")
+        assert isinstance(app.screen, ChoiceScreen)
+        await press(pilot, "escape", "slash")
+        typing = screen(app).typing
+        assert typing is not None
+        assert typing.text == "xyzzy > 0.3"
+        await press(pilot, "ctrl+u")
+        await typed(pilot, "layer = 2\r")
+        await press(pilot, "slash")
+        typing = screen(app).typing
+        assert typing is not None
+        assert typing.text == "layer = 2"
+
+
 async def test_what_the_index_lacks_is_said_in_the_prompt_too(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -139,6 +166,9 @@ async def test_what_the_index_lacks_is_said_in_the_prompt_too(explorer_app: AppM
         typing = screen(app).typing
         assert typing is not None
         assert "nothing of the model's weights" in typing.error
+        said = " ".join(foot_lines(app))  # all of it, in as many lines as it takes
+        assert "gluscope index --weights-only MODEL --db FILE adds it, then ctrl+r" in said
+        assert len(lines(app)) == 24 - 1 - len(foot_lines(app)) - 1
         await press(pilot, "escape")
         assert "of 160" in headline(app)
         assert not screen(app)._table.stale

@@ -37,6 +37,7 @@ class NeuronsScreen(TableScreen):
         self._table = table
         self._loader = TableLoader(self, home.reading)
         self._rest_asked = False
+        self._refused = ""  # the condition that was left with Escape because it was refused
 
     def on_mount(self) -> None:
         explorer = self.home.explorer
@@ -156,7 +157,7 @@ class NeuronsScreen(TableScreen):
             "table.sort": lambda: self._ask(lambda: table.sort(table.column)),
             "table.sort-menu": self._open_sort,
             "table.reverse": self._reverse,
-            "table.filter": lambda: self._open_filter(table.wanted.where),
+            "table.filter": lambda: self._open_filter(self._refused or table.wanted.where),
             "table.columns": self._open_columns,
             "keep.command": self._copy_command,
         }
@@ -176,7 +177,13 @@ class NeuronsScreen(TableScreen):
         hint = "frequency_pp > 0.3 and layer >= 2; nothing: all neurons"
         self.retype(Typing("table.filter", "where", text, len(text), error, hint))
 
+    def give_up(self) -> None:
+        if self.typing is not None and self.typing.error:
+            self._refused = self.typing.text
+        super().give_up()
+
     def accepted(self, text: str) -> None:
+        self._refused = ""
         where = text.strip()
         if where:
             compile_condition(where, self._table.wanted.signs)

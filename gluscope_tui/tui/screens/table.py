@@ -16,7 +16,7 @@ from ..layout import LEAST_HEIGHT, LEAST_WIDTH, Rectangle
 from ..tables.view import Kept, TableView
 from ..telling import told
 from ..typing_line import Typing
-from ..widgets.hints import Foot, Hints
+from ..widgets.hints import Foot, Hints, notice_lines
 from ..widgets.prompt import Prompt
 from ..widgets.small import NEEDED, Small
 from ..widgets.table import Table
@@ -109,7 +109,7 @@ class TableScreen(BaseScreen):
         places = {
             "title": Rectangle(0, 0, width, 1),
             "table": Rectangle(0, 1, width, height - 1 - self._foot),
-            "hints": Rectangle(0, height - self._foot, width, 1),
+            "hints": Rectangle(0, height - self._foot, width, max(1, self._foot - 1)),
         }
         if self.typing is not None:
             places["prompt"] = Rectangle(0, height - 1, width, 1)
@@ -119,8 +119,10 @@ class TableScreen(BaseScreen):
 
     @property
     def _foot(self) -> int:
-        """The lines under the table: what is wrong with what was typed has one of its own."""
-        return 2 if self.typing is not None and self.typing.error else 1
+        """The lines under the table: what is wrong with what was typed has its own."""
+        if self.typing is None or not self.typing.error:
+            return 1
+        return 1 + len(notice_lines(self.typing.error, self.app.size.width))
 
     @property
     def rows(self) -> int:

@@ -1,12 +1,17 @@
-"""The last line: the most used keys, or a notice for a while."""
+"""The last line: the most used keys, or a notice for a while, which may have more lines."""
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 
-from ...colour.style import StyledLine
+from textual.strip import Strip
+
 from ...text.cells import cell_len, shorten
-from .lines import OneLine
+from ..painting import strip
+from .lines import Lines
+
+MOST_LINES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +23,26 @@ class Foot:
     bad: bool = False
 
 
-class Hints(OneLine[Foot]):
+class Hints(Lines[Foot]):
     """The foot; hints that don't fit are left out from the end, but the last (help) stays."""
 
-    def line(self, picture: Foot, width: int) -> StyledLine:
+    def draw(self, picture: Foot, width: int, height: int) -> list[Strip]:
         palette = self.palette
         if picture.notice:
-            words = shorten(picture.notice, width - 1, ascii_only=palette.ascii_only)
-            return ((f" {words}", palette.warning if picture.bad else palette.strong),)
+            style = palette.warning if picture.bad else palette.strong
+            words = [picture.notice] if height == 1 else notice_lines(picture.notice, width)
+            shown = [f" {shorten(line, width - 1, ascii_only=palette.ascii_only)}" for line in words]
+            return [strip([(line, style)], width, palette.text) for line in shown[:height]]
         hints = [_plain(hint) if palette.ascii_only else hint for hint in picture.hints]
         while len(hints) > 1 and sum(cell_len(hint) + 2 for hint in hints) > width:
             del hints[-2]
-        return ((" " + "  ".join(hints), palette.faint),)
+        return [strip([(" " + "  ".join(hints), palette.faint)], width, palette.text)]
+
+
+def notice_lines(notice: str, width: int) -> list[str]:
+    """A notice as lines for `width` cells, at most MOST_LINES."""
+    lines = textwrap.wrap(notice, max(8, width - 1)) or [""]
+    return [*lines[: MOST_LINES - 1], " ".join(lines[MOST_LINES - 1 :])] if len(lines) > MOST_LINES else lines
 
 
 def _plain(hint: str) -> str:
