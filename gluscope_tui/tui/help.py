@@ -14,7 +14,10 @@ READING = (
     "⇄: the signs of in and post are flipped, so that w_in points along w_gate (s shows the raw signs).",
     "A line is a context: its value, then text cut so that every peak starts in one column.",
     "Coloured tokens lie in the pane's own quadrant, orange > 0, blue < 0; grey ones lie in others.",
+    "≈: away from its peak a context's gate, in and post are kept within 0.4 % of the largest in its window, and act "
+    "is computed from gate; at the peak all four are exact.",
 )
+STATE = "for the next start: neuron, pane, ranking, signs, scale, wrapping, dark or light; delete it to start afresh"
 SCOPES = {
     "density": "in the density",
     "card": "in the card",
@@ -41,6 +44,7 @@ def help_lines(marks: Path, state: Path, problems: tuple[str, ...] = ()) -> Iter
     yield "text", f"marks  {marks}"
     yield "text", "       lines of L12N345<TAB>note: cut -f1 FILE | gluscope show -"
     yield "text", f"state  {state}"
+    yield "text", f"       {STATE}"
     yield "text", "The mouse moves both cursors; Shift-drag selects text, or start with --no-mouse."
     for problem in problems:
         yield "text", problem
@@ -73,6 +77,13 @@ def keys_page() -> str:
         "`q`, Escape and Backspace undo the topmost of prompt, overlay, swap, find, zoom and a list put over",
         "the layer's (in a prompt only Escape does); at home `q` quits. In a prompt: Enter accepts, Ctrl+U and",
         "Ctrl+W delete.",
+        "",
+        "## What is kept",
+        "",
+        "In `$XDG_STATE_HOME/gluscope` (`~/.local/state/gluscope`), a folder an index; `?` names the files.",
+        "",
+        "- `marks.tsv`: a line a mark, address, tab and note.",
+        f"- `state.json`, {STATE}. The foot says at a start which looks are not those of a first one.",
     ]
     return "\n".join(lines) + "\n"
 

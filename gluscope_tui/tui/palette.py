@@ -25,9 +25,10 @@ class Glyphs:
     between: str = " · "
     down: str = "↓"
     up: str = "↑"
+    about: str = "≈"
 
 
-ASCII_GLYPHS = Glyphs(">", "|", "-", "+", "+", ":", "<>", " .:-=+*#@", ", ", "v", "^")
+ASCII_GLYPHS = Glyphs(">", "|", "-", "+", "+", ":", "<>", " .:-=+*#@", ", ", "v", "^", "~")
 
 
 @dataclass(frozen=True, slots=True)

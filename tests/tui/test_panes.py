@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,11 +29,15 @@ from gluscope_tui.tui.widgets.lines import Lines, Picture
 from gluscope_tui.tui.widgets.neuron_list import bar
 from gluscope_tui.tui.widgets.pane import Pane, PanePicture
 from gluscope_tui.tui.widgets.prompt import Prompt
+from gluscope_tui.tui.widgets.source_line import SourceLine, SourceOfContext
 from gluscope_tui.tui.widgets.tabs import TabRow, Tabs
+from gluscope_tui.tui.widgets.token_table import TableOfContext, TokenTable
 from gluscope_tui.views.contexts import Look, neuron_scale, split_width
+from gluscope_tui.views.numbers import signed
 from indexer.addresses import parse_neuron
 from indexer.database.records import Example, NeuronRecord, QuadrantRecord, Quantities
 from indexer.quadrants import QUADRANTS, Quadrant
+from tests.index_fixture import make_index
 
 TRUE = palette(Depth.TRUE)
 NOTHING = Quantities(None, None, None, None)
@@ -242,10 +247,44 @@ def test_a_header_fits_any_width_whatever_the_model_is_called(width: int, model:
 
 def test_the_inspector_tells_the_token_under_the_cursor() -> None:
     line = rows_of(Inspector(TRUE), Inspected(FRANCE, Quadrant.PP, 3), 100, 1)[0]
-    for words in ("▸++ #1", "doc 5 pos 3", "« of»", "gate +2.00", "in +1.50", "post +0.100"):
+    for words in ("▸++ #1", "doc 5 pos 3", "« of»", "gate≈+2.00", "in≈+1.50", "post≈+0.100"):
         assert words in line
     unknown = replace(FRANCE, gate=(None,) * 7, in_=(None,) * 7, act=(None,) * 7, post=(None,) * 7)
     assert "not counted" in rows_of(Inspector(TRUE), Inspected(unknown, Quadrant.PP, 3), 80, 1)[0]
+
+
+def test_a_value_without_the_mark_is_the_very_value_that_was_computed(tmp_path: Path) -> None:
+    truth = make_index(tmp_path / "small.db", layers=1, width=6, documents=20)
+    marked = {"equal": 0, "off": 0}
+    with indexer.open(truth.path) as index:
+        contexts = index.neuron("L0N4", signs="raw", rankings=("post",)).quadrants[Quadrant.PP].examples["post"]
+    for context in contexts:
+        number = next(s.number for s in truth.sequences if (s.document, s.part) == (context.document, context.part))
+        computed = truth.values["L0"][number][:, context.position - context.peak :, 4]
+        for token in range(len(context.tokens)):
+            if context.gate[token] is None:
+                continue
+            line = rows_of(Inspector(TRUE), Inspected(context, Quadrant.PP, token), 120, 1)[0]
+            for place, name in enumerate(("gate", "in", "act", "post")):
+                said = re.search(rf" {name}([ ≈])(\S+)", line)
+                assert said is not None
+                same = said[2] == signed(float(computed[place, token]) + 0.0)
+                assert same or said[1] == "≈"
+                if said[1] == "≈":
+                    assert token != context.peak
+                    marked["equal" if same else "off"] += 1
+    assert marked["off"] > 100
+
+
+def test_the_table_of_an_open_context_and_its_source_tell_what_is_rounded() -> None:
+    for glyphs, mark in ((TRUE, "≈"), (palette(Depth.TRUE, ascii_only=True), "~")):
+        shown = TableOfContext(FRANCE, Quadrant.PP, Look("post", 8.0, TRUE.ramp), 3, 0)
+        assert rows_of(TokenTable(glyphs), shown, 60, 4)[0].split()[-4:] == [
+            f"{mark}{name}" for name in ("gate", "in", "act", "post")
+        ]
+        source = SourceOfContext("L1N2", Quadrant.PP, "post", FRANCE, 3, "")
+        assert f"{mark} but for the peak" in rows_of(SourceLine(glyphs), source, 120, 2)[1]
+        assert "values kept" in rows_of(SourceLine(glyphs), source, 80, 2)[1]
 
 
 def test_the_legend_prints_the_ends_and_whose_scale_it_is() -> None:

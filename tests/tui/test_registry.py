@@ -43,11 +43,13 @@ def test_the_page_of_the_keys_is_current() -> None:
     assert (ROOT / "docs" / "tui.md").read_text(encoding="utf-8") == keys_page()
 
 
-def test_the_help_begins_with_six_lines_on_reading_and_names_every_action() -> None:
+def test_the_help_begins_with_seven_lines_on_reading_and_names_every_action() -> None:
     lines = [text for _, text in help_lines(Path("/m/marks.tsv"), Path("/m/state.json"))]
-    assert lines[1:7] == list(READING)
+    assert lines[1:8] == list(READING)
     text = "\n".join(lines)
     assert "/m/marks.tsv" in text
+    for look in ("ranking", "signs", "scale", "wrapping"):
+        assert look in lines[lines.index("state  /m/state.json") + 1]
     for action in ACTIONS:
         assert action.title in text
 

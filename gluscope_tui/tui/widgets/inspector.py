@@ -15,7 +15,7 @@ from ..token_names import token_name
 from .lines import OneLine
 
 TIGHT_UNDER = 50
-"""Width under which blanks are saved, so that all four values fit."""
+"""Width under which blanks and marks are saved, so that all four values fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Inspected:
 
 def inspector_line(picture: Inspected, width: int, palette: Palette) -> StyledLine:
     """Quadrant, rank, document, position, token, and the four values of the token under the cursor, with their
-    percentiles where there is room."""
+    percentiles where there is room. Away from the peak a value is kept in one byte, which its mark tells."""
     example, quadrant, token = picture.example, picture.quadrant, picture.token
     if example is None:
         return ((f" {quadrant.value} has no context here", palette.faint),)
@@ -46,7 +46,9 @@ def inspector_line(picture: Inspected, width: int, palette: Palette) -> StyledLi
     for name, place in zip(QUANTITIES, picture.places or ("",) * 4, strict=True):
         value = example.values(name)[at]
         if value is not None:
-            numbers.append(Part(f"{name}{between}{signed(value)}", palette.text))
+            rounded = not tight and at != example.peak and value != 0
+            mark = palette.glyphs.about if rounded else between
+            numbers.append(Part(f"{name}{mark}{signed(value)}", palette.text))
             numbers.append(Part(place, palette.faint, 6 if name == picture.colour else 7, near=True))
     parts = [
         Part(f"{palette.glyphs.cursor}{quadrant.value} #{example.rank + 1}", palette.strong, 4),

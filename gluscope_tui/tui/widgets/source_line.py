@@ -46,6 +46,7 @@ class SourceLine(Lines[SourceOfContext]):
             Part(f"document {example.document}{part}, position {example.position}", palette.text, 1),
             Part(shorten(name, max(12, width // 3), ascii_only=palette.ascii_only), palette.text, 3),
             Part(picture.problem or kept, palette.faint, 2),
+            Part(f"{palette.glyphs.about} but for the peak", palette.faint, 4),
         ]
         rows = []
         for parts in (upper, lower):

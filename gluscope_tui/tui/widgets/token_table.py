@@ -35,7 +35,7 @@ class TableOfContext:
 
 
 class TokenTable(Lines[TableOfContext]):
-    """Rows of tokens under a line of names."""
+    """Rows of tokens under a line of names. Their mark tells that values are kept in one byte, but for the peak's."""
 
     class Clicked(Message):
         """A row was clicked."""
@@ -59,7 +59,7 @@ class TokenTable(Lines[TableOfContext]):
         self._top = min(max(0, picture.token - room // 2), max(0, len(example.tokens) - room))
         wide = width >= 58
         text_width = min(24, max(4, width - 2 - 3 - _NUMBERS - (6 if wide else 0)))
-        names = "".join(column(name, _NUMBER) for name in QUANTITIES)
+        names = "".join(column(palette.glyphs.about + name, _NUMBER) for name in QUANTITIES)
         head = f"  {'  pos ' if wide else ''}{fit('token', text_width)}   {names}"
         rows = [strip([(head, palette.title)], width, palette.text)]
         strengths = levels(example, picture.quadrant, picture.look)
