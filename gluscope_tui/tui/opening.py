@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import indexer
@@ -13,6 +13,7 @@ from indexer.database.records import NeuronRecord, SiteRecord
 from indexer.errors import GluscopeError
 from indexer.quadrants import Quadrant
 
+from .actions import ACTIONS, key_name
 from .current_list import CurrentList, site_list
 from .files import index_folder
 from .goto import checked, find_site
@@ -98,15 +99,15 @@ def _opened(index: Index, request: Request) -> Opened:
     folder = index_folder(request.path)
     state = StateFile(folder / "state.json")
     remembered, problem = state.read()
-    notices = [request.notice, problem]
     start, known = _start(index, facts, request.neuron, remembered)
     view = View(
         focused=Quadrant(remembered.quadrant) if remembered.quadrant and known else Quadrant.PP,
-        ranking=remembered.ranking if remembered.ranking in facts.rankings else next(iter(facts.rankings), "post"),
+        ranking=remembered.ranking if remembered.ranking in facts.rankings else _first_ranking(facts),
         signs=remembered.signs,
         scale=remembered.scale,
         wrap=remembered.wrap,
     )
+    notices = [request.notice, problem, "" if request.again else _as_last_time(view, facts)]
     current = site_list(find_site(start.site, facts.sites), start.index)
     if request.neurons is not None:
         current, notice = _own_list(request, facts, start if request.neuron else None)
@@ -148,6 +149,30 @@ def _start(index: Index, facts: Facts, asked: str, remembered: Remembered) -> tu
             pass  # the index at this path is another one by now
     telling = index.telling_neuron
     return telling or NeuronAddress(facts.sites[0].address, 0), False
+
+
+_LOOKS = {
+    "signs": ("show.signs", "{} signs"),
+    "ranking": ("show.ranking", "rank {}"),
+    "scale": ("show.scale", "a scale a {}"),
+    "wrap": ("pane.wrap", "wrapped"),
+}
+"""What the state file keeps of a view: the action that changes it, and its words."""
+
+
+def _as_last_time(view: View, facts: Facts) -> str:
+    """How the panes look because they did so at the last end, where that is not how they look at a first start."""
+    first = {**asdict(Remembered()), "ranking": _first_ranking(facts)}
+    other = {name: getattr(view, name) for name in _LOOKS if getattr(view, name) != first[name]}
+    keys = {action.id: key_name(action.keys[0]) for action in ACTIONS}
+    words = [f"{_LOOKS[name][1].format(look)} ({keys[_LOOKS[name][0]]})" for name, look in other.items()]
+    return f"as last time: {', '.join(words)}" if words else ""
+
+
+def _first_ranking(facts: Facts) -> str:
+    """The ranking of a first start."""
+    ranking = Remembered().ranking
+    return ranking if ranking in facts.rankings else next(iter(facts.rankings), ranking)
 
 
 def _own_list(request: Request, facts: Facts, start: NeuronAddress | None) -> tuple[CurrentList, str]:

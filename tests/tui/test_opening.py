@@ -12,6 +12,7 @@ from gluscope_tui.colour.depth import Depth
 from gluscope_tui.tui.app import ExplorerApp
 from gluscope_tui.tui.opening import Opened, Request, open_index
 from gluscope_tui.tui.reading import ReadingThread
+from gluscope_tui.tui.widgets.hints import Hints
 from gluscope_tui.tui.widgets.small import Small
 from indexer.database.reader import Index
 from indexer.quadrants import Quadrant
@@ -36,6 +37,43 @@ async def test_it_opens_at_the_telling_neuron_then_at_the_last_position(explorer
         assert (here(again), state_of(again).view.focused) == ("L2N5", Quadrant.NP)
         assert state_of(again).view.ranking == "gate"
         assert again.palette.text.bg == (255, 255, 255)
+
+
+async def test_looks_that_stay_from_the_last_time_are_told_with_their_keys(explorer_app: AppMaker) -> None:
+    first = explorer_app("L1N5")
+    async with first.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        assert "last time" not in foot(first)
+        await press(pilot, "s", "r", "c", "w", "j", "3", "x", "z")
+        await pilot.press("q", "q")
+    again = explorer_app()
+    async with again.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        view = state_of(again).view
+        assert (view.signs, view.ranking, view.scale, view.wrap) == ("raw", "gate", "pane", True)
+        assert foot(again) == "as last time: raw signs (s), rank gate (r), a scale a pane (c), wrapped (w)"
+        await press(pilot, *"srrrrcw")  # the keys that it names undo it
+        view = state_of(again).view
+        assert (view.signs, view.ranking, view.scale, view.wrap) == ("aligned", "post", "neuron", False)
+        await press(pilot, "s", "ctrl+r")
+        assert "last time" not in foot(again)
+        await press(pilot, "s")
+        await pilot.press("q")
+    last = explorer_app()
+    async with last.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        assert "last time" not in foot(last)
+
+
+async def test_a_ranking_that_the_index_lacks_is_no_choice_of_the_last_time(tmp_path: Path) -> None:
+    make_index(tmp_path / "one.db", layers=1, width=6, documents=20, rankings=("gate", "in"))
+    opened = open_index(Request(tmp_path / "one.db"))
+    opened.index.close()
+    assert (opened.view.ranking, opened.notices) == ("gate", ())
+
+
+def foot(app: ExplorerApp) -> str:
+    return home_of(app).query_one(Hints).render_line(0).text.strip()
 
 
 async def test_an_argument_wins_over_the_last_position(explorer_app: AppMaker) -> None:
