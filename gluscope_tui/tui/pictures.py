@@ -147,15 +147,16 @@ def neuron_list(explorer: Explorer, rows: Rows, top: int, height: int) -> ListPi
     entries = []
     for place, neuron in enumerate(current.neurons[first : first + room], first):
         row = rows.get((neuron, signs))
-        entries.append(ListEntry(str(neuron) + _pane_of(current, place, signs, row), row))
+        entries.append(ListEntry(str(neuron), row, _stands_for(current, place, signs, row)))
     return ListPicture(current.label, first, tuple(entries), current.place, explorer.view.in_list)
 
 
-def _pane_of(current: CurrentList, place: int, signs: str, row: NeuronRow | None) -> str:
-    """The quadrant that a row of a list stands for, where it stands for one."""
+def _stands_for(current: CurrentList, place: int, signs: str, row: NeuronRow | None) -> str:
+    """The quadrant and the ranking of the context that a row of a list stands for, where it stands for one."""
     if not current.sights:
         return ""
-    return f" {current.sights[place].quadrant_under(signs, row is not None and row.flipped).value}"
+    sight = current.sights[place]
+    return f"{sight.quadrant_under(signs, row is not None and row.flipped).value} {sight.ranking}"
 
 
 def missing_rows(explorer: Explorer, rows: Rows, picture: ListPicture) -> list[NeuronAddress]:

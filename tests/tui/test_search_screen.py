@@ -147,7 +147,9 @@ async def test_a_hit_is_the_same_context_under_other_signs(explorer_app: AppMake
         )
         lines_of_list = home_of(app).query_one(NeuronList)
         marked = [lines_of_list.render_line(row).text for row in range(lines_of_list.size.height)]
-        assert any(f"▸{hit.neuron} {hit.quadrant.flipped.value} " in line for line in marked)
+        assert [line.strip("│ ") for line in marked if "▸" in line] == [
+            f"▸{hit.neuron} {hit.quadrant.flipped.value} {hit.ranking}"
+        ]
         await press(pilot, "F", "escape")
         raw = searched(hostile_index, "paris", "raw")
         assert [(one.neuron, one.quadrant) for one in screen(app)._table.hits] == [

@@ -1,4 +1,4 @@
-"""The current list of neurons: address, small bars of the four frequencies, extreme."""
+"""The current list of neurons: address, small bars of the four frequencies, extreme; or which context is meant."""
 
 from __future__ import annotations
 
@@ -19,10 +19,14 @@ from .lines import Lines
 
 @dataclass(frozen=True, slots=True)
 class ListEntry:
-    """A line of the list; the row comes later than the address where it must be read first."""
+    """A line of the list; the row comes later than the address where it must be read first.
+
+    `stands_for`: what is said instead of the neuron's numbers where the line stands for one of its contexts.
+    """
 
     address: str
     row: NeuronRow | None
+    stands_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ class NeuronList(Lines[ListPicture]):
             here = picture.first + offset == picture.place
             style = palette.strong if here else palette.text
             mark = glyphs.cursor if here else " "
-            text = f"{mark}{entry.address:<{longest}} {self._numbers(entry.row)}"
+            text = f"{mark}{entry.address:<{longest}} {entry.stands_for or self._numbers(entry.row)}"
             rows.append(strip([(glyphs.vertical, palette.text), (text, style)], width, palette.text))
         edge = strip([(glyphs.vertical, palette.text)], width, palette.text)
         return rows + [edge] * (height - len(rows))
