@@ -20,7 +20,12 @@ def command(
         typer.Argument(metavar="[NEURON] [FILE]", help="A neuron to open at, and the index, in any order."),
     ] = None,
     list_file: Annotated[
-        str | None, typer.Option("--list", metavar="FILE", help="Neurons to walk through, one a line; - reads stdin.")
+        str | None,
+        typer.Option(
+            "--list",
+            metavar="FILE",
+            help="Neurons to walk through, one a line, or contexts as search and show print them; - reads stdin.",
+        ),
     ] = None,
     color: Annotated[str, typer.Option("--color", metavar="WHEN", help="auto, none, 16, 256 or true.")] = "auto",
     ascii: Annotated[
@@ -31,7 +36,7 @@ def command(
 ) -> None:
     """Explore an index in the terminal: walk through layers and neurons, read their four quadrants.
 
-    Examples: gluscope tui; gluscope tui L12N345; gluscope tui gluscope.db L12N345; cut -f1 marks.tsv |
+    Examples: gluscope tui; gluscope tui L12N345; gluscope tui gluscope.db L12N345; gluscope search keys |
     gluscope tui --list -
     """
     from ..tui.launch import Terminal, launch

@@ -34,14 +34,14 @@ class CurrentList:
 
     `title` says in the header what the list is: "in layer", "marks", a condition, a file's name; `order` by what it
     is sorted, "" where it is as it came. `sights`, one a row where there are any, say what of its neuron a row stands
-    for: then a neuron may be there several times.
+    for (None: all of it): then a neuron may be there several times.
     """
 
     title: str
     neurons: Sequence[NeuronAddress]
     place: int = 0
     order: str = ""
-    sights: Sequence[Sight] = ()
+    sights: Sequence[Sight | None] = ()
 
     @property
     def label(self) -> str:

@@ -80,8 +80,7 @@ class Explorer:
         self.shown, self.record = wanted, record
         aim, self._aim = self._aim, None
         if aim is not None and (aim[0], aim[1].ranking) == (wanted.neuron, wanted.ranking):
-            quadrant = aim[1].quadrant_under(wanted.signs, record.flipped)
-            self.view = replace(self.view, focused=quadrant).with_cursor(Cursor(aim[1].context), quadrant)
+            self.view = self.view.looking_at(aim[1].quadrant_under(wanted.signs, record.flipped), aim[1].context)
 
     def _look_at(self, sight: Sight | None) -> None:
         """The ranking of a sight now; its pane, and the cursor on its context, once the neuron is shown."""

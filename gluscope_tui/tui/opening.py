@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,10 +12,10 @@ from indexer.addresses import NeuronAddress, parse_neuron
 from indexer.database.reader import Index
 from indexer.database.records import NeuronRecord, SiteRecord
 from indexer.errors import GluscopeError
-from indexer.quadrants import Quadrant
+from indexer.quadrants import QUADRANTS, Quadrant
 
 from .actions import ACTIONS, key_name
-from .current_list import CurrentList, site_list
+from .current_list import CurrentList, Sight, site_list
 from .files import index_folder
 from .goto import checked, find_site
 from .marks import MarksFile
@@ -107,14 +108,18 @@ def _opened(index: Index, request: Request) -> Opened:
         scale=remembered.scale,
         wrap=remembered.wrap,
     )
-    notices = [request.notice, problem, "" if request.again else _as_last_time(view, facts)]
-    current = site_list(find_site(start.site, facts.sites), start.index)
+    current, refused = site_list(find_site(start.site, facts.sites), start.index), ""
     if request.neurons is not None:
-        current, notice = _own_list(request, facts, start if request.neuron else None)
+        current, refused = _own_list(request, facts, start if request.neuron else None)
         current = (current.find(start) if request.again else None) or current
-        notices.append(notice)
+    sight = current.sight
+    view = view if sight is None else replace(view, ranking=sight.ranking)
     rankings = (view.ranking,) if facts.rankings else ()
     record = index.neuron(current.neuron, signs=view.signs, rankings=rankings, sample=True, weights=True)
+    if sight is not None:
+        view = view.looking_at(sight.quadrant_under(view.signs, record.flipped), sight.context)
+    as_last_time = "" if request.again else _as_last_time(view, remembered, facts)
+    notices = (request.notice, problem, as_last_time, refused)
     kept = tuple(notice for notice in notices if notice)
     marks = MarksFile(folder / "marks.tsv")
     return Opened(request, index, facts, current, view, record, remembered, state, marks, kept)
@@ -160,10 +165,11 @@ _LOOKS = {
 """What the state file keeps of a view: the action that changes it, and its words."""
 
 
-def _as_last_time(view: View, facts: Facts) -> str:
+def _as_last_time(view: View, remembered: Remembered, facts: Facts) -> str:
     """How the panes look because they did so at the last end, where that is not how they look at a first start."""
     first = {**asdict(Remembered()), "ranking": _first_ranking(facts)}
-    other = {name: getattr(view, name) for name in _LOOKS if getattr(view, name) != first[name]}
+    kept = {name: getattr(view, name) for name in _LOOKS if getattr(view, name) == getattr(remembered, name)}
+    other = {name: look for name, look in kept.items() if look != first[name]}
     keys = {action.id: key_name(action.keys[0]) for action in ACTIONS}
     words = [f"{_LOOKS[name][1].format(look)} ({keys[_LOOKS[name][0]]})" for name, look in other.items()]
     return f"as last time: {', '.join(words)}" if words else ""
@@ -177,25 +183,45 @@ def _first_ranking(facts: Facts) -> str:
 
 def _own_list(request: Request, facts: Facts, start: NeuronAddress | None) -> tuple[CurrentList, str]:
     """The list that was handed in, and a notice of what in it is no neuron of this index."""
-    neurons, refused = read_list(request.neurons or (), facts.sites)
-    if not neurons:
+    current, refused = read_list(request.title, request.neurons or (), facts.sites, facts.rankings)
+    if current is None:
         raise GluscopeError(f"{request.title} names no neuron of this index", "write addresses such as L12N345 in it")
-    current = CurrentList(request.title, neurons)
-    if start is not None:
-        current = current.find(start) or CurrentList(request.title, (start, *neurons))
+    if start is not None and (found := current.find(start)) is not None:
+        current = found
+    elif start is not None:
+        sights = (None, *current.sights) if current.sights else ()
+        current = CurrentList(request.title, (start, *current.neurons), sights=sights)
     return current, f"{len(refused)} lines are no neuron of this index, first {refused[0]!a}" if refused else ""
 
 
-def read_list(lines: Sequence[str], sites: Sequence[SiteRecord]) -> tuple[tuple[NeuronAddress, ...], list[str]]:
-    """The neurons at the start of each line, each once, and the lines that are none. Blank lines and # are left out."""
-    neurons: dict[NeuronAddress, None] = {}
+def read_list(
+    title: str, lines: Sequence[str], sites: Sequence[SiteRecord], rankings: Sequence[str] = ()
+) -> tuple[CurrentList | None, list[str]]:
+    """The neurons at the start of each line as a list, and the lines that are none. Blank lines and # are left out.
+
+    A line may be one that `gluscope search` or `show` prints plain: neuron, quadrant, ranking, rank, with aligned
+    signs. Then its row stands for that context. What comes twice is there once; None: there is no neuron.
+    """
+    rows: dict[tuple[NeuronAddress, Sight | None], None] = {}
     refused = []
     for line in lines:
         fields = line.split(maxsplit=1)
         if not fields or fields[0].startswith("#"):
             continue
         try:
-            neurons[checked(parse_neuron(fields[0]), sites)] = None
+            rows[checked(parse_neuron(fields[0]), sites), _sight(line, rankings)] = None
         except GluscopeError:
             refused.append(fields[0][:40])
-    return tuple(neurons), refused
+    if not rows:
+        return None, refused
+    sights = tuple(sight for _, sight in rows)
+    neurons = tuple(neuron for neuron, _ in rows)
+    return CurrentList(title, neurons, sights=sights if any(sights) else ()), refused
+
+
+def _sight(line: str, rankings: Sequence[str]) -> Sight | None:
+    """The context that a line names behind its neuron, if it names one."""
+    quadrants = {quadrant.value: quadrant for quadrant in QUADRANTS}
+    _, quadrant, ranking, rank, *_ = *line.split("\t", 4), "", "", ""
+    known = quadrant in quadrants and ranking in rankings and re.fullmatch(r"\d{1,6}", rank, re.ASCII)
+    return Sight(quadrants[quadrant], ranking, int(rank)) if known else None

@@ -153,9 +153,9 @@ def neuron_list(explorer: Explorer, rows: Rows, top: int, height: int) -> ListPi
 
 def _stands_for(current: CurrentList, place: int, signs: str, row: NeuronRow | None) -> str:
     """The quadrant and the ranking of the context that a row of a list stands for, where it stands for one."""
-    if not current.sights:
+    sight = current.sights[place] if current.sights else None
+    if sight is None:
         return ""
-    sight = current.sights[place]
     return f"{sight.quadrant_under(signs, row is not None and row.flipped).value} {sight.ranking}"
 
 

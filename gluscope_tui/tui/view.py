@@ -56,6 +56,10 @@ class View:
     def with_cursor(self, cursor: Cursor, quadrant: Quadrant | None = None) -> View:
         return replace(self, cursors={**self.cursors, quadrant or self.focused: cursor})
 
+    def looking_at(self, quadrant: Quadrant, context: int) -> View:
+        """The same view with the cursor on a context of this pane."""
+        return replace(self, focused=quadrant).with_cursor(Cursor(context), quadrant)
+
     def at_start(self) -> View:
         """The same view of another neuron: every cursor on its first peak."""
         return replace(self, cursors={})

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import indexer
 from gluscope_tui.colour.depth import Depth
 from gluscope_tui.tui.app import ExplorerApp
 from gluscope_tui.tui.opening import Opened, Request, open_index
@@ -15,6 +18,7 @@ from gluscope_tui.tui.reading import ReadingThread
 from gluscope_tui.tui.widgets.hints import Hints
 from gluscope_tui.tui.widgets.small import Small
 from indexer.database.reader import Index
+from indexer.database.records import Hit
 from indexer.quadrants import Quadrant
 from tests.index_fixture import make_index
 
@@ -123,6 +127,58 @@ async def test_a_list_of_ones_own_is_the_current_list(explorer_app: AppMaker) ->
         assert "2 lines are no neuron" in home_of(app).notice
         await press(pilot, "j")
         assert here(app) == "L0N7"
+
+
+def searched(path: Path) -> tuple[list[str], list[Hit]]:
+    """What `gluscope search` prints, and the same hits."""
+    command = [sys.executable, "-m", "gluscope_tui", "search", "paris", "-n", "1000", "--db", str(path)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    with indexer.open(path) as index:
+        hits = list(index.search("paris"))
+    assert len(hits) == len(printed)
+    assert len({hit.ranking for hit in hits}) > 1
+    return printed, hits
+
+
+async def test_a_list_of_what_search_prints_is_walked_context_by_context(
+    explorer_app: AppMaker, hostile_index: Path
+) -> None:
+    printed, hits = searched(hostile_index)
+    app = explorer_app(neurons=(*printed, "L0N7", printed[0]), title="stdin")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        explorer = state_of(app)
+        assert "last time" not in home_of(app).notice
+        for place, hit in enumerate(hits, 1):
+            assert f"{place}/{len(hits) + 1} stdin" in header_text(app)
+            assert (explorer.shown.neuron, explorer.view.focused) == (hit.neuron, hit.quadrant)
+            assert explorer.example == hit.example
+            await press(pilot, "j")
+        assert here(app) == "L0N7"
+        assert explorer.view.ranking == hits[-1].ranking  # a row of a neuron alone changes nothing
+
+
+async def test_a_printed_context_is_found_under_raw_signs_too(explorer_app: AppMaker, hostile_index: Path) -> None:
+    printed, hits = searched(hostile_index)
+    with indexer.open(hostile_index) as index:
+        place = next(place for place, hit in enumerate(hits) if index.neuron(hit.neuron).flipped)
+    first = explorer_app("L1N5")
+    async with first.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "s")
+        await pilot.press("q")
+    app = explorer_app(neurons=(printed[place],), title="stdin")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        example, expected = state_of(app).example, hits[place].example
+        assert example is not None
+        assert (example.ranking, example.rank, example.document, example.position) == (
+            expected.ranking,
+            expected.rank,
+            expected.document,
+            expected.position,
+        )
+        assert state_of(app).view.focused is hits[place].quadrant.flipped
+        assert home_of(app).notice == "as last time: raw signs (s)"
 
 
 async def test_an_unfinished_index_and_one_that_counts_bos_say_so(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from indexer.errors import GluscopeError
 from indexer.quadrants import QUADRANTS
 
-from ..current_list import CurrentList
 from ..goto import parse_goto
 from ..marks import Mark
 from ..opening import read_list
@@ -173,11 +172,10 @@ class HomeKeys:
     def show_marks(self) -> None:
         explorer = self.home.explorer
         lines = [str(mark.neuron) for mark in self._marks()]
-        neurons, _ = read_list(lines, explorer.facts.sites)
-        if not neurons:
+        marks, _ = read_list("marks", lines, explorer.facts.sites)
+        if marks is None:
             self.tell(self.home.notice or "nothing is marked yet: m marks a neuron")
             return
-        marks = CurrentList("marks", neurons)
         explorer.use_list(marks.find(explorer.current.neuron) or marks)
 
     def copy(self) -> None:
