@@ -85,6 +85,11 @@ def parse_neuron(text: str) -> NeuronAddress:
     return NeuronAddress(_site(match), int(match["index"]))
 
 
+def is_site(text: str) -> bool:
+    """Whether a text is spelled like a site."""
+    return _SITE_ONLY.fullmatch(text.strip()) is not None
+
+
 def _shown(text: str) -> str:
     """A bad argument as it may be shown in a message: short, escaped."""
     return ascii(text if len(text) <= 40 else text[:40] + "...")

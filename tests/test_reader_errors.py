@@ -135,21 +135,25 @@ def test_content_that_is_damaged_is_named(tmp_path: Path, truth: Truth, statemen
 
 
 def test_an_address_outside_the_model_names_what_there_is(truth: Truth) -> None:
+    telling = truth.telling
+    spellings = f"{telling} or {telling.site.layer}.{telling.index}"
     with indexer.open(truth.path) as index:
         for neuron, cause, fix in (
-            ("L9N0", "layers 0 to 2", "L2"),
+            ("L9N4", "layers 0 to 2", "try L2N4"),
+            ("L9N40", "layers 0 to 2", "try L2N5"),
             ("L1N6", "neurons 0 to 5", "L1N5"),
             ("L1N999999", "neurons 0 to 5", "L1N5"),
-            ("enc.L1N0", "enc.L1", "L1"),
-            ("L1E2N0", "L1E2", "L1"),
-            ("L1SN0", "L1S", "L1"),
+            ("enc.L1N0", "there is no enc.L1: neurons of this model are written like L0N0", "try L1N0"),
+            ("L1E2N0", "there is no L1E2: layer 1 has L1 in this index", "try L1N0"),
+            ("L1SN3", "there is no L1S", "try L1N3"),
+            ("l1", "'l1' is a whole MLP, not one neuron", "its neurons are L1N0 to L1N5"),
+            ("L12", "'L12' is a whole MLP, not one neuron", f"write a neuron like {spellings}"),
+            ("France", "'France' is no neuron", f"write a neuron like {spellings}"),
         ):
             with pytest.raises(GluscopeError) as caught:
                 index.neuron(neuron)
             assert cause in caught.value.cause
             assert caught.value.fix.endswith(fix)
-        with pytest.raises(GluscopeError, match="is no neuron"):
-            index.neuron("France")
         with pytest.raises(GluscopeError, match="layers 0 to 2"):
             index.site_rows(SiteAddress("", 5))
 
@@ -160,10 +164,20 @@ def test_a_layer_that_was_not_indexed_is_told_from_one_that_is_not_there(tmp_pat
     with indexer.open(truth.path) as index:
         with pytest.raises(GluscopeError, match="layer 4 was not indexed, only 0-2,5") as caught:
             index.neuron("L4N0")
-        assert "L5" in caught.value.fix
-        assert "--layers" in caught.value.fix
-        with pytest.raises(GluscopeError, match="layers 0 to 6"):
-            index.neuron("L7N0")
+        assert caught.value.fix == "try L5N0, or index it too with --layers"
+        with pytest.raises(GluscopeError, match="layers 0 to 6, of which this index has 0-2,5\n") as caught:
+            index.neuron("L7N3")
+        assert caught.value.fix == "try L5N3"
+
+
+def test_hints_of_a_model_with_experts_are_addresses_of_its_neurons(tmp_path: Path) -> None:
+    sites = [SiteAddress("", 0), *(SiteAddress("", 1, expert) for expert in range(4)), SiteAddress("", 1, shared=True)]
+    truth = make_index(tmp_path / "a.db", layers=2, width=4, documents=10, sites=sites)
+    with indexer.open(truth.path) as index:
+        with pytest.raises(GluscopeError) as caught:
+            index.neuron("L1E9N2")
+        assert caught.value.cause == "there is no L1E9: layer 1 has L1E0 to L1E3, L1S in this index"
+        assert index.neuron(caught.value.fix.removeprefix("try ")).neuron.name == "L1E3N2"
 
 
 def test_unknown_rankings_signs_and_rankings_not_kept(truth: Truth) -> None:

@@ -26,7 +26,10 @@ def command(
     color: Color = "auto",
     db: Db = None,
 ) -> None:
-    """Tell what an index is made of: model, corpus, settings, coverage, software, size."""
+    """Tell what an index is made of: model, corpus, settings, coverage, software, size, sites.
+
+    A site is one gated MLP: L12 that of a layer, L12E3 an expert in it, L12S its shared expert.
+    """
     with indexer.open(file or index_path(db)) as index:
         record = index.info()
     chosen = format or ("rich" if sys.stdout.isatty() else "plain")

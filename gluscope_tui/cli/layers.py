@@ -28,6 +28,7 @@ def command(
 ) -> None:
     """Tell what each layer does: how often its neurons are in each quadrant, how often gates are open, their classes.
 
+    A row a site, that is, a gated MLP: L12 of a layer, L12E3 of an expert in it, L12S of its shared expert.
     Frequencies are means over neurons, in per cent in the table; classes count neurons. Example: gluscope layers.
     """
     from ..views import json

@@ -7,7 +7,6 @@ import os
 from typing import Any
 
 from ..addresses import NeuronAddress, SiteAddress, parse_neuron
-from ..errors import GluscopeError
 from .connection import Connection
 from .records import IndexInfo, SiteRecord
 from .weights import weights_state
@@ -63,60 +62,3 @@ def telling_neuron(info: dict[str, Any]) -> NeuronAddress | None:
     """The neuron to show first; None where the index names none."""
     address = info["telling_neuron"]
     return None if address is None else parse_neuron(address)
-
-
-def find_site(sites: tuple[SiteRecord, ...], info: dict[str, Any], address: SiteAddress) -> SiteRecord:
-    """The site of an address; GluscopeError that says what there is otherwise."""
-    for site in sites:
-        if site.address == address:
-            return site
-    if not sites:
-        raise GluscopeError("this index holds no site", "make it anew with gluscope index")
-    nearest = min(sites, key=lambda site: _distance(site.address, address)).address
-    layers = info["model"].get("layers")
-    stacks = {site.address.stack for site in sites}
-    if address.stack not in stacks:
-        names = ", ".join(sorted(f"{stack}.L0" if stack else "L0" for stack in stacks))
-        raise GluscopeError(f"there is no {address}: this model's sites are written like {names}", f"try {nearest}")
-    indexed = {site.address.layer for site in sites if site.address.stack == address.stack}
-    if isinstance(layers, int) and address.layer >= layers:
-        raise GluscopeError(f"there is no {address}: {_model(info)} has layers 0 to {layers - 1}", f"try {nearest}")
-    if address.layer in indexed:
-        raise GluscopeError(f"layer {address.layer} has no site {address}", f"try {nearest}")
-    raise GluscopeError(
-        f"layer {address.layer} was not indexed, only {_ranges(indexed)}",
-        f"try {nearest}, or index it too with --layers",
-    )
-
-
-def check_neuron(site: SiteRecord, index: int) -> None:
-    """GluscopeError where a site hasn't as many neurons."""
-    if not 0 <= index < site.width:
-        raise GluscopeError(
-            f"there is no {NeuronAddress(site.address, index)}: {site.address} has neurons 0 to {site.width - 1}",
-            f"try {NeuronAddress(site.address, site.width - 1)}",
-        )
-
-
-def _model(info: dict[str, Any]) -> str:
-    return str(info["model"].get("name", "this model"))
-
-
-def _distance(one: SiteAddress, other: SiteAddress) -> tuple[int, int, int, int]:
-    return (
-        int(one.stack != other.stack),
-        abs(one.layer - other.layer),
-        int(one.shared != other.shared),
-        abs((-1 if one.expert is None else one.expert) - (-1 if other.expert is None else other.expert)),
-    )
-
-
-def _ranges(layers: set[int]) -> str:
-    """Layers as --layers takes them: 0-3,7."""
-    runs: list[list[int]] = []
-    for layer in sorted(layers):
-        if runs and layer == runs[-1][1] + 1:
-            runs[-1][1] = layer
-        else:
-            runs.append([layer, layer])
-    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)

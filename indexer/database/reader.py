@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-from ..addresses import NeuronAddress, SiteAddress, parse_neuron
+from ..addresses import NeuronAddress, SiteAddress
 from ..errors import GluscopeError
 from ..quadrants import QUADRANTS, RANKINGS, Quadrant
 from .connection import Connection, Interrupted, Row
 from .examples import chosen, decode
+from .find import check_neuron, find_site, read_neuron
 from .layers import LayerRow, layer_rows
-from .provenance import check_neuron, find_site, index_info, read_info, read_sites, telling_neuron
+from .provenance import index_info, read_info, read_sites, telling_neuron
 from .records import (
     Example,
     Hit,
@@ -117,8 +118,8 @@ class Index:
 
     def address(self, neuron: str | NeuronAddress) -> NeuronAddress:
         """The address of a neuron of this index; GluscopeError where there is no such neuron."""
-        address = parse_neuron(neuron) if isinstance(neuron, str) else neuron
-        check_neuron(self.site(address.site), address.index)
+        address = read_neuron(self.sites, self.telling_neuron, neuron) if isinstance(neuron, str) else neuron
+        check_neuron(find_site(self.sites, self._info, address.site, address.index), address.index)
         return address
 
     def neuron(
