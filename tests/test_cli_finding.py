@@ -85,12 +85,15 @@ def test_the_usual_table_has_what_is_sorted_and_filtered_by_and_fits(truth: Trut
         (("neurons", "--sort", "extreme"), 2, "there is no column extreme"),
         (("neurons", "-c", " , "), 2, "--columns names no column"),
         (("neurons", "-c", "neuron,frequency"), 2, "did you mean frequency_"),
+        (("neurons", "-c", "layer,abs(index)"), 2, "'abs(index)' is no column: arithmetic can't stand here"),
         (("neurons", "-c", "cos_in_out"), 2, "--weights-only"),
         (("search", "zebra"), 1, "no neuron peaks on it"),
         (("search", "zebra", "--in", "context"), 1, "no context holds it"),
         (("search",), 2, "nothing to search for"),
         (("search", "the", "-q", "-n"), 2, "unknown quadrant '-n'"),
-        (("plot", "layer", "site"), 2, "site is no number"),
+        (("plot", "layer", "site"), 2, "column site holds texts, not numbers"),
+        (("plot", "-layer", "index"), 2, "there is no option -l"),
+        (("plot", "layer + 1", "index"), 2, "'layer + 1' is no column: arithmetic can't stand here"),
         (("plot", "layer", "frequency_gate"), 2, "did you mean frequency_gate_positive?"),
         (("plot", "layer", "index", "-w", "layer > 3"), 1, "no neuron has both"),
         (("plot", "layer", "index", "--x-scale", "log", "-f", "rich"), 2, "use asinh instead of log"),
@@ -105,6 +108,24 @@ def test_what_is_not_found_or_wrong_is_said_on_stderr(
     assert out == ""
     assert message in err
     assert len(err.splitlines()) <= 2
+
+
+def test_what_is_no_column_is_told_with_all_that_are(truth: Truth, capsys: Capture) -> None:
+    for arguments, lacks in (
+        (["plot", "abs(layer)", "index"], ()),
+        (["neurons", "-c", "xyzzy"], ()),
+        (["plot", "neuron", "index"], ("neuron", "site", "rw_class")),
+    ):
+        assert run([*arguments, "--db", str(truth.path)]) == 2
+        fix = capsys.readouterr().err.splitlines()[1]
+        words, _, rest = fix.partition(", with ")
+        assert rest == "X gate, in, act or post and Q pp, pn, np or nn"
+        named = set()
+        for word in re.findall(r"[a-zQX_]+$|[a-zQX_]+(?=,)", words):
+            for quantity in ("gate", "in", "act", "post"):
+                for quadrant in ("pp", "pn", "np", "nn"):
+                    named.add(word.replace("_X_", f"_{quantity}_").replace("_Q", f"_{quadrant}"))
+        assert named == COLUMNS.keys() - set(lacks)
 
 
 def test_hits_tell_the_same_in_every_format(truth: Truth, capsys: Capture) -> None:

@@ -122,7 +122,8 @@ def test_every_option_reaches_the_run(calls: list[Call]) -> None:
         ([], "MODEL"),
         (["m", "t", "--layers", "3-1"], "ends before it begins"),
         (["m", "t", "--layers", "x"], "'x' is no list of numbers"),
-        (["m", "t", "--tokens", "many"], "'many' is no number"),
+        (["m", "t", "--tokens", "many"], "--tokens: 'many' is no amount"),
+        (["m", "t", "--tokens=-5"], "--tokens: '-5' is no amount"),
         (["m", "t", "--window", "3"], "no pair of numbers"),
         (["m", "--weights-only", "--no-weights"], "contradict each other"),
         (["m", "t", "--split", "test"], "belong to a --dataset"),
@@ -141,6 +142,16 @@ def test_a_mistake_starts_nothing(calls: list[Call], capsys: Capture, arguments:
     assert words in err.splitlines()[0]
     assert len(err.splitlines()) <= 2
     assert calls == []
+
+
+def test_a_window_wider_than_sequences_is_taken_as_wide_as_they_are_and_that_is_told(
+    calls: list[Call], capsys: Capture
+) -> None:
+    assert run(["index", "m", "t", "--window", "99999,3", "--context", "64"]) == 0
+    assert calls[0]["settings"].window == (63, 3)
+    assert "--window 99999,3 reaches beyond sequences of 64 tokens: taken as 63,3" in capsys.readouterr().err
+    assert run(["index", "m", "t", "--window", "63,0", "--context", "64"]) == 0
+    assert "--window" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

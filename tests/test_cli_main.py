@@ -6,6 +6,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -170,6 +171,21 @@ def test_info_tells_the_same_in_every_format(truth: Truth, capsys: Capture) -> N
     rich = capsys.readouterr().out
     assert found["model"]["name"] in rich
     assert "\x1b" not in rich
+
+
+@pytest.mark.parametrize("command", ["info", "tui"])
+def test_two_indexes_are_refused_unless_they_are_one(
+    truth: Truth, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    other = tmp_path / "other.db"
+    shutil.copy(truth.path, other)
+    assert run([command, str(other), "--db", str(truth.path)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == f"error: two indexes are named: {other} and --db {truth.path}\nname one: gluscope {command} {other}\n"
+    if command == "info":
+        monkeypatch.chdir(tmp_path)
+        assert run([command, "other.db", "--db", str(other)]) == 0
 
 
 def test_info_of_something_else_is_refused(tmp_path: Path, capsys: Capture) -> None:

@@ -174,7 +174,7 @@ INDEX: dict[str, Case] = {
     "another column": (text("a.jsonl", b'{"text": "a"}\n', "--column", "body"), "no column 'body'; it has: text"),
     "a broken line": (text("a.jsonl", b'{"text": "a"}\n{"text": "b"}\n{"text": "c\n'), "a.jsonl, line 3 is broken"),
     "a late broken line": (text("a.jsonl", f"{LINES}[".encode()), f"a.jsonl, line {len(TEXTS) * 50 + 1}"),
-    "a column of numbers": (text("a.jsonl", b'{"text": 3}\n'), "holds a int"),
+    "a column of numbers": (text("a.jsonl", b'{"text": 3}\n'), "holds a number, not text"),
     "a table without the column": (text("a.csv", b"body,title\n1,2\n"), "no column 'text'; it has: body, title"),
     "Parquet without the column": (parquet, "no column 'text'; it has: body"),
     "a cut archive": (text("a.txt.gz", gzip.compress(b"some text" * 99)[:-12]), "a.txt.gz"),

@@ -125,7 +125,7 @@ def command(
         top_k=top_k,
         rank_by=parse_rankings(rank_by),
         duplicates=duplicates,
-        window=parse_window(window, context),
+        window=_window(window, context),
         sample=sample,
         seed=seed,
         dtype=dtype,
@@ -195,9 +195,18 @@ def parse_rankings(text: str) -> tuple[str, ...]:
     return tuple(ranking for ranking in RANKINGS if ranking in asked)
 
 
-def parse_window(text: str, context: int) -> tuple[int, int]:
+def parse_window(text: str) -> tuple[int, int]:
     """Tokens before and after the peak, such as 24,7; GluscopeError otherwise."""
-    match = re.fullmatch(r"\s*(\d{1,5})\s*,\s*(\d{1,5})\s*", text, re.ASCII)
+    match = re.fullmatch(r"\s*(\d{1,9})\s*,\s*(\d{1,9})\s*", text, re.ASCII)
     if match is None:
         raise GluscopeError(f"--window: {text!a} is no pair of numbers", "write it like --window 24,7")
-    return min(int(match[1]), context - 1), min(int(match[2]), context - 1)
+    return int(match[1]), int(match[2])
+
+
+def _window(text: str, context: int) -> tuple[int, int]:
+    """What `--window` asks for, no wider than a sequence; says so where that is less."""
+    asked = parse_window(text)
+    window = min(asked[0], context - 1), min(asked[1], context - 1)
+    if window != asked:
+        tell(f"--window {text} reaches beyond sequences of {context:,} tokens: taken as {window[0]},{window[1]}")
+    return window

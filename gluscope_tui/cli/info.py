@@ -12,7 +12,7 @@ import typer
 import indexer
 from indexer.database.records import IndexInfo
 
-from .options import Color, Db, index_path
+from .options import Color, Db, index_path, one_index
 from .output import emit, emit_lines
 
 Format = Literal["rich", "plain", "json"]
@@ -30,7 +30,7 @@ def command(
 
     A site is one gated MLP: L12 that of a layer, L12E3 an expert in it, L12S its shared expert.
     """
-    with indexer.open(file or index_path(db)) as index:
+    with indexer.open(index_path(one_index(file, db, "info"))) as index:
         record = index.info()
     chosen = format or ("rich" if sys.stdout.isatty() else "plain")
     if chosen == "json":

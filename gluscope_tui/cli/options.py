@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -31,11 +32,22 @@ def index_path(db: Path | None) -> Path:
     return db if db is not None else Path(os.environ.get("GLUSCOPE_DB") or DEFAULT_DB)
 
 
+def one_index(file: str | Path | None, db: Path | None, command: str) -> Path | None:
+    """The index that an argument or `--db` names; GluscopeError where both do, and not the same."""
+    if file is None or db is None:
+        return db if file is None else Path(file)
+    if os.path.realpath(file) != os.path.realpath(db):
+        raise GluscopeError(
+            f"two indexes are named: {file} and --db {db}", f"name one: gluscope {command} {shlex.quote(str(file))}"
+        )
+    return db
+
+
 def parse_amount(option: str, text: str) -> int:
-    """A number such as 1024, 500k, 1.5M or 20M; GluscopeError otherwise."""
+    """An amount such as 1024, 500k, 1.5M or 20M; GluscopeError otherwise."""
     match = _NUMBER.fullmatch(text.strip())
     if match is None:
-        raise GluscopeError(f"{option}: {text!a} is no number", f"write it like {option} 500k or {option} 20M")
+        raise GluscopeError(f"{option}: {text!a} is no amount", f"write it like {option} 500k or {option} 20M")
     return round(float(match[1]) * _UNITS[match[2].lower()])
 
 

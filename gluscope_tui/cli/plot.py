@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from indexer.correlation import pearson, spearman
-from indexer.database.table import column
+from indexer.database.table import column, column_list
 from indexer.errors import GluscopeError
 
 from ..views.numbers import full_count
@@ -96,7 +96,7 @@ def _number(name: str) -> str:
     """The name of a column of numbers; GluscopeError for another."""
     found = column(name)
     if found.kind == "text":
-        raise GluscopeError(f"{found.name} is no number", "name two columns of numbers: docs/schema.md has them all")
+        raise GluscopeError(f"column {found.name} holds texts, not numbers", f"name one of {column_list(numbers=True)}")
     return found.name
 
 

@@ -11,7 +11,7 @@ import typer
 
 from indexer.errors import GluscopeError
 
-from .options import Db, index_path
+from .options import Db, index_path, one_index
 
 
 def command(
@@ -43,7 +43,7 @@ def command(
     from ..tui.opening import Request
 
     neuron, file = _places(places or [])
-    db = file or db
+    db = one_index(file, db, "tui")
     neurons = None if list_file is None else tuple(_lines(list_file))
     path, notice = _index(db)
     request = Request(path, neuron, neurons, "stdin" if list_file == "-" else os.path.basename(list_file or ""), notice)

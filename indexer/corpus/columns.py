@@ -9,6 +9,15 @@ from ..errors import GluscopeError
 
 _FIX = "name the column that holds the text with --column"
 _SHOWN = 8  # columns named in a message
+_KINDS: dict[type, str] = {
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+    dict: "an object",
+    type(None): "null",
+}
 
 
 def text_of(value: Any, column: str, place: str) -> str:
@@ -16,8 +25,13 @@ def text_of(value: Any, column: str, place: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise GluscopeError(f"{place}: column {column!r} holds a {type(value).__name__}, not text", _FIX)
+        raise GluscopeError(f"{place}: column {column!r} holds {kind_of(value)}, not text", _FIX)
     return value
+
+
+def kind_of(value: Any) -> str:
+    """What JSON calls a value, with its article; of what JSON doesn't know the type."""
+    return _KINDS.get(type(value), type(value).__name__)
 
 
 def missing_column(column: str, columns: Sequence[str], place: str) -> GluscopeError:

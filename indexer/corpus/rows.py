@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 
 from ..errors import GluscopeError
-from .columns import missing_column, text_of
+from .columns import kind_of, missing_column, text_of
 from .decoding import decode, lines, refuse_binary
 from .inputs import InputFile
 from .parquet import check_parquet, read_parquet
@@ -70,7 +70,7 @@ def _json_text(line: str, column: str, place: str) -> str:
         raise GluscopeError(f"{place} is broken JSON: {reason}", "mend or remove the line") from None
     if not isinstance(row, dict):
         raise GluscopeError(
-            f"{place} holds a {type(row).__name__}, not an object", f'write one object a line: {{"{column}": "..."}}'
+            f"{place} holds {kind_of(row)}, not an object", f'write one object a line: {{"{column}": "..."}}'
         )
     if column not in row:
         raise missing_column(column, list(row), place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
@@ -139,11 +140,24 @@ def known_columns(names: Sequence[str]) -> tuple[str, ...]:
 def column(name: str) -> Column:
     """The column of a name; GluscopeError naming the nearest where there is none."""
     found = column_named(name)
-    if found is None:
-        near = nearest_column(name)
-        fix = f"did you mean {near}?" if near else f"there are {', '.join(list(COLUMNS)[:9])} ... (docs/schema.md)"
-        raise GluscopeError(f"there is no column {name!a}", fix)
-    return found
+    if found is not None:
+        return found
+    if not re.fullmatch(r"\w+", name.strip()):
+        raise GluscopeError(f"{name!a} is no column: arithmetic can't stand here", f"name one of {column_list()}")
+    near = nearest_column(name)
+    raise GluscopeError(
+        f"there is no column {name!a}", f"did you mean {near}?" if near else f"there are {column_list()}"
+    )
+
+
+def column_list(*, numbers: bool = False) -> str:
+    """The columns in a line, or those of numbers: X and Q stand for every quantity and quadrant."""
+    short = (
+        re.sub(r"_(?:pp|pn|np|nn)$", "_Q", re.sub(r"^(mean|extreme)_(?:gate|in|act|post)_", r"\1_X_", name))
+        for name, column in COLUMNS.items()
+        if not (numbers and column.kind == "text")
+    )
+    return f"{', '.join(dict.fromkeys(short))}, with X gate, in, act or post and Q pp, pn, np or nn"
 
 
 def _condition(where: str | None, signs: str) -> Compiled:
