@@ -110,6 +110,45 @@ def test_what_is_not_found_or_wrong_is_said_on_stderr(
     assert len(err.splitlines()) <= 2
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [("search", "zebra"), ("search", "zebra", "--in", "context"), ("neurons", "-w", "layer > 7")],
+)
+def test_nothing_found_is_an_empty_list_and_no_line(truth: Truth, capsys: Capture, asked: tuple[str, ...]) -> None:
+    assert told(capsys, truth, *asked, "-f", "json", code=1) == "[]\n"
+    for form in ("jsonl", "plain", "table"):
+        assert told(capsys, truth, *asked, "-f", form, code=1) == ""
+    (head,) = csv.reader(io.StringIO(told(capsys, truth, *asked, "-f", "csv", code=1)))
+    assert head[0] == "neuron"
+
+
+def test_a_plot_of_nothing_is_an_object_without_points(truth: Truth, capsys: Capture) -> None:
+    asked = ("plot", "layer", "index", "-w", "layer > 7")
+    found = json.loads(told(capsys, truth, *asked, "-f", "json", code=1))
+    assert (found["neurons"], found["without"], found["pearson"], found["spearman"]) == (0, 0, None, None)
+    assert told(capsys, truth, *asked, "-f", "csv", code=1) == "neuron,layer,index\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "hint"),
+    [
+        (("city of France",), "contexts hold it: add --in context"),
+        (("FRANCE", "--exact"), "it is there with other case or blanks: leave out --exact"),
+        (("CITY of France", "--in", "context", "--exact"), "it is there with other case or blanks: leave out --exact"),
+        (("zebra",), ""),
+        (("zebra", "--in", "context", "--exact"), ""),
+    ],
+)
+def test_a_search_in_vain_says_where_there_is_something(
+    truth: Truth, capsys: Capture, asked: tuple[str, ...], hint: str
+) -> None:
+    assert run(["search", *asked, "--db", str(truth.path)]) == 1
+    assert capsys.readouterr().err.splitlines()[1:] == ([hint] if hint else [])
+    if hint:
+        better = asked[:-1] if "--exact" in hint else (*asked, "--in", "context")
+        assert told(capsys, truth, "search", *better)
+
+
 def test_what_is_no_column_is_told_with_all_that_are(truth: Truth, capsys: Capture) -> None:
     for arguments, lacks in (
         (["plot", "abs(layer)", "index"], ()),

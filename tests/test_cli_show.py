@@ -142,12 +142,14 @@ def test_no_context_is_statistics_only(capsys: Capture) -> None:
     assert "extreme" in rich
 
 
-def test_several_neurons_are_a_list_or_lines(capsys: Capture) -> None:
+def test_several_neurons_are_a_list_or_lines(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     found = json.loads(shown(capsys, "L0N1", "L1N3", "-f", "json", "-n", "1"))
     assert [neuron["neuron"] for neuron in found] == ["L0N1", "L1N3"]
     lines = shown(capsys, "L0N1", "L1N3", "-f", "jsonl", "-n", "1").splitlines()
     assert [json.loads(line) for line in lines] == found
     assert isinstance(json.loads(shown(capsys, "L0N1", "-f", "json")), dict)
+    monkeypatch.setattr("sys.stdin", io.StringIO("L0N1\n"))
+    assert [neuron["neuron"] for neuron in json.loads(shown(capsys, "-", "-f", "json"))] == ["L0N1"]
     markdown = shown(capsys, "L0N1", "L1N3", "-f", "md")
     assert [line for line in markdown.splitlines() if line.startswith("## ")] == ["## L0N1", "## L1N3"]
 
@@ -164,6 +166,31 @@ def test_addresses_come_from_stdin_and_a_bad_one_spoils_no_other(
     assert len(complaints) == 2
     assert "L9" in complaints[0]
     assert "nonsense" in complaints[1]
+
+
+def test_a_quadrant_beside_an_address_on_stdin_is_the_one_that_is_shown(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = {
+        "L0N1 -+": ["-+"],
+        "L0N4\t--\tpost\t0": ["--"],
+        "L0N5\tpn": ["+-"],
+        "L0N6 -- a note": ["++", "+-", "-+", "--"],
+        "L0N7\ta note\t++": ["++", "+-", "-+", "--"],
+        "L0N8": ["++", "+-", "-+", "--"],
+        "L0N8 ++  ": ["++"],
+    }
+    text = "\n".join(lines)
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    found = json.loads(shown(capsys, "-", "-f", "json", "-n", "0"))
+    assert [list(neuron["quadrants"]) for neuron in found] == list(lines.values())
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    page = shown(capsys, "-", "-f", "rich", "-n", "0")
+    heads = [line.split()[0] for line in page.splitlines() if line[:2] in ("L0", "++", "+-", "-+", "--")]
+    assert heads == [name for line, quadrants in lines.items() for name in (line.split()[0], *quadrants)]
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    for neuron in json.loads(shown(capsys, "-", "-f", "json", "-n", "0", "-q", "++")):
+        assert list(neuron["quadrants"]) == ["++"]
 
 
 def test_no_address_on_stdin_is_an_empty_list(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,6 +77,7 @@ def test_json_is_one_line_of_ascii() -> None:
 def test_several_neurons_are_a_json_list(count: int) -> None:
     text = "".join(json_view.listed({"neuron": number} for number in range(count)))
     assert json.loads(text) == [{"neuron": number} for number in range(count)]
+    assert len(text.splitlines()) == (count + 2 if count else 1)
 
 
 def test_plain_contexts_are_the_fields_of_the_manual() -> None:

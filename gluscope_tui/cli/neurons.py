@@ -62,6 +62,8 @@ def command(
         rows = index.rows(names, where=where, sort=sort, descending=not ascending, limit=limit or None, signs=signs)
         first = next(rows, None)
         if first is None:
+            if chosen in ("json", "csv"):
+                emit(json.listed(())) if chosen == "json" else emit_lines(table.csv(names, ()))
             tell("no neuron meets the condition" if where else "there is no neuron")
             raise typer.Exit(1)
 

@@ -59,37 +59,37 @@ def command(
     with open_index(db) as index:
         rows = list(index.rows(("neuron", *names) if chosen == "csv" else names, where=where, signs=signs))
     points = [row for row in rows if None not in row]
-    if not points:
-        tell("no neuron has both")
-        raise typer.Exit(1)
     if chosen == "csv":
         from ..views import table
 
         emit_lines(table.csv(("neuron", *names), points))
-        return
-    xs, ys = (list(map(float, values)) for values in zip(*points, strict=True))
-    told = {
-        "format": 1,
-        "x": names[0],
-        "y": names[1],
-        "where": where,
-        "signs": signs,
-        "neurons": len(points),
-        "without": len(rows) - len(points),
-        "pearson": pearson(xs, ys),
-        "spearman": spearman(xs, ys),
-    }
-    if chosen == "json":
-        from ..views import json
+    elif points or chosen == "json":
+        xs, ys = ([float(row[place]) for row in points] for place in (0, 1))
+        told = {
+            "format": 1,
+            "x": names[0],
+            "y": names[1],
+            "where": where,
+            "signs": signs,
+            "neurons": len(points),
+            "without": len(rows) - len(points),
+            "pearson": pearson(xs, ys),
+            "spearman": spearman(xs, ys),
+        }
+        if chosen == "json":
+            from ..views import json
 
-        emit((f"{json.dumps(told)}\n",))
-    elif chosen == "plain":
-        fields = ("x", "y", "neurons", "pearson", "spearman")
-        emit_lines(["\t".join("" if told[name] is None else str(told[name]) for name in fields)])
-    else:
-        scales = (_scale(names[0], x_scale, xs), _scale(names[1], y_scale, ys))
-        cells = width or max(shutil.get_terminal_size().columns, _NARROWEST)
-        _rich(told, (xs, ys), scales, (cells, height), color, ascii_only=ascii)
+            emit((f"{json.dumps(told)}\n",))
+        elif chosen == "plain":
+            fields = ("x", "y", "neurons", "pearson", "spearman")
+            emit_lines(["\t".join("" if told[name] is None else str(told[name]) for name in fields)])
+        else:
+            scales = (_scale(names[0], x_scale, xs), _scale(names[1], y_scale, ys))
+            cells = width or max(shutil.get_terminal_size().columns, _NARROWEST)
+            _rich(told, (xs, ys), scales, (cells, height), color, ascii_only=ascii)
+    if not points:
+        tell("no neuron has both")
+        raise typer.Exit(1)
 
 
 def _number(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -62,14 +62,31 @@ def command(
     asked = {parse_quadrant(one.removeprefix("=")) for one in quadrant} if quadrant else set(QUADRANTS)
     chosen: Format = format or ("table" if sys.stdout.isatty() else "plain")
     with open_index(path) as index:
-        found = index.search(text, where, exact=exact, quadrants=asked, limit=limit or None, signs=signs)
+
+        def hits(place: str, *, exactly: bool) -> Iterator[Hit]:
+            return index.search(text, place, exact=exactly, quadrants=asked, limit=limit or None, signs=signs)
+
+        found = hits(where, exactly=exact)
         first = next(found, None)
         if where == "context" and index.searches.is_cut(text):
             tell("more sequences hold these words than were searched: a longer text finds all of them")
         if first is None:
+            if chosen in ("json", "csv"):
+                _print(iter(()), chosen, color, "", exact=exact)
             tell("no neuron peaks on it" if where == "peak" else "no context holds it")
+            if hint := _elsewhere(hits, where, exact=exact):
+                tell(hint)
             raise typer.Exit(1)
         _print(chain([first], found), chosen, color, "" if where == "peak" else text, exact=exact)
+
+
+def _elsewhere(hits: Callable[..., Iterator[Hit]], where: str, *, exact: bool) -> str:
+    """What finds something where this search found nothing; "" where nothing else does either."""
+    if exact and next(hits(where, exactly=False), None) is not None:
+        return "it is there with other case or blanks: leave out --exact"
+    if where == "peak" and next(hits("context", exactly=exact), None) is not None:
+        return "contexts hold it: add --in context"
+    return ""
 
 
 def _print(hits: Iterator[Hit], chosen: Format, color: str, wanted: str, *, exact: bool) -> None:

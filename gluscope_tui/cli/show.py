@@ -6,8 +6,9 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import typer
 
@@ -29,7 +30,7 @@ _NARROWEST = 20  # cells
 
 def command(
     neurons: Annotated[
-        list[str], typer.Argument(metavar="NEURON...", help="L12N345 or 12.345; - reads addresses from stdin.")
+        list[str], typer.Argument(metavar="NEURON...", help="L12N345 or 12.345; - reads them from stdin.")
     ],
     quadrant: Annotated[
         list[str] | None,
@@ -73,8 +74,8 @@ def command(
     with open_index(db) as index:
         rankings = _rankings(index, rank_by, chosen, limit)
 
-        def read(address: NeuronAddress) -> NeuronRecord:
-            wanted = QUADRANTS if chosen == "rich" else quadrants
+        def read(address: NeuronAddress, shown: tuple[Quadrant, ...]) -> NeuronRecord:
+            wanted = QUADRANTS if chosen == "rich" else shown
             sample = plot or chosen == "rich"  # which tells percentiles
             return index.neuron(
                 address,
@@ -86,9 +87,9 @@ def command(
                 weights=chosen != "plain",
             )
 
-        reading = Reading(index, _asked(neurons), read)
+        reading = Reading(index, _asked(neurons), quadrants, read, own=not quadrant)
         if chosen == "rich":
-            _rich(reading, quadrants, color, cells, wrap, plot)
+            _rich(reading, color, cells, wrap, plot)
         elif chosen == "plain":
             _plain(reading, statistics=limit == 0 and not plot, plot_width=cells if plot else 0)
         elif chosen == "md":
@@ -99,41 +100,73 @@ def command(
         raise typer.Exit(2)
 
 
+class Asked(NamedTuple):
+    """A neuron that was asked for."""
+
+    address: str
+    line: int | None = None  # of stdin
+    quadrant: Quadrant | None = None  # named beside it
+
+
 class Reading:
-    """The records of the neurons asked for, one by one; an address that the index lacks is reported and passed over."""
+    """The records of the neurons asked for, one by one, each with the quadrants to show of it.
+
+    An address that the index lacks is reported and passed over.
+    """
 
     def __init__(
-        self, index: Index, asked: Iterable[tuple[str, int | None]], read: Callable[[NeuronAddress], NeuronRecord]
+        self,
+        index: Index,
+        asked: Iterable[Asked],
+        quadrants: tuple[Quadrant, ...],
+        read: Callable[[NeuronAddress, tuple[Quadrant, ...]], NeuronRecord],
+        *,
+        own: bool,
     ) -> None:
+        """`quadrants`: those to show; `own`: but of a neuron with a quadrant beside it only that."""
         self._index = index
         self._asked = asked
+        self._quadrants = quadrants
+        self._own = own
         self._read = read
         self.refused = 0
 
-    def __iter__(self) -> Iterator[NeuronRecord]:
-        for text, line in self._asked:
+    def __iter__(self) -> Iterator[tuple[NeuronRecord, tuple[Quadrant, ...]]]:
+        for text, line, quadrant in self._asked:
             try:
                 address = self._index.address(text)
             except GluscopeError as error:
                 self.refused += 1
                 complain(error if line is None else GluscopeError(f"line {line} of stdin: {error.cause}", error.fix))
                 continue
-            yield self._read(address)
+            shown = (quadrant,) if self._own and quadrant is not None else self._quadrants
+            yield self._read(address, shown), shown
+
+    def records(self) -> Iterator[NeuronRecord]:
+        """The records alone: they hold no quadrant that isn't shown."""
+        return (record for record, _ in self)
 
 
-def _asked(neurons: Iterable[str]) -> Iterator[tuple[str, int | None]]:
-    """The addresses, those from stdin with their line number.
-
-    `-` stands for the first field of every line of stdin, but for blank lines and comments.
-    """
+def _asked(neurons: Iterable[str]) -> Iterator[Asked]:
+    """The addresses; `-` stands for those in the lines of stdin, but for blank lines and comments."""
     for neuron in neurons:
         if neuron != "-":
-            yield neuron, None
+            yield Asked(neuron)
             continue
         for number, line in enumerate(sys.stdin, 1):
             fields = line.split(maxsplit=1)
             if fields and not fields[0].startswith("#"):
-                yield fields[0], number
+                yield Asked(fields[0], number, _beside(line))
+
+
+def _beside(line: str) -> Quadrant | None:
+    """The quadrant beside the address: the second of the fields between tabs, or all that follows it."""
+    address, tab, rest = line.strip().partition("\t")
+    field = rest.split("\t")[0] if tab else address.partition(" ")[2]
+    try:
+        return parse_quadrant(field)
+    except GluscopeError:
+        return None  # a note, or nothing
 
 
 def _quadrants(asked: list[str] | None) -> tuple[Quadrant, ...]:
@@ -154,7 +187,7 @@ def _rankings(index: Index, rank_by: str | None, chosen: Format, limit: int | No
     return (rank_by or ("post" if "post" in index.rankings else index.rankings[0]),)
 
 
-def _rich(reading: Reading, quadrants: tuple[Quadrant, ...], color: str, width: int, wrap: bool, plot: bool) -> None:
+def _rich(reading: Reading, color: str, width: int, wrap: bool, plot: bool) -> None:
     from ..colour.depth import detect, light_background
     from ..views import page
 
@@ -164,10 +197,9 @@ def _rich(reading: Reading, quadrants: tuple[Quadrant, ...], color: str, width: 
         depth=found.depth,
         light=light_background(os.environ),
         wrap=wrap,
-        quadrants=frozenset(quadrants),
         plot=plot,
     )
-    lines = (page.neuron(record, look) for record in reading)
+    lines = (page.neuron(record, replace(look, quadrants=frozenset(shown))) for record, shown in reading)
     emit_lines(page.painted(line) for line in chain.from_iterable(lines))
 
 
@@ -179,17 +211,17 @@ def _plain(reading: Reading, *, statistics: bool, plot_width: int) -> None:
             yield from plain.plot(record, plot_width)
         yield from plain.statistics(record) if statistics else plain.contexts(record)
 
-    emit_lines(chain.from_iterable(map(lines, reading)))
+    emit_lines(chain.from_iterable(map(lines, reading.records())))
 
 
 def _markdown(reading: Reading) -> None:
     from ..views import markdown
 
-    emit_lines(chain.from_iterable(map(markdown.neuron, reading)))
+    emit_lines(chain.from_iterable(map(markdown.neuron, reading.records())))
 
 
 def _json(reading: Reading, *, whole_list: bool) -> None:
     from ..views import json
 
-    values = map(json.neuron, reading)
+    values = map(json.neuron, reading.records())
     emit(json.listed(values) if whole_list else (f"{json.dumps(value)}\n" for value in values))

@@ -44,12 +44,11 @@ def dumps(value: object) -> str:
 
 def listed(values: Iterable[object]) -> Iterable[str]:
     """The pieces of a JSON list, written as they come: a value a line."""
-    yield "["
-    separator = ""
+    separator = "[\n"
     for value in values:
-        yield f"{separator}\n{dumps(value)}"
-        separator = ","
-    yield "\n]\n"
+        yield f"{separator}{dumps(value)}"
+        separator = ",\n"
+    yield "[]\n" if separator == "[\n" else "\n]\n"
 
 
 def _quadrant(quadrant: QuadrantRecord) -> dict[str, Any]:
