@@ -122,6 +122,7 @@ def bench(
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
             "fused": fuse.enabled,
+            "statistics": fuse.backend,
             "sequences": len(passes.numbers),
             "measured_tokens": tokens,
             "rounds": rounds,

@@ -237,6 +237,13 @@ class Fuser:
                 self._notice(f"numba can't be used here, the statistics take longer: {lacking}")
         return self._loops
 
+    @property
+    def backend(self) -> str:
+        """What has computed the statistics: "loops" of numba, "compiled" or plain "tensors" (operations of torch)."""
+        if self._loops and self._tried:
+            return "loops"
+        return "compiled" if self.enabled and self._compiled else "tensors"
+
     def _try(self, dtype: torch.dtype) -> str | None:
         try:
             import numba

@@ -59,11 +59,19 @@ def test_json_has_exactly_the_promised_keys_and_numbers() -> None:
         "peak": 3,
         "text": "<s> city of France\x1b日 is",
         "tokens": ["<s>", " city", " of", " France", "\x1b", "日", "", " is"],
-        "gate": [None, 1.0, -1.0, 2.0, 0.5, 0.5, 0.009999999776482582, 2.0],
+        "gate": [None, 1.0, -1.0, 2.0, 0.5, 0.5, 0.01, 2.0],
         "in": [None, 1.0, 1.0, 4.0, -0.5, 0.5, 2.0, 0.0],
-        "act": [None, 1.0, -0.25, 2.0, 0.5, 0.5, 0.009999999776482582, 2.0],
-        "post": [None, 1.0, -0.25, 8.0, -0.25, 0.25, 0.019999999552965164, 0.0],
+        "act": [None, 1.0, -0.25, 2.0, 0.5, 0.5, 0.01, 2.0],
+        "post": [None, 1.0, -0.25, 8.0, -0.25, 0.25, 0.02, 0.0],
     }
+
+
+def test_a_window_is_exact_at_its_peak_and_has_four_digits_elsewhere() -> None:
+    values = (None, -1 / 3, 1.23456e-7, 2 / 3, -0.0, 123456.7)
+    bad = replace(FRANCE, gate=values, tokens=tuple("abcdef"), peak=3)
+    found = json_view.context(bad)["gate"]
+    assert found == [None, -0.3333, 1.235e-7, 0.6666666865348816, 0.0, 123500.0]  # 2 / 3 as a float32
+    assert str(found[4]) == "0.0"
 
 
 def test_json_is_one_line_of_ascii() -> None:

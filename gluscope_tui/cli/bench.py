@@ -11,10 +11,12 @@ from indexer.settings import Execution, Inputs, Settings
 
 from .index import parse_rankings
 from .options import parse_amount, parse_numbers
-from .output import emit_lines
+from .output import emit_lines, tell
 from .processors import let_workers_sleep
 
 Compile = Literal["auto", "on", "off"]
+
+_TELLING = 3  # rounds, from which their spread says something
 
 
 def command(
@@ -62,6 +64,9 @@ def command(
             rounds=rounds,
             progress=report,
         )
+    if rounds < _TELLING:
+        few = "one round says" if rounds == 1 else f"{rounds} rounds say"
+        tell(f"{few} little of how much the numbers stray: give --rounds {_TELLING} or more")
     if format == "json":
         import json
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from indexer.database.records import Example, IndexInfo, NeuronRecord, QuadrantRecord, Quantities, SiteRecord
@@ -79,11 +79,19 @@ def context(example: Example) -> dict[str, Any]:
         "peak": example.peak,
         "text": example.text,
         "tokens": list(example.tokens),
-        "gate": [float32(value) for value in example.gate],
-        "in": [float32(value) for value in example.in_],
-        "act": [float32(value) for value in example.act],
-        "post": [float32(value) for value in example.post],
+        "gate": _along(example.gate, example.peak),
+        "in": _along(example.in_, example.peak),
+        "act": _along(example.act, example.peak),
+        "post": _along(example.post, example.peak),
     }
+
+
+def _along(values: Sequence[float | None], peak: int) -> list[float | None]:
+    """Values along a window: exact at the peak, elsewhere four significant digits, more than the index keeps."""
+    return [
+        value if value is None else float32(value) if place == peak else float(f"{value:.4g}") + 0.0
+        for place, value in enumerate(values)
+    ]
 
 
 def info(record: IndexInfo) -> dict[str, Any]:
