@@ -19,9 +19,11 @@ def routed(counted: int) -> NeuronRecord:
 
 
 def test_the_header_of_an_experts_neuron_tells_its_share_of_the_tokens() -> None:
-    assert "L12E3N345" in neuron_view.header(routed(14_050))
-    assert "14,050 of 100,000 tokens routed (14.1%), 5 in no quadrant" in neuron_view.header(routed(14_050))
-    assert "tokens counted" in neuron_view.header(neuron())
+    assert "L12E3N345" in " ".join(neuron_view.header(routed(14_050), 200))
+    assert "14,050 of 100,000 tokens routed (14.1%), 5 in no quadrant" in " ".join(
+        neuron_view.header(routed(14_050), 200)
+    )
+    assert "tokens counted" in " ".join(neuron_view.header(neuron(), 200))
 
 
 def test_an_expert_that_no_token_reached_says_never() -> None:

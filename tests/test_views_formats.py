@@ -13,7 +13,7 @@ from gluscope_tui.colour.ramp import ramp
 from gluscope_tui.views import info as info_view
 from gluscope_tui.views import json as json_view
 from gluscope_tui.views import markdown, page, plain
-from gluscope_tui.views.neuron import header, signs_of, table
+from gluscope_tui.views.neuron import cells_of, header, signs_of, table
 from indexer.quadrants import Quadrant
 
 from . import hostile
@@ -171,13 +171,15 @@ def test_a_page_has_its_peaks_in_one_column() -> None:
 
 def test_a_page_says_who_the_scale_and_what_is_never() -> None:
     lines = [text_of(line) for line in page.neuron(neuron(), page.Page(80, Depth.TRUE))]
-    assert lines[0] == header(neuron())
-    assert lines[0].startswith("L12N345  tiny/␛[31mmodel  aligned, not flipped  113,108 of 113,200 tokens counted")
+    assert lines[:2] == header(neuron(), 80)
+    assert lines[0] == "L12N345  tiny/␛[31mmodel  aligned, not flipped"
+    assert lines[1] == "113,108 of 113,200 tokens counted, 5 in no quadrant"
+    assert header(neuron(), 200) == ["  ".join(lines[:2])]
     assert "post -8.00 ▆▅▄▃▂▁ 0 ▁▂▃▄▅▆ +8.00  scale: neuron" in lines
     assert "++ by post  12.4%  14,000 tokens" in lines
     assert "-+ by post  3/113k  3 tokens" in lines
     assert "+- never: 0 of 113,108" in lines
-    assert all(cell_len(line) <= 80 for line in lines[1:])
+    assert all(cell_len(line) <= 80 for line in lines)
 
 
 def test_a_page_of_one_quadrant_keeps_the_scale_of_the_neuron() -> None:
@@ -201,14 +203,19 @@ def test_colour_of_a_page_is_that_of_its_depth() -> None:
     assert "\x1b[1;4;7m France\x1b[0m" in painted[Depth.NONE]
 
 
-@pytest.mark.parametrize("width", [40, 60, 75, 80, 200])
-def test_the_table_fits_where_it_can(width: int) -> None:
+@pytest.mark.parametrize(("width", "parts"), [(20, 5), (40, 3), (60, 2), (75, 1), (80, 1), (200, 1)])
+def test_the_table_fits_and_lacks_nothing(width: int, parts: int) -> None:
     record = neuron()
     lines = table(list(record.quadrants.values()), record.tokens_counted, width)
-    assert lines[0].split() == (["mean", "extreme"] if width >= 75 else ["mean"])
-    assert sum(line.startswith("++") for line in lines) == (1 if width >= 75 else 2)
-    if width >= 75:
-        assert all(cell_len(line) <= width for line in lines)
+    assert [line for line in lines if cell_len(line) > width] == []
+    for quadrant in record.quadrants.values():
+        rows = [line for line in lines if line.startswith(quadrant.quadrant.value)]
+        assert len(rows) == parts
+        cells = [cell for row in rows for cell in row.split()[1:]]
+        assert tuple(cells) == cells_of(quadrant, record.tokens_counted)[1:]
+    titles = [word for line in lines for word in line.split() if word in ("mean", "extreme")]
+    assert titles == sorted(titles, reverse=True)
+    assert set(titles) == {"mean", "extreme"}
 
 
 def test_signs_say_whether_the_neuron_was_flipped() -> None:

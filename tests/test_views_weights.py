@@ -43,11 +43,23 @@ def test_a_terminal_gets_class_cosines_and_tokens_without_harm(width: int) -> No
     text = "\n".join(lines)
     assert "\x1b" not in text
     assert "\u202e" not in text
-    assert "atypical conditional strengthening" in text
+    assert "atypical conditional strengthening" in " ".join(text.split())
     assert "cos(in, out) +0.750" in text
     rows = [line for line in lines if line.startswith(("promotes", "suppresses"))]
     assert [row.split()[0] for row in rows] == ["promotes", "suppresses"]
     assert all(cell_len(row) <= width for row in rows)
+
+
+@pytest.mark.parametrize("width", [20, 21, 30, 41, 60, 79, 80, 200])
+@pytest.mark.parametrize("depth", [Depth.PLAIN, Depth.TRUE])
+@pytest.mark.parametrize("wrap", [False, True])
+def test_no_line_of_a_page_is_wider_than_asked_for(width: int, depth: Depth, wrap: bool) -> None:
+    record = replace(neuron(), model="日本語/" + "a" * 90, weights=WEIGHTS)
+    lines = ["".join(text for text, _ in line) for line in page.neuron(record, page.Page(width, depth, wrap=wrap))]
+    assert [line for line in lines if cell_len(line) > width] == []
+    said = "".join("".join(lines).split())
+    for words in ("113,108 of 113,200 tokens counted", "aligned, not flipped", "14,000 tokens", "cos(in, out) +0.750"):
+        assert words.replace(" ", "") in said
 
 
 def test_markdown_names_the_tokens_as_code() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rich.cells import cell_len, set_cell_size
 
 from .clean import clean
 
-__all__ = ["cell_len", "column", "fit", "shorten"]
+__all__ = ["cell_len", "column", "fit", "flow", "shorten"]
 
 
 def fit(text: str, width: int) -> str:
@@ -18,6 +20,21 @@ def column(text: str, width: int) -> str:
     """The text moved to the right end of `width` cells, as numbers are; cut if it is longer."""
     room = width - cell_len(text)
     return " " * room + text if room > 0 else fit(text, width)
+
+
+def flow(parts: Iterable[str], width: int) -> list[str]:
+    """Parts with two blanks between them, in lines of at most `width` cells; a longer one breaks at blanks."""
+    lines = [""]
+    for part in parts:
+        words = [part] if cell_len(part) <= width else part.split(" ")
+        for place, word in enumerate(words):
+            gap = "" if not lines[-1] else " " if place else "  "
+            if cell_len(lines[-1] + gap + word) <= width:
+                lines[-1] += gap + word
+            else:
+                lines += [""] if lines[-1] else []
+                lines[-1] = shorten(word, width)
+    return lines
 
 
 def shorten(text: str, width: int, *, ascii_only: bool = False) -> str:

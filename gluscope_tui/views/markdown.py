@@ -33,7 +33,7 @@ def neuron(record: NeuronRecord) -> Iterator[str]:
     if record.sample is not None:
         yield from ("```", *list(plot(record, _PLOT_WIDTH))[1:], "```", "")
     if record.weights is not None:
-        yield f"{class_of(record.weights)}; {cosines_of(record.weights)}"
+        yield f"{class_of(record.weights)}; {'  '.join(cosines_of(record.weights))}"
         yield ""
         for label, scores in (("promotes", record.weights.promotes), ("suppresses", record.weights.suppresses)):
             yield f"- {label} {' '.join(code(clean(score.text)) for score in scores)}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from indexer.database.records import NeuronRecord, QuadrantRecord
 from indexer.quadrants import QUANTITIES
 
-from ..text.cells import cell_len, column, fit
+from ..text.cells import cell_len, column, fit, flow
 from ..text.clean import clean
 from .numbers import frequency, full_count, signed
 
@@ -37,9 +37,9 @@ def _in_none(record: NeuronRecord) -> str:
     return f", {full_count(record.zero)} in no quadrant" if record.zero else ""
 
 
-def header(record: NeuronRecord) -> str:
-    """One line: neuron, model, signs and tokens; the names are cleaned."""
-    return "  ".join((record.neuron.name, clean(record.model), signs_of(record), tokens_of(record)))
+def header(record: NeuronRecord, width: int) -> list[str]:
+    """Neuron, model, signs and tokens, in a line if they fit in `width` cells; the names are cleaned."""
+    return flow((record.neuron.name, clean(record.model), signs_of(record), tokens_of(record)), width)
 
 
 def cells_of(quadrant: QuadrantRecord, total: int) -> tuple[str, ...]:
@@ -54,29 +54,47 @@ def cells_of(quadrant: QuadrantRecord, total: int) -> tuple[str, ...]:
 
 
 def table(quadrants: Sequence[QuadrantRecord], total: int, width: int) -> list[str]:
-    """The quadrants as a table, closer together, and in the end means above extremes, where `width` is narrow."""
+    """The quadrants as a table, closer together where `width` is narrow, then in several tables: means, extremes ..."""
     rows = [("", *COLUMNS[1:]), *(cells_of(quadrant, total) for quadrant in quadrants)]
     for gap in (2, 1):
         side_by_side = _titled(rows, (*range(11),), gap)
-        if all(cell_len(line) <= width for line in side_by_side):
+        if _fits(side_by_side, width):
             return side_by_side
-    return [*_titled(rows, (*range(7),), 1), *_titled(rows, (0, *range(7, 11)), 1)]
+    upper = _titled(rows, (*range(7),), 1)
+    if not _fits(upper, width):
+        upper = [*_narrow(rows, range(1, 3), width), *_narrow(rows, range(3, 7), width)]
+    return [*upper, *_narrow(rows, range(7, 11), width)]
+
+
+def _narrow(rows: Sequence[Sequence[str]], part: Sequence[int], width: int) -> list[str]:
+    """Some columns beside the quadrants, under each other where they don't fit."""
+    for count in range(len(part), 0, -1):
+        lines = _titled(rows, (0, *part[:count]), 1)
+        if count == 1 or _fits(lines, width):
+            break
+    return lines + (_narrow(rows, part[count:], width) if part[count:] else [])
+
+
+def _fits(lines: Sequence[str], width: int) -> bool:
+    return all(cell_len(line) <= width for line in lines)
 
 
 def _titled(rows: Sequence[Sequence[str]], places: tuple[int, ...], gap: int) -> list[str]:
     """Some columns of the rows, with the titles of the means and the extremes above their first columns."""
+    titles = {min(there): title for group, title in _TITLES if (there := set(places).intersection(group))}
     widths = {place: max(cell_len(row[place]) for row in rows) for place in places}
-    gaps = {place: " " * (0 if place == 0 else gap + 1 if place in _TITLES else gap) for place in places}
+    gaps = {place: " " * (0 if place == 0 else gap + 1 if place in titles else gap) for place in places}
     above, start = "", 0
     for place in places:
         start += len(gaps[place])
-        above = fit(above, start) + _TITLES[place] if place in _TITLES else above
+        above = fit(above, start) + titles[place] if place in titles else above
         start += widths[place]
-    lines = [above]
+    lines = [above] if titles else []
     for row in rows:
         cells = (gaps[place] + (fit if place == 0 else column)(row[place], widths[place]) for place in places)
         lines.append("".join(cells))
     return [line.rstrip() for line in lines]
 
 
-_TITLES = {3: "mean", 7: "extreme"}
+_TITLES = ((range(3, 7), "mean"), (range(7, 11), "extreme"))
+"""What stands above columns of the table."""

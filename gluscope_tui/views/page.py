@@ -13,12 +13,12 @@ from ..colour.depth import Depth
 from ..colour.legend import legend
 from ..colour.ramp import Ramp, ramp
 from ..colour.style import PLAIN, Style, StyledLine
-from ..text.cells import column
+from ..text.cells import column, flow
 from .contexts import Fragment, Look, colour_of, context_line, context_lines, neuron_scale, split_width
 from .density import Ink
 from .neuron import header, table
 from .numbers import frequency, full_count, signed
-from .sample import PLOT_ROWS, place_text, plot
+from .sample import PLOT_ROWS, place_text, plot, width_of
 from .weights import block
 
 _BOLD = Style(bold=True)
@@ -49,7 +49,7 @@ def neuron(record: NeuronRecord, page: Page) -> Iterator[StyledLine]:
     """
     bold = PLAIN if page.depth is Depth.PLAIN else _BOLD
     name = record.neuron.name
-    yield ((name, bold), (header(record).removeprefix(name), PLAIN))
+    yield from _named(name, header(record, page.width), bold)
     yield ()
     shown = [quadrant for name, quadrant in record.quadrants.items() if name in page.quadrants]
     for line in table(shown, record.tokens_counted, page.width):
@@ -67,7 +67,7 @@ def neuron(record: NeuronRecord, page: Page) -> Iterator[StyledLine]:
     for ranking in rankings:
         look = _look(record, ranking, colours, page)
         if look.maximum > 0 and page.depth is not Depth.PLAIN:
-            yield _legend(look)
+            yield from _broken(_legend(look), page.width)
             yield ()
         for quadrant in shown:
             yield from _pane(record, quadrant, ranking, look, page, bold, places)
@@ -81,6 +81,23 @@ def _look(record: NeuronRecord, ranking: str, colours: Ramp, page: Page) -> Look
         colours,
         marks=_MARKS if page.depth is Depth.PLAIN else None,
     )
+
+
+def _named(name: str, lines: list[str], style: Style) -> Iterator[StyledLine]:
+    """Lines of which the first begins with a name in its own style."""
+    yield ((name, style), (lines[0].removeprefix(name), PLAIN))
+    yield from (((line, PLAIN),) for line in lines[1:])
+
+
+def _broken(line: StyledLine, width: int) -> Iterator[StyledLine]:
+    """A line, in several where it is longer than `width` cells: no stretch of one style is cut."""
+    part: StyledLine = ()
+    for text, style in line:
+        if part and width_of((*part, (text, style))) > width:
+            yield part
+            text, part = text.lstrip(" "), ()
+        part = (*part, (text, style))
+    yield part
 
 
 def _legend(look: Look) -> StyledLine:
@@ -104,10 +121,10 @@ def _pane(
     total = record.tokens_counted
     name = quadrant.quadrant.value
     if not quadrant.count:
-        yield ((name, bold), (f" never: 0 of {full_count(total)}", PLAIN))
+        parts = [f"{name} never: 0 of {full_count(total)}"]
     else:
-        share = frequency(quadrant.count, total)
-        yield ((name, bold), (f" by {ranking}  {share}  {full_count(quadrant.count)} tokens", PLAIN))
+        parts = [f"{name} by {ranking}", frequency(quadrant.count, total), f"{full_count(quadrant.count)} tokens"]
+    yield from _named(name, flow(parts, page.width), bold)
     for example in examples:
         place = None if places is None else places.place(quadrant.quadrant, look.quantity, example.value)
         after = "" if places is None else f"{place_text(place):<{_PLACE_CELLS}} "

@@ -7,7 +7,7 @@ from typing import Any
 
 from indexer.database.records import Cosines, Neighbour, NeuronWeights, Reads, TokenScore
 
-from ..text.cells import cell_len
+from ..text.cells import flow
 from .numbers import float32, signed
 from .writes import in_a_row
 
@@ -20,24 +20,20 @@ def class_of(weights: NeuronWeights) -> str:
     return weights.rw_class or "no class: a vector is zero"
 
 
-def cosines_of(weights: NeuronWeights) -> str:
-    """The three cosines in words: `cos(gate, in) +0.164  cos(in, out) -0.628  cos(gate, out) +0.441`."""
+def cosines_of(weights: NeuronWeights) -> tuple[str, ...]:
+    """The three cosines in words: `cos(gate, in) +0.164`, `cos(in, out) -0.628`, `cos(gate, out) +0.441`."""
     pairs = (
         ("gate, in", weights.cos_gate_in),
         ("in, out", weights.cos_in_out),
         ("gate, out", weights.cos_gate_out),
     )
-    return "  ".join(f"cos({pair}) {signed(cosine)}" for pair, cosine in pairs)
+    return tuple(f"cos({pair}) {signed(cosine)}" for pair, cosine in pairs)
 
 
 def block(weights: NeuronWeights, width: int) -> Iterator[str]:
     """Class, cosines, and the tokens that it promotes and suppresses where post is positive, in `width` cells."""
-    told = f"{class_of(weights)}  {cosines_of(weights)}"
-    if cell_len(told) <= width:
-        yield told
-    else:
-        yield class_of(weights)
-        yield cosines_of(weights)
+    told = flow((class_of(weights), *cosines_of(weights)), width)
+    yield from told if len(told) == 1 else (*flow((class_of(weights),), width), *flow(cosines_of(weights), width))
     for label, scores in zip(_LABELS, (weights.promotes, weights.suppresses), strict=True):
         if scores:
             row = in_a_row((score.text for score in scores), max(width - _LABEL_CELLS, 8))
