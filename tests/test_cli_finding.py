@@ -205,6 +205,29 @@ def test_a_text_that_was_found_in_a_context_is_seen(
         assert cell_len(bare) <= int(columns)
 
 
+def test_a_table_of_neurons_is_shaded_by_share_and_sign_and_only_where_asked(
+    truth: Truth, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for name in ("COLORTERM", "NO_COLOR", "COLORFGBG"):
+        monkeypatch.delenv(name, raising=False)
+    asked = ("neurons", "-c", "neuron,frequency_pp,index", "--sort", "frequency_pp", "-n", "0", "-f", "table")
+    plain = told(capsys, truth, *asked)
+    assert "\x1b" not in plain + told(capsys, truth, *asked, "--color", "never")
+    attributes = told(capsys, truth, *asked, "--color", "none")
+    assert set(re.findall(r"\x1b\[([\d;]*)m", attributes)) == {"0", "1"}
+    coloured = told(capsys, truth, *asked, "--color", "always")
+    assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == plain
+    shades = [re.search(r"48;5;(\d+)m", line) for line in coloured.splitlines()[-48:]]
+    found = [None if shade is None else int(shade[1]) for shade in shades]
+    assert found == sorted(found, key=lambda number: -1 if number is None else number, reverse=True)
+    assert found[0] is not None
+    assert found[-1] is None  # a neuron that visits no quadrant
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert set(re.findall(r"\x1b\[([\d;]*)m", told(capsys, truth, *asked))) == {"0", "1"}
+
+
 def test_layers_tell_the_same_in_every_format(truth: Truth, capsys: Capture) -> None:
     listed = json.loads(told(capsys, truth, "layers", "-f", "json"))
     with Index(truth.path) as index:

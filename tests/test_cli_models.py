@@ -96,6 +96,14 @@ def test_the_table_fits_the_terminal_and_tells_the_numbers(capsys: Capture, monk
     assert "5 supported, 4 refused" in err
 
 
+@pytest.mark.parametrize(("color", "escapes"), [("auto", False), ("never", False), ("none", True), ("always", True)])
+def test_headings_are_bold_where_colours_are_wanted(capsys: Capture, color: str, escapes: bool) -> None:
+    assert run(["models", "--summary", "-f", "table", "--color", color]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert (head.startswith("\x1b[1mfamilies"), head.endswith("\x1b[0m")) == (escapes, escapes)
+    assert "\x1b" not in "".join(rows)
+
+
 def test_the_summary_counts_families_by_adapter(capsys: Capture) -> None:
     assert run(["models", "--summary", "-f", "md"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import shutil
 import sys
 from collections import Counter
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..text.clean import clean
+from .options import Color
 from .output import emit, emit_lines, tell
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ def command(
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run the code that comes with the model.")
     ] = False,
+    color: Color = "auto",
 ) -> None:
     """Tell which model families gluscope reads, how, and why it refuses the others; or tell it of one model.
 
@@ -60,18 +63,18 @@ def command(
         found = families(report)
     if summary:
         columns = [("families", "families"), ("such as", "such_as"), ("read as", "adapter")]
-        _print(columns, summary_rows(found), chosen)
+        _print(columns, summary_rows(found), chosen, color)
         return
     rows = [asdict(family) for family in found if status in ("all", family.status)]
     how = {"supported": "read as", "all": "read as, or why not"}.get(status, "why not")
     columns = [("family", "family"), *([("status", "status")] if status == "all" else []), (how, "how")]
-    _print(columns, rows, chosen)
+    _print(columns, rows, chosen, color)
     if chosen == "table":
         counts = Counter(family.status for family in found)
         tell(", ".join(f"{number} {name}" for name, number in counts.most_common()))
 
 
-def _print(columns: Sequence[tuple[str, str]], rows: Sequence[dict[str, Any]], chosen: Format) -> None:
+def _print(columns: Sequence[tuple[str, str]], rows: Sequence[dict[str, Any]], chosen: Format, color: str) -> None:
     """Rows as they are for scripts, their `columns` for people; `how` is the adapter, or the reason against."""
     if chosen == "json":
         _json(rows)
@@ -81,7 +84,7 @@ def _print(columns: Sequence[tuple[str, str]], rows: Sequence[dict[str, Any]], c
         emit_lines("\t".join(clean(str(value)) for value in row.values()) for row in rows)
     else:
         cells = [{"how": row.get("adapter") or row.get("reason", ""), **row} for row in rows]
-        emit_lines(_markdown(columns, cells) if chosen == "md" else _table(columns, cells))
+        emit_lines(_markdown(columns, cells) if chosen == "md" else _table(columns, cells, color))
 
 
 def _one(family: Family, layers: int, neurons: int, chosen: Format) -> None:
@@ -109,8 +112,10 @@ def summary_rows(found: Sequence[Family]) -> list[dict[str, Any]]:
     return [*rows, {"families": len(refused), "adapter": "refused", "such_as": ", ".join(refused[:4])}]
 
 
-def _table(columns: Sequence[tuple[str, str]], rows: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Rows in columns, none but the last wider than it may be; the last is cut at the terminal's edge."""
+def _table(columns: Sequence[tuple[str, str]], rows: Sequence[dict[str, Any]], color: str) -> Iterator[str]:
+    """Bold headings over rows in columns, all but the last as wide as they may be; it is cut at the terminal's edge."""
+    from ..colour.depth import Depth, detect
+    from ..colour.style import PLAIN, Style
     from ..text.cells import cell_len, fit
 
     cells = [[clean(str(row[key])) for _, key in columns] for row in rows]
@@ -118,8 +123,10 @@ def _table(columns: Sequence[tuple[str, str]], rows: Sequence[dict[str, Any]]) -
     widths = [max([cell_len(head), *(cell_len(row[i]) for row in cells)]) for i, head in enumerate(heads)]
     widths[:-1] = [min(width, _WIDEST) for width in widths[:-1]]
     widths[-1] = max(20, shutil.get_terminal_size().columns - sum(widths[:-1]) - 2 * (len(widths) - 1))
-    for row in [heads, *cells]:
-        yield "  ".join(fit(text, width) for text, width in zip(row, widths, strict=True)).rstrip()
+    plain = detect(color, environment=os.environ, terminal=sys.stdout.isatty()).depth is Depth.PLAIN
+    for number, row in enumerate([heads, *cells]):
+        line = "  ".join(fit(text, width) for text, width in zip(row, widths, strict=True)).rstrip()
+        yield (PLAIN if number or plain else Style(bold=True)).paint(line)
 
 
 def _markdown(columns: Sequence[tuple[str, str]], rows: Sequence[dict[str, Any]]) -> Iterator[str]:

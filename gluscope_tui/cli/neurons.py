@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from itertools import chain
@@ -15,7 +16,7 @@ from ..views.numbers import full_count
 from ..views.table import Value
 from .columns import Where, columns_in, complete, parse_columns
 from .opening import open_index
-from .options import Db, Signs
+from .options import Color, Db, Signs
 from .output import emit, emit_lines, tell
 
 Format = Literal["table", "plain", "json", "jsonl", "csv"]
@@ -48,6 +49,7 @@ def command(
     signs: Annotated[
         Signs, typer.Option("--signs", help="Signs after alignment, or as the model has them.")
     ] = "aligned",
+    color: Color = "auto",
     db: Db = None,
 ) -> None:
     """List neurons, a row each: sorted by any column, filtered by a condition over columns.
@@ -77,7 +79,7 @@ def command(
         elif chosen == "json":
             emit(json.listed(table.objects(names, found)))
         else:
-            _table(index, names, list(found), where, signs)
+            _table(index, names, list(found), where, signs, color)
 
 
 def _names(index: Index, columns: str | None, sort: str | None, where: str | None) -> tuple[str, ...]:
@@ -89,12 +91,18 @@ def _names(index: Index, columns: str | None, sort: str | None, where: str | Non
     return tuple(dict.fromkeys(("neuron", *columns_in(sort, where), *usual)))
 
 
-def _table(index: Index, names: tuple[str, ...], rows: list[tuple[Value, ...]], where: str | None, signs: str) -> None:
+def _table(
+    index: Index, names: tuple[str, ...], rows: list[tuple[Value, ...]], where: str | None, signs: str, color: str
+) -> None:
     """The table, and on stderr what it leaves out."""
+    from ..colour.depth import detect, light_background
     from ..views import table
+    from ..views.page import painted
 
-    lines, left_out = table.lines(names, rows, shutil.get_terminal_size().columns)
-    emit_lines(lines)
+    depth = detect(color, environment=os.environ, terminal=sys.stdout.isatty()).depth
+    width = shutil.get_terminal_size().columns
+    lines, left_out = table.lines(names, rows, width, depth, light=light_background(os.environ))
+    emit_lines(map(painted, lines))
     total = index.count(where, signs=signs)
     if len(rows) < total:
         tell(f"{full_count(len(rows))} of {full_count(total)} neurons: more with -n")

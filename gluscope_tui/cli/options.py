@@ -19,7 +19,9 @@ Db = Annotated[
 Signs = Literal["aligned", "raw"]
 Color = Annotated[
     Literal["auto", "always", "never", "none", "16", "256", "true"],
-    typer.Option("--color", help="rich: how many colours; never: no escape sequence at all; none: bold and underline."),
+    typer.Option(
+        "--color", help="rich, table: how many colours; never: no escape sequence at all; none: bold and underline."
+    ),
 ]
 
 DEFAULT_DB = "gluscope.db"

@@ -8,8 +8,12 @@ from typing import Any
 from indexer.database.columns import COLUMNS, Column
 from indexer.quadrants import QUADRANTS
 
+from ..colour.depth import Depth
+from ..colour.ramp import ramp
+from ..colour.style import PLAIN, Style, StyledLine
 from ..text.cells import cell_len, column, fit
 from ..text.clean import clean
+from .layers import shade
 from .numbers import exact, float32, full_count, signed
 
 Value = str | float | None
@@ -44,8 +48,26 @@ def percent(share: float) -> str:
     return "0%" if points == 0 else f"{points:.{digits}f}%" if points >= 0.0005 else f"{points:.0e}%"
 
 
-def lines(names: Sequence[str], rows: Iterable[Sequence[Value]], width: int) -> tuple[list[str], int]:
-    """The table's lines, the headings first, and how many columns are left out because the lines are too short."""
+def level(name: str, value: Value, steps: int) -> int:
+    """How strongly a value is shaded, from -steps to steps: shares and cosines, which all have the same scale."""
+    if value is None or isinstance(value, str) or not name.startswith(("frequency_", "cos_")):
+        return 0
+    strength = shade(abs(value), steps)
+    return strength if value > 0 else -strength
+
+
+def lines(
+    names: Sequence[str],
+    rows: Sequence[Sequence[Value]],
+    width: int,
+    depth: Depth = Depth.PLAIN,
+    *,
+    light: bool = False,
+) -> tuple[list[StyledLine], int]:
+    """The table's lines, bold headings first, and how many columns are left out because the lines are too short.
+
+    With colours shares and cosines are shaded, as in the explorer.
+    """
     cells = [[shown(name, value) for name, value in zip(names, row, strict=True)] for row in rows]
     titles = [title(name) for name in names]
     widths = [
@@ -58,16 +80,28 @@ def lines(names: Sequence[str], rows: Iterable[Sequence[Value]], width: int) -> 
         if fitting and used > width:
             break
         fitting += 1
-    depth = max(len(words) for words in titles[:fitting])
-    heads = [[""] * (depth - len(words)) + list(words) for words in titles]
-    found = []
-    for row in [*([head[level] for head in heads] for level in range(depth)), *cells]:
-        aligned = (
-            (fit if COLUMNS[name].kind in _LEFT else column)(text, size)
-            for name, text, size in zip(names[:fitting], row[:fitting], widths[:fitting], strict=True)
-        )
-        found.append("  ".join(aligned).rstrip())
-    return found, len(names) - fitting
+    high = max(len(words) for words in titles[:fitting])
+    heads = [[""] * (high - len(words)) + list(words) for words in titles[:fitting]]
+    colours = ramp(depth, light=light) if depth not in (Depth.PLAIN, Depth.NONE) else None
+    bold = PLAIN if depth is Depth.PLAIN else Style(bold=True)
+
+    def style(name: str, value: Value) -> Style:
+        strength = 0 if colours is None else level(name, value, colours.steps)
+        return PLAIN if colours is None else colours.style(strength, abs(strength))
+
+    def line(texts: Sequence[str], styles: Sequence[Style]) -> StyledLine:
+        found: list[tuple[str, Style]] = []
+        for name, text, size, one in zip(names[:fitting], texts, widths, styles, strict=False):
+            found += [("  ", PLAIN)] if found else []
+            found.append(((fit if COLUMNS[name].kind in _LEFT else column)(text, size), one))
+        return tuple(found)
+
+    above = [line(words, [bold if word else PLAIN for word in words]) for words in zip(*heads, strict=True)]
+    below = [
+        line(texts, [style(name, value) for name, value in zip(names, row, strict=True)])
+        for texts, row in zip(cells, rows, strict=True)
+    ]
+    return above + below, len(names) - fitting
 
 
 def plain(names: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[str]:
