@@ -130,7 +130,9 @@ class Loop:
             raise self._changed()
         if not self.nothing_left:
             self._make_ready()
-        self._run.settle()
+            self._run.settle()
+            if begun:
+                self._meter.update(self._covered, self._covered, "indexing tokens")
 
     def save(self, *, finished: bool) -> None:
         """Write a checkpoint."""
@@ -195,9 +197,12 @@ class Loop:
         )
 
     def _total(self) -> int | None:
-        """Tokens that the run is to cover, estimated from the bytes read while the corpus is still being read."""
+        """Tokens that the run is to cover: those it does, and its share of what is left.
+
+        Estimated from the bytes read while the corpus is still being read.
+        """
         total = expected_tokens(self._read, self._corpus, self._identity["tokens"])
-        return None if total is None else total // self._shard.count
+        return None if total is None else self._covered + max(0, total - self.tokens) // self._shard.count
 
     def _keep(self) -> None:
         """Write a checkpoint if it is time, or if the run is to stop."""
@@ -208,8 +213,7 @@ class Loop:
         if self._kept is not None:
             self._kept(self)
         if self._stop.asked:
-            self._notice(f"stopped after {self._covered:,} tokens: the same command continues")
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(f"stopped after {self._covered:,} tokens: the same command continues")
 
     def _now(self, finished: bool) -> Mark:
         return Mark(

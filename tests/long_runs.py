@@ -27,6 +27,7 @@ class Folder:
         self.corpus = write_corpus(path / "texts.jsonl")
         self.notices: list[str] = []
         self.rates: list[float] = []  # tokens a second, as told
+        self.told: list[tuple[int, int | None]] = []  # tokens done, and in all
 
     def make(
         self,
@@ -37,13 +38,14 @@ class Folder:
         overwrite: bool = False,
         **execution: Any,
     ) -> Path:
-        self.notices, self.rates = [], []
+        self.notices, self.rates, self.told = [], [], []
 
         def report(progress: Progress) -> None:
             if progress.phase == "notice":
                 self.notices.append(progress.message)
             elif progress.phase == "indexing" and progress.rate is not None:
                 self.rates.append(progress.rate)
+                self.told.append((progress.done, progress.total))
 
         inputs = Inputs((str(corpus or self.corpus),))
         chosen = Execution(**{"compile": "on", **execution})

@@ -192,8 +192,14 @@ def test_progress_on_a_terminal_is_one_line_that_is_rewritten(monkeypatch: pytes
         report(Progress("indexing", 14_000, 113_000, 1200.0))
         report(Progress("notice", message="hm"))
         report(Progress("writing", 1, 46_080))
+        report(Progress("writing", 46_080, 46_080))  # too soon to be shown, until nothing follows
     assert stream.getvalue() == (
-        "\rindexing 14.0k of 113k, 1.20k/s, 1:22 l\nhm\n" + "\r" + "writing 1 of 46.1k".ljust(39) + "\n"
+        "\rindexing 14.0k of 113k, 1.20k/s, 1:22 l\nhm\n"
+        + "\r"
+        + "writing 1 of 46.1k".ljust(39)
+        + "\r"
+        + "writing 46.1k of 46.1k".ljust(39)
+        + "\n"
     )
     assert line(Progress("indexing", 14_000, 113_000, 1200.0)).endswith("1:22 left")
 

@@ -46,6 +46,68 @@ def test_a_continued_run_tells_its_own_speed(folder: Folder, monkeypatch: pytest
     assert max(folder.rates) <= SMALL.batch_tokens  # no batch is larger, and each took a second or more
 
 
+@pytest.mark.parametrize("shards", [1, 2, 3])
+def test_what_is_done_ends_at_what_was_to_be_done(folder: Folder, shards: int) -> None:
+    for number in range(1, shards + 1):
+        db = folder.make(f"{number}.db", shard=f"{number}/{shards}" if shards > 1 else None)
+        own = told(db).coverage["cells"][0]["tokens"]
+        assert folder.told[-1] == (own, own)
+        assert all(total is not None and done <= total for done, total in folder.told)
+    more = folder.make("more.db", replace(SMALL, tokens=100))
+    before = told(more).coverage["cells"][0]["tokens"]
+    folder.make("more.db")
+    whole = told(more).coverage["cells"][0]["tokens"]
+    assert folder.told[-1] == (whole, whole)
+    assert before < folder.told[0][0] <= (folder.told[0][1] or 0)
+
+
+# Interruptions
+
+
+@pytest.mark.parametrize(
+    ("place", "kept"),
+    [
+        ("indexer.prepare.find_sites", "stopped before anything was kept"),
+        ("indexer.job.model_weights", "stopped: all {} tokens are read and kept, the same command continues with the"),
+        ("indexer.job.write_index", "stopped: all {} tokens are read and kept, the same command continues with the"),
+    ],
+)
+def test_an_interrupted_command_says_what_is_kept_and_goes_on(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str, kept: str
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    whole, db = folder.make("whole.db"), folder.path / "x.db"
+    arguments = ["index", str(folder.model), str(folder.corpus), "--db", str(db), "--context", str(SMALL.context)]
+    with monkeypatch.context() as patch:
+        patch.setattr(place, interrupted)
+        assert command_line(arguments) == 130
+    tokens = told(whole).coverage["cells"][0]["tokens"]
+    assert capsys.readouterr().err.splitlines()[-1].startswith(kept.format(f"{tokens:,}"))
+    assert not db.exists()
+    assert command_line(arguments) == 0
+    assert ("continuing after" in capsys.readouterr().err) == ("{}" in kept)
+    assert told(db).complete
+
+
+def test_an_interrupted_command_that_goes_on_from_an_index_leaves_it_as_it_was(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    db = folder.make("a.db")
+    before = db.read_bytes()
+    monkeypatch.setattr("indexer.weight_space.add.load", interrupted)
+    assert command_line(["index", "--weights-only", str(folder.model), "--db", str(db), "--overwrite"]) == 130
+    assert f"stopped: {db} is as it was" in capsys.readouterr().err
+    monkeypatch.setattr("indexer.prepare.load", interrupted)
+    assert command_line(["index", str(folder.model), str(folder.corpus), "--db", str(db), "--overwrite"]) == 130
+    assert f"stopped: {db} is as it was" in capsys.readouterr().err
+    assert db.read_bytes() == before
+
+
 # Snapshots
 
 

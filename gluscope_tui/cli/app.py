@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
 from typing import Annotated, Any
@@ -45,7 +47,25 @@ in this package, which is imported only when the command is asked for."""
 
 def main() -> None:
     """Run this process's command line and exit: 0 fine, 1 nothing found, 2 the user can mend it, 130 interrupted."""
-    sys.exit(run(sys.argv[1:]))
+    try:
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # a second one, while the first was told
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        _end_at_once()
+    sys.exit(code)
+
+
+def _end_at_once() -> None:
+    """Exit as interrupted, whatever other threads are doing and however often Ctrl-C is pressed meanwhile.
+
+    The interpreter's own end would wait for threads, run into those that read ahead, and die of the next signal.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(INTERRUPTED)
 
 
 def run(arguments: Sequence[str]) -> int:

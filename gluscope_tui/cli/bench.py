@@ -10,6 +10,7 @@ from indexer.quadrants import DEFAULT_RANKINGS
 from indexer.settings import Execution, Inputs, Settings
 
 from .index import parse_rankings
+from .interruption import telling_what_is_left
 from .options import parse_amount, parse_numbers
 from .output import emit_lines, tell
 from .processors import let_workers_sleep
@@ -43,10 +44,6 @@ def command(
     cold: with empty rankings; steady: as after 20,000 sequences; limit: no ranking changes.
     """
     let_workers_sleep()
-    from indexer.bench import bench
-
-    from .progress import narrator
-
     settings = Settings(
         context=context,
         layers=None if layers == "all" else parse_numbers("--layers", layers),
@@ -54,16 +51,21 @@ def command(
         dtype=dtype,
         batch_tokens=None if batch_tokens == "auto" else parse_amount("--batch-tokens", batch_tokens),
     )
-    with narrator() as report:
-        measured = bench(
-            model,
-            Inputs(paths=tuple(text), column=column),
-            settings,
-            Execution(device=device, compile=compile),
-            sequences_=sequences,
-            rounds=rounds,
-            progress=report,
-        )
+    with telling_what_is_left(lambda: "stopped: a measurement keeps nothing"):
+        from indexer.bench import bench
+
+        from .progress import narrator
+
+        with narrator() as report:
+            measured = bench(
+                model,
+                Inputs(paths=tuple(text), column=column),
+                settings,
+                Execution(device=device, compile=compile),
+                sequences_=sequences,
+                rounds=rounds,
+                progress=report,
+            )
     if rounds < _TELLING:
         few = "one round says" if rounds == 1 else f"{rounds} rounds say"
         tell(f"{few} little of how much the numbers stray: give --rounds {_TELLING} or more")

@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 import indexer
+from indexer.interruption import what_is_left
 
+from .interruption import telling_what_is_left
 from .output import tell
 from .processors import let_workers_sleep
 
@@ -22,13 +24,20 @@ def command(
 ) -> None:
     """Index 20,000 tokens of the documentation of Python with a small model, and show a telling neuron."""
     let_workers_sleep()
-    from indexer.demo import make_demo
+    with telling_what_is_left(lambda: _left(model)):
+        from indexer.demo import make_demo
 
-    from .progress import narrator
+        from .progress import narrator
 
-    with narrator() as report:
-        db: Path = make_demo(model, progress=report)
+        with narrator() as report:
+            db: Path = make_demo(model, progress=report)
     show_telling(db)
+
+
+def _left(model: str | None) -> str:
+    from indexer.demo import demo_path
+
+    return what_is_left(demo_path(model))
 
 
 def show_telling(db: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,9 +13,11 @@ import typer
 
 from indexer.errors import GluscopeError
 from indexer.group import find_group
+from indexer.interruption import what_is_left
 from indexer.quadrants import DEFAULT_RANKINGS, RANKINGS
 from indexer.settings import Execution, Inputs, Settings
 
+from .interruption import telling_what_is_left
 from .options import Db, index_path, parse_amount, parse_numbers
 from .output import emit_lines, tell
 from .processors import let_workers_sleep
@@ -143,24 +146,34 @@ def command(
         snapshot=snapshot,
     )
     let_workers_sleep()
-    from .progress import narrator
-
+    path = index_path(db)
     if dry_run:
-        from indexer.dry_run import dry_run as try_out
+        _try_out(model, inputs, path, settings, execution)
+        return
+    group = find_group(os.environ)
+    first = group is None or group.first
+    with telling_what_is_left(lambda: what_is_left(path)) if first else nullcontext():
+        from indexer.job import index
 
-        from ..views.forecast import lines
+        from .progress import narrator
 
         with narrator() as report:
-            forecast = try_out(model, inputs, index_path(db), settings, execution, progress=report)
-        emit_lines(lines(forecast.as_dict(), people=sys.stdout.isatty()))
-        return
-    from indexer.job import index
-
-    with narrator() as report:
-        made = index(model, inputs, index_path(db), settings, execution, overwrite=overwrite, progress=report)
-    group = find_group(os.environ)
-    if group is None or group.first:
+            made = index(model, inputs, path, settings, execution, overwrite=overwrite, progress=report)
+    if first:
         tell(f"{made} is ready: gluscope info --db {made}")
+
+
+def _try_out(model: str, inputs: Inputs, db: Path, settings: Settings, execution: Execution) -> None:
+    """`--dry-run`: nothing is written."""
+    with telling_what_is_left(lambda: "stopped: nothing was written"):
+        from indexer.dry_run import dry_run
+
+        from ..views.forecast import lines
+        from .progress import narrator
+
+        with narrator() as report:
+            forecast = dry_run(model, inputs, db, settings, execution, progress=report)
+    emit_lines(lines(forecast.as_dict(), people=sys.stdout.isatty()))
 
 
 def _add_weights(
@@ -175,13 +188,14 @@ def _add_weights(
     """`--weights-only`: nothing is indexed."""
     if text:
         raise GluscopeError("--weights-only reads no text", "leave the text out; the index keeps its own")
-    from indexer.weight_space.add import add_weights
-
-    from .progress import narrator
-
     execution = Execution(device=device, device_map=device_map, trust_remote_code=trust_remote_code)
-    with narrator() as report:
-        made = add_weights(model, db, execution, overwrite=overwrite, progress=report)
+    with telling_what_is_left(lambda: f"stopped: {db} is as it was, the same command begins anew"):
+        from indexer.weight_space.add import add_weights
+
+        from .progress import narrator
+
+        with narrator() as report:
+            made = add_weights(model, db, execution, overwrite=overwrite, progress=report)
     tell(f"{made} is ready: gluscope info --db {made}")
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .interruption import telling_what_is_left
 from .output import tell
 
 
@@ -22,12 +23,14 @@ def command(
     Example: gluscope merge all.db part-*.db.
     """
     from indexer.database.reader import Index
-    from indexer.merge import merge
 
-    from .progress import narrator
+    with telling_what_is_left(lambda: f"stopped: {out} is as it was, the same command begins anew"):
+        from indexer.merge import merge
 
-    with narrator() as report:
-        made = merge(out, inputs, report, overwrite=overwrite)
+        from .progress import narrator
+
+        with narrator() as report:
+            made = merge(out, inputs, report, overwrite=overwrite)
     with Index(made) as index:
         complete = index.info().complete
     tell(f"{made} is ready{'' if complete else ', but not complete'}: gluscope info --db {made}")

@@ -53,6 +53,7 @@ class _Narrator:
         self._terminal = stream.isatty()
         self._last: tuple[float, str] | None = None
         self._open_line = False
+        self._latest: Progress | None = None  # of the open line, not shown yet
 
     def report(self, progress: Progress) -> None:
         if progress.phase == "notice":
@@ -62,16 +63,24 @@ class _Narrator:
         now = time.monotonic()
         pause = _ON_TERMINAL if self._terminal else _ELSEWHERE
         if self._last is not None and self._last[1] == progress.phase and now - self._last[0] < pause:
+            self._latest = progress
             return
         self._last = (now, progress.phase)
+        self._latest = None
         if self._terminal:
-            columns = shutil.get_terminal_size().columns - 1
-            print(f"\r{fit(line(progress), columns)}", end="", file=self._stream, flush=True)
-            self._open_line = True
+            self._rewrite(progress)
         else:
             print(line(progress), file=self._stream, flush=True)
 
     def end_line(self) -> None:
         if self._open_line:
+            if self._latest is not None:
+                self._rewrite(self._latest)
             print(file=self._stream, flush=True)
-            self._open_line = False
+        self._open_line = False
+        self._latest = None
+
+    def _rewrite(self, progress: Progress) -> None:
+        columns = shutil.get_terminal_size().columns - 1
+        print(f"\r{fit(line(progress), columns)}", end="", file=self._stream, flush=True)
+        self._open_line = True

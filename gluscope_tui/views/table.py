@@ -80,28 +80,28 @@ def lines(
         if fitting and used > width:
             break
         fitting += 1
+    shown_names = names[:fitting]
     high = max(len(words) for words in titles[:fitting])
     heads = [[""] * (high - len(words)) + list(words) for words in titles[:fitting]]
-    colours = ramp(depth, light=light) if depth not in (Depth.PLAIN, Depth.NONE) else None
     bold = PLAIN if depth is Depth.PLAIN else Style(bold=True)
-
-    def style(name: str, value: Value) -> Style:
-        strength = 0 if colours is None else level(name, value, colours.steps)
-        return PLAIN if colours is None else colours.style(strength, abs(strength))
-
-    def line(texts: Sequence[str], styles: Sequence[Style]) -> StyledLine:
-        found: list[tuple[str, Style]] = []
-        for name, text, size, one in zip(names[:fitting], texts, widths, styles, strict=False):
-            found += [("  ", PLAIN)] if found else []
-            found.append(((fit if COLUMNS[name].kind in _LEFT else column)(text, size), one))
-        return tuple(found)
-
-    above = [line(words, [bold if word else PLAIN for word in words]) for words in zip(*heads, strict=True)]
-    below = [
-        line(texts, [style(name, value) for name, value in zip(names, row, strict=True)])
-        for texts, row in zip(cells, rows, strict=True)
+    above = [
+        _line(shown_names, widths, words, [bold if word else PLAIN for word in words])
+        for words in zip(*heads, strict=True)
     ]
+    colours = ramp(depth if depth is not Depth.NONE else Depth.PLAIN, light=light)
+    below = []
+    for texts, row in zip(cells, rows, strict=True):
+        levels = [level(name, value, colours.steps) for name, value in zip(names, row, strict=True)]
+        below.append(_line(shown_names, widths, texts, [colours.style(one, abs(one)) for one in levels]))
     return above + below, len(names) - fitting
+
+
+def _line(names: Sequence[str], widths: Sequence[int], texts: Sequence[str], styles: Sequence[Style]) -> StyledLine:
+    found: list[tuple[str, Style]] = []
+    for name, width, text, style in zip(names, widths, texts, styles, strict=False):
+        found += [("  ", PLAIN)] if found else []
+        found.append(((fit if COLUMNS[name].kind in _LEFT else column)(text, width), style))
+    return tuple(found)
 
 
 def plain(names: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[str]:
