@@ -1,10 +1,13 @@
-"""What a run would take, found by running a few of its batches; nothing is written."""
+"""What a run would take, found by running a few of its batches and small parts of what follows; no index is written."""
 
 from __future__ import annotations
 
+import time
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
+from .ending import Kept, weights_seconds, writing_seconds
 from .forecast import Forecast, demand_room, forecast, measure, memory_free, state_bytes
 from .loop import expected_tokens
 from .output import check_output
@@ -23,24 +26,31 @@ def dry_run(
 
     The speed is that of a run's beginning, when every list still fills. GluscopeError as `index` would raise it.
     """
+    begun = time.monotonic()
     part = find_part(db, execution)
     report = progress if part.first else silent
     check_output(db)
     corpus = open_text(inputs, part, report)
     job = prepare(model, corpus, part, settings, execution, report)
+    loading = time.monotonic() - begun
     demand_room(job.sites, job.settings, db.parent, corpus.size)
     free = {device: memory_free(device) for device in state_bytes(job.sites, job.settings)}
     run = Run(job.loaded, job.sites, job.settings, Fuser(job.fuses(), job.notice))
     batch_tokens = job.settings.batch_tokens
     assert batch_tokens is not None  # resolved
+    kept = Kept()
     report(Progress("indexing", message="running some batches"))
     with job.sequences() as read:
         batches = plan(read, batch_tokens)
         first = next(batches)  # of a part that has none of its own, too
         own = (batch for batch in chain([first], batches) if part.shard.takes(batch.number) or batch is first)
-        rate = measure(run, own)
+        rate, starting = measure(run, kept.passing(own))
         tokens = expected_tokens(read, corpus, job.settings.tokens)
         length = read.tokens / read.sequences
+    report(Progress("weights", message="comparing some weights"))
+    weighs = execution.weights and not (part.group is None and part.shard.index)  # another part holds them
+    weights = weights_seconds(job.loaded, job.sites) if weighs else 0.0
+    report(Progress("writing", message="trying to write"))
     return forecast(
         job.sites,
         job.settings,
@@ -50,4 +60,8 @@ def dry_run(
         share=part.shard.count,
         length=length,
         tokens_per_second=rate,
+        loading_seconds=loading,
+        starting_seconds=starting,
+        weights_seconds=weights,
+        writing_seconds=partial(writing_seconds, run, job.loaded, job.sites, job.settings.window, kept),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -50,7 +50,19 @@ class Forecast:
     run_folder_bytes: int  # of FILE.run, while the run is under way
     disk_free: int
     tokens_per_second: float
-    seconds: float | None
+    seconds: float | None  # to read the text with the model; the others come on top
+    loading_seconds: float  # measured
+    starting_seconds: float  # what the first batch takes longer than others, compiling included; measured
+    weights_seconds: float
+    writing_seconds: float | None
+
+    @property
+    def total_seconds(self) -> float | None:
+        """From the start to the finished index, without checkpoints and snapshots."""
+        if self.seconds is None or self.writing_seconds is None:
+            return None
+        beside = self.loading_seconds + self.starting_seconds + self.weights_seconds + self.writing_seconds
+        return self.seconds + beside
 
     @property
     def fits_memory(self) -> bool:
@@ -61,8 +73,13 @@ class Forecast:
         return self.file_bytes + self.run_folder_bytes <= self.disk_free
 
     def as_dict(self) -> dict[str, float | None]:
-        """The fields by name, what fits included."""
-        return {**asdict(self), "fits_memory": self.fits_memory, "fits_disk": self.fits_disk}
+        """The fields by name, the total and what fits included."""
+        return {
+            **asdict(self),
+            "total_seconds": self.total_seconds,
+            "fits_memory": self.fits_memory,
+            "fits_disk": self.fits_disk,
+        }
 
 
 def state_bytes(sites: Sequence[Site], settings: Settings) -> dict[torch.device, int]:
@@ -131,9 +148,12 @@ def demand_room(sites: Sequence[Site], settings: Settings, folder: Path, text_by
         )
 
 
-def measure(run: Run, batches: Iterable[Batch]) -> float:
-    """Tokens a second of a run over a few batches. The first, which is slow, counts only if there is no other."""
-    tokens, begun, first = 0, time.monotonic(), 0.0
+def measure(run: Run, batches: Iterable[Batch]) -> tuple[float, float]:
+    """Tokens a second of a run over a few batches, and the seconds that the first of them, which is slow, took longer.
+
+    The first counts only if there is no other; it is then not known to be slow.
+    """
+    tokens, begun, first = 0, time.monotonic(), (0, 0.0)
     started = begun
     for number, batch in enumerate(batches):
         run.process(batch)
@@ -141,11 +161,14 @@ def measure(run: Run, batches: Iterable[Batch]) -> float:
         _wait(run)
         now = time.monotonic()
         if number == 0:
-            first = tokens / (now - started)
+            first = tokens, now - started
             tokens, begun = 0, now
         if number + 1 >= MEASURED_BATCHES or now - started > MEASURED_SECONDS:
             break
-    return tokens / (time.monotonic() - begun) if tokens else first
+    if not tokens:
+        return first[0] / first[1], 0.0
+    rate = tokens / (now - begun)
+    return rate, max(0.0, first[1] - first[0] / rate)
 
 
 def forecast(
@@ -158,25 +181,34 @@ def forecast(
     share: int,
     length: float,
     tokens_per_second: float,
+    loading_seconds: float,
+    starting_seconds: float,
+    weights_seconds: float,
+    writing_seconds: Callable[[int], float | None],
 ) -> Forecast:
     """What a run over one of `share` parts of `tokens` tokens takes; sequences have `length` tokens on average.
 
-    `free`: memory of each device before the run had a state.
+    `free`: memory of each device before the run had a state. `writing_seconds`: of a file of so many bytes.
     """
     needed = state_bytes(sites, settings)
     known = [amount for amount in free.values() if amount is not None]
     own = None if tokens is None else tokens // share
     spilled = round(_SPILLED_TOKEN * (tokens or 0))
+    size = file_bytes(sites, settings, own, None if own is None else int(own / length))
     return Forecast(
         neurons=sum(site.width for site in sites),
         tokens=own,
         state_bytes=sum(needed.values()),
         memory_free=sum(known) if len(known) == len(free) else None,
-        file_bytes=file_bytes(sites, settings, own, None if own is None else int(own / length)),
+        file_bytes=size,
         run_folder_bytes=spilled + 2 * sum(needed.values()),
         disk_free=shutil.disk_usage(folder).free,
         tokens_per_second=tokens_per_second,
         seconds=None if own is None or not tokens_per_second else own / tokens_per_second,
+        loading_seconds=loading_seconds,
+        starting_seconds=starting_seconds,
+        weights_seconds=weights_seconds,
+        writing_seconds=writing_seconds(size),
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -13,7 +15,10 @@ from gluscope_tui.cli.app import run as command_line
 from indexer import checkpoint, forecast
 from indexer.dry_run import dry_run
 from indexer.errors import GluscopeError
+from indexer.plan import Batch
+from indexer.run import Run
 from indexer.settings import Execution, Inputs, Settings
+from indexer.state import SiteState
 
 from .small_runs import make, save_model, write_corpus
 
@@ -44,8 +49,56 @@ def test_a_dry_run_is_near_the_truth_and_writes_nothing(model: Path, corpus: Pat
     assert found.seconds is not None
     assert found.tokens is not None
     assert found.seconds == pytest.approx(found.tokens / found.tokens_per_second)
+    assert found.writing_seconds is not None
+    parts = (found.seconds, found.loading_seconds, found.starting_seconds, found.weights_seconds, found.writing_seconds)
+    assert found.total_seconds == pytest.approx(sum(parts))
+    assert min(found.loading_seconds, found.weights_seconds, found.writing_seconds) > 0
     assert found.fits_memory
     assert found.fits_disk
+
+
+def test_the_first_batch_tells_what_starting_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow:
+        """100 tokens a second, but for 7 seconds before the first batch is done."""
+
+        def __init__(self) -> None:
+            self.states: dict[str, SiteState] = {}
+            self.now = 0.0
+
+        def process(self, batch: SimpleNamespace) -> None:
+            self.now += batch.tokens / 100 + (7 if self.now == 0 else 0)
+
+    def measured(*tokens: int) -> tuple[float, float]:
+        run = Slow()
+        monkeypatch.setattr("indexer.forecast.time.monotonic", lambda: run.now)
+        return forecast.measure(cast(Run, run), cast(list[Batch], [SimpleNamespace(tokens=n) for n in tokens]))
+
+    assert measured(200, 300, 100) == pytest.approx((100, 7))
+    assert measured(200) == pytest.approx((200 / 9, 0))
+
+
+def test_what_follows_the_text_is_not_told_of_a_part_or_where_it_is_left_out(
+    model: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(**execution: Any) -> forecast.Forecast:
+        chosen = Execution(compile="on", **execution)
+        return dry_run(str(model), Inputs((str(corpus),)), tmp_path / "x.db", SETTINGS, chosen)
+
+    assert found(weights=False).weights_seconds == found(shard="2/2").weights_seconds == 0
+    assert found(shard="1/2").weights_seconds > 0
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "no folder"))
+    nowhere = found()
+    assert nowhere.writing_seconds is nowhere.total_seconds is None
+
+
+def test_weights_and_writing_grow_with_what_there_is_to_do(corpus: Path, tmp_path: Path) -> None:
+    def found(width: int) -> forecast.Forecast:
+        model = save_model(tmp_path / f"model{width}", intermediate_size=width)
+        return dry_run(str(model), Inputs((str(corpus),)), tmp_path / "x.db", SETTINGS, Execution(compile="on"))
+
+    small, large = found(100), found(3200)
+    assert large.weights_seconds > 2 * small.weights_seconds
+    assert (large.writing_seconds or 0) > 2 * (small.writing_seconds or 0)
 
 
 def test_the_state_is_as_large_as_told(model: Path, corpus: Path, tmp_path: Path) -> None:
@@ -121,4 +174,12 @@ def test_the_command_prints_a_table_and_nothing_else_on_stdout(
     assert rows["neurons"] == "800"
     assert rows["fits_memory"] == rows["fits_disk"] == "true"
     assert float(rows["state_bytes"]) > 0
+    assert command_line([*command.split(), "-f", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {"format", *rows} == found.keys()
+    assert (found["neurons"], found["fits_disk"], found["state_bytes"]) == (800, True, int(rows["state_bytes"]))
+    assert command_line([*command.split(), "-f", "table"]) == 0
+    assert "total seconds" in capsys.readouterr().out
     assert not (tmp_path / "x.db").exists()
+    assert command_line([*command.replace(" --dry-run", "").split(), "-f", "json"]) == 2
+    assert "--format belongs to --dry-run" in capsys.readouterr().err

@@ -24,6 +24,7 @@ from .processors import let_workers_sleep
 
 Bos = Literal["auto", "always", "never"]
 Compile = Literal["auto", "on", "off"]
+Format = Literal["table", "plain", "json"]
 Duplicates = Literal["fold", "keep"]
 Long = Literal["truncate", "split"]
 
@@ -96,6 +97,9 @@ def command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only run some batches, and tell what memory, disk and time it takes.")
     ] = False,
+    format: Annotated[
+        Format | None, typer.Option("--format", "-f", help="--dry-run: table on a terminal, plain in a pipe, or json.")
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a finished index, once the new one is complete.")
     ] = False,
@@ -107,6 +111,8 @@ def command(
 
     Examples: gluscope index HuggingFaceTB/SmolLM2-135M corpus/ --tokens 20M; gluscope index model.gguf notes.txt.
     """
+    if format is not None and not dry_run:
+        raise GluscopeError("--format belongs to --dry-run: a run prints no data", "leave it out, or add --dry-run")
     if weights_only and no_weights:
         raise GluscopeError("--weights-only and --no-weights contradict each other", "leave one of them out")
     if dataset is None and (config is not None or split != "train"):
@@ -148,7 +154,7 @@ def command(
     let_workers_sleep()
     path = index_path(db)
     if dry_run:
-        _try_out(model, inputs, path, settings, execution)
+        _try_out(model, inputs, path, settings, execution, format)
         return
     group = find_group(os.environ)
     first = group is None or group.first
@@ -163,8 +169,10 @@ def command(
         tell(f"{made} is ready: gluscope info --db {made}")
 
 
-def _try_out(model: str, inputs: Inputs, db: Path, settings: Settings, execution: Execution) -> None:
-    """`--dry-run`: nothing is written."""
+def _try_out(
+    model: str, inputs: Inputs, db: Path, settings: Settings, execution: Execution, format: Format | None
+) -> None:
+    """`--dry-run`: nothing is left behind."""
     with telling_what_is_left(lambda: "stopped: nothing was written"):
         from indexer.dry_run import dry_run
 
@@ -173,7 +181,13 @@ def _try_out(model: str, inputs: Inputs, db: Path, settings: Settings, execution
 
         with narrator() as report:
             forecast = dry_run(model, inputs, db, settings, execution, progress=report)
-    emit_lines(lines(forecast.as_dict(), people=sys.stdout.isatty()))
+    if format == "json":
+        import json
+
+        emit_lines([json.dumps({"format": 1, **forecast.as_dict()})])
+        return
+    chosen = format or ("table" if sys.stdout.isatty() else "plain")
+    emit_lines(lines(forecast.as_dict(), people=chosen == "table"))
 
 
 def _add_weights(

@@ -30,7 +30,7 @@ def _shown(name: str, value: float | None) -> str:
         return "yes" if value else "no"
     if name in _BYTES:
         return size(int(value))
-    if name == "seconds":
+    if name.endswith("seconds"):
         minutes = round(value / 60)
         return f"{value:.0f} s" if value < 120 else f"{minutes // 60} h {minutes % 60:02d} min"
     return full_count(round(value))

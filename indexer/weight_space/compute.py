@@ -25,7 +25,8 @@ from .vocabulary import usable_tokens
 MOST_COMPARED = 1 << 21
 """Neurons of a model up to which each is compared with all others."""
 
-_COMPARED_WITH_TOKENS = 3  # tables of tokens that each neuron is compared with
+COMPARED_WITH_TOKENS = 3
+"""Times that each neuron is compared with all tokens: as it writes, and as gate and in read."""
 
 
 class _Lists(NamedTuple):
@@ -102,7 +103,7 @@ def _token_lists(
     usable = usable_tokens(loaded.tokenizer, len(own))
     lists = TokenLists(wanted, int(usable.sum()))
     width = sum(one.site.width for one in wanted)
-    done = _counter(report, "comparing neurons with tokens", width * _COMPARED_WITH_TOKENS)
+    done = _counter(report, "comparing neurons with tokens", width * COMPARED_WITH_TOKENS)
     if own.shape[1] != _d_model(wanted[0]):
         return lists, ["no tokens: the embeddings have another width than the MLPs read"]
     lists.read(own, usable, done)
