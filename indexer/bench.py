@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from .capture import run_body
-from .corpus import open_corpus
+from .corpus import Corpus, open_corpus
 from .errors import GluscopeError
 from .expert_state import ExpertState
 from .identity import resolve
@@ -85,6 +85,9 @@ def bench(
     `cold` begins with empty rankings; in `steady` every list begins with a k-th best value such that it takes as many
     of the measured offers as after 20,000 sequences; in `limit` no ranking changes. Loading and compiling don't count.
     """
+    corpus = open_corpus(
+        inputs.paths, column=inputs.column, dataset=inputs.dataset, config=inputs.config, split=inputs.split
+    )
     progress(Progress("loading", message=f"loading {model}"))
     loaded = load(
         model,
@@ -98,7 +101,7 @@ def bench(
         progress(Progress("notice", message=notice))
     sites = select_experts(select(find_sites(loaded.model), settings.layers), settings.experts)
     settings = resolve(settings, loaded, settings.layers)
-    batches = list(_batches(loaded, inputs, settings, sequences_))
+    batches = list(_batches(loaded, corpus, settings, sequences_))
     fuse = Fuser(execution.compile != "off", lambda message: progress(Progress("notice", message=message)))
     passes = _Passes(loaded, sites, settings, fuse, batches)
     passes.warm_up(lambda words: progress(Progress("warming up", message=words)))
@@ -135,11 +138,8 @@ def _device_name(device: str) -> str:
     return torch.cuda.get_device_name(device) if device.startswith("cuda") else device
 
 
-def _batches(loaded: LoadedModel, inputs: Inputs, settings: Settings, number: int) -> Iterator[Batch]:
+def _batches(loaded: LoadedModel, corpus: Corpus, settings: Settings, number: int) -> Iterator[Batch]:
     """The plan of the corpus's first sequences that fill the context, or of its first ones if too few do."""
-    corpus = open_corpus(
-        inputs.paths, column=inputs.column, dataset=inputs.dataset, config=inputs.config, split=inputs.split
-    )
     chosen: list[TokenSequence] = []
     spare: list[TokenSequence] = []
     encode = text_encoder(loaded.tokenizer)

@@ -12,6 +12,7 @@ import torch
 
 from gluscope_tui.cli.app import run
 from indexer import bench
+from indexer.errors import GluscopeError
 from indexer.prepare import silent
 from indexer.reduction import Fuser
 from indexer.sample import PositionSample
@@ -71,6 +72,14 @@ def test_it_tells_what_computed_the_statistics(
     settings = measured(save_model(tmp_path / "model"), write_corpus(tmp_path / "texts.jsonl", WORDS), compile).settings
     assert settings["statistics"] == statistics
     assert bool(walked[0]) == (statistics == "loops")
+
+
+def test_a_text_that_is_not_there_is_told_before_the_model_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "load", lambda *_, **__: pytest.fail("it was loaded"))
+    with pytest.raises(GluscopeError, match="does not exist"):
+        measured(tmp_path / "model", tmp_path / "none.txt")
 
 
 def test_few_rounds_are_told_to_say_little(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

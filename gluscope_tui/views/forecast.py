@@ -7,6 +7,14 @@ from collections.abc import Iterator, Mapping
 from .info import size
 from .numbers import full_count
 
+_LABELS = {
+    "seconds": "time to read the text",
+    "loading_seconds": "to load the model",
+    "starting_seconds": "to start",
+    "weights_seconds": "to compare weights",
+    "writing_seconds": "to write the index",
+    "total_seconds": "time in all",
+}
 _BYTES = {"state_bytes", "memory_free", "file_bytes", "run_folder_bytes", "disk_free"}
 
 
@@ -20,7 +28,8 @@ def lines(forecast: Mapping[str, float | None], *, people: bool) -> Iterator[str
             plain = round(value, 1) if isinstance(value, float) else value
             yield f"{name}\t{'' if value is None else str(plain).lower()}"
         else:
-            yield f"{name.replace('_', ' '):<20}{_shown(name, value)}"
+            label = _LABELS.get(name) or name.replace("_", " ")
+            yield f"{label:<24}{_shown(name, value)}"
 
 
 def _shown(name: str, value: float | None) -> str:
