@@ -208,6 +208,30 @@ def test_durations() -> None:
     assert [duration(seconds) for seconds in (7, 754, 3599.6, 11_100)] == ["0:07", "12:34", "1h00", "3h05"]
 
 
+@pytest.mark.parametrize(
+    ("place", "arguments", "told"),
+    [
+        ("indexer.merge.merge", ["merge", "all.db", "a.db", "b.db"], "stopped: all.db is as it was"),
+        ("indexer.bench.bench", ["bench", "m", "t"], "stopped: a measurement keeps nothing"),
+        ("indexer.dry_run.dry_run", ["index", "m", "t", "--dry-run"], "stopped: nothing was written"),
+        ("indexer.demo.make_demo", ["demo"], "stopped before anything was kept"),
+    ],
+)
+def test_every_long_command_says_what_an_interruption_leaves(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture, place: str, arguments: list[str], told: str
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(place, interrupted)
+    assert run(arguments) == 130
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[-1].startswith(told)
+
+
 def test_the_demo_shows_its_telling_neuron_and_commands_that_work(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture
 ) -> None:
