@@ -12,10 +12,11 @@ from gluscope_tui.colour.depth import Depth
 from gluscope_tui.tui.current_list import CurrentList, NumberedNeurons
 from gluscope_tui.tui.numbering import Numbering
 from gluscope_tui.tui.palette import Palette, palette
-from gluscope_tui.tui.tables.cells import headings, level, parts
+from gluscope_tui.tui.tables.cells import headings, parts
 from gluscope_tui.tui.tables.pages import PAGE, Pages
 from gluscope_tui.tui.tables.view import TableView
 from gluscope_tui.tui.widgets.table import Cell, Heading, Table, TablePicture
+from gluscope_tui.views.table import level
 from indexer.addresses import parse_neuron
 from indexer.database.columns import COLUMNS
 from tests import hostile

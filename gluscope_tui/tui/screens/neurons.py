@@ -10,9 +10,9 @@ from textual.widget import Widget
 
 from indexer.database.where import compile_condition
 
-from ...views.table import shown
+from ...views.table import level, shown
 from ..messages import OrderLoaded, PageLoaded, QueryFailed
-from ..tables.cells import headings, level
+from ..tables.cells import headings
 from ..tables.loader import TableLoader
 from ..tables.menus import column_choices, sort_choices, sorted_by
 from ..tables.neurons import NeuronsTable

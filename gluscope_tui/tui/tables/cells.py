@@ -8,7 +8,6 @@ from indexer.database.columns import COLUMNS
 from indexer.database.records import SiteRecord
 from indexer.quadrants import QUADRANTS
 
-from ...views.layers import shade
 from ..widgets.table import Heading
 
 _WIDTHS = {"integer": 10, "flag": 7, "real": 8}
@@ -51,11 +50,3 @@ def _width(name: str, sites: Sequence[SiteRecord]) -> int:
     if name == "site":
         return max(len(str(site.address)) for site in sites)
     return 6 if name in _ORDINALS else _WIDTHS.get(COLUMNS[name].kind, _CLASS)
-
-
-def level(name: str, value: float | str | None, steps: int) -> int:
-    """How strongly a value is shaded, from -steps to steps: shares and cosines, which all have the same scale."""
-    if value is None or isinstance(value, str) or not name.startswith(("frequency_", "cos_")):
-        return 0
-    strength = shade(abs(value), steps)
-    return strength if value > 0 else -strength
