@@ -13,6 +13,7 @@ from types import FrameType
 from .output import run_folder
 
 STOPPING = "stopping after this batch, with a checkpoint; Ctrl-C again stops at once"
+KEEPING = "keeping what was read; Ctrl-C again stops at once"
 
 
 def what_is_left(db: Path) -> str:

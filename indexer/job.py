@@ -23,7 +23,7 @@ from .finish import SiteSample, site_arrays, site_samples
 from .forecast import demand_room
 from .group import Group
 from .identity import Identity, demand_same, difference
-from .interruption import STOPPING, stopping
+from .interruption import KEEPING, STOPPING, stopping
 from .loop import Loop
 from .output import check_output, discard, disk_errors, hold, write_json
 from .prepare import Job, find_part, open_text, prepare, silent
@@ -139,10 +139,13 @@ def _run(job: Job, base: Base | None, overwrite: bool, *, snapshots: bool) -> No
             return
         covered = _join(job, run, job.part.group, covered, base, loop.batches)
     try:
+        if stop.asked:
+            raise KeyboardInterrupt
         weights = _weights(job, loop, base)
         _write(job, run, loop, read, covered, weights, finished=True)
     except (GluscopeError, OSError, KeyboardInterrupt):
-        with suppress(GluscopeError, OSError):  # the first error is the one to tell
+        # the first error is the one to tell
+        with suppress(GluscopeError, OSError), stopping(partial(job.notice, KEEPING)):
             loop.save(finished=True)
         raise
     discard(job.part.run_folder)

@@ -16,6 +16,7 @@ from gluscope_tui.cli.app import run as command_line
 from indexer import checkpoint, job, write
 from indexer.behind import Steps
 from indexer.errors import GluscopeError
+from indexer.loop import Loop
 from indexer.merge import merge
 from indexer.plan import Batch
 from indexer.reduction import Activations, Fuser
@@ -106,6 +107,32 @@ def test_an_interrupted_command_that_goes_on_from_an_index_leaves_it_as_it_was(
     assert command_line(["index", str(folder.model), str(folder.corpus), "--db", str(db), "--overwrite"]) == 130
     assert f"stopped: {db} is as it was" in capsys.readouterr().err
     assert db.read_bytes() == before
+
+
+def test_a_run_that_is_to_stop_in_its_last_batch_keeps_all_that_was_read(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = folder.make("whole.db")
+    run, asked = Loop.run, [True]
+
+    def interrupted(loop: Loop) -> None:
+        run(loop)
+        loop._stop.asked = asked[0]
+
+    monkeypatch.setattr(Loop, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        folder.make("stopped.db")
+    tokens = json.loads((folder.path / "stopped.db.run" / "checkpoint.json").read_text())["tokens"]
+    assert tokens == told(whole).coverage["cells"][0]["tokens"]
+    asked[0] = False
+    assert shown(folder.make("stopped.db")) == shown(whole)
+
+
+def test_sequences_beyond_what_the_model_was_made_for_are_told(folder: Folder) -> None:
+    folder.make("long.db", replace(SMALL, context=600))
+    assert [notice for notice in folder.notices if "made for 512 tokens, sequences have up to 600" in notice]
+    folder.make("short.db")
+    assert not [notice for notice in folder.notices if "made for" in notice]
 
 
 # Snapshots

@@ -10,7 +10,7 @@ from indexer.quadrants import DEFAULT_RANKINGS
 from indexer.settings import Execution, Inputs, Settings
 
 from .index import parse_rankings
-from .interruption import telling_what_is_left
+from .interruption import insisting, telling_what_is_left
 from .options import parse_amount, parse_numbers
 from .output import emit_lines, tell
 from .processors import let_workers_sleep
@@ -56,7 +56,7 @@ def command(
 
         from .progress import narrator
 
-        with narrator() as report:
+        with narrator() as told, insisting(told) as report:
             measured = bench(
                 model,
                 Inputs(paths=tuple(text), column=column),

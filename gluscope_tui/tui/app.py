@@ -111,7 +111,8 @@ class ExplorerApp(CrashingApp):
         if self._home is not None and not self.reopening:
             self.reopening = True
             self.keep_state()
-            reading = read_index(self._home.request.anew())
+            explorer = self._home.explorer
+            reading = read_index(self._home.request.anew(explorer.current.title if explorer.list_is_over else ""))
             self.run_worker(self._wait_for_index(reading), group="opening")
         return "reopening the index"
 

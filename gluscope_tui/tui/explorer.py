@@ -39,6 +39,7 @@ class Explorer:
         self.replaced = False  # another file stands at the index's path by now
         self._current = self._own = current
         self.view = view
+        self._own_ranking = view.ranking  # that a list of contexts leaves behind when it is left
         self.record = record
         self.shown = self.wanted
         self._history: History[Spot] = History()
@@ -190,9 +191,13 @@ class Explorer:
         return not isinstance(neurons, SiteNeurons) and neurons is not self._own.neurons
 
     def leave_list(self) -> None:
-        """Back to the list that was there at first, or to the layer's, at the same neuron; a jump."""
+        """Back to the list that was there at first, or to the layer's, at the same neuron, in the ranking that was
+        chosen last; a jump."""
         here = self.current.neuron
+        contexts = self.current.sight is not None
         self.use_list(self._own.find(here) or site_list(find_site(here.site, self.facts.sites), here.index))
+        if contexts and self.current.sight is None and self.view.ranking != self._own_ranking:
+            self.view = replace(self.view, ranking=self._own_ranking, quantity=None)
 
     # comparing
 
@@ -297,7 +302,8 @@ class Explorer:
     def next_ranking(self) -> str:
         if len(self.facts.rankings) < 2:
             return "this index keeps no other ranking"
-        self.view = replace(self.view, ranking=after(self.view.ranking, self.facts.rankings), quantity=None)
+        self._own_ranking = after(self.view.ranking, self.facts.rankings)
+        self.view = replace(self.view, ranking=self._own_ranking, quantity=None)
         return ""
 
     def next_colour(self) -> None:
@@ -352,7 +358,7 @@ class Explorer:
         return Remembered(
             neuron=str(self.current.neuron),
             quadrant=self.view.focused.value,
-            ranking=self.view.ranking,
+            ranking=self._own_ranking,
             signs=self.view.signs,
             theme="light" if light else "dark",
             scale=self.view.scale,

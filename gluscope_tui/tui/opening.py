@@ -51,9 +51,10 @@ class Request:
     notice: str = ""
     again: bool = False  # at the place where the explorer was a moment ago
 
-    def anew(self) -> Request:
-        """The request that opens the same path again, at the same place."""
-        return replace(self, neuron="", notice="the index is open anew", again=True)
+    def anew(self, lost: str = "") -> Request:
+        """The request that opens the same path again, at the same place. `lost`: the list that isn't there again."""
+        without = f", without the list {lost}" if lost else ""
+        return replace(self, neuron="", notice=f"the index is open anew{without}", again=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,8 @@ def _opened(index: Index, request: Request) -> Opened:
     if sight is not None:
         view = view.looking_at(sight.quadrant_under(view.signs, record.flipped), sight.context)
     as_last_time = "" if request.again else _as_last_time(view, remembered, facts)
-    notices = (request.notice, problem, as_last_time, refused)
+    missed = f"{remembered.neuron} is not in it" if request.again and remembered.neuron and not known else ""
+    notices = (request.notice, missed, problem, as_last_time, refused)
     kept = tuple(notice for notice in notices if notice)
     marks = MarksFile(folder / "marks.tsv")
     return Opened(request, index, facts, current, view, record, remembered, state, marks, kept)

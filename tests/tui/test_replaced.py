@@ -149,3 +149,12 @@ async def test_a_smaller_model_at_the_same_path_opens_at_its_own_start(
         put_over(tmp_path / "small.db", own_index)
         await press(pilot, "j", "ctrl+r")
         assert here(app) == "L0N4"  # its telling neuron
+        assert "L3N31 is not in it" in home_of(app).notice
+
+
+async def test_a_list_that_is_not_there_again_is_named(explorer_app: AppMaker, own_index: Path) -> None:
+    app = explorer_app("L1N5", path=own_index)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await typed(pilot, "Fparis\r")
+        await press(pilot, "enter", "ctrl+r")
+        assert home_of(app).notice == "the index is open anew, without the list peaks on paris"

@@ -176,6 +176,22 @@ async def test_the_way_back_leads_to_the_context_that_was_left(explorer_app: App
         assert "peaks on paris" in header_text(app)
 
 
+async def test_the_ranking_of_a_hit_is_left_with_the_hits(explorer_app: AppMaker, hostile_index: Path) -> None:
+    hits = searched(hostile_index, "paris")
+    other = next(place for place, hit in enumerate(hits) if hit.ranking != "post")
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await typed(pilot, "Fparis\r")
+        await press(pilot, "enter", *["j"] * other)
+        explorer = state_of(app)
+        assert explorer.view.ranking == hits[other].ranking
+        assert explorer.remembered(light=False).ranking == "post"
+        await press(pilot, "escape")
+        assert (explorer.current.title, explorer.view.ranking, explorer.shown.ranking) == ("in layer", "post", "post")
+        await press(pilot, "r")
+        assert explorer.remembered(light=False).ranking == explorer.view.ranking != "post"
+
+
 async def test_sorted_hits_keep_their_contexts(explorer_app: AppMaker, hostile_index: Path) -> None:
     hits = searched(hostile_index, "paris")
     with indexer.open(hostile_index) as index:

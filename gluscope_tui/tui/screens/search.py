@@ -74,6 +74,8 @@ class SearchScreen(TableScreen):
     def _empty(self) -> str:
         if self._table.stale:
             return "searching"
+        if self._notice_is_bad:
+            return self._notice
         if not self._table.shown.text:
             return "Enter searches, Tab changes between peaks and contexts, Escape leaves"
         return "nothing found; Tab looks in the other place, / for another text"
