@@ -148,7 +148,7 @@ def prepare(model: str, corpus: Corpus, part: Part, settings: Settings, executio
     found = find_sites(loaded.model)
     chosen = select_experts(select(found, settings.layers), settings.experts)
     sites, notices = read_by_text(loaded, chosen)
-    for notice in (*loaded.notices, *notices, *_beyond(loaded, settings.context)):
+    for notice in (*loaded.notices, *notices):
         report(Progress("notice", message=notice))
     prove_forms(site for site in sites if not isinstance(site, ExpertSite))
     prove_expert_forms(expert_layers(sites))
@@ -164,11 +164,3 @@ def prepare(model: str, corpus: Corpus, part: Part, settings: Settings, executio
         report=report,
         identity=identity(settings, loaded),
     )
-
-
-def _beyond(loaded: LoadedModel, context: int) -> tuple[str, ...]:
-    """A notice where sequences may be longer than what the model was made for."""
-    limit = getattr(loaded.model.config, "max_position_embeddings", None)
-    if not isinstance(limit, int) or not 0 < limit < context:
-        return ()
-    return (f"{loaded.name} was made for {limit:,} tokens, sequences have up to {context:,}: see --context",)

@@ -128,13 +128,6 @@ def test_a_run_that_is_to_stop_in_its_last_batch_keeps_all_that_was_read(
     assert shown(folder.make("stopped.db")) == shown(whole)
 
 
-def test_sequences_beyond_what_the_model_was_made_for_are_told(folder: Folder) -> None:
-    folder.make("long.db", replace(SMALL, context=600))
-    assert [notice for notice in folder.notices if "made for 512 tokens, sequences have up to 600" in notice]
-    folder.make("short.db")
-    assert not [notice for notice in folder.notices if "made for" in notice]
-
-
 # Snapshots
 
 
