@@ -65,10 +65,8 @@ class ExpertSamples:
         # stable, and empty slots come before what is no offer: as many leave as enter
         best = everything.argsort(dim=1, stable=True)[:, :size]
         stays = torch.zeros_like(everything, dtype=torch.bool).scatter(1, best, True)
-        leaving = torch.zeros((experts + 1, size), dtype=torch.bool, device=device)
-        leaving[:experts] = ~stays[:, :size]
         # at most as many as were offered; -1 stands for the last one
-        of, slot = torch.nonzero_static(leaving, size=total, fill_value=-1).unbind(1)
+        of, slot = torch.nonzero_static(~stays[:, :size], size=total, fill_value=-1).unbind(1)
         entering = row.flatten()[torch.nonzero_static(stays[:, size:].flatten(), size=total, fill_value=-1)[:, 0]]
         for name, entered in (("hash", hashes), ("sequence", sequence), ("position", position)):
             self._all[name][of, slot] = entered[entering]
