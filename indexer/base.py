@@ -45,7 +45,7 @@ class Base:
         """Put what the index holds into the states of a run."""
         if not len(self.covered.numbers):
             return
-        run.notices += self.run["notices"]
+        run.take_notices(self.run["notices"])
         with StoredIndex(self.path) as stored:
             restated = Restated(stored)
             for record in stored.sites:

@@ -152,7 +152,7 @@ def _batches(loaded: LoadedModel, corpus: Corpus, settings: Settings, number: in
     if not chosen:
         raise GluscopeError("the text has no sequence to measure with", "give more text")
     assert settings.batch_tokens is not None  # resolved
-    return plan(chosen, settings.batch_tokens)
+    return plan(chosen, settings.batch_tokens, alike=loaded.alike)
 
 
 class _Passes:

@@ -101,7 +101,7 @@ def run_body(
     No language-model head, no cache of keys and values, no gradients. `attention_mask` (# batch position, 1 for real
     tokens) is used only where it matters: a causal model's tokens never see the padding to their right, so its values
     there are exact without one, and the faster kernels without a mask can be used. Both stacks of an encoder-decoder
-    read the same ids.
+    read the same ids. The sequences must be `alike` in length, as the model has it.
     """
     model = loaded.model
     inputs = {"input_ids": ids}
@@ -112,6 +112,8 @@ def run_body(
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode())
         stack.enter_context(_unpacked())
+        if loaded.tables is not None:
+            loaded.tables.reset()
         for handle in _stops(sites):
             stack.callback(handle.remove)
         with suppress(_Finished):

@@ -41,7 +41,7 @@ def dry_run(
     kept = Kept()
     report(Progress("indexing", message="running some batches"))
     with job.sequences() as read:
-        batches = plan(read, batch_tokens)
+        batches = plan(read, batch_tokens, alike=job.loaded.alike)
         first = next(batches)  # of a part that has none of its own, too
         own = (batch for batch in chain([first], batches) if part.shard.takes(batch.number) or batch is first)
         rate, starting = measure(run, kept.passing(own))

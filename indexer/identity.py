@@ -37,7 +37,9 @@ def resolve(settings: Settings, loaded: LoadedModel, layers: tuple[int, ...] | N
 
 def identity(settings: Settings, loaded: LoadedModel) -> Identity:
     """What a run is known by, ready for JSON; the corpus is known by its tokens as they are read."""
-    return {"weights": loaded.fingerprint, **{key: _plain(value) for key, value in asdict(settings).items()}}
+    plain = {key: _plain(value) for key, value in asdict(settings).items()}
+    tables = {} if loaded.tables is None else {"tables": loaded.tables.names}  # they decide what a batch may be
+    return {"weights": loaded.fingerprint, **plain, **tables}
 
 
 def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
@@ -51,6 +53,8 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
             continue
         if key == "weights":
             return "it was made with other weights"
+        if key == "tables":
+            return "it was made when sequences took the rotary positions of the longest in their batch"
         if key == "processes":
             return f"it was begun with {_processes(before.get(key))}, not {_processes(now[key])}"
         option = "--" + key.replace("_", "-")

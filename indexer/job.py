@@ -168,7 +168,7 @@ def _join(job: Job, run: Run, group: Group, covered: Batches, base: Base | None,
     for rank, mark in enumerate(distributed.join(run, group, job.part.run_folder), start=1):
         numbers = np.arange(start, total)
         covered |= Batches(numbers[numbers % group.size == rank], mark.covered)
-        run.notices += mark.notices
+        run.take_notices(mark.notices)
     return covered
 
 

@@ -152,7 +152,7 @@ class Loop:
     def _plan(self) -> Iterator[Batch]:
         """The batches; where reading on fails, what is done is kept first."""
         batch_tokens = self._identity["batch_tokens"]
-        batches = plan(self._spilled(), batch_tokens, self.borders)
+        batches = plan(self._spilled(), batch_tokens, self.borders, self._run.alike)
         while True:
             try:
                 batch = next(batches, None)
@@ -173,6 +173,8 @@ class Loop:
                 raise base.changed("the text has become longer")
             if self._spill is not None:
                 self._spill.add(sequence)
+            if (long := self._run.long_notice(sequence)) is not None:
+                self._notice(long)
             ends = base is not None and self._read.sequences == base.sequences
             if base is not None and ends and self._read.identity.hexdigest() != base.hash:
                 raise base.changed("it was made from other text")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from .length_tables import LengthTables
+
 _DTYPES = {"auto", "float32", "bfloat16", "float16", "float64"}
 _SHORT_DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16", "fp64": "float64"}
 
@@ -53,6 +55,12 @@ class LoadedModel:
     decoder_start: int | None = None  # of an encoder-decoder: the token its decoder begins with
     hides_start: bool = False  # that token isn't one of the encoder's
     notices: tuple[str, ...] = ()  # what to tell of how it runs
+    tables: LengthTables | None = None  # its rotary positions, where they depend on a sequence's length
+    positions: int | None = None  # tokens that it is made for
+
+    def alike(self, length: int) -> tuple[int, ...]:
+        """What the sequences of a batch must have in common to be read as if each ran alone."""
+        return () if self.tables is None else self.tables.table(length)
 
 
 def load(
@@ -86,6 +94,7 @@ def load(
 def _loaded(origin: Origin, tokenizer: Any, body: nn.Module) -> LoadedModel:
     from .expert_products import run_what_does_not_fit
     from .fingerprint import fingerprint
+    from .length_tables import length_tables, own_positions
     from .rehearsal import rehearse
     from .sites import is_encoder_decoder
     from .sites.refuse import architecture
@@ -109,6 +118,8 @@ def _loaded(origin: Origin, tokenizer: Any, body: nn.Module) -> LoadedModel:
         decoder_start=start,
         hides_start=start is not None and template(tokenizer).front != start,
         notices=() if notice is None else (notice,),
+        tables=length_tables(body),
+        positions=own_positions(body),
     )
     shown = rehearse(loaded)
     return replace(loaded, causal=shown.causal, runs=shown.runs, displaced=shown.displaced)
@@ -174,10 +185,13 @@ def _device(device: str) -> torch.device:
 
 def _refuse_early(config: Any, trust_remote_code: bool, layers: Sequence[int] | None) -> None:
     """Refuse a model that can't be indexed by its structure alone, before its weights are fetched and read."""
-    from .sites import find_sites
+    from .length_tables import length_tables
+    from .sites import find_sites, text_body
     from .sites.site import select
 
-    select(find_sites(bare_model(config, trust_remote_code)), layers)
+    model = bare_model(config, trust_remote_code)
+    select(find_sites(model), layers)
+    length_tables(text_body(model))
 
 
 def bare_model(config: Any, trust_remote_code: bool) -> nn.Module:

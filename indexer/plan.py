@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -42,17 +43,24 @@ class Batch:
         return sum(sequence.length for sequence in self.sequences)
 
 
-def plan(sequences: Iterable[TokenSequence], batch_tokens: int, borders: Iterable[int] = ()) -> Iterator[Batch]:
+Alike = Callable[[int], Hashable]
+"""What the lengths of the sequences of one batch have in common."""
+
+
+def plan(
+    sequences: Iterable[TokenSequence], batch_tokens: int, borders: Iterable[int] = (), alike: Alike | None = None
+) -> Iterator[Batch]:
     """Batches of at most `batch_tokens` padded tokens (a longer sequence is a batch alone), lazily.
 
     Runs of consecutive sequences, closed when their tokens reach BLOCK_BATCHES * batch_tokens, are sorted by length
     (descending, equal ones in order) and cut into batches. Every sequence is in exactly one batch, and one block of
     sequences is in memory at a time. A longer corpus with the same beginning has the same batches up to the last block,
     and all of them if a block also ends at the shorter one's end: blocks end after `borders` sequences of the corpus.
+    A batch also ends where `alike` changes from one length to the next.
     """
     number = 0
     for block, members in enumerate(_blocks(sequences, BLOCK_BATCHES * batch_tokens, frozenset(borders))):
-        rows = list(_rows(members, batch_tokens))
+        rows = list(_rows(members, batch_tokens, alike))
         for place, row in enumerate(rows):
             yield Batch(number, block, place == len(rows) - 1, row)
             number += 1
@@ -74,10 +82,19 @@ def _blocks(
         yield block
 
 
-def _rows(block: list[TokenSequence], batch_tokens: int) -> Iterator[tuple[TokenSequence, ...]]:
+def _rows(block: list[TokenSequence], batch_tokens: int, alike: Alike | None) -> Iterator[tuple[TokenSequence, ...]]:
     by_length = sorted(block, key=lambda sequence: -sequence.length)
-    start = 0
-    while start < len(by_length):
-        rows = max(1, batch_tokens // by_length[start].length)
-        yield tuple(by_length[start : start + rows])
-        start += rows
+    for group in _groups(by_length, alike):
+        start = 0
+        while start < len(group):
+            rows = max(1, batch_tokens // group[start].length)
+            yield tuple(group[start : start + rows])
+            start += rows
+
+
+def _groups(by_length: list[TokenSequence], alike: Alike | None) -> Iterator[list[TokenSequence]]:
+    if alike is None:
+        yield by_length
+        return
+    for _, group in groupby(by_length, key=lambda sequence: alike(sequence.length)):
+        yield list(group)

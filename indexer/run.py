@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -29,6 +29,8 @@ from .sites import Site
 from .sites.experts import ExpertLayer, ExpertSite, expert_layers, layer_sites
 from .state import BatchView, NonFiniteError, SiteState, view_batch
 
+_SHORT = "memory ran out"
+
 
 def proof_name(site: Site) -> str:
     """What the proof of a site goes by: its own name, or for experts one name for all of their layer."""
@@ -47,6 +49,7 @@ class Run:
         self.identity_errors: dict[str, float] = {}
         self._behind = Behind()
         self.notices: list[str] = []  # that the index is to keep
+        self._long_told = False
         self.sample = PositionSample(settings.sample)
         self._stacks = {layer: self._stack(layer, layer_sites(sites, layer)) for layer in expert_layers(sites)}
         self._states = {name: self._state(site) for name, site in self._sites.items()}
@@ -56,6 +59,24 @@ class Run:
         """The state of every site, by name, with all in it that was processed."""
         self.settle()
         return self._states
+
+    def alike(self, length: int) -> tuple[int, ...]:
+        """What the lengths of the sequences of a batch must have in common."""
+        return self._loaded.alike(length)
+
+    def long_notice(self, sequence: TokenSequence) -> str | None:
+        """What to tell of a sequence that is longer than the model is made for: at the first one that is."""
+        positions = self._loaded.positions
+        if self._long_told or positions is None or sequence.length <= positions:
+            return None
+        self._long_told = True
+        words = (
+            f"document {sequence.document} ({sequence.source}) has a sequence of {sequence.length:,} tokens, and the "
+            f"model is made for {positions:,}: what it computes beyond them may mean little (--context {positions})"
+        )
+        if words not in self.notices:
+            self.notices.append(words)
+        return words
 
     def settle(self) -> None:
         """Bring every state up to what was processed. GluscopeError where memory runs out."""
@@ -105,6 +126,10 @@ class Run:
         self.identity_errors = dict(saved.mark.identity_errors)
         self.notices = list(saved.mark.notices)
 
+    def take_notices(self, notices: Iterable[str]) -> None:
+        """Keep notices of another part of the run, each once."""
+        self.notices += [notice for notice in dict.fromkeys(notices) if notice not in self.notices]
+
     def take_proof(self, name: str, error: float) -> None:
         """Take the site of a name for proven, with this error."""
         self.identity_errors[proof_name(self._sites[name])] = error
@@ -152,8 +177,8 @@ class Run:
             return
         half = (rows.stop - rows.start) // 2
         self._rows_at_once = half * ids.shape[1]
-        if not self.notices:
-            self.notices.append(f"memory ran out in batch {batch.number}: batches are run in pieces from there on")
+        if not any(notice.startswith(_SHORT) for notice in self.notices):
+            self.notices.append(f"{_SHORT} in batch {batch.number}: batches are run in pieces from there on")
         for piece in (slice(rows.start, rows.start + half), slice(rows.start + half, rows.stop)):
             self._feed(batch, ids, view, piece, frozenset(fed))
 
