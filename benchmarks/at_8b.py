@@ -66,7 +66,7 @@ def make(path: Path) -> None:
     import numpy as np
 
     from indexer.addresses import NeuronAddress, SiteAddress
-    from indexer.database.writer import IndexWriter
+    from indexer.database.bulk.writer import IndexWriter
 
     random = np.random.default_rng(0)
     texts = _texts(random)
@@ -94,8 +94,8 @@ def _site(random: Any, address: Any) -> Any:
     """Statistics as of random neurons whose in and gate are a little correlated, with heavy tails."""
     import numpy as np
 
-    from indexer.database.arrays import ListArrays, SiteArrays
-    from indexer.database.packing import encode_lanes, encode_sample
+    from indexer.database.bulk.arrays import ListArrays, SiteArrays
+    from indexer.database.bulk.packing import encode_lanes, encode_sample
     from indexer.quadrants import QUADRANTS
 
     open_ = random.beta(1.2, 3.0, WIDTH)
@@ -148,7 +148,7 @@ def _weights(random: Any) -> Any:
     """Cosines, norms and classes; short token lists; no neighbours."""
     import numpy as np
 
-    from indexer.database.arrays import ModelWeights, WeightArrays, WeightSite
+    from indexer.database.bulk.arrays import ModelWeights, WeightArrays, WeightSite
     from indexer.rw_class import rw_class
 
     sites, arrays = [], {}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .coverage import NOTHING, Batches, Coverage
-from .database.stored import StoredIndex
+from .database.bulk.stored import StoredIndex
 from .errors import GluscopeError
 from .identity import Identity, difference
 from .restate import Restated

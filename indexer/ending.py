@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from .database.arrays import SiteArrays
+from .database.bulk.arrays import SiteArrays
 from .errors import GluscopeError
 from .finish import site_arrays, site_samples
 from .models import LoadedModel

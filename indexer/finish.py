@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from .addresses import SiteAddress
-from .database.arrays import Float64, Int64, ListArrays, SiteArrays
+from .database.bulk.arrays import Float64, Int64, ListArrays, SiteArrays
 from .expert_state import ExpertState
 from .rankings import BestK
 from .run import Run

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from .database.activations import twin
+from .database.format.activations import twin
 from .devices import home
 from .errors import GluscopeError
 from .plan import Batch

@@ -15,9 +15,9 @@ from . import checkpoint, distributed
 from .base import Base, finished_base, is_finished
 from .checkpoint import Mark
 from .coverage import Batches, Coverage
-from .database.arrays import ModelWeights, SiteArrays
-from .database.stored import StoredIndex
-from .database.weights import HOW_TO_ADD, weights_state
+from .database.bulk.arrays import ModelWeights, SiteArrays
+from .database.bulk.stored import StoredIndex
+from .database.read.weights import HOW_TO_ADD, weights_state
 from .errors import GluscopeError
 from .finish import SiteSample, site_arrays, site_samples
 from .forecast import demand_room

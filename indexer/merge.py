@@ -14,10 +14,10 @@ import torch
 
 from .addresses import SiteAddress
 from .coverage import NOTHING, Batches, Coverage, in_words
-from .database.activations import sign_preserving
-from .database.arrays import Int64, SiteArrays
+from .database.bulk.arrays import Int64, SiteArrays
+from .database.bulk.stored import StoredIndex
+from .database.format.activations import sign_preserving
 from .database.records import SiteRecord
-from .database.stored import StoredIndex
 from .errors import GluscopeError
 from .finish import site_arrays
 from .identity import difference

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from .database.schema import APPLICATION_ID
+from .database.format.schema import APPLICATION_ID
 from .errors import GluscopeError
 
 

@@ -15,8 +15,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .database.arrays import Int64, ListArrays, SiteArrays
-from .database.stored import StoredIndex
+from .database.bulk.arrays import Int64, ListArrays, SiteArrays
+from .database.bulk.stored import StoredIndex
 from .hashing import fold_keys_at, position_hashes
 from .quadrants import QUADRANTS, QUANTITIES, RANDOM_EXAMPLES
 from .rankings import EMPTY, RankingList, magnitude_keys, random_keys

@@ -12,7 +12,7 @@ from .behind import Behind, Steps, at_once
 from .capture import capture, capture_act, run_body
 from .capture_experts import Routed, capture_experts
 from .checkpoint import Saved
-from .database.activations import twin
+from .database.format.activations import twin
 from .devices import follows, home
 from .errors import GluscopeError
 from .expert_state import ExpertStack

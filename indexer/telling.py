@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .addresses import NeuronAddress
-from .database.arrays import SiteArrays
+from .database.bulk.arrays import SiteArrays
 from .quadrants import QUANTITIES
 
 _POST = QUANTITIES.index("post")

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from .database.arrays import Int64, ModelWeights, SiteArrays
-from .database.writer import IndexWriter
+from .database.bulk.arrays import Int64, ModelWeights, SiteArrays
+from .database.bulk.writer import IndexWriter
 from .sequences import TokenSequence
 from .telling import Telling, most_telling
 

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.addresses import NeuronAddress, SiteAddress
-from indexer.database.activations import twin
-from indexer.database.arrays import ListArrays, SiteArrays
-from indexer.database.packing import encode_lanes, encode_sample
-from indexer.database.writer import IndexWriter
+from indexer.database.bulk.arrays import ListArrays, SiteArrays
+from indexer.database.bulk.packing import encode_lanes, encode_sample
+from indexer.database.bulk.writer import IndexWriter
+from indexer.database.format.activations import twin
 from indexer.hashing import position_hashes
 from indexer.quadrants import (
     DEFAULT_RANKINGS,

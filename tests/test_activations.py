@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from transformers.activations import ACT2FN
 
-import indexer.database.activations as twins
+import indexer.database.format.activations as twins
 from indexer.activations import identify
 
 GRID = torch.linspace(-12, 12, 961)  # holds 0, ±3 and ±6

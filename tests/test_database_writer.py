@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import indexer
-from indexer.database.schema import APPLICATION_ID, PAGE_SIZE, SCHEMA_VERSION
-from indexer.database.writer import IndexWriter
+from indexer.database.bulk.writer import IndexWriter
+from indexer.database.format.schema import APPLICATION_ID, PAGE_SIZE, SCHEMA_VERSION
 from indexer.errors import GluscopeError
 from indexer.quadrants import QUADRANTS, QUANTITIES
 from tests.index_fixture import TOKENS, Truth, make_index

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 import indexer
 from indexer.bench import bench
 from indexer.capture import run_body
-from indexer.database.stored import StoredIndex
+from indexer.database.bulk.stored import StoredIndex
 from indexer.errors import GluscopeError
 from indexer.hashing import fold_keys, fold_keys_at
 from indexer.job import index

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from indexer.database.read.statistics import COLUMNS
 from indexer.database.reader import Index
-from indexer.database.statistics import COLUMNS
 from indexer.models import load
 from indexer.settings import Settings
 

@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 
 import indexer
 from indexer import job
+from indexer.database.format.schema import schema_sql
 from indexer.database.records import NeuronWeights, TokenScore
-from indexer.database.schema import schema_sql
 from indexer.errors import GluscopeError
 from indexer.job import index
 from indexer.merge import merge

@@ -14,7 +14,7 @@ import torch
 import transformers
 from torch import Tensor, nn
 
-from indexer.database.stored import StoredIndex
+from indexer.database.bulk.stored import StoredIndex
 from indexer.errors import GluscopeError
 from indexer.job import index
 from indexer.length_tables import length_tables

@@ -13,9 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from indexer.database.activations import ACTIVATIONS
-from indexer.database.arrays import ListArrays
-from indexer.database.packing import (
+from indexer.database.bulk.arrays import ListArrays
+from indexer.database.bulk.packing import (
     encode_lanes,
     encode_sample,
     pack_examples,
@@ -23,8 +22,9 @@ from indexer.database.packing import (
     predict_acts,
     predict_codes,
 )
-from indexer.database.prediction import act_table, predict_act, predict_code
-from indexer.database.unpacking import UNITS, DamagedValue, unpack_examples, unpack_sample
+from indexer.database.format.activations import ACTIVATIONS
+from indexer.database.format.prediction import act_table, predict_act, predict_code
+from indexer.database.read.unpacking import UNITS, DamagedValue, unpack_examples, unpack_sample
 from indexer.quadrants import QUADRANTS, Quadrant
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -136,7 +136,7 @@ def test_the_tables_that_predictions_come_from_never_change() -> None:
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_no_entry_of_a_table_hangs_on_the_last_digit_of_a_mathematics_library(name: str) -> None:
-    from indexer.database.activations import twin
+    from indexer.database.format.activations import twin
 
     function = twin(name)
     assert function is not None

@@ -13,10 +13,10 @@ import pytest
 
 import indexer
 from indexer.addresses import NeuronAddress, SiteAddress
-from indexer.database.activations import twin
+from indexer.database.format.activations import twin
+from indexer.database.read.signs import aligned_quadrants
 from indexer.database.reader import Index, Interrupted
 from indexer.database.records import Example, NeuronRecord
-from indexer.database.signs import aligned_quadrants
 from indexer.errors import GluscopeError
 from indexer.quadrants import DEFAULT_RANKINGS, QUADRANTS, QUANTITIES, RANKINGS, Quadrant, ranking_quadrants
 from tests.index_fixture import DEAD, OPPOSITE_SIGNS, SAME_SIGNS, Truth, make_index

@@ -12,8 +12,8 @@ import pytest
 
 import indexer
 from indexer.addresses import SiteAddress
+from indexer.database.format.schema import SCHEMA_VERSION
 from indexer.database.reader import Index
-from indexer.database.schema import SCHEMA_VERSION
 from indexer.errors import GluscopeError
 from tests.index_fixture import Truth, make_index
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.database.spans import window_text
+from indexer.database.read.spans import window_text
 
 FAMILY = "👩\u200d🔬".encode()
 

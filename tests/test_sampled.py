@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import indexer
+from indexer.database.read.sampled import LEAST, PROBABILITIES, SAME, Magnitudes, quantiles, split
 from indexer.database.reader import Index
 from indexer.database.records import Sample
-from indexer.database.sampled import LEAST, PROBABILITIES, SAME, Magnitudes, quantiles, split
 from indexer.quadrants import QUADRANTS, QUANTITIES, Quadrant
 
 from .index_fixture import DEAD, Truth, make_index

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from indexer.database.provenance import REQUIRED
-from indexer.database.schema import APPLICATION_ID, RANKING_CODES, SCHEMA_VERSION
+from indexer.database.format.schema import APPLICATION_ID, RANKING_CODES, SCHEMA_VERSION
+from indexer.database.read.provenance import REQUIRED
 from indexer.quadrants import QUADRANTS, QUANTITIES
 from tests.index_fixture import Truth, make_index
 

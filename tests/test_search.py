@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.database import postings, search
-from indexer.database.add_search import add_search
+from indexer.database.bulk import postings
+from indexer.database.bulk.add_search import add_search
+from indexer.database.query import search
 from indexer.database.reader import Index
 from indexer.database.records import Example
 from indexer.errors import GluscopeError

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.database.stored import StoredIndex
+from indexer.database.bulk.stored import StoredIndex
 from indexer.errors import GluscopeError
 
 from .index_fixture import make_index

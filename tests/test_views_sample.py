@@ -20,8 +20,8 @@ from gluscope_tui.colour.ramp import ramp
 from gluscope_tui.colour.style import StyledLine
 from gluscope_tui.views.density import LEAST_HEIGHT, LEAST_WIDTH, Ink, density, level, picture
 from gluscope_tui.views.sample import place_text, plot, width_of
+from indexer.database.read.sampled import Place
 from indexer.database.records import Sample
-from indexer.database.sampled import Place
 from indexer.quadrants import QUADRANTS, QUANTITIES
 
 from .index_fixture import DEAD, Truth, make_index

@@ -11,7 +11,7 @@ import torch
 import transformers
 from torch import nn
 
-from indexer.database.arrays import ModelWeights
+from indexer.database.bulk.arrays import ModelWeights
 from indexer.models import LoadedModel, load
 from indexer.rw_class import rw_class
 from indexer.weight_space.compute import model_weights

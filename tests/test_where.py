@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from indexer.database.columns import COLUMNS
+from indexer.database.query.columns import COLUMNS
+from indexer.database.query.where import LONGEST, ExpressionError, compile_condition, compile_number
 from indexer.database.reader import Index
-from indexer.database.where import LONGEST, ExpressionError, compile_condition, compile_number
 from indexer.errors import GluscopeError
 from tests.index_fixture import Truth, make_index
 

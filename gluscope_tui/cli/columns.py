@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from indexer.database.columns import COLUMNS, column_named
-from indexer.database.table import known_columns
+from indexer.database.query.columns import COLUMNS, column_named
+from indexer.database.query.table import known_columns
 from indexer.errors import GluscopeError
 
 

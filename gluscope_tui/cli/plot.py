@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from indexer.correlation import pearson, spearman
-from indexer.database.table import column, column_list
+from indexer.database.query.table import column, column_list
 from indexer.errors import GluscopeError
 
 from ..views.numbers import full_count

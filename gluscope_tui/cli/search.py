@@ -111,7 +111,7 @@ def _print(hits: Iterator[Hit], chosen: Format, color: str, wanted: str, *, exac
 
 
 def _build(path: Path) -> None:
-    from indexer.database.add_search import add_search
+    from indexer.database.bulk.add_search import add_search
     from indexer.progress import Progress
 
     from .progress import narrator

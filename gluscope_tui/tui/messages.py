@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.message import Message
 
-from indexer.database.layers import LayerRow
+from indexer.database.query.layers import LayerRow
 from indexer.database.records import Hit, NeuronRecord, NeuronRow, SequenceRecord
 from indexer.errors import GluscopeError
 

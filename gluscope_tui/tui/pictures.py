@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from indexer.addresses import NeuronAddress
+from indexer.database.read.sampled import Magnitudes
 from indexer.database.records import NeuronRow, Sample
-from indexer.database.sampled import Magnitudes
 from indexer.quadrants import QUADRANTS, QUANTITIES, Quadrant
 
 from ..colour.scale import level

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from indexer.database.where import UnknownColumn
+from indexer.database.query.where import UnknownColumn
 from indexer.errors import GluscopeError, MissingPart
 
 REOPEN = "ctrl+r reopens it"

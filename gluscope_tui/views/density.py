@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from indexer.database.read.sampled import split
 from indexer.database.records import Sample
-from indexer.database.sampled import split
 from indexer.quadrants import QUADRANTS, Quadrant
 
 from ..colour.ramp import Ramp

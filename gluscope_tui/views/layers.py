@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from indexer.database.layers import CLASSES, LayerRow
+from indexer.database.query.layers import CLASSES, LayerRow
 from indexer.quadrants import QUADRANTS
 
 from ..colour.depth import Depth

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from indexer.database.read.sampled import Magnitudes
 from indexer.database.records import Example, NeuronRecord, QuadrantRecord
-from indexer.database.sampled import Magnitudes
 from indexer.quadrants import QUADRANTS, Quadrant
 
 from ..colour.depth import Depth

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 from typing import Any
 
+from indexer.database.read.sampled import LEAST, PROBABILITIES, Place, Quantiles, quantiles
 from indexer.database.records import Sample
-from indexer.database.sampled import LEAST, PROBABILITIES, Place, Quantiles, quantiles
 from indexer.quadrants import QUADRANTS, QUANTITIES, Quadrant
 
 from ..colour.style import StyledLine

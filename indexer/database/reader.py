@@ -10,11 +10,19 @@ from typing import Any
 from ..addresses import NeuronAddress, SiteAddress
 from ..errors import GluscopeError
 from ..quadrants import QUADRANTS, RANKINGS, Quadrant
-from .connection import Connection, Interrupted, Row
-from .examples import chosen, decode
-from .find import check_neuron, find_site, read_neuron
-from .layers import LayerRow, layer_rows
-from .provenance import index_info, read_info, read_sites, telling_neuron
+from .query.layers import LayerRow, layer_rows
+from .query.search import Search
+from .query.table import Table
+from .read.addresses import check_neuron, find_site, read_neuron
+from .read.connection import Connection, Interrupted, Row
+from .read.examples import chosen, decode
+from .read.provenance import index_info, read_info, read_sites, telling_neuron
+from .read.sampled import sample_of
+from .read.signs import aligned_quadrants
+from .read.statistics import COLUMNS, flipped, quadrant_record, zero
+from .read.texts import Texts
+from .read.unpacking import DamagedValue, unpack_examples, unpack_sample
+from .read.weights import Weights
 from .records import (
     Example,
     Hit,
@@ -26,14 +34,6 @@ from .records import (
     SequenceRecord,
     SiteRecord,
 )
-from .sampled import sample_of
-from .search import Search
-from .signs import aligned_quadrants
-from .statistics import COLUMNS, flipped, quadrant_record, zero
-from .table import Table
-from .texts import Texts
-from .unpacking import DamagedValue, unpack_examples, unpack_sample
-from .weights import Weights
 
 __all__ = ["SIGNS", "Index", "Interrupted"]
 

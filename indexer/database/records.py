@@ -93,7 +93,7 @@ class SiteRecord:
     id: int
     address: SiteAddress
     width: int  # neurons
-    activation: str  # e.g. "silu"; see indexer.database.activations
+    activation: str  # e.g. "silu"; see indexer.database.format.activations
     tokens_counted: int
     first_neuron: int  # row id of its neuron 0 in the table `neurons`; the others follow
     identity_error: float | None  # largest relative error of act(gate) * in against what enters the down projection

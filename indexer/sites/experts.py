@@ -12,7 +12,7 @@ from transformers.integrations import moe
 
 from ..activations import Activation, identify
 from ..addresses import SiteAddress
-from ..database.activations import clamped_name, sign_preserving
+from ..database.format.activations import clamped_name, sign_preserving
 from ..errors import GluscopeError
 from .expert_forms import ODD_FORMS, PLAIN, UNREAD, ClampedActivation, ExpertForm
 from .numbering import addresses

@@ -10,7 +10,7 @@ from torch import nn
 
 from ..activations import Activation, identify
 from ..addresses import SiteAddress
-from ..database.activations import sign_preserving
+from ..database.format.activations import sign_preserving
 from .body import text_body, wants_more
 from .experts import find_experts, with_shared
 from .layouts import ACTIVATION_ATTRIBUTES, LAYOUTS, NAMED_LAYOUTS, Layout, has_child

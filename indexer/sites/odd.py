@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..activations import Activation, identify
-from ..database.activations import clamped_name
+from ..database.format.activations import clamped_name
 from .expert_forms import ClampedActivation, ScaledSigmoid
 
 

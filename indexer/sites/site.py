@@ -23,7 +23,7 @@ class Site:
 
     address: SiteAddress
     width: int  # neurons: what the down projection takes
-    activation: str  # a name of indexer.database.activations, or one without a twin
+    activation: str  # a name of indexer.database.format.activations, or one without a twin
     sign_preserving: bool  # act has the sign of gate
     act_fn: Activation  # from gate to act, all that the module does on the way
     adapter: str  # how gate and in were found, e.g. "gate_proj, up_proj"

@@ -8,8 +8,8 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from ..database.stored import StoredIndex
-from ..database.weight_writing import replace_weights
+from ..database.bulk.stored import StoredIndex
+from ..database.bulk.weight_writing import replace_weights
 from ..errors import GluscopeError
 from ..models import LoadedModel, load
 from ..output import discard, disk_errors, hold, run_folder, under_way, unmade

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from ..database.arrays import Bool, ModelWeights, WeightArrays, WeightSite
+from ..database.bulk.arrays import Bool, ModelWeights, WeightArrays, WeightSite
 from ..models import LoadedModel
 from ..progress import Meter, Progress, Report
 from ..sites import Site, find_sites

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from ..database.arrays import Float32
+from ..database.bulk.arrays import Float32
 from ..rw_class import rw_class
 from .vectors import SiteVectors, Vectors
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..database.arrays import ModelWeights, WeightSite
-from ..database.weights import HOW_TO_ADD
+from ..database.bulk.arrays import ModelWeights, WeightSite
+from ..database.read.weights import HOW_TO_ADD
 
 
 def joined_weights(parts: Sequence[ModelWeights], names: Sequence[str]) -> ModelWeights:

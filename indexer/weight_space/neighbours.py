@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from ..database.arrays import Bool, Float32, Int64
+from ..database.bulk.arrays import Bool, Float32, Int64
 from .best import Best, Table
 from .vectors import SiteVectors
 

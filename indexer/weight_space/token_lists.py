@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..database.arrays import Float32, Int32
+from ..database.bulk.arrays import Float32, Int32
 from .best import Table
 from .norms import Norm
 from .vectors import SiteVectors

@@ -12,7 +12,7 @@ import torch
 import transformers
 from torch import Tensor
 
-from indexer.database.stored import StoredIndex
+from indexer.database.bulk.stored import StoredIndex
 from indexer.errors import GluscopeError
 from indexer.job import index
 from indexer.settings import Execution, Inputs, Settings

@@ -14,8 +14,8 @@ from gluscope_tui.tui.screens.home import HomeScreen
 from gluscope_tui.tui.tables import loader as table_loader
 from gluscope_tui.tui.tables.pages import PAGE
 from gluscope_tui.tui.widgets.table_title import TableTitle
+from indexer.database.query.table import Table
 from indexer.database.reader import Index
-from indexer.database.table import Table
 
 from .conftest import AppMaker, settled
 from .test_neurons_screen import foot, rows

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.widget import Widget
 
-from indexer.database.layers import LayerRow
+from indexer.database.query.layers import LayerRow
 from indexer.database.reader import Interrupted
 from indexer.errors import GluscopeError
 

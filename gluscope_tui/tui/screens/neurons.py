@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.widget import Widget
 
-from indexer.database.where import compile_condition
+from indexer.database.query.where import compile_condition
 
 from ...views.table import level, shown
 from ..messages import OrderLoaded, PageLoaded, QueryFailed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from indexer.database.layers import LayerRow
+from indexer.database.query.layers import LayerRow
 
 from ...views.layers import Cell, cells_of, headings
 from .view import TableView

@@ -17,15 +17,15 @@ import numpy as np
 import numpy.typing as npt
 import sqlite_utils
 
-from ..addresses import NeuronAddress
-from ..errors import GluscopeError
-from ..quadrants import QUADRANTS, QUANTITIES, RANKINGS
+from ...addresses import NeuronAddress
+from ...errors import GluscopeError
+from ...quadrants import QUADRANTS, QUANTITIES, RANKINGS
+from ..format.schema import APPLICATION_ID, PAGE_SIZE, SCHEMA_VERSION, schema_sql
+from ..read.provenance import REQUIRED
+from ..read.statistics import COLUMNS
 from .arrays import ModelWeights, SiteArrays
 from .packing import pack_site
 from .postings import Postings
-from .provenance import REQUIRED
-from .schema import APPLICATION_ID, PAGE_SIZE, SCHEMA_VERSION, schema_sql
-from .statistics import COLUMNS
 from .weight_writing import insert_weights
 
 Numbers = npt.NDArray[np.int64]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..quadrants import QUADRANTS, Quadrant
-from .records import Example, QuadrantRecord, Quantities
+from ...quadrants import QUADRANTS, Quadrant
+from ..records import Example, QuadrantRecord, Quantities
 
 NEGATED_RANKINGS = ("in", "post", "random")
 """The rankings whose value changes sign with a flip; that of `random` is post."""

@@ -17,10 +17,10 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..quadrants import QUADRANTS, QUANTITIES
+from ...quadrants import QUADRANTS, QUANTITIES
+from ..format.folding import fold, words
+from ..format.schema import RANKING_CODES
 from .arrays import ListArrays, SiteArrays
-from .folding import fold, words
-from .schema import RANKING_CODES
 
 _TOGETHER = 4_000_000  # postings sorted at a time
 _BLOCK = 8192  # postings packed together

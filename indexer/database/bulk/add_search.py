@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from ..errors import GluscopeError
+from ...errors import GluscopeError
 from .postings import Postings
 from .stored import StoredIndex
 

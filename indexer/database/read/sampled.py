@@ -6,9 +6,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..quadrants import QUADRANTS, QUANTITIES, Quadrant
-from .activations import twin
-from .records import Sample
+from ...quadrants import QUADRANTS, QUANTITIES, Quadrant
+from ..format.activations import twin
+from ..records import Sample
 from .unpacking import DamagedValue
 
 PROBABILITIES = (0.05, 0.25, 0.5, 0.75, 0.95)

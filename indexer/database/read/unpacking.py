@@ -8,10 +8,10 @@ import zlib
 from array import array
 from dataclasses import dataclass
 
-from ..quadrants import QUADRANTS, Quadrant
-from .activations import twin
-from .prediction import LEVELS, act_table, predict_act, predict_code
-from .schema import RANKING_CODES, SAMPLE_SCALE
+from ...quadrants import QUADRANTS, Quadrant
+from ..format.activations import twin
+from ..format.prediction import LEVELS, act_table, predict_act, predict_code
+from ..format.schema import RANKING_CODES, SAMPLE_SCALE
 
 FORMAT = 1
 HEADER = struct.Struct("<BBHHHH")  # format, flags, before, after, lists, peaks

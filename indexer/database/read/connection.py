@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import GluscopeError
-from .schema import APPLICATION_ID, SCHEMA_VERSION
+from ...errors import GluscopeError
+from ..format.schema import APPLICATION_ID, SCHEMA_VERSION
 
 Row = tuple[Any, ...]
 

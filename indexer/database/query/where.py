@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
-from ..errors import GluscopeError
+from ...errors import GluscopeError
 from .columns import column_named, nearest_column
 
 LONGEST = 4000  # characters

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..read.connection import Connection
+from ..read.unpacking import DamagedValue
+from ..read.weights import weights_state
+from ..records import SiteRecord
 from .arrays import ModelWeights, WeightArrays, WeightSite
-from .connection import Connection
-from .records import SiteRecord
-from .unpacking import DamagedValue
 from .weight_packing import unpack_site
-from .weights import weights_state
 
 _TOGETHER = 500  # tokens a query
 

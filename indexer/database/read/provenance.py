@@ -6,9 +6,9 @@ import json
 import os
 from typing import Any
 
-from ..addresses import NeuronAddress, SiteAddress, parse_neuron
+from ...addresses import NeuronAddress, SiteAddress, parse_neuron
+from ..records import IndexInfo, SiteRecord
 from .connection import Connection
-from .records import IndexInfo, SiteRecord
 from .weights import weights_state
 
 REQUIRED = ("complete", "corpus", "model", "rankings", "run", "settings", "software", "telling_neuron")

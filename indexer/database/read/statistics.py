@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 
-from ..quadrants import QUADRANTS, QUANTITIES, Quadrant
+from ...quadrants import QUADRANTS, QUANTITIES, Quadrant
+from ..records import Example, QuadrantRecord, Quantities
 from .connection import Row
-from .records import Example, QuadrantRecord, Quantities
 
 _FLOAT32 = struct.Struct("<f")
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..addresses import SiteAddress
-from ..quadrants import Quadrant
+from ...addresses import SiteAddress
+from ...quadrants import Quadrant
 
 Float16 = npt.NDArray[np.float16]
 Float32 = npt.NDArray[np.float32]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..addresses import NeuronAddress, SiteAddress, is_site, parse_neuron, parse_site
-from ..errors import GluscopeError
-from .records import SiteRecord
+from ...addresses import NeuronAddress, SiteAddress, is_site, parse_neuron, parse_site
+from ...errors import GluscopeError
+from ..records import SiteRecord
 
 
 def read_neuron(sites: Sequence[SiteRecord], example: NeuronAddress | None, text: str) -> NeuronAddress:

@@ -8,8 +8,8 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..format.schema import statement
 from .arrays import ModelWeights, WeightArrays
-from .schema import statement
 from .weight_packing import pack_lists
 
 _TABLES = ("weights", "weight_lists", "weight_sites")

@@ -11,12 +11,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..quadrants import QUADRANTS, RANDOM_EXAMPLES, Quadrant
+from ...quadrants import QUADRANTS, RANDOM_EXAMPLES, Quadrant
+from ..format.prediction import act_table
+from ..format.schema import RANKING_CODES
+from ..read.unpacking import (
+    FORMAT,
+    HAS_ACT,
+    HAS_POST,
+    HEADER,
+    LANE_QUANTITIES,
+    LIST,
+    NOT_COUNTED,
+    DamagedValue,
+    from_planes,
+)
 from .arrays import Float16, Float32, Int8, Int64, ListArrays
 from .packing import decoded_lanes, predict_acts, predict_codes
-from .prediction import act_table
-from .schema import RANKING_CODES
-from .unpacking import FORMAT, HAS_ACT, HAS_POST, HEADER, LANE_QUANTITIES, LIST, NOT_COUNTED, DamagedValue, from_planes
 
 _RANKINGS = {code: ranking for ranking, code in RANKING_CODES.items()}
 Words = npt.NDArray[np.uint32]

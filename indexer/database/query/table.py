@@ -7,9 +7,9 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
-from ..errors import GluscopeError, MissingPart
+from ...errors import GluscopeError, MissingPart
+from ..read.connection import Connection, Row
 from .columns import COLUMNS, Column, column_named, nearest_column
-from .connection import Connection, Row
 from .where import Compiled, compile_condition, compile_number
 
 _TOGETHER = 900  # rows a query: older SQLites take at most 999 values

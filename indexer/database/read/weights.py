@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ..addresses import NeuronAddress, parse_site
+from ...addresses import NeuronAddress, parse_site
+from ..records import Cosines, Neighbour, NeuronWeights, Reads, SiteRecord, TokenScore
 from .connection import Connection
-from .records import Cosines, Neighbour, NeuronWeights, Reads, SiteRecord, TokenScore
 from .signs import negate
 from .texts import Texts
 from .unpacking import DamagedValue

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from ..quadrants import QUANTITIES, Quadrant
-from .records import Example
+from ...quadrants import QUANTITIES, Quadrant
+from ..records import Example
 from .spans import REACH
 from .texts import StoredSequence, Texts
 from .unpacking import DamagedValue, PackedExamples

@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 
-from ..quadrants import QUADRANTS
+from ...quadrants import QUADRANTS
+from ..format.prediction import LEVELS, REACH, STEPS, act_table
+from ..format.schema import RANKING_CODES, SAMPLE_SCALE
+from ..read.unpacking import FORMAT, HAS_ACT, HAS_POST, HEADER, LANE_QUANTITIES, LIST, NOT_COUNTED, UNITS
 from .arrays import Bool, Float16, Float32, Float64, Int8, Int64, ListArrays, SiteArrays
-from .prediction import LEVELS, REACH, STEPS, act_table
-from .schema import RANKING_CODES, SAMPLE_SCALE
-from .unpacking import FORMAT, HAS_ACT, HAS_POST, HEADER, LANE_QUANTITIES, LIST, NOT_COUNTED, UNITS
 
 CHUNK = 256
 """Neurons packed at a time: bounds the memory of a wide site."""

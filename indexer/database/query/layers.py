@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..addresses import SiteAddress
-from ..quadrants import QUADRANTS, Quadrant
+from ...addresses import SiteAddress
+from ...quadrants import QUADRANTS, Quadrant
+from ..read.connection import Connection
+from ..records import SiteRecord
 from .columns import COLUMNS
-from .connection import Connection
-from .records import SiteRecord
 
 CLASSES = (
     "strengthening",

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from ..read.weight_lists import FORMAT, HEADER, NEIGHBOUR_LISTS, NONE, TOKEN_LISTS, UNIT, unpack_lists
 from .arrays import Float32, Int32, Int64, WeightArrays
-from .weight_lists import FORMAT, HEADER, NEIGHBOUR_LISTS, NONE, TOKEN_LISTS, UNIT, unpack_lists
 
 _LEVEL = 6
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
-from ..quadrants import QUADRANTS, QUANTITIES, Quadrant
+from ...quadrants import QUADRANTS, QUANTITIES, Quadrant
 
 Kind = Literal["text", "integer", "flag", "real"]
 

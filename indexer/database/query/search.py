@@ -11,17 +11,17 @@ from functools import cached_property
 from heapq import merge
 from itertools import accumulate, compress, count, islice
 
-from ..addresses import NeuronAddress
-from ..errors import GluscopeError, MissingPart
-from ..quadrants import QUADRANTS, Quadrant
-from .connection import Connection
-from .examples import decode
-from .folding import fold, pattern, words
-from .records import Hit, SiteRecord
-from .schema import RANKING_CODES
-from .signs import aligned_example
-from .texts import StoredSequence, Texts
-from .unpacking import DamagedValue, PackedExamples, from_planes, integers, unpack_examples
+from ...addresses import NeuronAddress
+from ...errors import GluscopeError, MissingPart
+from ...quadrants import QUADRANTS, Quadrant
+from ..format.folding import fold, pattern, words
+from ..format.schema import RANKING_CODES
+from ..read.connection import Connection
+from ..read.examples import decode
+from ..read.signs import aligned_example
+from ..read.texts import StoredSequence, Texts
+from ..read.unpacking import DamagedValue, PackedExamples, from_planes, integers, unpack_examples
+from ..records import Hit, SiteRecord
 
 PLACES = ("peak", "context")
 """Where a text may be searched for."""

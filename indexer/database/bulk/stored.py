@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import GluscopeError
+from ...errors import GluscopeError
+from ..format.schema import SCHEMA_VERSION
+from ..read.connection import Connection, Row
+from ..read.provenance import read_info, read_sites
+from ..read.statistics import COLUMNS
+from ..read.unpacking import DamagedValue
+from ..records import SiteRecord
 from .arrays import Int32, Int64, ListArrays, ModelWeights, SiteArrays
-from .connection import Connection, Row
 from .packing import CHUNK
-from .provenance import read_info, read_sites
-from .records import SiteRecord
-from .schema import SCHEMA_VERSION
-from .statistics import COLUMNS
-from .unpacked import list_shapes, unpack_lists, unpack_samples
-from .unpacking import DamagedValue
+from .unpacking_sites import list_shapes, unpack_lists, unpack_samples
 from .weight_reading import read_weights
 
 _PLACE = {column: place for place, column in enumerate(COLUMNS)}

@@ -1,0 +1,1 @@
+"""Whole sites in and out of an index, with numpy."""

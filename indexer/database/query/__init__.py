@@ -1,0 +1,1 @@
+"""Finding neurons: conditions, tables, searches, in plain Python."""

@@ -1,0 +1,1 @@
+"""One neuron's records from an index, in plain Python."""
