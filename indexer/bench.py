@@ -18,18 +18,18 @@ from .errors import GluscopeError
 from .expert_state import ExpertState
 from .identity import resolve
 from .models import LoadedModel, load
-from .plan import Batch, plan
 from .progress import Progress, Report
 from .rankings import BestK
 from .reduction import Fuser
 from .run import Run
 from .sample import PositionSample
-from .sequences import TokenSequence, sequences
+from .sequences.batches import Batch, plan
+from .sequences.sequences import TokenSequence, sequences
+from .sequences.tokenizer import text_encoder
 from .settings import Execution, Inputs, Settings
 from .sites import Site, find_sites, select
 from .sites.experts import select_experts
 from .special_tokens import around
-from .tokens import text_encoder
 
 SEEN = 20_000
 """`steady` is indexing after this many sequences."""

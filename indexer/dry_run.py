@@ -11,11 +11,11 @@ from .ending import Kept, weights_seconds, writing_seconds
 from .forecast import Forecast, demand_room, forecast, measure, memory_free, state_bytes
 from .loop import expected_tokens
 from .output import check_output
-from .plan import plan
 from .prepare import find_part, open_text, prepare, silent
 from .progress import Progress, Report
 from .reduction import Fuser
 from .run import Run
+from .sequences.batches import plan
 from .settings import Execution, Inputs, Settings
 
 

@@ -16,11 +16,11 @@ from .database.bulk.arrays import SiteArrays
 from .errors import GluscopeError
 from .finish import site_arrays, site_samples
 from .models import LoadedModel
-from .plan import Batch
 from .run import Run
-from .sequences import TokenSequence
+from .sequences.batches import Batch
+from .sequences.sequences import TokenSequence
+from .sequences.tokenizer import token_bytes
 from .sites import Site, find_sites
-from .tokens import token_bytes
 from .weight_space.best import Table
 from .weight_space.compute import COMPARED_WITH_TOKENS, MOST_COMPARED, missing
 from .weight_space.neighbours import NEIGHBOURS

@@ -13,9 +13,9 @@ import torch
 from .database.format.activations import twin
 from .devices import home
 from .errors import GluscopeError
-from .plan import Batch
 from .quadrants import RANDOM_EXAMPLES
 from .run import Run
+from .sequences.batches import Batch
 from .settings import Settings
 from .sites import Site
 from .state import bytes_per_neuron, magnitude_lists, random_lists

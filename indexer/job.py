@@ -31,13 +31,13 @@ from .progress import Meter, Progress, Report
 from .provenance import TextRead, run_info
 from .reduction import Fuser
 from .run import Run, proof_name
-from .sequences import Sequences
+from .sequences.sequences import Sequences
+from .sequences.spill import Texts, TextsWriter
+from .sequences.tokenizer import token_bytes
 from .settings import Execution, Inputs, Settings
 from .shards import Shard
 from .sites import Site
 from .snapshots import Snapshots
-from .texts import Texts, TextsWriter
-from .tokens import token_bytes
 from .weight_space.compute import missing, model_weights
 from .weights import gate_in_dot
 from .write import write_index

@@ -18,12 +18,12 @@ from .coverage import NOTHING, Batches
 from .errors import GluscopeError
 from .identity import Identity
 from .interruption import Stop
-from .plan import Batch, plan
 from .progress import Meter, Progress, Report
 from .run import Run
-from .sequences import Sequences, TokenSequence
+from .sequences.batches import Batch, plan
+from .sequences.sequences import Sequences, TokenSequence
+from .sequences.spill import TextsWriter
 from .shards import Shard
-from .texts import TextsWriter
 
 CHECKPOINT_SECONDS = 180.0
 CHECKPOINT_COST = 30.0

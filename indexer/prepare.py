@@ -16,13 +16,13 @@ from .progress import Progress, Report
 from .proof import prove_forms
 from .proof_experts import prove_expert_forms
 from .rehearsal import read_by_text
-from .sequences import Sequences, sequences
+from .sequences.sequences import Sequences, sequences
+from .sequences.tokenizer import text_encoder
 from .settings import Execution, Inputs, Settings
 from .shards import Shard, parse_shard
 from .sites import Site, find_sites, select
 from .sites.experts import ExpertSite, expert_layers, select_experts
 from .special_tokens import Around, around
-from .tokens import text_encoder
 
 FUSE_FROM = 100_000_000
 """Tokens times neurons from which to compile: without it they take 20 to 30 ns more each.

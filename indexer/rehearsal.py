@@ -13,8 +13,8 @@ from torch import Tensor
 
 from .capture import run_body
 from .errors import GluscopeError
+from .sequences.tokenizer import encode
 from .sites import Site, find_sites, is_encoder_decoder
-from .tokens import encode
 
 if TYPE_CHECKING:
     from .models import LoadedModel

@@ -21,7 +21,7 @@ from .hashing import fold_keys_at, position_hashes
 from .quadrants import QUADRANTS, QUANTITIES, RANDOM_EXAMPLES
 from .rankings import EMPTY, RankingList, magnitude_keys, random_keys
 from .sample import PositionSample
-from .sequences import TokenSequence
+from .sequences.sequences import TokenSequence
 from .settings import Settings
 from .state import magnitude_lists, random_lists
 

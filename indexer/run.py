@@ -17,13 +17,13 @@ from .devices import follows, home
 from .errors import GluscopeError
 from .expert_state import ExpertStack
 from .models import LoadedModel
-from .plan import Batch
 from .proof import prove
 from .proof_experts import prove_experts
 from .reduction import Activations, Fuser
 from .routing import Routing
 from .sample import PositionSample
-from .sequences import TokenSequence
+from .sequences.batches import Batch
+from .sequences.sequences import TokenSequence
 from .settings import Settings
 from .sites import Site
 from .sites.experts import ExpertLayer, ExpertSite, expert_layers, layer_sites

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import GluscopeError
-from .tokens import bos_id
+from .sequences.tokenizer import bos_id
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

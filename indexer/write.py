@@ -10,7 +10,7 @@ import numpy as np
 
 from .database.bulk.arrays import Int64, ModelWeights, SiteArrays
 from .database.bulk.writer import IndexWriter
-from .sequences import TokenSequence
+from .sequences.sequences import TokenSequence
 from .telling import Telling, most_telling
 
 Spell = Callable[[list[int]], list[bytes]]

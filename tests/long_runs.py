@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from indexer.job import index
-from indexer.plan import Batch
 from indexer.progress import Progress
 from indexer.run import Run
+from indexer.sequences.batches import Batch
 from indexer.settings import Execution, Inputs, Settings
 
 from .small_runs import save_model, write_corpus

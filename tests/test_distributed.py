@@ -14,8 +14,8 @@ from indexer import distributed
 from indexer.errors import GluscopeError
 from indexer.group import Group, find_group
 from indexer.job import index
-from indexer.plan import Batch
 from indexer.run import Run
+from indexer.sequences.batches import Batch
 from indexer.settings import Execution, Inputs, Settings
 from indexer.shards import Shard
 

@@ -16,8 +16,8 @@ from gluscope_tui.cli.app import run as command_line
 from indexer import checkpoint, forecast
 from indexer.dry_run import dry_run
 from indexer.errors import GluscopeError
-from indexer.plan import Batch
 from indexer.run import Run
+from indexer.sequences.batches import Batch
 from indexer.settings import Execution, Inputs, Settings
 from indexer.state import SiteState
 

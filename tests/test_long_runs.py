@@ -18,9 +18,9 @@ from indexer.behind import Steps
 from indexer.errors import GluscopeError
 from indexer.loop import Loop
 from indexer.merge import merge
-from indexer.plan import Batch
 from indexer.reduction import Activations, Fuser
 from indexer.run import Run
+from indexer.sequences.batches import Batch
 from indexer.state import BatchView, SiteState
 
 from .long_runs import CutOff, Folder, close, cut_off, numbers

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.plan import BLOCK_BATCHES, Batch, plan
-from indexer.sequences import TokenSequence
+from indexer.sequences.batches import BLOCK_BATCHES, Batch, plan
+from indexer.sequences.sequences import TokenSequence
 
 lengths_strategy = st.lists(st.integers(1, 40) | st.integers(1, 3), max_size=300)
 batch_tokens_strategy = st.integers(1, 60)

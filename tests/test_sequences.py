@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from indexer.corpus import Document
 from indexer.errors import GluscopeError
-from indexer.sequences import CorpusHash, Sequences, TokenSequence, cut, sequences
+from indexer.sequences.sequences import CorpusHash, Sequences, TokenSequence, cut, sequences
 from indexer.settings import Settings
 
 BOS = 7

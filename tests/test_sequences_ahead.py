@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from indexer.ahead import Ahead
+from indexer.sequences.read_ahead import Ahead
 
 
 class Watched:

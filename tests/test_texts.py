@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.errors import GluscopeError
-from indexer.sequences import TokenSequence
-from indexer.texts import Texts, TextsWriter
+from indexer.sequences.sequences import TokenSequence
+from indexer.sequences.spill import Texts, TextsWriter
 
 NAMES = ("tokens.bin", "sources.bin", "sequences.bin")
 
@@ -222,7 +222,7 @@ def test_a_disk_that_refuses_is_told_with_the_folder(
     def refuse(_: int) -> None:
         raise OSError(number, "Input/output error")
 
-    monkeypatch.setattr("indexer.texts.os.fsync", refuse)
+    monkeypatch.setattr("indexer.sequences.spill.os.fsync", refuse)
     with TextsWriter(tmp_path) as writer, pytest.raises(GluscopeError, match=message) as refused:
         writer.flush()
     assert str(tmp_path) in refused.value.cause

@@ -15,7 +15,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre
 from transformers import PreTrainedTokenizerFast, PythonBackend
 
 from indexer.errors import GluscopeError
-from indexer.tokens import bos_id, encode, text_encoder, token_bytes
+from indexer.sequences.tokenizer import bos_id, encode, text_encoder, token_bytes
 
 TEXTS = [
     "the cat sat on the mat",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
-from indexer.tokens import bos_id, encode, text_encoder, token_bytes
+from indexer.sequences.tokenizer import bos_id, encode, text_encoder, token_bytes
 
 from .real_models import gemma3_path, smollm2_path
 

@@ -11,8 +11,8 @@ import torch
 from ..database.bulk.arrays import Bool, ModelWeights, WeightArrays, WeightSite
 from ..models import LoadedModel
 from ..progress import Meter, Progress, Report
+from ..sequences.tokenizer import token_bytes
 from ..sites import Site, find_sites
-from ..tokens import token_bytes
 from ..weights import gate_in_dot
 from .cosines import SiteCosines, site_cosines
 from .neighbours import Nearest, nearest_neurons

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from .errors import GluscopeError
+from ..errors import GluscopeError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

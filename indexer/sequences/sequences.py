@@ -12,11 +12,11 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from .ahead import Ahead
-from .corpus import Document
-from .errors import GluscopeError
-from .settings import Settings
-from .tokens import Encode
+from ..corpus import Document
+from ..errors import GluscopeError
+from ..settings import Settings
+from .read_ahead import Ahead
+from .tokenizer import Encode
 
 Ids: TypeAlias = npt.NDArray[np.int32]
 

@@ -28,7 +28,7 @@ from types import TracebackType
 
 import numpy as np
 
-from .errors import GluscopeError
+from ..errors import GluscopeError
 from .sequences import Ids, TokenSequence
 
 _BODY = struct.Struct("<qiiqqi")

@@ -1,0 +1,1 @@
+"""Documents cut into what a model reads, and the batches they form."""
