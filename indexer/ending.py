@@ -21,6 +21,7 @@ from .sequences.batches import Batch
 from .sequences.sequences import TokenSequence
 from .sequences.tokenizer import token_bytes
 from .sites import Site, find_sites
+from .sites.weights import gate_in_dot
 from .weight_space.best import Table
 from .weight_space.compute import COMPARED_WITH_TOKENS, MOST_COMPARED, missing
 from .weight_space.neighbours import NEIGHBOURS
@@ -28,7 +29,6 @@ from .weight_space.norms import find_norms
 from .weight_space.token_lists import TOKENS
 from .weight_space.unembedding import embeddings
 from .weight_space.vectors import site_vectors
-from .weights import gate_in_dot
 from .write import write_index
 
 _BLOCKS = 2  # of neurons that are compared to measure, after one that doesn't count

@@ -37,9 +37,9 @@ from .sequences.tokenizer import token_bytes
 from .settings import Execution, Inputs, Settings
 from .shards import Shard
 from .sites import Site
+from .sites.weights import gate_in_dot
 from .snapshots import Snapshots
 from .weight_space.compute import missing, model_weights
-from .weights import gate_in_dot
 from .write import write_index
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from transformers.activations import ACT2FN
 
 import indexer.database.format.activations as twins
-from indexer.activations import identify
+from indexer.sites.activation import identify
 
 GRID = torch.linspace(-12, 12, 961)  # holds 0, ±3 and ±6
 functions: Any = ACT2FN

@@ -15,7 +15,7 @@ from indexer.capture import capture, run_body
 from indexer.models import load
 from indexer.proof import prove, prove_forms
 from indexer.sites import find_sites
-from indexer.weights import gate_in_dot
+from indexer.sites.weights import gate_in_dot
 from tests.real_models import gemma3_path, smollm2_path
 
 TEXT = "The cat sat on the mat. Paris is the capital of France; Dublin is that of Ireland.\n"

@@ -15,7 +15,7 @@ from indexer.capture import capture, run_body
 from indexer.errors import GluscopeError
 from indexer.proof import prove, prove_forms
 from indexer.sites import Site, find_sites, text_body
-from indexer.weights import gate_in_dot, site_weights
+from indexer.sites.weights import gate_in_dot, site_weights
 
 from .families.tiny import bare_model, families, tiny_config, tiny_model
 

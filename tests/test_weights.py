@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from indexer.sites import find_sites
-from indexer.weights import gate_in_dot, site_weights
+from indexer.sites.weights import gate_in_dot, site_weights
 from tests.test_sites import Adapted
 from tests.tiny_models import FAMILIES, tiny_model
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..activations import Activation
+from .activation import Activation
 
 
 def _loaded_activation(module: Any) -> Activation:

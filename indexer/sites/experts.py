@@ -10,10 +10,10 @@ from typing import Any
 from torch import Tensor, nn
 from transformers.integrations import moe
 
-from ..activations import Activation, identify
 from ..addresses import SiteAddress
 from ..database.format.activations import clamped_name, sign_preserving
 from ..errors import GluscopeError
+from .activation import Activation, identify
 from .expert_forms import ODD_FORMS, PLAIN, UNREAD, ClampedActivation, ExpertForm
 from .numbering import addresses
 from .refuse import refusal

@@ -8,9 +8,9 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from ..activations import Activation, identify
 from ..addresses import SiteAddress
 from ..database.format.activations import sign_preserving
+from .activation import Activation, identify
 from .body import text_body, wants_more
 from .experts import find_experts, with_shared
 from .layouts import ACTIVATION_ATTRIBUTES, LAYOUTS, NAMED_LAYOUTS, Layout, has_child

@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..activations import Activation, identify
 from ..database.format.activations import clamped_name
+from .activation import Activation, identify
 from .expert_forms import ClampedActivation, ScaledSigmoid
 
 

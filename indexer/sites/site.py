@@ -8,9 +8,9 @@ from dataclasses import KW_ONLY, dataclass
 import torch
 from torch import Tensor, nn
 
-from ..activations import Activation
 from ..addresses import SiteAddress
 from ..errors import GluscopeError
+from .activation import Activation
 
 
 @dataclass(frozen=True, slots=True, eq=False)

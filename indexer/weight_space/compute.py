@@ -13,7 +13,7 @@ from ..models import LoadedModel
 from ..progress import Meter, Progress, Report
 from ..sequences.tokenizer import token_bytes
 from ..sites import Site, find_sites
-from ..weights import gate_in_dot
+from ..sites.weights import gate_in_dot
 from .cosines import SiteCosines, site_cosines
 from .neighbours import Nearest, nearest_neurons
 from .norms import Norms, find_norms

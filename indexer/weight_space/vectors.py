@@ -9,7 +9,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from ..sites import Site
-from ..weights import SiteWeights, site_weights
+from ..sites.weights import SiteWeights, site_weights
 from .norms import Norm, Norms
 
 _ROWS = 4096

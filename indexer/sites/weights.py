@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from .sites import Site
-from .sites.experts import ExpertSite
+from . import Site
+from .experts import ExpertSite
 
 _ROWS = 1024  # neurons at once: bounds the float64 copies
 

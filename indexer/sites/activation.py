@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from .database.format.activations import ACTIVATIONS, twin
+from ..database.format.activations import ACTIVATIONS, twin
 
 Activation = Callable[[Tensor], Tensor]
 
