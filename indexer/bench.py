@@ -17,7 +17,8 @@ from .corpus import Corpus, open_corpus
 from .errors import GluscopeError
 from .expert_state import ExpertState
 from .identity import resolve
-from .models import LoadedModel, load
+from .models.load import LoadedModel, load
+from .models.special_tokens import around
 from .progress import Progress, Report
 from .rankings import BestK
 from .reduction import Fuser
@@ -29,7 +30,6 @@ from .sequences.tokenizer import text_encoder
 from .settings import Execution, Inputs, Settings
 from .sites import Site, find_sites, select
 from .sites.experts import select_experts
-from .special_tokens import around
 
 SEEN = 20_000
 """`steady` is indexing after this many sequences."""

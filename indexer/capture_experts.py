@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from transformers.integrations import moe
 
-from .expert_products import run_experts
+from .models.grouped_experts import run_experts
 from .sites.experts import ExpertLayer
 
 _IMPLEMENTATION = "gluscope_observed"

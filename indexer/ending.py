@@ -15,7 +15,7 @@ from torch.nn.functional import normalize
 from .database.bulk.arrays import SiteArrays
 from .errors import GluscopeError
 from .finish import site_arrays, site_samples
-from .models import LoadedModel
+from .models.load import LoadedModel
 from .run import Run
 from .sequences.batches import Batch
 from .sequences.sequences import TokenSequence

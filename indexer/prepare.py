@@ -10,19 +10,19 @@ from .corpus import Corpus, open_corpus
 from .errors import GluscopeError
 from .group import Group, find_group
 from .identity import Identity, identity, resolve
-from .models import LoadedModel, load
+from .models.load import LoadedModel, load
+from .models.probe import read_by_text
+from .models.special_tokens import Around, around
 from .output import run_folder
 from .progress import Progress, Report
 from .proof import prove_forms
 from .proof_experts import prove_expert_forms
-from .rehearsal import read_by_text
 from .sequences.sequences import Sequences, sequences
 from .sequences.tokenizer import text_encoder
 from .settings import Execution, Inputs, Settings
 from .shards import Shard, parse_shard
 from .sites import Site, find_sites, select
 from .sites.experts import ExpertSite, expert_layers, select_experts
-from .special_tokens import Around, around
 
 FUSE_FROM = 100_000_000
 """Tokens times neurons from which to compile: without it they take 20 to 30 ns more each.

@@ -13,7 +13,7 @@ from . import __version__
 from .corpus import Corpus
 from .coverage import Coverage
 from .identity import Identity
-from .models import LoadedModel
+from .models.load import LoadedModel
 
 _SOFTWARE = ("torch", "transformers", "tokenizers", "gguf", "safetensors", "numpy", "sqlite-utils")
 

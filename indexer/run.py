@@ -16,7 +16,7 @@ from .database.format.activations import twin
 from .devices import follows, home
 from .errors import GluscopeError
 from .expert_state import ExpertStack
-from .models import LoadedModel
+from .models.load import LoadedModel
 from .proof import prove
 from .proof_experts import prove_experts
 from .reduction import Activations, Fuser

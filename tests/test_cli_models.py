@@ -12,10 +12,10 @@ import pytest
 import transformers
 
 from gluscope_tui.cli.app import run
-from indexer import families
-from indexer.families import Family
-from indexer.families import families as all_families
 from indexer.fetch import cache_folder
+from indexer.models import families
+from indexer.models.families import Family
+from indexer.models.families import families as all_families
 from indexer.prepare import silent
 
 from .tiny_models import save_tiny, tiny_config

@@ -20,13 +20,13 @@ from indexer.database.bulk.stored import StoredIndex
 from indexer.errors import GluscopeError
 from indexer.hashing import fold_keys, fold_keys_at
 from indexer.job import index
-from indexer.models import LoadedModel, load
+from indexer.models.load import LoadedModel, load
+from indexer.models.probe import read_by_text
+from indexer.models.special_tokens import Around, around
 from indexer.prepare import silent
 from indexer.progress import Progress
-from indexer.rehearsal import read_by_text
 from indexer.settings import Execution, Inputs, Settings
 from indexer.sites import find_sites
-from indexer.special_tokens import Around, around
 
 from .families.tiny import families, tiny_config, tiny_model
 from .tiny_models import tiny_tokenizer
@@ -172,7 +172,7 @@ class Looping(nn.Module):
 def test_trap_a_model_that_runs_its_layers_twice_is_refused(tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from indexer.rehearsal import rehearse
+    from indexer.models.probe import rehearse
 
     loaded = load(str(saved(tmp_path / "model", "llama")))
     looping = replace(loaded, model=Looping(loaded.model), runs={})
@@ -217,7 +217,7 @@ class PaddingSeen(nn.Module):
 def test_trap_a_model_whose_values_change_with_padding_is_refused(tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from indexer.rehearsal import rehearse
+    from indexer.models.probe import rehearse
 
     loaded: LoadedModel = load(str(saved(tmp_path / "model", "llama")))
     with pytest.raises(GluscopeError, match="change with the padding beside it"):
@@ -293,7 +293,7 @@ def test_quantised_maps_are_read_and_their_weights_said_to_be_unavailable(
     def quantised(model: str, **options: Any) -> LoadedModel:
         from dataclasses import replace
 
-        from indexer.rehearsal import rehearse
+        from indexer.models.probe import rehearse
 
         loaded = load(model, **options)
         body: Any = loaded.model

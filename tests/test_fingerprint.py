@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-import indexer.fingerprint as module
-from indexer.fingerprint import fingerprint
+import indexer.models.fingerprint as module
+from indexer.models.fingerprint import fingerprint
 from tests.tiny_models import tiny_model
 
 MULTIPLIER = 0x9E3779B97F4A7C15  # 2^64 / golden ratio

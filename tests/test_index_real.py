@@ -13,7 +13,7 @@ import pytest
 
 from indexer.database.read.statistics import COLUMNS
 from indexer.database.reader import Index
-from indexer.models import load
+from indexer.models.load import load
 from indexer.settings import Settings
 
 from .naive import QUANTITIES, SIGNS

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer import models
 from indexer.errors import GluscopeError
+from indexer.models import load as models
 from tests.tiny_models import save_tiny
 
 

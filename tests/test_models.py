@@ -15,7 +15,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from indexer.errors import GluscopeError
-from indexer.models import load
+from indexer.models.load import load
 from indexer.sites import find_sites
 from tests.tiny_models import save_tiny, tiny_model, tiny_tokenizer
 

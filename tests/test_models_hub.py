@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from indexer.models import load
+from indexer.models.load import load
 from tests.tiny_models import save_tiny
 
 COMMIT = "0123456789" * 4

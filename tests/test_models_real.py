@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from indexer.capture import capture, run_body
-from indexer.models import load
+from indexer.models.load import load
 from indexer.proof import prove, prove_forms
 from indexer.sites import find_sites
 from indexer.sites.weights import gate_in_dot

@@ -12,7 +12,7 @@ import transformers
 from torch import nn
 
 from indexer.database.bulk.arrays import ModelWeights
-from indexer.models import LoadedModel, load
+from indexer.models.load import LoadedModel, load
 from indexer.rw_class import rw_class
 from indexer.weight_space.compute import model_weights
 from tests.families.test_families import made

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from indexer.models import LoadedModel, load
+from indexer.models.load import LoadedModel, load
 from indexer.sites import find_sites
 from indexer.weight_space.compute import model_weights
 from indexer.weight_space.cosines import site_cosines

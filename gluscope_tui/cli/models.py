@@ -19,7 +19,7 @@ from .options import Color
 from .output import emit, emit_lines, tell
 
 if TYPE_CHECKING:
-    from indexer.families import Family
+    from indexer.models.families import Family
 
 Format = Literal["table", "plain", "json", "csv", "md"]
 
@@ -50,7 +50,7 @@ def command(
     Nothing is run and no weights are read. Examples: gluscope models; gluscope models -s refused;
     gluscope models Qwen/Qwen3-8B; gluscope models -s all -f json > families.json
     """
-    from indexer.families import REFUSED, families, family_of
+    from indexer.models.families import REFUSED, families, family_of
 
     from .progress import narrator
 

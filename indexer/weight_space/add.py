@@ -11,7 +11,7 @@ from typing import Any
 from ..database.bulk.stored import StoredIndex
 from ..database.bulk.weight_writing import replace_weights
 from ..errors import GluscopeError
-from ..models import LoadedModel, load
+from ..models.load import LoadedModel, load
 from ..output import discard, disk_errors, hold, run_folder, under_way, unmade
 from ..progress import Progress, Report
 from ..settings import Execution

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..capture import run_body
-from ..models import LoadedModel
+from ..models.load import LoadedModel
 from ..sites import Site
 
 _TOKENS = 8

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..models import LoadedModel, Origin
+from ..models.load import LoadedModel, Origin
 
 _INDEX = "model.safetensors.index.json"
 _WHOLE = "model.safetensors"
@@ -138,7 +138,7 @@ def _from_gguf(origin: Origin) -> Tensor | None:
     import gguf
     import numpy as np
 
-    from ..gguf_header import header_read_once
+    from ..models.gguf import header_read_once
 
     path = Path(origin.source.location) / str(origin.source.gguf_file)
     with header_read_once():

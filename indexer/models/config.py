@@ -6,8 +6,8 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from .errors import GluscopeError
-from .model_source import ModelSource
+from ..errors import GluscopeError
+from .source import ModelSource
 
 
 def resolve(source: ModelSource, revision: str | None, trust_remote_code: bool) -> dict[str, Any]:

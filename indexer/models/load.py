@@ -10,17 +10,17 @@ from dataclasses import dataclass, field, replace
 from logging import ERROR
 from typing import TYPE_CHECKING, Any
 
-from .errors import GluscopeError
-from .gguf_header import header_read_once
-from .model_config import first_line, read_config, resolve
-from .model_source import ModelSource, locate
+from ..errors import GluscopeError
+from .config import first_line, read_config, resolve
+from .gguf import header_read_once
+from .source import ModelSource, locate
 from .special_tokens import template
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from .length_tables import LengthTables
+    from ..length_tables import LengthTables
 
 _DTYPES = {"auto", "float32", "bfloat16", "float16", "float64"}
 _SHORT_DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16", "fp64": "float64"}
@@ -92,12 +92,12 @@ def load(
 
 
 def _loaded(origin: Origin, tokenizer: Any, body: nn.Module) -> LoadedModel:
-    from .expert_products import run_what_does_not_fit
+    from ..length_tables import length_tables, own_positions
+    from ..sites import is_encoder_decoder
+    from ..sites.refuse import architecture
     from .fingerprint import fingerprint
-    from .length_tables import length_tables, own_positions
-    from .rehearsal import rehearse
-    from .sites import is_encoder_decoder
-    from .sites.refuse import architecture
+    from .grouped_experts import run_what_does_not_fit
+    from .probe import rehearse
 
     config = origin.config
     weight = body.get_input_embeddings().weight  # type: ignore[operator]  # a method of every transformers model
@@ -185,9 +185,9 @@ def _device(device: str) -> torch.device:
 
 def _refuse_early(config: Any, trust_remote_code: bool, layers: Sequence[int] | None) -> None:
     """Refuse a model that can't be indexed by its structure alone, before its weights are fetched and read."""
-    from .length_tables import length_tables
-    from .sites import find_sites, text_body
-    from .sites.site import select
+    from ..length_tables import length_tables
+    from ..sites import find_sites, text_body
+    from ..sites.site import select
 
     model = bare_model(config, trust_remote_code)
     select(find_sites(model), layers)
@@ -238,7 +238,7 @@ def _body(
     """The text body with its weights, on its device. GluscopeError where a weight is missing or doesn't fit."""
     import torch
 
-    from .sites import text_body
+    from ..sites import text_body
 
     where = device_map if device_map is not None else {"": device} if device.type != "cpu" else None
     try:

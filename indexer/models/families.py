@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import GluscopeError
-from .fetch import cache_folder
-from .progress import Progress, Report
+from ..errors import GluscopeError
+from ..fetch import cache_folder
+from ..progress import Progress, Report
 
 SUPPORTED, REFUSED, UNBUILT = "supported", "refused", "unbuilt"
 
@@ -81,7 +81,7 @@ def families(report: Report, cache: Path | None = None) -> list[Family]:
 
 def survey(report: Report) -> Iterator[Family]:
     """Look at each family of the installed transformers anew: about a minute."""
-    from .models import quiet
+    from .load import quiet
 
     with quiet():
         classes = _classes()
@@ -99,9 +99,9 @@ def family_of(model: str, revision: str | None = None, trust_remote_code: bool =
 
     GluscopeError where its configuration can't be found or read.
     """
-    from .model_config import read_config, resolve
-    from .model_source import locate
-    from .models import bare_model, quiet
+    from .config import read_config, resolve
+    from .load import bare_model, quiet
+    from .source import locate
 
     source = locate(model, weights=False)
     with quiet():
@@ -121,7 +121,7 @@ def _look(name: str, shown: str, config_class: Any, settings: Mapping[str, Any])
     """The row of a family, from the defaults of its class."""
     import transformers
 
-    from .models import bare_model
+    from .load import bare_model
 
     try:
         found: Any = transformers.MODEL_MAPPING[config_class]  # one class, or several with the main one first
@@ -150,7 +150,7 @@ def _configuration(name: str, config_class: Any, settings: Mapping[str, Any]) ->
 
 def _judged(name: str, model: Any) -> tuple[Family, int, int]:
     """The row of a model without weights, the number of its layers with a gated MLP, and of their neurons."""
-    from .sites import find_sites, is_encoder_decoder, text_body
+    from ..sites import find_sites, is_encoder_decoder, text_body
 
     body = text_body(model)
     kind = "encoder-decoder" if is_encoder_decoder(body) else "dense"

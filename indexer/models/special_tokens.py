@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from .errors import GluscopeError
-from .sequences.tokenizer import bos_id
+from ..errors import GluscopeError
+from ..sequences.tokenizer import bos_id
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from .models import LoadedModel
+    from .load import LoadedModel
 
 _PROBE = "a"
 

@@ -1,0 +1,1 @@
+"""Loading a model, running its body, and what it is."""
