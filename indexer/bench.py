@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from .capture import run_body
+from .capture.dense import run_body
 from .corpus import Corpus, open_corpus
 from .errors import GluscopeError
 from .expert_state import ExpertState

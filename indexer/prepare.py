@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from .capture.expert_proof import prove_expert_forms
+from .capture.proof import prove_forms
 from .corpus import Corpus, open_corpus
 from .errors import GluscopeError
 from .group import Group, find_group
@@ -15,8 +17,6 @@ from .models.probe import read_by_text
 from .models.special_tokens import Around, around
 from .output import run_folder
 from .progress import Progress, Report
-from .proof import prove_forms
-from .proof_experts import prove_expert_forms
 from .sequences.sequences import Sequences, sequences
 from .sequences.tokenizer import text_encoder
 from .settings import Execution, Inputs, Settings

@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 
 from .behind import Behind, Steps, at_once
-from .capture import capture, capture_act, run_body
-from .capture_experts import Routed, capture_experts
+from .capture.dense import capture, capture_act, run_body
+from .capture.expert_proof import prove_experts
+from .capture.experts import Routed, capture_experts
+from .capture.proof import prove
 from .checkpoint import Saved
 from .database.format.activations import twin
 from .devices import follows, home
 from .errors import GluscopeError
 from .expert_state import ExpertStack
 from .models.load import LoadedModel
-from .proof import prove
-from .proof_experts import prove_experts
 from .reduction import Activations, Fuser
 from .routing import Routing
 from .sample import PositionSample

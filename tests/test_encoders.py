@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import indexer
 from indexer.bench import bench
-from indexer.capture import run_body
+from indexer.capture.dense import run_body
 from indexer.database.bulk.stored import StoredIndex
 from indexer.errors import GluscopeError
 from indexer.hashing import fold_keys, fold_keys_at

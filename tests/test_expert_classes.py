@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from indexer.capture_experts import Routed, capture_experts
+from indexer.capture.expert_proof import prove_expert_forms, prove_experts
+from indexer.capture.experts import Routed, capture_experts
 from indexer.models.grouped_experts import run_what_does_not_fit
-from indexer.proof_experts import prove_expert_forms, prove_experts
 from indexer.sites import find_sites
 from indexer.sites.experts import ExpertLayer, ExpertSite, expert_layers
 

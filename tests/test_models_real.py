@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from indexer.capture import capture, run_body
+from indexer.capture.dense import capture, run_body
+from indexer.capture.proof import prove, prove_forms
 from indexer.models.load import load
-from indexer.proof import prove, prove_forms
 from indexer.sites import find_sites
 from indexer.sites.weights import gate_in_dot
 from tests.real_models import gemma3_path, smollm2_path

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from indexer.capture import capture, run_body
+from indexer.capture.dense import capture, run_body
+from indexer.capture.proof import identity_error, prove, prove_forms, tolerance
 from indexer.errors import GluscopeError
-from indexer.proof import identity_error, prove, prove_forms, tolerance
 from indexer.sites import find_sites, text_body
 from tests.tiny_models import FAMILIES, tiny_model
 

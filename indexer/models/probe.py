@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..capture import run_body
+from ..capture.dense import run_body
 from ..errors import GluscopeError
 from ..sequences.tokenizer import encode
 from ..sites import Site, find_sites, is_encoder_decoder

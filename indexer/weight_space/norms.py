@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..capture import run_body
+from ..capture.dense import run_body
 from ..models.load import LoadedModel
 from ..sites import Site
 

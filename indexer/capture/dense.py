@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from transformers import masking_utils
 
-from .devices import upload
-from .sites import Site, is_encoder_decoder
-from .sites.experts import ExpertSite
+from ..devices import upload
+from ..sites import Site, is_encoder_decoder
+from ..sites.experts import ExpertSite
 
 if TYPE_CHECKING:
-    from .models.load import LoadedModel
+    from ..models.load import LoadedModel
 
 Observe = Callable[[Site, Tensor, Tensor, Tensor], None]
 """Takes site, gate, in, post, each `# batch position neuron`, in the model's dtype. They are the model's own tensors:

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from transformers.integrations import moe
 
-from .models.grouped_experts import run_experts
-from .sites.experts import ExpertLayer
+from ..models.grouped_experts import run_experts
+from ..sites.experts import ExpertLayer
 
 _IMPLEMENTATION = "gluscope_observed"
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .capture_experts import Routed
-from .errors import GluscopeError
+from ..errors import GluscopeError
+from ..sites.experts import ExpertLayer
+from .experts import Routed
 from .proof import relative_error, tolerance
-from .sites.experts import ExpertLayer
 
 _ROWS = 16
 _ROW_TOLERANCE = 0.05

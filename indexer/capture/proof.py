@@ -7,11 +7,11 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from .capture import capture
-from .errors import GluscopeError
-from .sites import Site
-from .sites.shapes import linear_shape
-from .sites.site import tensors
+from ..errors import GluscopeError
+from ..sites import Site
+from ..sites.shapes import linear_shape
+from ..sites.site import tensors
+from .dense import capture
 
 _STRESS_ROWS = 8
 _STRESS_MAGNITUDE = 128.0  # beyond any clamp in use (7, 10, 100), and 128 * 128 is finite in float16
