@@ -20,8 +20,8 @@ from torch import Tensor
 
 from .errors import GluscopeError
 from .output import write_json
-from .sample import PositionSample
-from .state import SiteState
+from .statistics.sample import PositionSample
+from .statistics.site_state import SiteState
 
 VERSION = 2
 _AGAIN = "start anew with --overwrite"

@@ -13,10 +13,10 @@ from torch import distributed
 from . import checkpoint
 from .checkpoint import Mark
 from .errors import GluscopeError
-from .expert_state import ExpertState
 from .group import Group
 from .run import Run
-from .sample import PositionSample
+from .statistics.expert_state import ExpertState
+from .statistics.sample import PositionSample
 
 _PATIENCE = timedelta(days=30)  # a process may be much slower than another: torchrun ends them where one fails
 

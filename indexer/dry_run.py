@@ -13,10 +13,10 @@ from .loop import expected_tokens
 from .output import check_output
 from .prepare import find_part, open_text, prepare, silent
 from .progress import Progress, Report
-from .reduction import Fuser
 from .run import Run
 from .sequences.batches import plan
 from .settings import Execution, Inputs, Settings
+from .statistics.reduction import Fuser
 
 
 def dry_run(

@@ -10,12 +10,12 @@ import torch
 
 from .addresses import SiteAddress
 from .database.bulk.arrays import Float64, Int64, ListArrays, SiteArrays
-from .expert_state import ExpertState
-from .rankings import BestK
 from .run import Run
-from .sample import PositionSample
 from .sites import Site
-from .state import SiteState
+from .statistics.expert_state import ExpertState
+from .statistics.rankings import BestK
+from .statistics.sample import PositionSample
+from .statistics.site_state import SiteState
 from .write import SamplePositions
 
 

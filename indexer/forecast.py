@@ -18,7 +18,7 @@ from .run import Run
 from .sequences.batches import Batch
 from .settings import Settings
 from .sites import Site
-from .state import bytes_per_neuron, magnitude_lists, random_lists
+from .statistics.site_state import bytes_per_neuron, magnitude_lists, random_lists
 
 # Of SmolLM2-135M's neurons with the default settings; see PAGE_SIZE in database/schema.py.
 _DISTINCT = 0.87  # peaks / entries of the lists

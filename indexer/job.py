@@ -29,7 +29,6 @@ from .output import check_output, discard, disk_errors, hold, write_json
 from .prepare import Job, find_part, open_text, prepare, silent
 from .progress import Meter, Progress, Report
 from .provenance import TextRead, run_info
-from .reduction import Fuser
 from .run import Run, proof_name
 from .sequences.sequences import Sequences
 from .sequences.spill import Texts, TextsWriter
@@ -39,6 +38,7 @@ from .shards import Shard
 from .sites import Site
 from .sites.weights import gate_in_dot
 from .snapshots import Snapshots
+from .statistics.reduction import Fuser
 from .weight_space.compute import missing, model_weights
 from .write import write_index
 

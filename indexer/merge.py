@@ -24,8 +24,8 @@ from .identity import difference
 from .output import check_output, discard, disk_errors, hold, run_folder, under_way, unmade
 from .progress import Meter, Report
 from .restate import JoinedTexts, Restated
-from .sample import PositionSample
-from .state import SiteState
+from .statistics.sample import PositionSample
+from .statistics.site_state import SiteState
 from .weight_space.join import joined_weights
 from .write import SamplePositions, write_index
 

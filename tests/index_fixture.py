@@ -19,7 +19,6 @@ from indexer.database.bulk.arrays import ListArrays, SiteArrays
 from indexer.database.bulk.packing import encode_lanes, encode_sample
 from indexer.database.bulk.writer import IndexWriter
 from indexer.database.format.activations import twin
-from indexer.hashing import position_hashes
 from indexer.quadrants import (
     DEFAULT_RANKINGS,
     QUADRANTS,
@@ -28,6 +27,7 @@ from indexer.quadrants import (
     Quadrant,
     ranking_quadrants,
 )
+from indexer.statistics.hashing import position_hashes
 
 BOS = 0
 NEWLINE = 1  # its gate and in are exactly 0 everywhere

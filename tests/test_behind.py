@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from indexer.behind import Behind, Steps
 from indexer.errors import GluscopeError
-from indexer.expert_state import ExpertStack
-from indexer.reduction import Activations, Fuser
-from indexer.routing import Routing
-from indexer.sample import PositionSample
 from indexer.settings import Settings
-from indexer.state import BatchView, SiteState, view_batch
+from indexer.statistics.deferred import Behind, Steps
+from indexer.statistics.expert_state import ExpertStack
+from indexer.statistics.reduction import Activations, Fuser
+from indexer.statistics.routing import Routing
+from indexer.statistics.sample import PositionSample
+from indexer.statistics.site_state import BatchView, SiteState, view_batch
 
 from .long_runs import CutOff, Folder, close, cut_off, numbers
 from .test_experts_again import Folder as ExpertFolder
@@ -72,7 +72,7 @@ def test_what_began_before_a_mark_stays_and_what_failed_of_it_is_told() -> None:
 
 def test_steps_wait_for_their_numbers_only_where_much_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     behind, done = Behind(), list[str]()
-    monkeypatch.setattr("indexer.behind._Arriving.arrived", lambda _: False)
+    monkeypatch.setattr("indexer.statistics.deferred._Arriving.arrived", lambda _: False)
     behind.take("x", "", steps(done, "a", 1), 2**30)
     behind.take("y", "", steps(done, "b", 1), 2**30)
     assert done == ["a0", "b0"]

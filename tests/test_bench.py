@@ -14,10 +14,10 @@ from gluscope_tui.cli.app import run
 from indexer import bench
 from indexer.errors import GluscopeError
 from indexer.prepare import silent
-from indexer.reduction import Fuser
-from indexer.sample import PositionSample
 from indexer.settings import Execution, Inputs, Settings
-from indexer.state import SiteState
+from indexer.statistics.reduction import Fuser
+from indexer.statistics.sample import PositionSample
+from indexer.statistics.site_state import SiteState
 
 from .small_runs import save_model, write_corpus
 from .tiny_experts import save_mixture

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from indexer.database.reader import Index
-from indexer.reduction import Activations, Fuser
-from indexer.sample import Ints, PositionSample
 from indexer.settings import Settings
-from indexer.state import BatchView, SiteState, view_batch
+from indexer.statistics.reduction import Activations, Fuser
+from indexer.statistics.sample import Ints, PositionSample
+from indexer.statistics.site_state import BatchView, SiteState, view_batch
 
 from .small_runs import save_model, write_corpus
 

@@ -18,7 +18,6 @@ from indexer.bench import bench
 from indexer.capture.dense import run_body
 from indexer.database.bulk.stored import StoredIndex
 from indexer.errors import GluscopeError
-from indexer.hashing import fold_keys, fold_keys_at
 from indexer.job import index
 from indexer.models.load import LoadedModel, load
 from indexer.models.probe import read_by_text
@@ -27,6 +26,7 @@ from indexer.prepare import silent
 from indexer.progress import Progress
 from indexer.settings import Execution, Inputs, Settings
 from indexer.sites import find_sites
+from indexer.statistics.hashing import fold_keys, fold_keys_at
 
 from .families.tiny import families, tiny_config, tiny_model
 from .tiny_models import tiny_tokenizer

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from indexer.expert_sample import ExpertSamples, ExpertUpdate
+from indexer.statistics.expert_sample import ExpertSamples, ExpertUpdate
 
 
 def offer(

@@ -19,7 +19,7 @@ from indexer.errors import GluscopeError
 from indexer.run import Run
 from indexer.sequences.batches import Batch
 from indexer.settings import Execution, Inputs, Settings
-from indexer.state import SiteState
+from indexer.statistics.site_state import SiteState
 
 from .small_runs import make, save_model, write_corpus
 

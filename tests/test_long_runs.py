@@ -14,14 +14,14 @@ import torch
 
 from gluscope_tui.cli.app import run as command_line
 from indexer import checkpoint, job, write
-from indexer.behind import Steps
 from indexer.errors import GluscopeError
 from indexer.loop import Loop
 from indexer.merge import merge
-from indexer.reduction import Activations, Fuser
 from indexer.run import Run
 from indexer.sequences.batches import Batch
-from indexer.state import BatchView, SiteState
+from indexer.statistics.deferred import Steps
+from indexer.statistics.reduction import Activations, Fuser
+from indexer.statistics.site_state import BatchView, SiteState
 
 from .long_runs import CutOff, Folder, close, cut_off, numbers
 from .small_runs import TEXTS, WIDTH

@@ -7,7 +7,7 @@ import random
 import pytest
 import torch
 
-from indexer.routing import Ordered, Placement, Routing, groups
+from indexer.statistics.routing import Ordered, Placement, Routing, groups
 
 
 def routed(seed: int, experts: int, sequences: int, length: int, choices: int) -> list[tuple[int, int, bool]]:

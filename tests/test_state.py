@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from indexer.quadrants import QUADRANTS, QUANTITIES
-from indexer.rankings import BestK
-from indexer.reduction import Activations, Fuser
-from indexer.sample import PositionSample
 from indexer.settings import Settings
-from indexer.state import NonFiniteError, SiteState, view_batch
+from indexer.statistics.rankings import BestK
+from indexer.statistics.reduction import Activations, Fuser
+from indexer.statistics.sample import PositionSample
+from indexer.statistics.site_state import NonFiniteError, SiteState, view_batch
 
 from . import naive
 

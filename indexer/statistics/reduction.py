@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from .quadrants import QUADRANTS, QUANTITIES
+from ..quadrants import QUADRANTS, QUANTITIES
 
 Result = TypeVar("Result")
 

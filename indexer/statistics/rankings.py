@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .quadrants import Quadrant
+from ..quadrants import Quadrant
 
 EMPTY = -1
 _NO_OFFER = -2

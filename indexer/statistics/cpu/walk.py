@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ..quadrants import QUANTITIES
+from ...quadrants import QUANTITIES
 from ..reduction import Activations, Fuser
 from .absorb import Keeping, Statistics, absorb
 from .rows import Deciders, Rows, laid_out
@@ -15,7 +15,7 @@ from .sweep import sweep
 
 if TYPE_CHECKING:
     from ..expert_state import ExpertStack
-    from ..state import SiteState
+    from ..site_state import SiteState
 
 
 class Walk:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .devices import upload
+from ..devices import upload
 from .sample import Ints, PositionSample
 
 _EMPTY = 2**63 - 1  # larger than any hash

@@ -12,15 +12,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .behind import Steps, at_once
-from .devices import upload
+from ..devices import upload
+from ..quadrants import QUADRANTS, QUANTITIES, RANDOM_EXAMPLES, ranking_quadrants
+from ..settings import Settings
+from .deferred import Steps, at_once
 from .hashing import fold_keys, position_hashes
-from .quadrants import QUADRANTS, QUANTITIES, RANDOM_EXAMPLES, ranking_quadrants
+from .offers import Order, Standing, Survey, larger, survey
 from .rankings import BestK, Offers, RankingList, beating, random_keys
 from .reduction import Activations, Fuser, Peaks, first_positions, peak_positions, signed_extremes
 from .sample import SCALE, Ints, PositionSample
-from .settings import Settings
-from .survey import Order, Standing, Survey, larger, survey
 from .windows import gather_windows
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .devices import upload
+from ..devices import upload
 from .sample import Ints
 
 _SPREAD = 2

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from ...settings import Settings
 from ..reduction import Activations, Fuser
 from ..sample import PositionSample
-from ..settings import Settings
-from ..state import SiteState, view_batch
+from ..site_state import SiteState, view_batch
 from . import compiling
 
 

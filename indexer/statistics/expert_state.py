@@ -9,16 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .behind import Steps, at_once
-from .devices import upload
+from ..devices import upload
+from ..quadrants import QUANTITIES, RANDOM_EXAMPLES
+from ..settings import Settings
+from .deferred import Steps, at_once
 from .expert_sample import ExpertSamples
-from .quadrants import QUANTITIES, RANDOM_EXAMPLES
+from .offers import larger
 from .rankings import BestK, Offers, beating, extent, magnitude_keys, random_keys
 from .reduction import RANDOM_ROW, Activations, Fuser, Reduction, first_positions, reduce_batch
 from .routing import Cells, Ordered, Placement, Routing, groups
 from .sample import Ints, PositionSample
-from .settings import Settings
-from .state import (
+from .site_state import (
     TOGETHER,
     BatchView,
     NonFiniteError,
@@ -30,7 +31,6 @@ from .state import (
     ranked_rows,
     row_signs,
 )
-from .survey import larger
 from .windows import encode_lanes
 
 

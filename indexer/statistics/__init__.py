@@ -1,0 +1,1 @@
+"""A batch's statistics and the state of a stack of sites."""
