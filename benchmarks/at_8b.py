@@ -149,7 +149,7 @@ def _weights(random: Any) -> Any:
     import numpy as np
 
     from indexer.database.bulk.arrays import ModelWeights, WeightArrays, WeightSite
-    from indexer.rw_class import rw_class
+    from indexer.weights.rw_class import rw_class
 
     sites, arrays = [], {}
     for layer in range(LAYERS):

@@ -22,13 +22,13 @@ from .sequences.sequences import TokenSequence
 from .sequences.tokenizer import token_bytes
 from .sites import Site, find_sites
 from .sites.weights import gate_in_dot
-from .weight_space.best import Table
-from .weight_space.compute import COMPARED_WITH_TOKENS, MOST_COMPARED, missing
-from .weight_space.neighbours import NEIGHBOURS
-from .weight_space.norms import find_norms
-from .weight_space.token_lists import TOKENS
-from .weight_space.unembedding import embeddings
-from .weight_space.vectors import site_vectors
+from .weights.compute import COMPARED_WITH_TOKENS, MOST_COMPARED, missing
+from .weights.nearest import Table
+from .weights.neighbours import NEIGHBOURS
+from .weights.norms import find_norms
+from .weights.token_lists import TOKENS
+from .weights.unembedding import embeddings
+from .weights.vectors import site_vectors
 from .write import write_index
 
 _BLOCKS = 2  # of neurons that are compared to measure, after one that doesn't count

@@ -39,7 +39,7 @@ from .sites import Site
 from .sites.weights import gate_in_dot
 from .snapshots import Snapshots
 from .statistics.reduction import Fuser
-from .weight_space.compute import missing, model_weights
+from .weights.compute import missing, model_weights
 from .write import write_index
 
 

@@ -26,7 +26,7 @@ from .progress import Meter, Report
 from .restate import JoinedTexts, Restated
 from .statistics.sample import PositionSample
 from .statistics.site_state import SiteState
-from .weight_space.join import joined_weights
+from .weights.join import joined_weights
 from .write import SamplePositions, write_index
 
 _MERGED_SETTINGS = ("layers",)

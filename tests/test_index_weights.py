@@ -22,8 +22,8 @@ from indexer.job import index
 from indexer.merge import merge
 from indexer.run import Run
 from indexer.settings import Execution, Inputs, Settings
-from indexer.weight_space.add import add_weights
-from indexer.weight_space.compute import model_weights
+from indexer.weights.add import add_weights
+from indexer.weights.compute import model_weights
 from tests.small_runs import LAYERS, WIDTH, make, save_model, write_corpus
 
 TABLES = ("weights", "weight_lists", "weight_sites")

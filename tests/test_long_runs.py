@@ -100,7 +100,7 @@ def test_an_interrupted_command_that_goes_on_from_an_index_leaves_it_as_it_was(
 
     db = folder.make("a.db")
     before = db.read_bytes()
-    monkeypatch.setattr("indexer.weight_space.add.load", interrupted)
+    monkeypatch.setattr("indexer.weights.add.load", interrupted)
     assert command_line(["index", "--weights-only", str(folder.model), "--db", str(db), "--overwrite"]) == 130
     assert f"stopped: {db} is as it was" in capsys.readouterr().err
     monkeypatch.setattr("indexer.prepare.load", interrupted)

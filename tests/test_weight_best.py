@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from indexer.weight_space.best import Table
+from indexer.weights.nearest import Table
 
 K = 5
 

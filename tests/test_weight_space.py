@@ -13,8 +13,8 @@ from torch import nn
 
 from indexer.database.bulk.arrays import ModelWeights
 from indexer.models.load import LoadedModel, load
-from indexer.rw_class import rw_class
-from indexer.weight_space.compute import model_weights
+from indexer.weights.compute import model_weights
+from indexer.weights.rw_class import rw_class
 from tests.families.test_families import made
 from tests.tiny_models import VOCABULARY, save_tiny
 from tests.weight_reference import FAMILIES, Said, cosine, ends, said

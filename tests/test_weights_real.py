@@ -11,10 +11,10 @@ import torch
 
 from indexer.models.load import LoadedModel, load
 from indexer.sites import find_sites
-from indexer.weight_space.compute import model_weights
-from indexer.weight_space.cosines import site_cosines
-from indexer.weight_space.norms import NO_NORM, find_norms
-from indexer.weight_space.vectors import site_vectors
+from indexer.weights.compute import model_weights
+from indexer.weights.cosines import site_cosines
+from indexer.weights.norms import NO_NORM, find_norms
+from indexer.weights.vectors import site_vectors
 from tests.real_models import gemma3_path, smollm2_path
 
 pytestmark = pytest.mark.real

@@ -204,7 +204,7 @@ def _add_weights(
         raise GluscopeError("--weights-only reads no text", "leave the text out; the index keeps its own")
     execution = Execution(device=device, device_map=device_map, trust_remote_code=trust_remote_code)
     with telling_what_is_left(lambda: f"stopped: {db} is as it was, the same command begins anew"):
-        from indexer.weight_space.add import add_weights
+        from indexer.weights.add import add_weights
 
         from .progress import narrator
 

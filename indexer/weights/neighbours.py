@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ..database.bulk.arrays import Bool, Float32, Int64
-from .best import Best, Table
+from .nearest import Best, Table
 from .vectors import SiteVectors
 
 NEIGHBOURS = 8

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..database.bulk.arrays import Float32, Int32
-from .best import Table
+from .nearest import Table
 from .norms import Norm
 from .vectors import SiteVectors
 

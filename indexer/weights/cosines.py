@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ..database.bulk.arrays import Float32
-from ..rw_class import rw_class
+from .rw_class import rw_class
 from .vectors import SiteVectors, Vectors
 
 BAND = 0.95
