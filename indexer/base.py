@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from .coverage import NOTHING, Batches, Coverage
 from .database.bulk.stored import StoredIndex
 from .errors import GluscopeError
-from .identity import Identity, difference
-from .restate import Restated
+from .index_file.coverage import NOTHING, Batches, Coverage
+from .index_file.identity import Identity, difference
+from .index_file.read_back import Restated
 from .run import Run
 from .shards import Shard
 

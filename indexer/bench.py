@@ -15,7 +15,7 @@ import torch
 from .capture.dense import run_body
 from .corpus import Corpus, open_corpus
 from .errors import GluscopeError
-from .identity import resolve
+from .index_file.identity import resolve
 from .models.load import LoadedModel, load
 from .models.special_tokens import around
 from .progress import Progress, Report

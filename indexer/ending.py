@@ -14,7 +14,8 @@ from torch.nn.functional import normalize
 
 from .database.bulk.arrays import SiteArrays
 from .errors import GluscopeError
-from .finish import site_arrays, site_samples
+from .index_file.site_arrays import site_arrays, site_samples
+from .index_file.write import write_index
 from .models.load import LoadedModel
 from .run import Run
 from .sequences.batches import Batch
@@ -29,7 +30,6 @@ from .weights.norms import find_norms
 from .weights.token_lists import TOKENS
 from .weights.unembedding import embeddings
 from .weights.vectors import site_vectors
-from .write import write_index
 
 _BLOCKS = 2  # of neurons that are compared to measure, after one that doesn't count
 

@@ -14,21 +14,22 @@ import numpy as np
 from . import checkpoint, distributed
 from .base import Base, finished_base, is_finished
 from .checkpoint import Mark
-from .coverage import Batches, Coverage
 from .database.bulk.arrays import ModelWeights, SiteArrays
 from .database.bulk.stored import StoredIndex
 from .database.read.weights import HOW_TO_ADD, weights_state
 from .errors import GluscopeError
-from .finish import SiteSample, site_arrays, site_samples
 from .forecast import demand_room
 from .group import Group
-from .identity import Identity, demand_same, difference
+from .index_file.coverage import Batches, Coverage
+from .index_file.identity import Identity, demand_same, difference
+from .index_file.provenance import TextRead, run_info
+from .index_file.site_arrays import SiteSample, site_arrays, site_samples
+from .index_file.write import write_index
 from .interruption import KEEPING, STOPPING, stopping
 from .loop import Loop
 from .output import check_output, discard, disk_errors, hold, write_json
 from .prepare import Job, find_part, open_text, prepare, silent
 from .progress import Meter, Progress, Report
-from .provenance import TextRead, run_info
 from .run import Run, proof_name
 from .sequences.sequences import Sequences
 from .sequences.spill import Texts, TextsWriter
@@ -40,7 +41,6 @@ from .sites.weights import gate_in_dot
 from .snapshots import Snapshots
 from .statistics.reduction import Fuser
 from .weights.compute import missing, model_weights
-from .write import write_index
 
 
 def index(

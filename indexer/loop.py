@@ -14,9 +14,9 @@ from . import checkpoint
 from .base import Base
 from .checkpoint import Mark
 from .corpus import Corpus
-from .coverage import NOTHING, Batches
 from .errors import GluscopeError
-from .identity import Identity
+from .index_file.coverage import NOTHING, Batches
+from .index_file.identity import Identity
 from .interruption import Stop
 from .progress import Meter, Progress, Report
 from .run import Run

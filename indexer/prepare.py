@@ -11,7 +11,7 @@ from .capture.proof import prove_forms
 from .corpus import Corpus, open_corpus
 from .errors import GluscopeError
 from .group import Group, find_group
-from .identity import Identity, identity, resolve
+from .index_file.identity import Identity, identity, resolve
 from .models.load import LoadedModel, load
 from .models.probe import read_by_text
 from .models.special_tokens import Around, around

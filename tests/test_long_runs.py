@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from gluscope_tui.cli.app import run as command_line
-from indexer import checkpoint, job, write
+from indexer import checkpoint, job
 from indexer.errors import GluscopeError
+from indexer.index_file import write
 from indexer.loop import Loop
 from indexer.merge import merge
 from indexer.run import Run

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.coverage import NOTHING, Batches, Coverage, members, progressions
 from indexer.errors import GluscopeError
+from indexer.index_file.coverage import NOTHING, Batches, Coverage, members, progressions
 from indexer.shards import WHOLE, Shard, parse_shard
 
 

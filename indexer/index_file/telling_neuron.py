@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .addresses import NeuronAddress
-from .database.bulk.arrays import SiteArrays
-from .quadrants import QUANTITIES
+from ..addresses import NeuronAddress
+from ..database.bulk.arrays import SiteArrays
+from ..quadrants import QUANTITIES
 
 _POST = QUANTITIES.index("post")
 USED = 0.005

@@ -15,15 +15,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .database.bulk.arrays import Int64, ListArrays, SiteArrays
-from .database.bulk.stored import StoredIndex
-from .quadrants import QUADRANTS, QUANTITIES, RANDOM_EXAMPLES
-from .sequences.sequences import TokenSequence
-from .settings import Settings
-from .statistics.hashing import fold_keys_at, position_hashes
-from .statistics.rankings import EMPTY, RankingList, magnitude_keys, random_keys
-from .statistics.sample import PositionSample
-from .statistics.site_state import magnitude_lists, random_lists
+from ..database.bulk.arrays import Int64, ListArrays, SiteArrays
+from ..database.bulk.stored import StoredIndex
+from ..quadrants import QUADRANTS, QUANTITIES, RANDOM_EXAMPLES
+from ..sequences.sequences import TokenSequence
+from ..settings import Settings
+from ..statistics.hashing import fold_keys_at, position_hashes
+from ..statistics.rankings import EMPTY, RankingList, magnitude_keys, random_keys
+from ..statistics.sample import PositionSample
+from ..statistics.site_state import magnitude_lists, random_lists
 
 _Keys = npt.NDArray[np.int64]
 

@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from .addresses import SiteAddress
-from .database.bulk.arrays import Float64, Int64, ListArrays, SiteArrays
-from .run import Run
-from .sites import Site
-from .statistics.expert_state import ExpertState
-from .statistics.rankings import BestK
-from .statistics.sample import PositionSample
-from .statistics.site_state import SiteState
+from ..addresses import SiteAddress
+from ..database.bulk.arrays import Float64, Int64, ListArrays, SiteArrays
+from ..run import Run
+from ..sites import Site
+from ..statistics.expert_state import ExpertState
+from ..statistics.rankings import BestK
+from ..statistics.sample import PositionSample
+from ..statistics.site_state import SiteState
 from .write import SamplePositions
 
 

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from .database.bulk.arrays import Int64, ModelWeights, SiteArrays
-from .database.bulk.writer import IndexWriter
-from .sequences.sequences import TokenSequence
-from .telling import Telling, most_telling
+from ..database.bulk.arrays import Int64, ModelWeights, SiteArrays
+from ..database.bulk.writer import IndexWriter
+from ..sequences.sequences import TokenSequence
+from .telling_neuron import Telling, most_telling
 
 Spell = Callable[[list[int]], list[bytes]]
 """The bytes of token ids, one by one."""

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from .errors import GluscopeError
-from .models.load import LoadedModel
-from .settings import Settings
+from ..errors import GluscopeError
+from ..models.load import LoadedModel
+from ..settings import Settings
 
 Identity = dict[str, Any]
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from . import __version__
-from .corpus import Corpus
+from .. import __version__
+from ..corpus import Corpus
+from ..models.load import LoadedModel
 from .coverage import Coverage
 from .identity import Identity
-from .models.load import LoadedModel
 
 _SOFTWARE = ("torch", "transformers", "tokenizers", "gguf", "safetensors", "numpy", "sqlite-utils")
 

@@ -1,0 +1,1 @@
+"""A run's state as an index file, and an index file as a state."""
