@@ -19,7 +19,7 @@ from .index_file.identity import resolve
 from .models.load import LoadedModel, load
 from .models.special_tokens import around
 from .progress import Progress, Report
-from .run import Run
+from .run.accumulator import Run
 from .sequences.batches import Batch, plan
 from .sequences.sequences import TokenSequence, sequences
 from .sequences.tokenizer import text_encoder

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from .errors import GluscopeError
 from .fetch import cache_folder, smollm2
-from .output import is_index
 from .progress import Progress, Report
+from .run.folder import is_index
 from .settings import Execution, Inputs, Settings
 
 Notice = Callable[[str], None]

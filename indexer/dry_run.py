@@ -9,11 +9,11 @@ from pathlib import Path
 
 from .ending import Kept, weights_seconds, writing_seconds
 from .forecast import Forecast, demand_room, forecast, measure, memory_free, state_bytes
-from .loop import expected_tokens
-from .output import check_output
 from .prepare import find_part, open_text, prepare, silent
 from .progress import Progress, Report
-from .run import Run
+from .run.accumulator import Run
+from .run.folder import check_output
+from .run.loop import expected_tokens
 from .sequences.batches import plan
 from .settings import Execution, Inputs, Settings
 from .statistics.reduction import Fuser

@@ -17,7 +17,7 @@ from .errors import GluscopeError
 from .index_file.site_arrays import site_arrays, site_samples
 from .index_file.write import write_index
 from .models.load import LoadedModel
-from .run import Run
+from .run.accumulator import Run
 from .sequences.batches import Batch
 from .sequences.sequences import TokenSequence
 from .sequences.tokenizer import token_bytes

@@ -14,7 +14,7 @@ from .database.format.activations import twin
 from .devices import home
 from .errors import GluscopeError
 from .quadrants import RANDOM_EXAMPLES
-from .run import Run
+from .run.accumulator import Run
 from .sequences.batches import Batch
 from .settings import Settings
 from .sites import Site

@@ -23,8 +23,8 @@ from .index_file.identity import difference
 from .index_file.read_back import JoinedTexts, Restated
 from .index_file.site_arrays import site_arrays
 from .index_file.write import SamplePositions, write_index
-from .output import check_output, discard, disk_errors, hold, run_folder, under_way, unmade
 from .progress import Meter, Report
+from .run.folder import check_output, discard, disk_errors, hold, run_folder, under_way, unmade
 from .statistics.sample import PositionSample
 from .statistics.site_state import SiteState
 from .weights.join import joined_weights

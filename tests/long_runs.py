@@ -10,7 +10,7 @@ import pytest
 
 from indexer.job import index
 from indexer.progress import Progress
-from indexer.run import Run
+from indexer.run.accumulator import Run
 from indexer.sequences.batches import Batch
 from indexer.settings import Execution, Inputs, Settings
 

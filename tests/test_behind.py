@@ -202,7 +202,7 @@ def mixture(tmp_path_factory: pytest.TempPathFactory) -> ExpertFolder:
 @pytest.fixture
 def following(monkeypatch: pytest.MonkeyPatch) -> None:
     """The CPU is taken for a device that works behind the host."""
-    monkeypatch.setattr("indexer.run.follows", lambda _: True)
+    monkeypatch.setattr("indexer.run.accumulator.follows", lambda _: True)
 
 
 def same(one: Path, other: Path) -> bool:

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from indexer import distributed
 from indexer.errors import GluscopeError
-from indexer.group import Group, find_group
 from indexer.job import index
-from indexer.run import Run
+from indexer.run import join_processes as distributed
+from indexer.run.accumulator import Run
+from indexer.run.shards import Shard
+from indexer.run.torchrun import Group, find_group
 from indexer.sequences.batches import Batch
 from indexer.settings import Execution, Inputs, Settings
-from indexer.shards import Shard
 
 from .small_runs import make, save_model, write_corpus
 from .test_merge import SMALL, sampled, shown, told

@@ -13,10 +13,11 @@ from typing import Any, cast
 import pytest
 
 from gluscope_tui.cli.app import run as command_line
-from indexer import checkpoint, forecast
+from indexer import forecast
 from indexer.dry_run import dry_run
 from indexer.errors import GluscopeError
-from indexer.run import Run
+from indexer.run import checkpoint
+from indexer.run.accumulator import Run
 from indexer.sequences.batches import Batch
 from indexer.settings import Execution, Inputs, Settings
 from indexer.statistics.site_state import SiteState

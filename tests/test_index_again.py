@@ -14,8 +14,8 @@ import pytest
 from gluscope_tui.cli.app import run
 from indexer.database.reader import Index
 from indexer.job import index
-from indexer.output import hold
 from indexer.progress import Progress
+from indexer.run.folder import hold
 from indexer.settings import Execution, Inputs, Settings
 
 from .small_runs import TEXTS, make, save_model, write_corpus

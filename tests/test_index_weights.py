@@ -20,7 +20,7 @@ from indexer.database.records import NeuronWeights, TokenScore
 from indexer.errors import GluscopeError
 from indexer.job import index
 from indexer.merge import merge
-from indexer.run import Run
+from indexer.run.accumulator import Run
 from indexer.settings import Execution, Inputs, Settings
 from indexer.weights.add import add_weights
 from indexer.weights.compute import model_weights

@@ -13,12 +13,13 @@ import pytest
 import torch
 
 from gluscope_tui.cli.app import run as command_line
-from indexer import checkpoint, job
+from indexer import job
 from indexer.errors import GluscopeError
 from indexer.index_file import write
-from indexer.loop import Loop
 from indexer.merge import merge
-from indexer.run import Run
+from indexer.run import checkpoint
+from indexer.run.accumulator import Run
+from indexer.run.loop import Loop
 from indexer.sequences.batches import Batch
 from indexer.statistics.deferred import Steps
 from indexer.statistics.reduction import Activations, Fuser
@@ -171,12 +172,12 @@ def test_a_snapshot_is_that_of_the_batches_it_covers(folder: Folder, monkeypatch
 def test_without_being_asked_no_snapshot_is_written_that_costs_time(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.snapshots._NEURON", 1e6)
+    monkeypatch.setattr("indexer.run.snapshots._NEURON", 1e6)
     cut_off(monkeypatch, after=5)
     with pytest.raises(CutOff):
         folder.make("cut.db", checkpoint_every=0.0)
     assert not (folder.path / "cut.db").exists()
-    monkeypatch.setattr("indexer.snapshots._NEURON", 0.0)
+    monkeypatch.setattr("indexer.run.snapshots._NEURON", 0.0)
     cut_off(monkeypatch, after=2)
     with pytest.raises(CutOff):
         folder.make("cut.db", checkpoint_every=0.0)

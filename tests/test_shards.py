@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from indexer.errors import GluscopeError
 from indexer.index_file.coverage import NOTHING, Batches, Coverage, members, progressions
-from indexer.shards import WHOLE, Shard, parse_shard
+from indexer.run.shards import WHOLE, Shard, parse_shard
 
 
 @given(st.integers(1, 20), st.integers(0, 100))

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import indexer
-from indexer.interruption import what_is_left
+from indexer.run.interruption import what_is_left
 
 from .interruption import telling_what_is_left
 from .output import tell

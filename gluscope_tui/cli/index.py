@@ -12,9 +12,9 @@ from typing import Annotated, Literal
 import typer
 
 from indexer.errors import GluscopeError
-from indexer.group import find_group
-from indexer.interruption import what_is_left
 from indexer.quadrants import DEFAULT_RANKINGS, RANKINGS
+from indexer.run.interruption import what_is_left
+from indexer.run.torchrun import find_group
 from indexer.settings import Execution, Inputs, Settings
 
 from .interruption import telling_what_is_left

@@ -10,7 +10,7 @@ import torch
 
 from ..addresses import SiteAddress
 from ..database.bulk.arrays import Float64, Int64, ListArrays, SiteArrays
-from ..run import Run
+from ..run.accumulator import Run
 from ..sites import Site
 from ..statistics.expert_state import ExpertState
 from ..statistics.rankings import BestK

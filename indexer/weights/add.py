@@ -12,8 +12,8 @@ from ..database.bulk.stored import StoredIndex
 from ..database.bulk.weight_writing import replace_weights
 from ..errors import GluscopeError
 from ..models.load import LoadedModel, load
-from ..output import discard, disk_errors, hold, run_folder, under_way, unmade
 from ..progress import Progress, Report
+from ..run.folder import discard, disk_errors, hold, run_folder, under_way, unmade
 from ..settings import Execution
 from .compute import model_weights
 

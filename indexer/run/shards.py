@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .errors import GluscopeError
+from ..errors import GluscopeError
 
 _FIX = "write it like --shard 1/8 (the first of eight) to 8/8, or --shard auto in a SLURM array"
 

@@ -18,10 +18,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .errors import GluscopeError
-from .output import write_json
-from .statistics.sample import PositionSample
-from .statistics.site_state import SiteState
+from ..errors import GluscopeError
+from ..statistics.sample import PositionSample
+from ..statistics.site_state import SiteState
+from .folder import write_json
 
 VERSION = 2
 _AGAIN = "start anew with --overwrite"

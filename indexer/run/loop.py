@@ -10,19 +10,19 @@ from pathlib import Path
 
 import numpy as np
 
+from ..corpus import Corpus
+from ..errors import GluscopeError
+from ..index_file.coverage import NOTHING, Batches
+from ..index_file.identity import Identity
+from ..progress import Meter, Progress, Report
+from ..sequences.batches import Batch, plan
+from ..sequences.sequences import Sequences, TokenSequence
+from ..sequences.spill import TextsWriter
 from . import checkpoint
-from .base import Base
+from .accumulator import Run
 from .checkpoint import Mark
-from .corpus import Corpus
-from .errors import GluscopeError
-from .index_file.coverage import NOTHING, Batches
-from .index_file.identity import Identity
+from .finished_index import Base
 from .interruption import Stop
-from .progress import Meter, Progress, Report
-from .run import Run
-from .sequences.batches import Batch, plan
-from .sequences.sequences import Sequences, TokenSequence
-from .sequences.spill import TextsWriter
 from .shards import Shard
 
 CHECKPOINT_SECONDS = 180.0

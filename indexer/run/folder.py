@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from .database.format.schema import APPLICATION_ID
-from .errors import GluscopeError
+from ..database.format.schema import APPLICATION_ID
+from ..errors import GluscopeError
 
 
 def check_output(db: Path) -> bool:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from torch import distributed
 
+from ..errors import GluscopeError
+from ..statistics.expert_state import ExpertState
+from ..statistics.sample import PositionSample
 from . import checkpoint
+from .accumulator import Run
 from .checkpoint import Mark
-from .errors import GluscopeError
-from .group import Group
-from .run import Run
-from .statistics.expert_state import ExpertState
-from .statistics.sample import PositionSample
+from .torchrun import Group
 
 _PATIENCE = timedelta(days=30)  # a process may be much slower than another: torchrun ends them where one fails
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from .output import run_folder
+from .folder import run_folder
 
 STOPPING = "stopping after this batch, with a checkpoint; Ctrl-C again stops at once"
 KEEPING = "keeping what was read; Ctrl-C again stops at once"

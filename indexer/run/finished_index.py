@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from .database.bulk.stored import StoredIndex
-from .errors import GluscopeError
-from .index_file.coverage import NOTHING, Batches, Coverage
-from .index_file.identity import Identity, difference
-from .index_file.read_back import Restated
-from .run import Run
+from ..database.bulk.stored import StoredIndex
+from ..errors import GluscopeError
+from ..index_file.coverage import NOTHING, Batches, Coverage
+from ..index_file.identity import Identity, difference
+from ..index_file.read_back import Restated
+from .accumulator import Run
 from .shards import Shard
 
 _REPLACE = "replace it with --overwrite, or name another file with --db"

@@ -8,26 +8,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .capture.dense import capture, capture_act, run_body
-from .capture.expert_proof import prove_experts
-from .capture.experts import Routed, capture_experts
-from .capture.proof import prove
+from ..capture.dense import capture, capture_act, run_body
+from ..capture.expert_proof import prove_experts
+from ..capture.experts import Routed, capture_experts
+from ..capture.proof import prove
+from ..database.format.activations import twin
+from ..devices import follows, home
+from ..errors import GluscopeError
+from ..models.load import LoadedModel
+from ..sequences.batches import Batch
+from ..sequences.sequences import TokenSequence
+from ..settings import Settings
+from ..sites import Site
+from ..sites.experts import ExpertLayer, ExpertSite, expert_layers, layer_sites
+from ..statistics.deferred import Behind, Steps, at_once
+from ..statistics.expert_state import ExpertStack
+from ..statistics.reduction import Activations, Fuser
+from ..statistics.routing import Routing
+from ..statistics.sample import PositionSample
+from ..statistics.site_state import BatchView, NonFiniteError, SiteState, view_batch
 from .checkpoint import Saved
-from .database.format.activations import twin
-from .devices import follows, home
-from .errors import GluscopeError
-from .models.load import LoadedModel
-from .sequences.batches import Batch
-from .sequences.sequences import TokenSequence
-from .settings import Settings
-from .sites import Site
-from .sites.experts import ExpertLayer, ExpertSite, expert_layers, layer_sites
-from .statistics.deferred import Behind, Steps, at_once
-from .statistics.expert_state import ExpertStack
-from .statistics.reduction import Activations, Fuser
-from .statistics.routing import Routing
-from .statistics.sample import PositionSample
-from .statistics.site_state import BatchView, NonFiniteError, SiteState, view_batch
 
 _SHORT = "memory ran out"
 

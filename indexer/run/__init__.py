@@ -1,0 +1,1 @@
+"""A run: states fed batch by batch, checkpoints, shards, interruption."""
