@@ -7,8 +7,8 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from .ending import Kept, weights_seconds, writing_seconds
-from .forecast import Forecast, demand_room, forecast, measure, memory_free, state_bytes
+from .forecast.estimate import Forecast, demand_room, forecast, measure, memory_free, state_bytes
+from .forecast.final_steps import Kept, weights_seconds, writing_seconds
 from .prepare import find_part, open_text, prepare, silent
 from .progress import Progress, Report
 from .run.accumulator import Run

@@ -15,7 +15,7 @@ from .database.bulk.arrays import ModelWeights, SiteArrays
 from .database.bulk.stored import StoredIndex
 from .database.read.weights import HOW_TO_ADD, weights_state
 from .errors import GluscopeError
-from .forecast import demand_room
+from .forecast.estimate import demand_room
 from .index_file.coverage import Batches, Coverage
 from .index_file.identity import Identity, demand_same, difference
 from .index_file.provenance import TextRead, run_info

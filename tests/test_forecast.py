@@ -13,9 +13,9 @@ from typing import Any, cast
 import pytest
 
 from gluscope_tui.cli.app import run as command_line
-from indexer import forecast
 from indexer.dry_run import dry_run
 from indexer.errors import GluscopeError
+from indexer.forecast import estimate as forecast
 from indexer.run import checkpoint
 from indexer.run.accumulator import Run
 from indexer.sequences.batches import Batch
@@ -72,7 +72,7 @@ def test_the_first_batch_tells_what_starting_takes(monkeypatch: pytest.MonkeyPat
 
     def measured(*tokens: int) -> tuple[float, float]:
         run = Slow()
-        monkeypatch.setattr("indexer.forecast.time.monotonic", lambda: run.now)
+        monkeypatch.setattr("indexer.forecast.estimate.time.monotonic", lambda: run.now)
         return forecast.measure(cast(Run, run), cast(list[Batch], [SimpleNamespace(tokens=n) for n in tokens]))
 
     assert measured(200, 300, 100) == pytest.approx((100, 7))

@@ -19,7 +19,7 @@ _BYTES = {"state_bytes", "memory_free", "file_bytes", "run_folder_bytes", "disk_
 
 
 def lines(forecast: Mapping[str, float | None], *, people: bool) -> Iterator[str]:
-    """The fields of `indexer.forecast.Forecast.as_dict`.
+    """The fields of `indexer.forecast.estimate.Forecast.as_dict`.
 
     For people: aligned, with units. Else name, tab, value, in bytes, seconds and tokens a second; empty: unknown.
     """

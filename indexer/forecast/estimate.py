@@ -10,15 +10,15 @@ from pathlib import Path
 
 import torch
 
-from .database.format.activations import twin
-from .devices import home
-from .errors import GluscopeError
-from .quadrants import RANDOM_EXAMPLES
-from .run.accumulator import Run
-from .sequences.batches import Batch
-from .settings import Settings
-from .sites import Site
-from .statistics.site_state import bytes_per_neuron, magnitude_lists, random_lists
+from ..database.format.activations import twin
+from ..devices import home
+from ..errors import GluscopeError
+from ..quadrants import RANDOM_EXAMPLES
+from ..run.accumulator import Run
+from ..sequences.batches import Batch
+from ..settings import Settings
+from ..sites import Site
+from ..statistics.site_state import bytes_per_neuron, magnitude_lists, random_lists
 
 # Of SmolLM2-135M's neurons with the default settings; see PAGE_SIZE in database/schema.py.
 _DISTINCT = 0.87  # peaks / entries of the lists

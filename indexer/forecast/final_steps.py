@@ -12,24 +12,24 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from .database.bulk.arrays import SiteArrays
-from .errors import GluscopeError
-from .index_file.site_arrays import site_arrays, site_samples
-from .index_file.write import write_index
-from .models.load import LoadedModel
-from .run.accumulator import Run
-from .sequences.batches import Batch
-from .sequences.sequences import TokenSequence
-from .sequences.tokenizer import token_bytes
-from .sites import Site, find_sites
-from .sites.weights import gate_in_dot
-from .weights.compute import COMPARED_WITH_TOKENS, MOST_COMPARED, missing
-from .weights.nearest import Table
-from .weights.neighbours import NEIGHBOURS
-from .weights.norms import find_norms
-from .weights.token_lists import TOKENS
-from .weights.unembedding import embeddings
-from .weights.vectors import site_vectors
+from ..database.bulk.arrays import SiteArrays
+from ..errors import GluscopeError
+from ..index_file.site_arrays import site_arrays, site_samples
+from ..index_file.write import write_index
+from ..models.load import LoadedModel
+from ..run.accumulator import Run
+from ..sequences.batches import Batch
+from ..sequences.sequences import TokenSequence
+from ..sequences.tokenizer import token_bytes
+from ..sites import Site, find_sites
+from ..sites.weights import gate_in_dot
+from ..weights.compute import COMPARED_WITH_TOKENS, MOST_COMPARED, missing
+from ..weights.nearest import Table
+from ..weights.neighbours import NEIGHBOURS
+from ..weights.norms import find_norms
+from ..weights.token_lists import TOKENS
+from ..weights.unembedding import embeddings
+from ..weights.vectors import site_vectors
 
 _BLOCKS = 2  # of neurons that are compared to measure, after one that doesn't count
 
