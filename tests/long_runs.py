@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from indexer.job import index
+from indexer.jobs.index import index
 from indexer.progress import Progress
 from indexer.run.accumulator import Run
 from indexer.sequences.batches import Batch

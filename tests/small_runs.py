@@ -10,7 +10,7 @@ from typing import Any
 
 from safetensors.torch import load_file, save_file
 
-from indexer.job import index
+from indexer.jobs.index import index
 from indexer.progress import Progress
 from indexer.settings import Execution, Inputs, Settings
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from gluscope_tui.cli.app import run
-from indexer import bench
 from indexer.errors import GluscopeError
-from indexer.prepare import silent
+from indexer.jobs import bench
+from indexer.jobs.prepare import silent
 from indexer.settings import Execution, Inputs, Settings
 from indexer.statistics.reduction import Fuser
 from indexer.statistics.sample import PositionSample

@@ -53,9 +53,9 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Call]:
         )
         return db
 
-    job = ModuleType("indexer.job")
+    job = ModuleType("indexer.jobs.index")
     job.index = index  # type: ignore[attr-defined]  # a module made by hand
-    monkeypatch.setitem(sys.modules, "indexer.job", job)
+    monkeypatch.setitem(sys.modules, "indexer.jobs.index", job)
     monkeypatch.delenv("GLUSCOPE_DB", raising=False)
     monkeypatch.chdir(tmp_path)
     return made
@@ -211,10 +211,10 @@ def test_durations() -> None:
 @pytest.mark.parametrize(
     ("place", "arguments", "told"),
     [
-        ("indexer.merge.merge", ["merge", "all.db", "a.db", "b.db"], "stopped: all.db is as it was"),
-        ("indexer.bench.bench", ["bench", "m", "t"], "stopped: a measurement keeps nothing"),
-        ("indexer.dry_run.dry_run", ["index", "m", "t", "--dry-run"], "stopped: nothing was written"),
-        ("indexer.demo.make_demo", ["demo"], "stopped before anything was kept"),
+        ("indexer.jobs.merge.merge", ["merge", "all.db", "a.db", "b.db"], "stopped: all.db is as it was"),
+        ("indexer.jobs.bench.bench", ["bench", "m", "t"], "stopped: a measurement keeps nothing"),
+        ("indexer.jobs.dry_run.dry_run", ["index", "m", "t", "--dry-run"], "stopped: nothing was written"),
+        ("indexer.jobs.demo.make_demo", ["demo"], "stopped before anything was kept"),
     ],
 )
 def test_every_long_command_says_what_an_interruption_leaves(
@@ -244,9 +244,9 @@ def test_the_demo_shows_its_telling_neuron_and_commands_that_work(
         asked.append(model)
         return truth.path
 
-    demo = ModuleType("indexer.demo")
+    demo = ModuleType("indexer.jobs.demo")
     demo.make_demo = make_demo  # type: ignore[attr-defined]  # a module made by hand
-    monkeypatch.setitem(sys.modules, "indexer.demo", demo)
+    monkeypatch.setitem(sys.modules, "indexer.jobs.demo", demo)
     assert run(["demo"]) == 0
     out, err = capsys.readouterr()
     assert asked == [None]

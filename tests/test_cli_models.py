@@ -12,11 +12,11 @@ import pytest
 import transformers
 
 from gluscope_tui.cli.app import run
-from indexer.fetch import cache_folder
+from indexer.jobs.fetch_smollm2 import cache_folder
+from indexer.jobs.prepare import silent
 from indexer.models import families
 from indexer.models.families import Family
 from indexer.models.families import families as all_families
-from indexer.prepare import silent
 
 from .tiny_models import save_tiny, tiny_config
 

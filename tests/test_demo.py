@@ -11,7 +11,7 @@ import pytest
 
 import indexer
 from gluscope_tui.cli.app import run
-from indexer import demo
+from indexer.jobs import demo
 from indexer.progress import Progress
 from tests.tiny_models import save_tiny
 

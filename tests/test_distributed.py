@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from indexer.errors import GluscopeError
-from indexer.job import index
+from indexer.jobs.index import index
 from indexer.run import join_processes as distributed
 from indexer.run.accumulator import Run
 from indexer.run.shards import Shard

@@ -14,15 +14,15 @@ from tokenizers.processors import TemplateProcessing
 from torch import Tensor, nn
 
 import indexer
-from indexer.bench import bench
 from indexer.capture.dense import run_body
 from indexer.database.bulk.stored import StoredIndex
 from indexer.errors import GluscopeError
-from indexer.job import index
+from indexer.jobs.bench import bench
+from indexer.jobs.index import index
+from indexer.jobs.prepare import silent
 from indexer.models.load import LoadedModel, load
 from indexer.models.probe import read_by_text
 from indexer.models.special_tokens import Around, around
-from indexer.prepare import silent
 from indexer.progress import Progress
 from indexer.settings import Execution, Inputs, Settings
 from indexer.sites import find_sites
@@ -264,7 +264,7 @@ def test_a_benchmark_reads_an_encoders_sequences_as_indexing_does(
         read.extend(ids.tolist())
         run_body(loaded, ids, *rest)
 
-    monkeypatch.setattr("indexer.bench.run_body", noting)
+    monkeypatch.setattr("indexer.jobs.bench.run_body", noting)
     settings = Settings(context=12, top_k=4, sample=8)
     inputs = Inputs((str(tmp_path / "corpus.txt"),))
     bench(str(model), inputs, settings, Execution(compile="on"), sequences_=1, rounds=1, progress=silent)
@@ -302,7 +302,7 @@ def test_quantised_maps_are_read_and_their_weights_said_to_be_unavailable(
                 setattr(layer.mlp, name, Quantised(getattr(layer.mlp, name)))
         return replace(loaded, runs=rehearse(loaded).runs)
 
-    monkeypatch.setattr("indexer.prepare.load", quantised)
+    monkeypatch.setattr("indexer.jobs.prepare.load", quantised)
     db = indexed(folder, tmp_path)
     with indexer.open(db) as opened:
         neuron = opened.neuron("L1N5")

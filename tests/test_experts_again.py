@@ -13,9 +13,9 @@ from safetensors.torch import load_file, save_file
 from gluscope_tui.views import json as views
 from indexer.database.reader import Index
 from indexer.errors import GluscopeError
-from indexer.job import index
-from indexer.merge import merge
-from indexer.prepare import silent
+from indexer.jobs.index import index
+from indexer.jobs.merge import merge
+from indexer.jobs.prepare import silent
 from indexer.settings import Execution, Inputs, Settings
 
 from .long_runs import CutOff, cut_off

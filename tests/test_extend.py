@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from indexer.errors import GluscopeError
-from indexer.merge import merge
+from indexer.jobs.merge import merge
 
 from .long_runs import CutOff, Folder, close, cut_off, numbers
 from .small_runs import TEXTS, write_corpus

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-import indexer.fetch as fetch
+import indexer.jobs.fetch_smollm2 as fetch
 from indexer.errors import GluscopeError
 
 CONTENT = b"GGUF" + bytes(range(256)) * 50

@@ -13,9 +13,9 @@ from typing import Any, cast
 import pytest
 
 from gluscope_tui.cli.app import run as command_line
-from indexer.dry_run import dry_run
 from indexer.errors import GluscopeError
 from indexer.forecast import estimate as forecast
+from indexer.jobs.dry_run import dry_run
 from indexer.run import checkpoint
 from indexer.run.accumulator import Run
 from indexer.sequences.batches import Batch

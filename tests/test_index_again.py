@@ -13,7 +13,7 @@ import pytest
 
 from gluscope_tui.cli.app import run
 from indexer.database.reader import Index
-from indexer.job import index
+from indexer.jobs.index import index
 from indexer.progress import Progress
 from indexer.run.folder import hold
 from indexer.settings import Execution, Inputs, Settings

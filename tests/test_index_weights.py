@@ -14,15 +14,15 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 import indexer
-from indexer import job
 from indexer.database.format.schema import schema_sql
 from indexer.database.records import NeuronWeights, TokenScore
 from indexer.errors import GluscopeError
-from indexer.job import index
-from indexer.merge import merge
+from indexer.jobs import index as job
+from indexer.jobs.add_weights import add_weights
+from indexer.jobs.index import index
+from indexer.jobs.merge import merge
 from indexer.run.accumulator import Run
 from indexer.settings import Execution, Inputs, Settings
-from indexer.weights.add import add_weights
 from indexer.weights.compute import model_weights
 from tests.small_runs import LAYERS, WIDTH, make, save_model, write_corpus
 

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from indexer.database.bulk.stored import StoredIndex
 from indexer.errors import GluscopeError
-from indexer.job import index
+from indexer.jobs.index import index
+from indexer.jobs.merge import merge
 from indexer.length_tables import length_tables
-from indexer.merge import merge
 from indexer.progress import Progress
 from indexer.settings import Execution, Inputs, Settings
 

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from gluscope_tui.cli.app import run as command_line
-from indexer import job
 from indexer.errors import GluscopeError
 from indexer.index_file import write
-from indexer.merge import merge
+from indexer.jobs import index as job
+from indexer.jobs.merge import merge
 from indexer.run import checkpoint
 from indexer.run.accumulator import Run
 from indexer.run.loop import Loop
@@ -70,9 +70,15 @@ def test_what_is_done_ends_at_what_was_to_be_done(folder: Folder, shards: int) -
 @pytest.mark.parametrize(
     ("place", "kept"),
     [
-        ("indexer.prepare.find_sites", "stopped before anything was kept"),
-        ("indexer.job.model_weights", "stopped: all {} tokens are read and kept, the same command continues with the"),
-        ("indexer.job.write_index", "stopped: all {} tokens are read and kept, the same command continues with the"),
+        ("indexer.jobs.prepare.find_sites", "stopped before anything was kept"),
+        (
+            "indexer.jobs.index.model_weights",
+            "stopped: all {} tokens are read and kept, the same command continues with the",
+        ),
+        (
+            "indexer.jobs.index.write_index",
+            "stopped: all {} tokens are read and kept, the same command continues with the",
+        ),
     ],
 )
 def test_an_interrupted_command_says_what_is_kept_and_goes_on(
@@ -102,10 +108,10 @@ def test_an_interrupted_command_that_goes_on_from_an_index_leaves_it_as_it_was(
 
     db = folder.make("a.db")
     before = db.read_bytes()
-    monkeypatch.setattr("indexer.weights.add.load", interrupted)
+    monkeypatch.setattr("indexer.jobs.add_weights.load", interrupted)
     assert command_line(["index", "--weights-only", str(folder.model), "--db", str(db), "--overwrite"]) == 130
     assert f"stopped: {db} is as it was" in capsys.readouterr().err
-    monkeypatch.setattr("indexer.prepare.load", interrupted)
+    monkeypatch.setattr("indexer.jobs.prepare.load", interrupted)
     assert command_line(["index", str(folder.model), str(folder.corpus), "--db", str(db), "--overwrite"]) == 130
     assert f"stopped: {db} is as it was" in capsys.readouterr().err
     assert db.read_bytes() == before

@@ -19,8 +19,8 @@ from gluscope_tui.cli.app import run as command_line
 from gluscope_tui.views import json as views
 from indexer.database.records import IndexInfo
 from indexer.errors import GluscopeError
-from indexer.job import index
-from indexer.merge import merge
+from indexer.jobs.index import index
+from indexer.jobs.merge import merge
 from indexer.progress import Progress
 from indexer.settings import Execution, Inputs, Settings
 

@@ -52,7 +52,7 @@ def command(
         batch_tokens=None if batch_tokens == "auto" else parse_amount("--batch-tokens", batch_tokens),
     )
     with telling_what_is_left(lambda: "stopped: a measurement keeps nothing"):
-        from indexer.bench import bench
+        from indexer.jobs.bench import bench
 
         from .progress import narrator
 

@@ -25,7 +25,7 @@ def command(
     """Index 20,000 tokens of the documentation of Python with a small model, and show a telling neuron."""
     let_workers_sleep()
     with telling_what_is_left(lambda: _left(model)):
-        from indexer.demo import make_demo
+        from indexer.jobs.demo import make_demo
 
         from .progress import narrator
 
@@ -35,7 +35,7 @@ def command(
 
 
 def _left(model: str | None) -> str:
-    from indexer.demo import demo_path
+    from indexer.jobs.demo import demo_path
 
     return what_is_left(demo_path(model))
 

@@ -1,4 +1,4 @@
-"""`gluscope index`: the options of a run, handed to `indexer.job.index`."""
+"""`gluscope index`: the options of a run, handed to `indexer.jobs.index.index`."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def command(
     group = find_group(os.environ)
     first = group is None or group.first
     with telling_what_is_left(lambda: what_is_left(path)) if first else nullcontext():
-        from indexer.job import index
+        from indexer.jobs.index import index
 
         from .progress import narrator
 
@@ -174,7 +174,7 @@ def _try_out(
 ) -> None:
     """`--dry-run`: nothing is left behind."""
     with telling_what_is_left(lambda: "stopped: nothing was written"):
-        from indexer.dry_run import dry_run
+        from indexer.jobs.dry_run import dry_run
 
         from ..views.forecast import lines
         from .progress import narrator
@@ -204,7 +204,7 @@ def _add_weights(
         raise GluscopeError("--weights-only reads no text", "leave the text out; the index keeps its own")
     execution = Execution(device=device, device_map=device_map, trust_remote_code=trust_remote_code)
     with telling_what_is_left(lambda: f"stopped: {db} is as it was, the same command begins anew"):
-        from indexer.weights.add import add_weights
+        from indexer.jobs.add_weights import add_weights
 
         from .progress import narrator
 

@@ -25,7 +25,7 @@ def command(
     from indexer.database.reader import Index
 
     with telling_what_is_left(lambda: f"stopped: {out} is as it was, the same command begins anew"):
-        from indexer.merge import merge
+        from indexer.jobs.merge import merge
 
         from .progress import narrator
 

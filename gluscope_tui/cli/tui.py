@@ -86,7 +86,7 @@ def _index(db: Path | None) -> tuple[Path, str]:
     path = index_path(db)
     if db is not None or os.environ.get("GLUSCOPE_DB") or path.exists():
         return path, ""
-    from indexer.demo import demo_path
+    from indexer.jobs.demo import demo_path
 
     demo = demo_path()
     if demo.exists():

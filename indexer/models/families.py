@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import GluscopeError
-from ..fetch import cache_folder
+from ..jobs.fetch_smollm2 import cache_folder
 from ..progress import Progress, Report
 
 SUPPORTED, REFUSED, UNBUILT = "supported", "refused", "unbuilt"

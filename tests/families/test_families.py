@@ -14,7 +14,7 @@ from torch import Tensor
 
 from indexer.database.bulk.stored import StoredIndex
 from indexer.errors import GluscopeError
-from indexer.job import index
+from indexer.jobs.index import index
 from indexer.settings import Execution, Inputs, Settings
 from indexer.sites import find_sites, text_body
 from tests.tiny_models import tiny_tokenizer

@@ -6,23 +6,23 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from .capture.expert_proof import prove_expert_forms
-from .capture.proof import prove_forms
-from .corpus import Corpus, open_corpus
-from .errors import GluscopeError
-from .index_file.identity import Identity, identity, resolve
-from .models.load import LoadedModel, load
-from .models.probe import read_by_text
-from .models.special_tokens import Around, around
-from .progress import Progress, Report
-from .run.folder import run_folder
-from .run.shards import Shard, parse_shard
-from .run.torchrun import Group, find_group
-from .sequences.sequences import Sequences, sequences
-from .sequences.tokenizer import text_encoder
-from .settings import Execution, Inputs, Settings
-from .sites import Site, find_sites, select
-from .sites.experts import ExpertSite, expert_layers, select_experts
+from ..capture.expert_proof import prove_expert_forms
+from ..capture.proof import prove_forms
+from ..corpus import Corpus, open_corpus
+from ..errors import GluscopeError
+from ..index_file.identity import Identity, identity, resolve
+from ..models.load import LoadedModel, load
+from ..models.probe import read_by_text
+from ..models.special_tokens import Around, around
+from ..progress import Progress, Report
+from ..run.folder import run_folder
+from ..run.shards import Shard, parse_shard
+from ..run.torchrun import Group, find_group
+from ..sequences.sequences import Sequences, sequences
+from ..sequences.tokenizer import text_encoder
+from ..settings import Execution, Inputs, Settings
+from ..sites import Site, find_sites, select
+from ..sites.experts import ExpertSite, expert_layers, select_experts
 
 FUSE_FROM = 100_000_000
 """Tokens times neurons from which to compile: without it they take 20 to 30 ns more each.

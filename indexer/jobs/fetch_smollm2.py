@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import GluscopeError
+from ..errors import GluscopeError
 
 _BLOCK = 1 << 20
 

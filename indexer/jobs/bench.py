@@ -12,24 +12,24 @@ from typing import Any
 
 import torch
 
-from .capture.dense import run_body
-from .corpus import Corpus, open_corpus
-from .errors import GluscopeError
-from .index_file.identity import resolve
-from .models.load import LoadedModel, load
-from .models.special_tokens import around
-from .progress import Progress, Report
-from .run.accumulator import Run
-from .sequences.batches import Batch, plan
-from .sequences.sequences import TokenSequence, sequences
-from .sequences.tokenizer import text_encoder
-from .settings import Execution, Inputs, Settings
-from .sites import Site, find_sites, select
-from .sites.experts import select_experts
-from .statistics.expert_state import ExpertState
-from .statistics.rankings import BestK
-from .statistics.reduction import Fuser
-from .statistics.sample import PositionSample
+from ..capture.dense import run_body
+from ..corpus import Corpus, open_corpus
+from ..errors import GluscopeError
+from ..index_file.identity import resolve
+from ..models.load import LoadedModel, load
+from ..models.special_tokens import around
+from ..progress import Progress, Report
+from ..run.accumulator import Run
+from ..sequences.batches import Batch, plan
+from ..sequences.sequences import TokenSequence, sequences
+from ..sequences.tokenizer import text_encoder
+from ..settings import Execution, Inputs, Settings
+from ..sites import Site, find_sites, select
+from ..sites.experts import select_experts
+from ..statistics.expert_state import ExpertState
+from ..statistics.rankings import BestK
+from ..statistics.reduction import Fuser
+from ..statistics.sample import PositionSample
 
 SEEN = 20_000
 """`steady` is indexing after this many sequences."""

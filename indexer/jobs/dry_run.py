@@ -7,16 +7,16 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from .forecast.estimate import Forecast, demand_room, forecast, measure, memory_free, state_bytes
-from .forecast.final_steps import Kept, weights_seconds, writing_seconds
+from ..forecast.estimate import Forecast, demand_room, forecast, measure, memory_free, state_bytes
+from ..forecast.final_steps import Kept, weights_seconds, writing_seconds
+from ..progress import Progress, Report
+from ..run.accumulator import Run
+from ..run.folder import check_output
+from ..run.loop import expected_tokens
+from ..sequences.batches import plan
+from ..settings import Execution, Inputs, Settings
+from ..statistics.reduction import Fuser
 from .prepare import find_part, open_text, prepare, silent
-from .progress import Progress, Report
-from .run.accumulator import Run
-from .run.folder import check_output
-from .run.loop import expected_tokens
-from .sequences.batches import plan
-from .settings import Execution, Inputs, Settings
-from .statistics.reduction import Fuser
 
 
 def dry_run(

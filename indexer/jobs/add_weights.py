@@ -15,7 +15,7 @@ from ..models.load import LoadedModel, load
 from ..progress import Progress, Report
 from ..run.folder import discard, disk_errors, hold, run_folder, under_way, unmade
 from ..settings import Execution
-from .compute import model_weights
+from ..weights.compute import model_weights
 
 
 def add_weights(model: str, db: Path, execution: Execution, *, overwrite: bool, progress: Report) -> Path:

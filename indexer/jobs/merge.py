@@ -12,22 +12,22 @@ from typing import Any, NamedTuple
 
 import torch
 
-from .addresses import SiteAddress
-from .database.bulk.arrays import Int64, SiteArrays
-from .database.bulk.stored import StoredIndex
-from .database.format.activations import sign_preserving
-from .database.records import SiteRecord
-from .errors import GluscopeError
-from .index_file.coverage import NOTHING, Batches, Coverage, in_words
-from .index_file.identity import difference
-from .index_file.read_back import JoinedTexts, Restated
-from .index_file.site_arrays import site_arrays
-from .index_file.write import SamplePositions, write_index
-from .progress import Meter, Report
-from .run.folder import check_output, discard, disk_errors, hold, run_folder, under_way, unmade
-from .statistics.sample import PositionSample
-from .statistics.site_state import SiteState
-from .weights.join import joined_weights
+from ..addresses import SiteAddress
+from ..database.bulk.arrays import Int64, SiteArrays
+from ..database.bulk.stored import StoredIndex
+from ..database.format.activations import sign_preserving
+from ..database.records import SiteRecord
+from ..errors import GluscopeError
+from ..index_file.coverage import NOTHING, Batches, Coverage, in_words
+from ..index_file.identity import difference
+from ..index_file.read_back import JoinedTexts, Restated
+from ..index_file.site_arrays import site_arrays
+from ..index_file.write import SamplePositions, write_index
+from ..progress import Meter, Report
+from ..run.folder import check_output, discard, disk_errors, hold, run_folder, under_way, unmade
+from ..statistics.sample import PositionSample
+from ..statistics.site_state import SiteState
+from ..weights.join import joined_weights
 
 _MERGED_SETTINGS = ("layers",)
 """Settings in which indexes that are joined may differ: they say which sites there are."""

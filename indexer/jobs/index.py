@@ -11,37 +11,37 @@ from pathlib import Path
 
 import numpy as np
 
-from .database.bulk.arrays import ModelWeights, SiteArrays
-from .database.bulk.stored import StoredIndex
-from .database.read.weights import HOW_TO_ADD, weights_state
-from .errors import GluscopeError
-from .forecast.estimate import demand_room
-from .index_file.coverage import Batches, Coverage
-from .index_file.identity import Identity, demand_same, difference
-from .index_file.provenance import TextRead, run_info
-from .index_file.site_arrays import SiteSample, site_arrays, site_samples
-from .index_file.write import write_index
+from ..database.bulk.arrays import ModelWeights, SiteArrays
+from ..database.bulk.stored import StoredIndex
+from ..database.read.weights import HOW_TO_ADD, weights_state
+from ..errors import GluscopeError
+from ..forecast.estimate import demand_room
+from ..index_file.coverage import Batches, Coverage
+from ..index_file.identity import Identity, demand_same, difference
+from ..index_file.provenance import TextRead, run_info
+from ..index_file.site_arrays import SiteSample, site_arrays, site_samples
+from ..index_file.write import write_index
+from ..progress import Meter, Progress, Report
+from ..run import checkpoint
+from ..run import join_processes as distributed
+from ..run.accumulator import Run, proof_name
+from ..run.checkpoint import Mark
+from ..run.finished_index import Base, finished_base, is_finished
+from ..run.folder import check_output, discard, disk_errors, hold, write_json
+from ..run.interruption import KEEPING, STOPPING, stopping
+from ..run.loop import Loop
+from ..run.shards import Shard
+from ..run.snapshots import Snapshots
+from ..run.torchrun import Group
+from ..sequences.sequences import Sequences
+from ..sequences.spill import Texts, TextsWriter
+from ..sequences.tokenizer import token_bytes
+from ..settings import Execution, Inputs, Settings
+from ..sites import Site
+from ..sites.weights import gate_in_dot
+from ..statistics.reduction import Fuser
+from ..weights.compute import missing, model_weights
 from .prepare import Job, find_part, open_text, prepare, silent
-from .progress import Meter, Progress, Report
-from .run import checkpoint
-from .run import join_processes as distributed
-from .run.accumulator import Run, proof_name
-from .run.checkpoint import Mark
-from .run.finished_index import Base, finished_base, is_finished
-from .run.folder import check_output, discard, disk_errors, hold, write_json
-from .run.interruption import KEEPING, STOPPING, stopping
-from .run.loop import Loop
-from .run.shards import Shard
-from .run.snapshots import Snapshots
-from .run.torchrun import Group
-from .sequences.sequences import Sequences
-from .sequences.spill import Texts, TextsWriter
-from .sequences.tokenizer import token_bytes
-from .settings import Execution, Inputs, Settings
-from .sites import Site
-from .sites.weights import gate_in_dot
-from .statistics.reduction import Fuser
-from .weights.compute import missing, model_weights
 
 
 def index(

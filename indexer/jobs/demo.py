@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from .errors import GluscopeError
-from .fetch import cache_folder, smollm2
-from .progress import Progress, Report
-from .run.folder import is_index
-from .settings import Execution, Inputs, Settings
+from ..errors import GluscopeError
+from ..progress import Progress, Report
+from ..run.folder import is_index
+from ..settings import Execution, Inputs, Settings
+from .fetch_smollm2 import cache_folder, smollm2
 
 Notice = Callable[[str], None]
 TOKENS = 20_000
@@ -42,7 +42,7 @@ def make_demo(model: str | None, *, progress: Report) -> Path:
     cache = cache_folder()
     chosen = model if model is not None else str(smollm2(cache, notice))
     notice(f"indexing {TOKENS:,} tokens of Python's documentation into {db}")
-    from .job import index
+    from .index import index
 
     inputs = Inputs(paths=(str(_documentation(cache)),))
     overwrite = db.exists() and is_index(db)
@@ -50,7 +50,7 @@ def make_demo(model: str | None, *, progress: Report) -> Path:
 
 
 def _is_readable(db: Path) -> bool:
-    from .database.reader import Index
+    from ..database.reader import Index
 
     try:
         with Index(db) as made:
