@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.correlation import pearson, ranks, spearman
+from gluscope_tui.views.correlation import pearson, ranks, spearman
 
 values = st.one_of(st.integers(-3, 3).map(float), st.floats(-1e6, 1e6).map(lambda value: round(value, 3)))
 points = st.lists(st.tuples(values, values), min_size=2, max_size=30)

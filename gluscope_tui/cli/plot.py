@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from indexer.correlation import pearson, spearman
+from gluscope_tui.views.correlation import pearson, spearman
 from indexer.database.query.table import column, column_list
 from indexer.errors import GluscopeError
 
