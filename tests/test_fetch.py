@@ -92,7 +92,7 @@ def test_a_python_without_pip_is_told_so(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_fetching_leaves_setuptools_importable(tmp_path: Path) -> None:
     """Looking pip up in this process would break it on Python before 3.12, and with it torch's compiler."""
-    code = "import sys; from pathlib import Path; from indexer import fetch\n"
+    code = "import sys; from pathlib import Path; from indexer.jobs import fetch_smollm2 as fetch\n"
     code += "try: fetch.smollm2(Path(sys.argv[1]), print)\nexcept fetch.GluscopeError: pass\nimport setuptools"
     nowhere = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, env={**os.environ, **nowhere})

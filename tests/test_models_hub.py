@@ -23,7 +23,7 @@ COMMIT = "0123456789" * 4
 SCRIPT = """
 import json, sys
 from indexer.errors import GluscopeError
-from indexer.models import load
+from indexer.models.load import load
 for model, revision in json.loads(sys.argv[1]):
     try:
         loaded = load(model, revision=revision)
