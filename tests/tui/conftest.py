@@ -14,8 +14,8 @@ from gluscope_tui.tui.app import ExplorerApp
 from gluscope_tui.tui.opening import Opened, Request, read_index
 from gluscope_tui.tui.reading import ReadingThread
 from gluscope_tui.tui.screens.home import HomeScreen
-from tests.index_fixture import make_index
-from tests.weights_fixture import with_weights
+from tests.support.index_fixture import make_index
+from tests.support.weights_fixture import with_weights
 
 AppMaker = Callable[..., ExplorerApp]
 

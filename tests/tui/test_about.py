@@ -18,8 +18,8 @@ from gluscope_tui.tui.widgets.inspector import Inspector
 from gluscope_tui.tui.widgets.styled_lines import StyledLines
 from gluscope_tui.views.writes import bare
 from indexer.quadrants import QUADRANTS
-from tests import hostile
-from tests.weights_fixture import KINDS
+from tests.support import hostile
+from tests.support.weights_fixture import KINDS
 
 from .conftest import AppMaker, home_of
 from .walking import header_text, here, pane_text, press, state_of

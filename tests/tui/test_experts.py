@@ -14,7 +14,7 @@ from gluscope_tui.tui.widgets.hints import Hints
 from indexer.addresses import parse_neuron, parse_site
 from indexer.database.records import SiteRecord
 from indexer.errors import GluscopeError
-from tests.index_fixture import make_index
+from tests.support.index_fixture import make_index
 
 from .conftest import AppMaker, home_of
 from .walking import here, press, state_of, typed

@@ -20,7 +20,7 @@ from gluscope_tui.tui.widgets.small import Small
 from indexer.database.reader import Index
 from indexer.database.records import Hit
 from indexer.quadrants import Quadrant
-from tests.index_fixture import make_index
+from tests.support.index_fixture import make_index
 
 from .conftest import AppMaker, home_of, settled
 from .walking import header_text, here, press, state_of

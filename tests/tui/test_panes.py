@@ -37,7 +37,7 @@ from gluscope_tui.views.numbers import signed
 from indexer.addresses import parse_neuron
 from indexer.database.records import Example, NeuronRecord, QuadrantRecord, Quantities
 from indexer.quadrants import QUADRANTS, Quadrant
-from tests.index_fixture import make_index
+from tests.support.index_fixture import make_index
 
 TRUE = palette(Depth.TRUE)
 NOTHING = Quantities(None, None, None, None)

@@ -14,7 +14,7 @@ from gluscope_tui.tui.screens.home import HomeScreen
 from gluscope_tui.tui.screens.neurons import NeuronsScreen
 from gluscope_tui.tui.widgets.hints import Hints
 from indexer.quadrants import Quadrant
-from tests.index_fixture import make_index
+from tests.support.index_fixture import make_index
 
 from .conftest import AppMaker, home_of, settled
 from .walking import header_text, here, pane_text, press, state_of, typed

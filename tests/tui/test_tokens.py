@@ -9,7 +9,7 @@ import pytest
 from gluscope_tui.tui.screens.context import widened
 from gluscope_tui.tui.token_names import token_name
 from indexer.database.records import SequenceRecord
-from tests.view_records import example
+from tests.support.view_records import example
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,118 @@
+"""`gluscope bench` measures the regimes it names: how many examples and sampled positions enter in each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from gluscope_tui.cli.app import run
+from indexer.errors import GluscopeError
+from indexer.jobs import bench
+from indexer.jobs.prepare import silent
+from indexer.settings import Execution, Inputs, Settings
+from indexer.statistics.reduction import Fuser
+from indexer.statistics.sample import PositionSample
+from indexer.statistics.site_state import SiteState
+
+from ..support.small_runs import save_model, write_corpus
+from ..support.tiny_experts import save_mixture
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+SEEN = 400
+WORDS = [" ".join(f"{word}{number}" for word in ("cat", "mat", "der", "the", "auf")) for number in range(400)]
+
+
+def measured(model: Path, corpus: Path, compile: str = "auto") -> bench.Measured:
+    inputs = Inputs((str(corpus),))
+    return bench.bench(
+        str(model),
+        inputs,
+        Settings(context=24, batch_tokens=96, duplicates="keep"),
+        Execution(compile=compile),
+        sequences_=8,
+        rounds=1,
+        progress=silent,
+    )
+
+
+@pytest.mark.parametrize("kind", ["dense", "experts"])
+def test_as_many_examples_enter_as_after_so_many_sequences(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "SEEN", SEEN)
+    if kind == "dense":
+        model, neurons = save_model(tmp_path / "model"), 2 * 10
+    else:
+        sizes = {"num_hidden_layers": 1, "intermediate_size": 12, "num_experts_per_tok": 6}
+        model, neurons = save_mixture(tmp_path / "model", "MixtralConfig", **sizes), 6 * 12
+    found = measured(model, write_corpus(tmp_path / "texts.jsonl", WORDS)).insertions
+    # of SEEN sequences k are in a list: 16 in those by post, gate and in of each quadrant, 8 in the random one
+    assert found["steady"] == pytest.approx(neurons * 4 * (3 * 16 + 8) / SEEN, rel=0.25)
+    assert found["limit"] == 0
+
+
+@pytest.mark.parametrize(("compile", "statistics"), [("on", "loops"), ("off", "tensors")])
+def test_it_tells_what_computed_the_statistics(
+    compile: str, statistics: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walked = [0]
+    walk = SiteState.walk
+
+    def counting(*arguments: Any) -> None:
+        walked[0] += 1
+        walk(*arguments)
+
+    monkeypatch.setattr(SiteState, "walk", counting)
+    settings = measured(save_model(tmp_path / "model"), write_corpus(tmp_path / "texts.jsonl", WORDS), compile).settings
+    assert settings["statistics"] == statistics
+    assert bool(walked[0]) == (statistics == "loops")
+
+
+def test_a_text_that_is_not_there_is_told_before_the_model_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "load", lambda *_, **__: pytest.fail("it was loaded"))
+    with pytest.raises(GluscopeError, match="does not exist"):
+        measured(tmp_path / "model", tmp_path / "none.txt")
+
+
+def test_few_rounds_are_told_to_say_little(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    spread = bench.Spread(1.0, 1.0, 1.0)
+    few = bench.Measured(spread, dict.fromkeys(bench.REGIMES, spread), dict.fromkeys(bench.REGIMES, 0.0), {})
+    monkeypatch.setattr(bench, "bench", lambda *_, **__: few)
+    for rounds, told in (("1", "one round says little"), ("2", "2 rounds say little"), ("3", "")):
+        assert run(["bench", "m", "t", "--rounds", rounds, "-f", "json"]) == 0
+        out, err = capsys.readouterr()
+        assert json.loads(out)["bare"]["median"] == 1.0
+        assert told in err if told else err == ""
+
+
+def test_a_compiler_that_fails_leaves_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no compiler")
+
+    for compiled, told in ((abs, "compiled"), (broken, "tensors")):
+        monkeypatch.setattr(torch, "compile", lambda *_, result=compiled, **__: result)
+        fuse = Fuser(True, lambda _: None, loops=False)
+        assert fuse.backend == "tensors"
+        fuse(abs, -3)
+        assert fuse.backend == told
+
+
+def test_a_sample_takes_as_many_positions_as_after_those_that_were_seen() -> None:
+    sample = PositionSample(64)
+    bench._draw(sample, 1000)
+    hashes = np.random.default_rng(0).integers(0, 2**63 - 1, (1, 500))
+    entered = sample.offer(hashes, np.ones((1, 500), dtype=bool), np.zeros(1, dtype=np.int64))
+    # of 1,500 positions the 64 smallest stay, a third of which are among the new 500
+    assert len(entered.slot) == pytest.approx(64 / 3, rel=0.5)
+    bench._draw(sample, 10)
+    assert sorted(sample.hash)[9] == 2**63 - 1 > sorted(sample.hash)[8]
+    bench._draw(sample, 0)
+    assert set(sample.hash.tolist()) == {2**63 - 1}

@@ -1,0 +1,308 @@
+"""Merging that follows behind the model, as on GPUs: it asks for no value too early, and the index is the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from indexer.errors import GluscopeError
+from indexer.settings import Settings
+from indexer.statistics.deferred import Behind, Steps
+from indexer.statistics.expert_state import ExpertStack
+from indexer.statistics.reduction import Activations, Fuser
+from indexer.statistics.routing import Routing
+from indexer.statistics.sample import PositionSample
+from indexer.statistics.site_state import BatchView, SiteState, view_batch
+
+from ..jobs.test_experts_again import Folder as ExpertFolder
+from ..jobs.test_experts_again import sampled
+from ..jobs.test_merge import shown, told
+from ..support.long_runs import CutOff, Folder, close, cut_off, numbers
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+ROWS, LENGTH, WIDTH = 3, 20, 7
+
+
+def steps(done: list[str], name: str, number: int) -> Steps:
+    """Says what it does, and asks so many times."""
+    for place in range(number):
+        done.append(f"{name}{place}")
+        assert (yield torch.tensor([place, 7])).tolist() == [place, 7]
+    done.append(f"{name} ends")
+
+
+def test_steps_are_taken_as_others_begin_and_those_of_one_owner_in_turn() -> None:
+    behind, done = Behind(), list[str]()
+    behind.take("x", "", steps(done, "a", 1), 0)
+    behind.take("y", "", steps(done, "b", 2), 0)
+    assert done == ["a0", "b0", "a ends"]
+    behind.take("z", "", steps(done, "c", 0), 0)
+    assert done[3:] == ["c ends", "b1"]
+    behind.take("y", "", steps(done, "d", 1), 0)
+    assert done[5:] == ["b ends", "d0"]
+    behind.finish()
+    assert done[7:] == ["d ends"]
+
+
+def test_what_began_before_a_mark_stays_and_what_failed_of_it_is_told() -> None:
+    def failing() -> Steps:
+        yield torch.tensor([1])
+        raise MemoryError
+
+    behind, done = Behind(), list[str]()
+    behind.take("x", "x", steps(done, "a", 3), 0)
+    mark = behind.mark()
+    behind.take("y", "y", failing(), 0)
+    with pytest.raises(MemoryError):
+        behind.take("z", "z", steps(done, "b", 1), 0)
+    assert behind.drop(mark) is None  # it began later: it can be begun again
+    behind.take("y", "y took in batch 3", failing(), 0)
+    mark = behind.mark()
+    with pytest.raises(MemoryError):
+        behind.take("z", "z", steps(done, "c", 1), 0)
+    with pytest.raises(MemoryError):  # again: what is missing is never taken for complete
+        behind.finish()
+    assert behind.drop(mark) == "y took in batch 3"
+
+
+def test_steps_wait_for_their_numbers_only_where_much_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    behind, done = Behind(), list[str]()
+    monkeypatch.setattr("indexer.statistics.deferred._Arriving.arrived", lambda _: False)
+    behind.take("x", "", steps(done, "a", 1), 2**30)
+    behind.take("y", "", steps(done, "b", 1), 2**30)
+    assert done == ["a0", "b0"]
+    behind.take("z", "", steps(done, "c", 1), 1)
+    assert done == ["a0", "b0", "c0", "a ends"]
+    behind.finish()
+    assert done[4:] == ["b ends", "c ends"]
+
+
+class OnNothing:
+    """A device that computes nothing: to ask for a value on it is an error."""
+
+    device = torch.device("meta")
+    settings = Settings(top_k=3, sample=5)
+    fuse = Fuser(False, pytest.fail)
+
+    def values(self, *shape: int) -> Activations:
+        return Activations(*(torch.empty(shape, dtype=torch.bfloat16, device=self.device) for _ in range(4)))
+
+    def view(self) -> BatchView:
+        ids, number = np.zeros((ROWS, LENGTH), dtype=np.int64), np.arange(ROWS)
+        sample = PositionSample(self.settings.sample)
+        return view_batch(ids, number + LENGTH - ROWS, number, number, number, self.settings, sample).to(self.device)
+
+    def drive(self, given: Steps, *replies: list[int]) -> None:
+        """Take the steps, with made-up numbers in place of those that they ask for."""
+        asked = next(given)
+        for reply in replies[:-1]:
+            assert asked.shape == (len(reply),)
+            asked = given.send(np.array(reply))
+        assert asked.shape == (len(replies[-1]),)
+        with pytest.raises(StopIteration):
+            given.send(np.array(replies[-1]))
+
+
+@pytest.mark.parametrize("ranked", [(4, 3, 2), (300, 250, 3)], ids=["few offers", "many offers"])
+@pytest.mark.parametrize("sign_preserving", [True, False])
+def test_a_site_asks_its_device_for_nothing_but_the_numbers_of_offers(
+    sign_preserving: bool, ranked: tuple[int, int, int]
+) -> None:
+    on = OnNothing()
+    state = SiteState(WIDTH, on.settings, sign_preserving=sign_preserving, keep_act=True, device=on.device)
+    given = state.steps(on.values(ROWS, LENGTH, WIDTH), on.view(), on.fuse)
+    on.drive(given, [0, 0, 0, *ranked, 4, 4, 1])
+
+
+@pytest.mark.parametrize("sign_preserving", [True, False])
+def test_experts_ask_their_device_for_nothing_but_numbers_of_rows_and_offers(sign_preserving: bool) -> None:
+    on, experts, rows = OnNothing(), 2, 2 * ROWS * LENGTH
+    stack = ExpertStack(
+        range(experts), WIDTH, on.settings, sign_preserving=sign_preserving, keep_act=True, device=on.device
+    )
+    places = torch.empty((rows,), dtype=torch.int64, device=on.device)
+    values = on.values(rows, WIDTH)
+    given = stack.steps(values, Routing(places, places, places != 0), on.view(), on.fuse)
+    offers = [0, 2, 0, 1, 0, 4]
+    on.drive(given, [20, 19, 1, 0, 20, 17], [0] * 6 + offers + [7, 5, 2] + [3, 3, 1] + [4, 0])
+
+
+def test_nothing_is_known_of_a_device_that_computes_nothing() -> None:
+    """Or the tests above would pass whatever was asked."""
+    for ask in (torch.Tensor.nonzero, torch.Tensor.tolist, torch.Tensor.item, torch.Tensor.numpy, bool):
+        with pytest.raises((NotImplementedError, RuntimeError, TypeError)):
+            ask(torch.zeros((1,), device="meta"))
+    with pytest.raises((NotImplementedError, RuntimeError)):
+        torch.zeros((2,), device="meta")[torch.zeros((2,), dtype=torch.bool, device="meta")]
+
+
+class OffCpu:
+    """As on a device that has values but is no CPU, where they are read in the types of the model."""
+
+    def feed(self, experts: bool, dtype: torch.dtype, as_they_are: bool) -> dict[str, torch.Tensor]:
+        settings, rows = Settings(top_k=3, sample=5), ROWS * LENGTH
+        torch.manual_seed(3)
+        shape = (2 * rows, WIDTH) if experts else (ROWS, LENGTH, WIDTH)
+        with pytest.MonkeyPatch.context() as patched:
+            if as_they_are:
+                patched.setattr(Activations, "readable", lambda values: values)
+            kinds: dict[str, Any] = {"sign_preserving": False, "keep_act": True, "device": torch.device("cpu")}
+            stack = ExpertStack(range(2), WIDTH, settings, **kinds)
+            state = SiteState(WIDTH, settings, **kinds)
+            sample = PositionSample(settings.sample)
+            for number in range(3):
+                gate, in_ = torch.randn(shape), torch.randn(shape)
+                act = torch.sin(gate)
+                values = Activations(*(value.to(dtype) for value in (gate, in_, act, act * in_)))
+                if not as_they_are:
+                    values = Activations(*(value.to(torch.float32) for value in values))
+                own = np.arange(ROWS) + ROWS * number
+                ids = np.arange(rows).reshape(ROWS, LENGTH) % 5
+                view = view_batch(ids, np.full(ROWS, LENGTH), own, own, own, settings, sample)
+                token = torch.arange(rows).repeat(2)
+                if experts:
+                    routing = Routing(torch.arange(2).repeat_interleave(rows), token, token % 3 != 1)
+                    stack.add(values, routing, view, Fuser(False, pytest.fail))
+                else:
+                    state.add(values, view, Fuser(False, pytest.fail))
+        states = list(stack.states.values()) if experts else [state]
+        return {f"{place}.{key}": t for place, each in enumerate(states) for key, t in each.tensors().items()}
+
+
+@pytest.mark.parametrize("experts", [False, True], ids=["dense", "experts"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_values_read_in_the_type_of_the_model_say_what_they_say_in_float32(dtype: torch.dtype, experts: bool) -> None:
+    one, other = (OffCpu().feed(experts, dtype, as_they_are) for as_they_are in (True, False))
+    assert all(torch.equal(one[key], other[key]) for key in other)
+    assert int((one["0.ranked.key"] >= 0).sum()) > 0
+
+
+# Whole runs
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    made = Folder(tmp_path_factory.mktemp("dense"))
+    made.make("whole.db", compile="off")
+    return made
+
+
+@pytest.fixture(scope="module")
+def mixture(tmp_path_factory: pytest.TempPathFactory) -> ExpertFolder:
+    made = ExpertFolder(tmp_path_factory.mktemp("mixture"))
+    made.make("plain.db", compile="off")
+    return made
+
+
+@pytest.fixture
+def following(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CPU is taken for a device that works behind the host."""
+    monkeypatch.setattr("indexer.run.accumulator.follows", lambda _: True)
+
+
+def same(one: Path, other: Path) -> bool:
+    return shown(one) == shown(other) and sampled(one) == sampled(other)
+
+
+@pytest.mark.usefixtures("following")
+def test_the_index_is_the_same(folder: Folder, mixture: ExpertFolder) -> None:
+    assert same(folder.make("a.db", compile="off"), folder.path / "whole.db")
+    assert same(mixture.make("a.db", compile="off"), mixture.path / "plain.db")
+
+
+@pytest.mark.usefixtures("following")
+def test_a_run_that_was_cut_off_goes_on_to_the_same_index(
+    folder: Folder, mixture: ExpertFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for runs, whole in ((folder, "whole.db"), (mixture, "plain.db")):
+        cut_off(monkeypatch, after=4)
+        with pytest.raises(CutOff):
+            runs.make("b.db", compile="off", checkpoint_every=0.0)
+        assert same(runs.make("b.db", compile="off"), runs.path / whole)
+
+
+NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory")
+
+
+def fail_early(monkeypatch: pytest.MonkeyPatch, calls: set[int]) -> None:
+    """At these calls of all, a site's first step finds no memory."""
+    steps, count = SiteState.steps, [0]
+
+    def failing(state: SiteState, values: Activations, batch: BatchView, fuse: Fuser) -> Steps:
+        count[0] += 1
+        if count[0] in calls:
+            raise NO_MEMORY
+        return (yield from steps(state, values, batch, fuse))
+
+    monkeypatch.setattr(SiteState, "steps", failing)
+
+
+def fail_late(monkeypatch: pytest.MonkeyPatch, call: int) -> list[int]:
+    """At this call of all, a site's last step finds no memory. Returns the number of calls."""
+    add_sample, count = SiteState._add_sample, [0]
+
+    def failing(state: SiteState, values: Activations, batch: BatchView) -> None:
+        count[0] += 1
+        if count[0] == call:
+            raise NO_MEMORY
+        add_sample(state, values, batch)
+
+    monkeypatch.setattr(SiteState, "_add_sample", failing)
+    return count
+
+
+@pytest.mark.usefixtures("following")
+def test_where_memory_lacks_only_because_of_what_is_under_way_the_batch_runs_again(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_early(monkeypatch, {5, 11})  # the first site of the third batch, the second one of the fifth
+    assert same(folder.make("c.db", compile="off"), folder.path / "whole.db")
+
+
+@pytest.mark.usefixtures("following")
+def test_where_memory_lacks_twice_the_batch_is_run_in_pieces(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_early(monkeypatch, {6, 8})  # the second site of the third batch, and again
+    db, whole = folder.make("d.db", compile="off"), folder.path / "whole.db"
+    assert [name for name in told(db).run["notices"] if "memory ran out in batch 2" in name]
+    assert close(numbers(db), numbers(whole))
+    assert [site.tokens_counted for site in told(db).sites] == [site.tokens_counted for site in told(whole).sites]
+
+
+@pytest.mark.usefixtures("following")
+@pytest.mark.parametrize("when", ["in the next batch", "at a checkpoint", "at the end"])
+def test_memory_that_runs_out_behind_the_model_ends_the_run_and_loses_nothing(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    whole = folder.path / "whole.db"
+    with monkeypatch.context() as counting:
+        count = fail_late(counting, -1)
+        folder.make("e.db", compile="off", overwrite=True)
+    last = count[0] if when == "at the end" else 6
+    with monkeypatch.context() as lacking:
+        fail_late(lacking, last)
+        every = 0.0 if when == "at a checkpoint" else None
+        with pytest.raises(GluscopeError, match=f"memory ran out while L1 took in batch {last // 2 - 1} on cpu"):
+            folder.make(f"{when}.db", compile="off", checkpoint_every=every)
+    assert same(folder.make(f"{when}.db", compile="off"), whole)
+
+
+@pytest.mark.usefixtures("following")
+def test_a_value_that_is_not_finite_is_told_with_its_document(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps, calls = SiteState.steps, [0]
+
+    def broken(state: SiteState, values: Activations, batch: BatchView, fuse: Fuser) -> Steps:
+        calls[0] += 1
+        if calls[0] == 6:
+            gate = values.gate.clone()
+            gate[1, batch.length[1] - 1, 4] = torch.nan
+            values = values._replace(gate=gate)
+        return (yield from steps(state, values, batch, fuse))
+
+    monkeypatch.setattr(SiteState, "steps", broken)
+    with pytest.raises(GluscopeError, match="L1: a value is NaN or infinite in document"):
+        folder.make("infinite.db", compile="off")

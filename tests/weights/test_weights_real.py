@@ -1,0 +1,83 @@
+"""What the weights of real models say, against plain numpy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from indexer.models.load import LoadedModel, load
+from indexer.sites import find_sites
+from indexer.weights.compute import model_weights
+from indexer.weights.cosines import site_cosines
+from indexer.weights.norms import NO_NORM, find_norms
+from indexer.weights.vectors import site_vectors
+from tests.support.real_models import gemma3_path, smollm2_path
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def smollm2() -> LoadedModel:
+    return load(str(smollm2_path()))
+
+
+def _unit(vectors: Any) -> Any:
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def test_smollm2s_neurons_say_what_their_weights_do(smollm2: LoadedModel) -> None:
+    model: Any = smollm2.model
+    found = model_weights(smollm2, ["L20"], lambda _: None)
+    assert found.info == {"state": "computed", "reason": None, "final_norm": "rms"}
+    got = found.sites["L20"]
+    layer = model.layers[20]
+    gain = layer.post_attention_layernorm.weight.detach().double().numpy()
+    plain = {
+        name: getattr(layer.mlp, f"{name}_proj").weight.detach().double().numpy() for name in ("gate", "up", "down")
+    }
+    gate, in_, out = plain["gate"] * gain, plain["up"] * gain, plain["down"].T
+    for kind, (one, other) in enumerate(((gate, in_), (in_, out), (gate, out))):
+        np.testing.assert_allclose(got.cosines[kind], (_unit(one) * _unit(other)).sum(1), atol=1e-6)
+
+    flipped = (plain["gate"] * plain["up"]).sum(1) < 0
+    chosen = np.r_[np.nonzero(flipped)[0][:12], np.nonzero(~flipped)[0][:12]]
+    embeddings = model.embed_tokens.weight.detach().double().numpy()
+    last = model.norm.weight.detach().double().numpy()
+    for place, scores in (
+        (0, (out[chosen] * last) @ embeddings.T),
+        (2, _unit(gate[chosen]) @ _unit(embeddings).T),
+        (4, _unit(in_[chosen]) @ _unit(embeddings).T),
+    ):
+        order = scores.argsort(axis=1)
+        np.testing.assert_array_equal(got.tokens[place, chosen], order[:, ::-1][:, :16])
+        np.testing.assert_array_equal(got.tokens[place + 1, chosen], order[:, :16])
+
+    every = np.concatenate([one.mlp.down_proj.weight.detach().double().numpy().T for one in model.layers])
+    cosines = _unit(out[chosen]) @ _unit(every).T
+    cosines[np.arange(len(chosen)), 20 * 1536 + chosen] = 0  # itself
+    nearest = np.abs(cosines).argsort(axis=1)[:, ::-1][:, :8]
+    np.testing.assert_array_equal(got.neighbours[0, chosen] // 2, nearest)
+    np.testing.assert_allclose(
+        got.neighbour_cosines[0, chosen], np.take_along_axis(cosines, nearest, axis=1), atol=1e-5
+    )
+
+
+def test_the_norm_behind_gemma3s_mlp_changes_308_of_its_36864_classes() -> None:
+    """The figure that others have found for this model."""
+    loaded = load(str(gemma3_path()))
+    sites = find_sites(loaded.model)
+    changed = total = 0
+    with torch.inference_mode():
+        for vectors in site_vectors(sites, find_norms(loaded, sites)):
+            assert vectors.before is not None
+            assert vectors.after is not None
+            assert (vectors.before.kind, vectors.after.kind) == ("rms (1 + w)", "rms (1 + w)")
+            without = site_cosines(replace(vectors, after=NO_NORM)).classes
+            classes = site_cosines(vectors).classes
+            changed += sum(one != other for one, other in zip(classes, without, strict=True))
+            total += len(classes)
+    assert (changed, total) == (308, 36_864)
