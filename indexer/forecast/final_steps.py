@@ -16,7 +16,7 @@ from ..database.bulk.arrays import SiteArrays
 from ..errors import GluscopeError
 from ..index_file.site_arrays import site_arrays, site_samples
 from ..index_file.write import write_index
-from ..models.load import LoadedModel
+from ..models.loaded import LoadedModel
 from ..run.accumulator import Run
 from ..sequences.batches import Batch
 from ..sequences.sequences import TokenSequence

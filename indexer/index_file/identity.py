@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from ..errors import GluscopeError
-from ..models.load import LoadedModel
+from ..models.loaded import LoadedModel
 from ..settings import Settings
 
 Identity = dict[str, Any]

@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import __version__
 from ..corpus import Corpus
-from ..models.load import LoadedModel
+from ..models.loaded import LoadedModel
 from .coverage import Coverage
 from .identity import Identity
 

@@ -11,7 +11,8 @@ from typing import Any
 from ..database.bulk.stored import StoredIndex
 from ..database.bulk.weight_writing import replace_weights
 from ..errors import GluscopeError
-from ..models.load import LoadedModel, load
+from ..models.load import load
+from ..models.loaded import LoadedModel
 from ..progress import Progress, Report
 from ..run.folder import discard, disk_errors, hold, run_folder, under_way, unmade
 from ..settings import Execution

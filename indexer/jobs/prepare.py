@@ -11,7 +11,8 @@ from ..capture.proof import prove_forms
 from ..corpus import Corpus, open_corpus
 from ..errors import GluscopeError
 from ..index_file.identity import Identity, identity, resolve
-from ..models.load import LoadedModel, load
+from ..models.load import load
+from ..models.loaded import LoadedModel
 from ..models.probe import read_by_text
 from ..models.special_tokens import Around, around
 from ..progress import Progress, Report

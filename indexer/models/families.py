@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..cache import cache_folder
 from ..errors import GluscopeError
-from ..jobs.fetch_smollm2 import cache_folder
 from ..progress import Progress, Report
 
 SUPPORTED, REFUSED, UNBUILT = "supported", "refused", "unbuilt"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from logging import ERROR
 from typing import TYPE_CHECKING, Any
 
 from ..errors import GluscopeError
 from .config import first_line, read_config, resolve
 from .gguf import header_read_once
+from .loaded import LoadedModel, Origin
 from .source import ModelSource, locate
 from .special_tokens import template
 
@@ -20,47 +21,9 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from ..length_tables import LengthTables
 
 _DTYPES = {"auto", "float32", "bfloat16", "float16", "float64"}
 _SHORT_DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16", "fp64": "float64"}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Origin:
-    """Where a model was loaded from."""
-
-    source: ModelSource
-    config: Any  # of the whole model, with its head
-    arguments: dict[str, Any]  # of every from_pretrained
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LoadedModel:
-    """A model ready to read text, and its provenance."""
-
-    model: nn.Module  # the text body, in eval mode: token ids to hidden states, no language-model head
-    tokenizer: Any
-    name: str  # as it is to be shown: the hub id, or the name of the folder or file
-    revision: str | None  # the hub's commit
-    architecture: str  # e.g. LlamaForCausalLM
-    model_type: str  # e.g. llama
-    dtype: str  # of the weights, e.g. bfloat16
-    device: str  # where token ids go
-    causal: bool  # a token sees only the tokens before it
-    fingerprint: str
-    origin: Origin | None = None
-    runs: Mapping[str, int] = field(default_factory=dict)  # path of a site -> how often a pass over text runs it
-    displaced: frozenset[str] = frozenset()  # paths of the sites whose values don't lie by sequence and position
-    decoder_start: int | None = None  # of an encoder-decoder: the token its decoder begins with
-    hides_start: bool = False  # that token isn't one of the encoder's
-    notices: tuple[str, ...] = ()  # what to tell of how it runs
-    tables: LengthTables | None = None  # its rotary positions, where they depend on a sequence's length
-    positions: int | None = None  # tokens that it is made for
-
-    def alike(self, length: int) -> tuple[int, ...]:
-        """What the sequences of a batch must have in common to be read as if each ran alone."""
-        return () if self.tables is None else self.tables.table(length)
 
 
 def load(
@@ -92,11 +55,11 @@ def load(
 
 
 def _loaded(origin: Origin, tokenizer: Any, body: nn.Module) -> LoadedModel:
-    from ..length_tables import length_tables, own_positions
     from ..sites import is_encoder_decoder
     from ..sites.refuse import architecture
     from .fingerprint import fingerprint
     from .grouped_experts import run_what_does_not_fit
+    from .length_tables import length_tables, own_positions
     from .probe import rehearse
 
     config = origin.config
@@ -185,9 +148,9 @@ def _device(device: str) -> torch.device:
 
 def _refuse_early(config: Any, trust_remote_code: bool, layers: Sequence[int] | None) -> None:
     """Refuse a model that can't be indexed by its structure alone, before its weights are fetched and read."""
-    from ..length_tables import length_tables
     from ..sites import find_sites, text_body
     from ..sites.site import select
+    from .length_tables import length_tables
 
     model = bare_model(config, trust_remote_code)
     select(find_sites(model), layers)

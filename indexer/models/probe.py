@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..capture.dense import run_body
 from ..errors import GluscopeError
 from ..sequences.tokenizer import encode
 from ..sites import Site, find_sites, is_encoder_decoder
+from .forward import run_body
 
 if TYPE_CHECKING:
-    from .load import LoadedModel
+    from .loaded import LoadedModel
 
 _TEXTS = ("One short text to read, and then it ends.", "One short text to read; but this is no end")
 _LONGEST = 48

@@ -10,7 +10,7 @@ from ..sequences.tokenizer import bos_id
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from .load import LoadedModel
+    from .loaded import LoadedModel
 
 _PROBE = "a"
 

@@ -8,14 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..capture.dense import capture, capture_act, run_body
+from ..capture.dense import capture, capture_act
 from ..capture.expert_proof import prove_experts
 from ..capture.experts import Routed, capture_experts
 from ..capture.proof import prove
 from ..database.format.activations import twin
 from ..devices import follows, home
 from ..errors import GluscopeError
-from ..models.load import LoadedModel
+from ..models.forward import run_body
+from ..models.loaded import LoadedModel
 from ..sequences.batches import Batch
 from ..sequences.sequences import TokenSequence
 from ..settings import Settings

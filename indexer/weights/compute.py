@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ..database.bulk.arrays import Bool, ModelWeights, WeightArrays, WeightSite
-from ..models.load import LoadedModel
+from ..models.loaded import LoadedModel
 from ..progress import Meter, Progress, Report
 from ..sequences.tokenizer import token_bytes
 from ..sites import Site, find_sites

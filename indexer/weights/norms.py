@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..capture.dense import run_body
-from ..models.load import LoadedModel
+from ..models.forward import run_body
+from ..models.loaded import LoadedModel
 from ..sites import Site
 
 _TOKENS = 8

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..models.load import LoadedModel, Origin
+from ..models.loaded import LoadedModel, Origin
 
 _INDEX = "model.safetensors.index.json"
 _WHOLE = "model.safetensors"

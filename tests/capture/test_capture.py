@@ -12,7 +12,8 @@ import transformers
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from indexer.capture.dense import capture, capture_act, run_body
+from indexer.capture.dense import capture, capture_act
+from indexer.models.forward import run_body
 from indexer.sites import Site, find_sites, text_body
 from tests.support.tiny_models import FAMILIES, tiny_model
 

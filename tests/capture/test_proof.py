@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from indexer.capture.dense import capture, run_body
+from indexer.capture.dense import capture
 from indexer.capture.proof import identity_error, prove, prove_forms, tolerance
 from indexer.errors import GluscopeError
+from indexer.models.forward import run_body
 from indexer.sites import find_sites, text_body
 from tests.support.tiny_models import FAMILIES, tiny_model
 

@@ -12,7 +12,7 @@ import pytest
 import transformers
 
 from gluscope_tui.cli.app import run
-from indexer.jobs.fetch_smollm2 import cache_folder
+from indexer.cache import cache_folder
 from indexer.jobs.prepare import silent
 from indexer.models import families
 from indexer.models.families import Family

@@ -14,13 +14,14 @@ from tokenizers.processors import TemplateProcessing
 from torch import Tensor, nn
 
 import indexer
-from indexer.capture.dense import run_body
 from indexer.database.bulk.stored import StoredIndex
 from indexer.errors import GluscopeError
 from indexer.jobs.bench import bench
 from indexer.jobs.index import index
 from indexer.jobs.prepare import silent
-from indexer.models.load import LoadedModel, load
+from indexer.models.forward import run_body
+from indexer.models.load import load
+from indexer.models.loaded import LoadedModel
 from indexer.models.probe import read_by_text
 from indexer.models.special_tokens import Around, around
 from indexer.progress import Progress

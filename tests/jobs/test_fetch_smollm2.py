@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import indexer.jobs.fetch_smollm2 as fetch
+from indexer.cache import cache_folder
 from indexer.errors import GluscopeError
 
 CONTENT = b"GGUF" + bytes(range(256)) * 50
@@ -109,6 +110,6 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 def test_the_cache_folder_follows_the_users_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert fetch.cache_folder() == tmp_path / "gluscope"
+    assert cache_folder() == tmp_path / "gluscope"
     monkeypatch.setenv("XDG_CACHE_HOME", "not/absolute")
-    assert fetch.cache_folder() == Path.home() / ".cache" / "gluscope"
+    assert cache_folder() == Path.home() / ".cache" / "gluscope"

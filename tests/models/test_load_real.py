@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from indexer.capture.dense import capture, run_body
+from indexer.capture.dense import capture
 from indexer.capture.proof import prove, prove_forms
+from indexer.models.forward import run_body
 from indexer.models.load import load
 from indexer.sites import find_sites
 from indexer.sites.weights import gate_in_dot

@@ -18,7 +18,7 @@ from indexer.database.bulk.stored import StoredIndex
 from indexer.errors import GluscopeError
 from indexer.jobs.index import index
 from indexer.jobs.merge import merge
-from indexer.length_tables import length_tables
+from indexer.models.length_tables import length_tables
 from indexer.progress import Progress
 from indexer.settings import Execution, Inputs, Settings
 

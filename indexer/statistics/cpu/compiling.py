@@ -14,7 +14,7 @@ from typing import Any
 import numba
 from numba.extending import intrinsic
 
-from ...jobs.fetch_smollm2 import cache_folder
+from ...cache import cache_folder
 
 _CONFIG: Any = numba.config
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from .sites.refuse import refusal
+from ..sites.refuse import refusal
 
 _BY_LENGTH = ("dynamic", "longrope", "su", "ntk")
 """Parts of the names of kinds of rotary positions whose frequencies depend on the length."""
