@@ -11,8 +11,8 @@ from indexer.errors import GluscopeError
 from indexer.jobs.merge import merge
 
 from ..support.long_runs import CutOff, Folder, close, cut_off, numbers
+from ..support.outputs import SMALL, sampled, shown, told
 from ..support.small_runs import TEXTS, write_corpus
-from .test_merge import SMALL, sampled, shown, told
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

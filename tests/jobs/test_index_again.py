@@ -18,8 +18,8 @@ from indexer.progress import Progress
 from indexer.run.folder import hold
 from indexer.settings import Execution, Inputs, Settings
 
+from ..support.content import content
 from ..support.small_runs import TEXTS, make, save_model, write_corpus
-from .test_index_repeatable import content
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

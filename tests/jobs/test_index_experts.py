@@ -15,10 +15,10 @@ from indexer.database.reader import Index
 from indexer.settings import Settings
 
 from ..support import naive
+from ..support.compare import compare
 from ..support.reference_experts import ExpertReference
 from ..support.small_runs import TEXTS, make, write_corpus
 from ..support.tiny_experts import save_mixture
-from .test_index_statistics import compare
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

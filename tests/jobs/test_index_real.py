@@ -16,12 +16,12 @@ from indexer.database.reader import Index
 from indexer.models.load import load
 from indexer.settings import Settings
 
+from ..support.compare import compare
 from ..support.naive import QUANTITIES, SIGNS
 from ..support.real_models import gemma3_path, smollm2_path
 from ..support.reference import Reference
+from ..support.rounding import Values
 from ..support.small_runs import make, write_corpus
-from .test_index_rounding import Values
-from .test_index_statistics import compare
 
 Floats = npt.NDArray[np.float64]
 NEURONS = (0, 77, 345, 901, 1500)

@@ -6,13 +6,11 @@ import multiprocessing
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -23,6 +21,7 @@ from indexer.jobs.index import index
 from indexer.progress import Progress
 from indexer.settings import Execution, Inputs, Settings
 
+from ..support.content import content
 from ..support.small_runs import LAYERS, TEXTS, WIDTH, make, save_model, write_corpus
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -48,18 +47,6 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def whole(inputs: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The index made in one go."""
     return make(*inputs, tmp_path_factory.mktemp("whole") / "x.db", SETTINGS)
-
-
-def content(db: Path) -> dict[str, list[Any]]:
-    """Every row of every table but for `info`, in which times differ; and what `info` keeps of the corpus."""
-    with sqlite3.connect(db) as connection:
-        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        plain = [name for name in tables if name not in ("info", "words")]  # those that `words` is kept in are there
-        rows = {name: sorted(connection.execute(f"SELECT * FROM {name}"), key=repr) for name in plain}
-        kept = ("complete", "corpus", "settings", "model", "telling_neuron", "rankings", "coverage")
-        marks = ",".join("?" * len(kept))
-        rows["info"] = sorted(connection.execute(f"SELECT key, value FROM info WHERE key IN ({marks})", kept))
-        return rows
 
 
 def batches_of(db: Path) -> int:

@@ -14,50 +14,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import indexer
 from gluscope_tui.cli.app import run as command_line
-from gluscope_tui.views import json as views
-from indexer.database.records import IndexInfo
 from indexer.errors import GluscopeError
 from indexer.jobs.index import index
 from indexer.jobs.merge import merge
 from indexer.progress import Progress
 from indexer.settings import Execution, Inputs, Settings
 
+from ..support.outputs import SMALL, sampled, shown, told
 from ..support.small_runs import TEXTS, make, save_model, write_corpus
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-SMALL = Settings(context=48, batch_tokens=96, sample=32, top_k=4, rank_by=("post", "gate", "in", "act", "random"))
 SHARDS = 5
 
 
 def silent(_: Progress) -> None:
     """Tell nobody."""
-
-
-def shown(db: Path) -> str:
-    """What `show -f json` prints of all neurons, and what searches find."""
-    with indexer.open(db) as opened:
-        names = [f"{site.address}N{neuron}" for site in opened.sites for neuron in range(site.width)]
-        found = [
-            (hit.neuron.name, hit.quadrant.value, hit.strength, views.context(hit.example))
-            for text, where in (("the", "peak"), ("a", "peak"), ("cat", "context"), ("猫", "context"))
-            for hit in opened.search(text, where)
-        ]
-        return json.dumps({"neurons": [views.neuron(opened.neuron(name)) for name in names], "found": found})
-
-
-def sampled(db: Path) -> list[tuple[float, ...]]:
-    """The sampled values of all neurons."""
-    with indexer.open(db) as opened:
-        names = [f"{site.address}N{neuron}" for site in opened.sites for neuron in range(site.width)]
-        return [opened.sample(name).gate + opened.sample(name).in_ for name in names]
-
-
-def told(db: Path) -> IndexInfo:
-    with indexer.open(db) as opened:
-        return opened.info()
 
 
 class Folder:

@@ -25,8 +25,8 @@ from indexer.statistics.deferred import Steps
 from indexer.statistics.reduction import Activations, Fuser
 from indexer.statistics.site_state import BatchView, SiteState
 
-from ..jobs.test_merge import SMALL, shown, told
 from ..support.long_runs import CutOff, Folder, close, cut_off, numbers
+from ..support.outputs import SMALL, shown, told
 from ..support.small_runs import TEXTS, WIDTH
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -19,7 +19,7 @@ from indexer.run.torchrun import Group, find_group
 from indexer.sequences.batches import Batch
 from indexer.settings import Execution, Inputs, Settings
 
-from ..jobs.test_merge import SMALL, sampled, shown, told
+from ..support.outputs import SMALL, sampled, shown, told
 from ..support.small_runs import make, save_model, write_corpus
 
 pytestmark = pytest.mark.usefixtures("one_thread")

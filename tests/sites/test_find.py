@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 import torch
 import transformers
-from torch import Tensor, nn
+from torch import nn
 
 from indexer.errors import GluscopeError
 from indexer.sites import find_sites, select, text_body
 from tests.support.tiny_models import FAMILIES, tiny_config, tiny_model
+
+from ..support.adapted import Adapted
 
 SMALL: dict[str, Any] = {
     **{"vocab_size": 60, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2},
@@ -76,21 +78,6 @@ def test_the_body_of_a_model_with_head_is_the_body_without() -> None:
     model: Any = tiny_model("llama")
     assert text_body(model) is model.model
     assert text_body(model.model) is model.model
-
-
-class Adapted(nn.Module):
-    """A linear map with an adapter, as PEFT wraps it."""
-
-    def __init__(self, base_layer: nn.Linear) -> None:
-        super().__init__()
-        self.base_layer = base_layer
-        self.in_features, self.out_features = base_layer.in_features, base_layer.out_features
-        self.lora_A = nn.Linear(base_layer.in_features, 2, bias=False)
-        self.lora_B = nn.Linear(2, base_layer.out_features, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        output: Tensor = self.base_layer(x) + self.lora_B(self.lora_A(x))
-        return output
 
 
 def test_linear_maps_with_an_adapter_are_sites_as_before() -> None:

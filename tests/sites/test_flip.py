@@ -11,7 +11,7 @@ from torch import nn
 
 from indexer.sites import find_sites
 from indexer.sites.weights import gate_in_dot, site_weights
-from tests.sites.test_find import Adapted
+from tests.support.adapted import Adapted
 from tests.support.tiny_models import FAMILIES, tiny_model
 
 

@@ -18,10 +18,10 @@ from indexer.statistics.routing import Routing
 from indexer.statistics.sample import PositionSample
 from indexer.statistics.site_state import BatchView, SiteState, view_batch
 
-from ..jobs.test_experts_again import Folder as ExpertFolder
-from ..jobs.test_experts_again import sampled
-from ..jobs.test_merge import shown, told
+from ..support.expert_folder import Folder as ExpertFolder
+from ..support.expert_folder import sampled
 from ..support.long_runs import CutOff, Folder, close, cut_off, numbers
+from ..support.outputs import shown, told
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

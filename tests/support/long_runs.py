@@ -14,7 +14,7 @@ from indexer.run.accumulator import Run
 from indexer.sequences.batches import Batch
 from indexer.settings import Execution, Inputs, Settings
 
-from ..jobs.test_merge import SMALL, shown
+from .outputs import SMALL, shown
 from .small_runs import save_model, write_corpus
 
 

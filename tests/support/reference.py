@@ -8,16 +8,31 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import transformers
 from torch import Tensor, nn
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-from indexer.settings import Settings
-
 from .naive import Computed
+
+
+class Settings(Protocol):
+    """The settings of a run that the reference goes by."""
+
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def layers(self) -> Sequence[int] | None: ...
+    @property
+    def bos(self) -> str: ...
+    @property
+    def context(self) -> int: ...
+    @property
+    def long(self) -> str: ...
+    @property
+    def tokens(self) -> int | None: ...
 
 
 @dataclass(frozen=True)

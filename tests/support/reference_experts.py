@@ -14,11 +14,9 @@ import torch
 import transformers
 from torch import Tensor
 
-from indexer.settings import Settings
-
 from .naive import Computed
 from .plain_experts import one
-from .reference import Cut, cut
+from .reference import Cut, Settings, cut
 
 
 class ExpertReference:

@@ -16,7 +16,7 @@ from indexer.models.load import load
 from indexer.models.loaded import LoadedModel
 from indexer.weights.compute import model_weights
 from indexer.weights.rw_class import rw_class
-from tests.models.families.test_families import made
+from tests.models.families.made import made
 from tests.support.tiny_models import VOCABULARY, save_tiny
 from tests.support.weight_reference import FAMILIES, Said, cosine, ends, said
 

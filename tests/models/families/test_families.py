@@ -17,11 +17,11 @@ from indexer.errors import GluscopeError
 from indexer.jobs.index import index
 from indexer.settings import Execution, Inputs, Settings
 from indexer.sites import find_sites, text_body
-from tests.support.tiny_models import tiny_tokenizer
 
 from .by_hand import Values, read
+from .made import made
 from .record import look, recorded
-from .tiny import bare_model, families, tiny_config, tiny_model
+from .tiny import bare_model, families, tiny_config
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -37,15 +37,6 @@ TEXTS = (
     "Der Hund saß auf der Matte; 猫が座った。",
     "print(1 + 1)\n and a longer line that fills more than one context of tokens",
 )
-
-
-def made(folder: Path, family: str) -> Path:
-    """A tiny model of a family in a folder, with a tokenizer."""
-    torch.manual_seed(0)  # of what a class initialises on its own
-    model: Any = tiny_model(tiny_config(families()[family]))
-    model.save_pretrained(folder)
-    tiny_tokenizer().save_pretrained(folder)
-    return folder
 
 
 def inputs(folder: Path, body: Any) -> list[dict[str, Tensor]]:
