@@ -13,6 +13,7 @@ from .index import parse_rankings
 from .interruption import insisting, telling_what_is_left
 from .options import parse_amount, parse_numbers
 from .output import emit_lines, tell
+from .printing import emit_object
 from .processors import let_workers_sleep
 
 Compile = Literal["auto", "on", "off"]
@@ -70,9 +71,7 @@ def command(
         few = "one round says" if rounds == 1 else f"{rounds} rounds say"
         tell(f"{few} little of how much the numbers stray: give --rounds {_TELLING} or more")
     if format == "json":
-        import json
-
-        emit_lines([json.dumps(measured.as_dict())])
+        emit_object(measured.as_dict())
         return
     lines = [f"bare\t{measured.bare.median:.0f}\ttokens/s\t({measured.bare.min:.0f} to {measured.bare.max:.0f})"]
     for regime, spread in measured.ratio.items():

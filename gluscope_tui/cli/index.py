@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,6 +19,7 @@ from indexer.settings import Execution, Inputs, Settings
 from .interruption import telling_what_is_left
 from .options import Db, index_path, parse_amount, parse_numbers
 from .output import emit_lines, tell
+from .printing import Printer, emit_object
 from .processors import let_workers_sleep
 
 Bos = Literal["auto", "always", "never"]
@@ -181,13 +181,11 @@ def _try_out(
 
         with narrator() as report:
             forecast = dry_run(model, inputs, db, settings, execution, progress=report)
-    if format == "json":
-        import json
-
-        emit_lines([json.dumps({"format": 1, **forecast.as_dict()})])
-        return
-    chosen = format or ("table" if sys.stdout.isatty() else "plain")
-    emit_lines(lines(forecast.as_dict(), people=chosen == "table"))
+    printer = Printer(format)
+    if printer.format == "json":
+        emit_object({"format": 1, **forecast.as_dict()})
+    else:
+        emit_lines(lines(forecast.as_dict(), people=printer.format == "table"))
 
 
 def _add_weights(

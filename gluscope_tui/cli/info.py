@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -12,17 +10,14 @@ import typer
 import indexer
 from indexer.database.records import IndexInfo
 
-from .options import Color, Db, index_path, one_index
-from .output import emit, emit_lines
-
-Format = Literal["rich", "plain", "json"]
+from .options import Color, Db, format_option, index_path, one_index
+from .output import emit_lines
+from .printing import Printer, emit_object
 
 
 def command(
     file: Annotated[str | None, typer.Argument(metavar="[FILE]", help="The index; the same as --db.")] = None,
-    format: Annotated[
-        Format | None, typer.Option("--format", "-f", help="rich on a terminal, plain in a pipe, unless said here.")
-    ] = None,
+    format: Annotated[Literal["rich", "plain", "json"] | None, format_option("rich")] = None,
     color: Color = "auto",
     db: Db = None,
 ) -> None:
@@ -32,27 +27,26 @@ def command(
     """
     with indexer.open(index_path(one_index(file, db, "info"))) as index:
         record = index.info()
-    chosen = format or ("rich" if sys.stdout.isatty() else "plain")
-    if chosen == "json":
+    printer = Printer(format, color, people="rich")
+    if printer.format == "json":
         from ..views import json
 
-        emit((f"{json.dumps(json.info(record))}\n",))
-    elif chosen == "plain":
+        emit_object(json.info(record))
+    elif printer.format == "plain":
         from ..views import info
 
         emit_lines(info.plain(record))
     else:
-        emit_lines(_rich(record, color))
+        emit_lines(_rich(record, printer))
 
 
-def _rich(record: IndexInfo, color: str) -> Iterator[str]:
-    from ..colour.depth import Depth, detect
+def _rich(record: IndexInfo, printer: Printer) -> Iterator[str]:
+    from ..colour.depth import Depth
     from ..colour.style import PLAIN, Style
     from ..text.cells import cell_len, fit
     from ..views.info import sections
 
-    found = detect(color, environment=os.environ, terminal=sys.stdout.isatty())
-    bold = PLAIN if found.depth is Depth.PLAIN else Style(bold=True)
+    bold = PLAIN if printer.depth is Depth.PLAIN else Style(bold=True)
     for title, fields in sections(record):
         yield bold.paint(title)
         width = max((cell_len(name) for name, _ in fields), default=0)

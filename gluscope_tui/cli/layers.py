@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
-from typing import Annotated, Literal
-
-import typer
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from .opening import open_index
-from .options import Color, Db, Signs
-from .output import emit, emit_lines, tell
+from .options import Color, Db, RowFormat, Signs
+from .output import tell
+from .printing import Printer
 
-Format = Literal["table", "plain", "json", "jsonl", "csv"]
+if TYPE_CHECKING:
+    from indexer.database.layers import LayerRow
+
+    from ..colour.style import StyledLine
 
 
 def command(
-    format: Annotated[
-        Format | None, typer.Option("--format", "-f", help="table on a terminal, plain in a pipe, unless said here.")
-    ] = None,
-    signs: Annotated[
-        Signs, typer.Option("--signs", help="Signs after alignment, or as the model has them.")
-    ] = "aligned",
+    format: RowFormat = None,
+    signs: Signs = "aligned",
     color: Color = "auto",
     db: Db = None,
 ) -> None:
@@ -31,29 +27,20 @@ def command(
     A row a site, that is, a gated MLP: L12 of a layer, L12E3 of an expert in it, L12S of its shared expert.
     Frequencies are means over neurons, in per cent in the table; classes count neurons. Example: gluscope layers.
     """
-    from ..views import json
     from ..views import layers as view
 
-    chosen: Format = format or ("table" if sys.stdout.isatty() else "plain")
+    printer = Printer(format, color)
+    left_out: tuple[str, ...] = ()
+
+    def table(rows: Iterable[LayerRow]) -> list[StyledLine]:
+        nonlocal left_out
+        lines, left_out = view.lines(list(rows), printer.width, printer.depth, light=printer.light)
+        return lines
+
     with open_index(db) as index:
         rows = index.layers(signs=signs)
-    if chosen == "plain":
-        emit_lines("\t".join(view.fields(row)) for row in rows)
-    elif chosen == "csv":
-        emit_lines(",".join(cells) for cells in (list(view.FIELDS), *map(view.fields, rows)))
-    elif chosen == "jsonl":
-        emit_lines(map(json.dumps, map(view.as_object, rows)))
-    elif chosen == "json":
-        emit(json.listed(map(view.as_object, rows)))
-    else:
-        from ..colour.depth import detect, light_background
-        from ..views.page import painted
-
-        depth = detect(color, environment=os.environ, terminal=sys.stdout.isatty()).depth
-        width = shutil.get_terminal_size().columns
-        lines, left_out = view.lines(rows, width, depth, light=light_background(os.environ))
-        emit_lines(map(painted, lines))
-        if left_out:
-            tell(f"{', '.join(left_out)}: no room, widen the terminal or use --format csv")
-        if rows and rows[0].classes is None:
-            tell("no classes: this index has nothing of the model's weights; gluscope index --weights-only adds it")
+    printer.write(rows, view.COLUMNS, table)
+    if left_out:
+        tell(f"{', '.join(left_out)}: no room, widen the terminal or use --format csv")
+    if printer.format == "table" and rows and rows[0].classes is None:
+        tell("no classes: this index has nothing of the model's weights; gluscope index --weights-only adds it")

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import os
-import shutil
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -15,13 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..text.clean import clean
-from .options import Color
-from .output import emit, emit_lines, tell
+from ..views.columns import Columns
+from .options import Color, format_option
+from .output import emit_lines, tell
+from .printing import Printer, emit_object
 
 if TYPE_CHECKING:
     from indexer.models.families import Family
 
-Format = Literal["table", "plain", "json", "csv", "md"]
+    from ..colour.style import StyledLine
 
 Status = Literal["supported", "refused", "unbuilt", "all"]
 
@@ -35,9 +32,7 @@ def command(
     status: Annotated[
         Status, typer.Option("--status", "-s", help="Which families; unbuilt: their defaults make no model here.")
     ] = "supported",
-    format: Annotated[
-        Format | None, typer.Option("--format", "-f", help="table on a terminal, plain in a pipe, unless said here.")
-    ] = None,
+    format: Annotated[Literal["table", "plain", "json", "jsonl", "csv", "md"] | None, format_option("table")] = None,
     summary: Annotated[bool, typer.Option("--summary", help="Only how many families each adapter reads.")] = False,
     revision: Annotated[str | None, typer.Option("--revision", help="Of a model on the hub.")] = None,
     trust_remote_code: Annotated[
@@ -54,43 +49,46 @@ def command(
 
     from .progress import narrator
 
-    chosen: Format = format or ("table" if sys.stdout.isatty() else "plain")
+    printer = Printer(format, color)
     if model is not None:
         family, layers, neurons = family_of(model, revision, trust_remote_code)
-        _one(family, layers, neurons, chosen)
+        _one(family, layers, neurons, printer.format)
         raise typer.Exit(1 if family.status == REFUSED else 0)
     with narrator() as report:
         found = families(report)
     if summary:
         columns = [("families", "families"), ("such as", "such_as"), ("read as", "adapter")]
-        _print(columns, summary_rows(found), chosen, color)
+        _print(columns, summary_rows(found), printer)
         return
     rows = [asdict(family) for family in found if status in ("all", family.status)]
     how = {"supported": "read as", "all": "read as, or why not"}.get(status, "why not")
     columns = [("family", "family"), *([("status", "status")] if status == "all" else []), (how, "how")]
-    _print(columns, rows, chosen, color)
-    if chosen == "table":
+    _print(columns, rows, printer)
+    if printer.format == "table":
         counts = Counter(family.status for family in found)
         tell(", ".join(f"{number} {name}" for name, number in counts.most_common()))
 
 
-def _print(columns: Sequence[tuple[str, str]], rows: Sequence[dict[str, Any]], chosen: Format, color: str) -> None:
+def _print(columns: Sequence[tuple[str, str]], rows: Sequence[dict[str, Any]], printer: Printer) -> None:
     """Rows as they are for scripts, their `columns` for people; `how` is the adapter, or the reason against."""
-    if chosen == "json":
-        _json(rows)
-    elif chosen == "csv":
-        emit_lines(_csv(rows))
-    elif chosen == "plain":
-        emit_lines("\t".join(clean(str(value)) for value in row.values()) for row in rows)
-    else:
-        cells = [{"how": row.get("adapter") or row.get("reason", ""), **row} for row in rows]
-        emit_lines(_markdown(columns, cells) if chosen == "md" else _table(columns, cells, color))
+    if printer.format == "md":
+        heads = [head for head, _ in columns]
+        printer.write(rows, Columns(heads, lambda row: [_cell(row, key) for _, key in columns], dict))
+        return
+    names = list(rows[0]) if rows else [key for _, key in columns]
+    everything: Columns[dict[str, Any]] = Columns(names, lambda row: [_cell(row, name) for name in row], dict)
+    printer.write(rows, everything, lambda rows: _table(columns, list(rows), printer))
 
 
-def _one(family: Family, layers: int, neurons: int, chosen: Format) -> None:
+def _cell(row: dict[str, Any], key: str) -> str:
+    value = row.get("adapter") or row.get("reason", "") if key == "how" else row[key]
+    return clean(str(value))
+
+
+def _one(family: Family, layers: int, neurons: int, chosen: str) -> None:
     row: dict[str, Any] = {**asdict(family), "layers": layers, "neurons": neurons}
-    if chosen == "json":
-        _json(row)
+    if chosen in ("json", "jsonl"):
+        emit_object(row)
         return
     from ..views.numbers import full_count
 
@@ -112,40 +110,20 @@ def summary_rows(found: Sequence[Family]) -> list[dict[str, Any]]:
     return [*rows, {"families": len(refused), "adapter": "refused", "such_as": ", ".join(refused[:4])}]
 
 
-def _table(columns: Sequence[tuple[str, str]], rows: Sequence[dict[str, Any]], color: str) -> Iterator[str]:
+def _table(
+    columns: Sequence[tuple[str, str]], rows: Sequence[dict[str, Any]], printer: Printer
+) -> Iterator[StyledLine]:
     """Bold headings over rows in columns, all but the last as wide as they may be; it is cut at the terminal's edge."""
-    from ..colour.depth import Depth, detect
+    from ..colour.depth import Depth
     from ..colour.style import PLAIN, Style
     from ..text.cells import cell_len, fit
 
-    cells = [[clean(str(row[key])) for _, key in columns] for row in rows]
+    cells = [[_cell(row, key) for _, key in columns] for row in rows]
     heads = [head for head, _ in columns]
     widths = [max([cell_len(head), *(cell_len(row[i]) for row in cells)]) for i, head in enumerate(heads)]
     widths[:-1] = [min(width, _WIDEST) for width in widths[:-1]]
-    widths[-1] = max(20, shutil.get_terminal_size().columns - sum(widths[:-1]) - 2 * (len(widths) - 1))
-    plain = detect(color, environment=os.environ, terminal=sys.stdout.isatty()).depth is Depth.PLAIN
+    widths[-1] = max(20, printer.width - sum(widths[:-1]) - 2 * (len(widths) - 1))
+    bold = PLAIN if printer.depth is Depth.PLAIN else Style(bold=True)
     for number, row in enumerate([heads, *cells]):
         line = "  ".join(fit(text, width) for text, width in zip(row, widths, strict=True)).rstrip()
-        yield (PLAIN if number or plain else Style(bold=True)).paint(line)
-
-
-def _markdown(columns: Sequence[tuple[str, str]], rows: Sequence[dict[str, Any]]) -> Iterator[str]:
-    yield f"| {' | '.join(head for head, _ in columns)} |"
-    yield f"|{'---|' * len(columns)}"
-    for row in rows:
-        yield f"| {' | '.join(clean(str(row[key])).replace('|', '+') for _, key in columns)} |"
-
-
-def _csv(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
-    if not rows:
-        return
-    for row in [list(rows[0]), *(list(row.values()) for row in rows)]:
-        written = io.StringIO()
-        csv.writer(written, lineterminator="").writerow(row)
-        yield written.getvalue()
-
-
-def _json(value: Any) -> None:
-    import json
-
-    emit([json.dumps(value, ensure_ascii=False, indent=1) + "\n"])
+        yield ((line, PLAIN if number else bold),)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
+from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,10 +14,12 @@ from ..views.numbers import full_count
 from ..views.table import Value
 from .columns import Where, columns_in, complete, parse_columns
 from .opening import open_index
-from .options import Color, Db, Signs
-from .output import emit, emit_lines, tell
+from .options import MOST, Color, Db, RowFormat, Signs
+from .output import tell
+from .printing import Printer
 
-Format = Literal["table", "plain", "json", "jsonl", "csv"]
+if TYPE_CHECKING:
+    from ..colour.style import StyledLine
 
 _QUADRANTS = ("pp", "pn", "np", "nn")
 _DEFAULT = (*(f"frequency_{q}" for q in _QUADRANTS), *(f"extreme_post_{q}" for q in _QUADRANTS))
@@ -42,13 +42,11 @@ def command(
         str | None,
         typer.Option("--columns", "-c", metavar="LIST", autocompletion=complete, help="Columns to print, or all."),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=0, metavar="N", help="Neurons at most; 0: all.")] = 20,
-    format: Annotated[
-        Format | None, typer.Option("--format", "-f", help="table on a terminal, plain in a pipe, unless said here.")
-    ] = None,
-    signs: Annotated[
-        Signs, typer.Option("--signs", help="Signs after alignment, or as the model has them.")
-    ] = "aligned",
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=0, max=MOST, metavar="N", help="Neurons at most; 0: all.")
+    ] = 20,
+    format: RowFormat = None,
+    signs: Signs = "aligned",
     color: Color = "auto",
     db: Db = None,
 ) -> None:
@@ -56,30 +54,21 @@ def command(
 
     Examples: gluscope neurons --sort frequency_np; gluscope neurons -w 'cos_in_out < -0.5 and layer >= 20' -n 0 -f csv.
     """
-    from ..views import json, table
+    from ..views.table import columns as layout
 
-    chosen: Format = format or ("table" if sys.stdout.isatty() else "plain")
+    printer = Printer(format, color)
     with open_index(db) as index:
         names = _names(index, columns, sort, where)
         rows = index.rows(names, where=where, sort=sort, descending=not ascending, limit=limit or None, signs=signs)
         first = next(rows, None)
         if first is None:
-            if chosen in ("json", "csv"):
-                emit(json.listed(())) if chosen == "json" else emit_lines(table.csv(names, ()))
+            printer.write((), layout(names))
             tell("no neuron meets the condition" if where else "there is no neuron")
             raise typer.Exit(1)
-
-        found = chain([first], rows)
-        if chosen == "plain":
-            emit_lines(table.plain(names, found))
-        elif chosen == "csv":
-            emit_lines(table.csv(names, found))
-        elif chosen == "jsonl":
-            emit_lines(map(json.dumps, table.objects(names, found)))
-        elif chosen == "json":
-            emit(json.listed(table.objects(names, found)))
-        else:
-            _table(index, names, list(found), where, signs, color)
+        table = _Table(names, printer)
+        printer.write(chain([first], rows), layout(names), table.lines)
+        if printer.format == "table":
+            table.tell_left_out(index.count(where, signs=signs))
 
 
 def _names(index: Index, columns: str | None, sort: str | None, where: str | None) -> tuple[str, ...]:
@@ -91,20 +80,27 @@ def _names(index: Index, columns: str | None, sort: str | None, where: str | Non
     return tuple(dict.fromkeys(("neuron", *columns_in(sort, where), *usual)))
 
 
-def _table(
-    index: Index, names: tuple[str, ...], rows: list[tuple[Value, ...]], where: str | None, signs: str, color: str
-) -> None:
-    """The table, and on stderr what it leaves out."""
-    from ..colour.depth import detect, light_background
-    from ..views import table
-    from ..views.page import painted
+class _Table:
+    """The table for people, and what it leaves out."""
 
-    depth = detect(color, environment=os.environ, terminal=sys.stdout.isatty()).depth
-    width = shutil.get_terminal_size().columns
-    lines, left_out = table.lines(names, rows, width, depth, light=light_background(os.environ))
-    emit_lines(map(painted, lines))
-    total = index.count(where, signs=signs)
-    if len(rows) < total:
-        tell(f"{full_count(len(rows))} of {full_count(total)} neurons: more with -n")
-    if left_out:
-        tell(f"{', '.join(names[-left_out:])}: no room, name fewer with --columns")
+    def __init__(self, names: tuple[str, ...], printer: Printer) -> None:
+        self._names = names
+        self._printer = printer
+        self._rows = 0
+        self._columns = 0
+
+    def lines(self, rows: Iterable[Sequence[Value]]) -> list[StyledLine]:
+        from ..views import table
+
+        shown = list(rows)
+        printer = self._printer
+        lines, left_out = table.lines(self._names, shown, printer.width, printer.depth, light=printer.light)
+        self._rows, self._columns = len(shown), len(self._names) - left_out
+        return lines
+
+    def tell_left_out(self, total: int) -> None:
+        """Tell on stderr which of the `total` neurons and of the columns are not in the table."""
+        if self._rows < total:
+            tell(f"{full_count(self._rows)} of {full_count(total)} neurons: more with -n")
+        if without_room := self._names[self._columns :]:
+            tell(f"{', '.join(without_room)}: no room, name fewer with --columns")

@@ -6,23 +6,41 @@ import os
 import re
 import shlex
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from indexer.errors import GluscopeError
+from indexer.quadrants import QUADRANTS, Quadrant, parse_quadrant
 
 Db = Annotated[
     Path | None,
     typer.Option("--db", "-d", metavar="FILE", help="The index; else $GLUSCOPE_DB, else ./gluscope.db."),
 ]
-Signs = Literal["aligned", "raw"]
+Signs = Annotated[
+    Literal["aligned", "raw"], typer.Option("--signs", help="Signs after alignment, or as the model has them.")
+]
+Quadrants = Annotated[
+    list[str] | None,
+    typer.Option("--quadrant", "-q", metavar="Q", help="Only this quadrant: ++, +-, -+, --; may be repeated."),
+]
 Color = Annotated[
     Literal["auto", "always", "never", "none", "16", "256", "true"],
     typer.Option(
         "--color", help="rich, table: how many colours; never: no escape sequence at all; none: bold and underline."
     ),
 ]
+MOST = 10**9
+"""Of a limit: more than any index has neurons."""
+
+
+def format_option(people: str) -> Any:
+    """`--format`, where `people` is what a terminal gets."""
+    return typer.Option("--format", "-f", help=f"{people} on a terminal, plain in a pipe, unless said here.")
+
+
+RowFormat = Annotated[Literal["table", "plain", "json", "jsonl", "csv"] | None, format_option("table")]
+"""The formats of a command that prints rows: see `printing.WRITERS`."""
 
 DEFAULT_DB = "gluscope.db"
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgb]?)", re.IGNORECASE | re.ASCII)
@@ -43,6 +61,12 @@ def one_index(file: str | Path | None, db: Path | None, command: str) -> Path | 
             f"two indexes are named: {file} and --db {db}", f"name one: gluscope {command} {shlex.quote(str(file))}"
         )
     return db
+
+
+def parse_quadrants(asked: list[str] | None) -> tuple[Quadrant, ...]:
+    """The quadrants that `--quadrant` names, in their usual order, or all; GluscopeError for what is none."""
+    wanted = {parse_quadrant(text.removeprefix("=")) for text in asked} if asked else set(QUADRANTS)
+    return tuple(quadrant for quadrant in QUADRANTS if quadrant in wanted)
 
 
 def parse_amount(option: str, text: str) -> int:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -17,14 +14,15 @@ from indexer.errors import GluscopeError
 from ..views.numbers import full_count
 from .columns import Where, complete
 from .opening import open_index
-from .options import Color, Db, Signs
-from .output import emit, emit_lines, tell
+from .options import Color, Db, Signs, format_option
+from .output import emit_lines, tell
+from .printing import WIDEST, Printer, emit_object
 
-Format = Literal["rich", "plain", "json", "csv"]
 Scale = Literal["auto", "linear", "asinh", "log"]
 
 _NARROWEST = 30  # cells
 _LINES = 20
+_HIGHEST = 1000
 
 
 def command(
@@ -35,17 +33,12 @@ def command(
         "auto"
     ),
     y_scale: Annotated[Scale, typer.Option("--y-scale", help="As --x-scale.")] = "auto",
-    format: Annotated[
-        Format | None,
-        typer.Option("--format", "-f", help="rich, the picture, on a terminal, plain in a pipe, unless said here."),
+    format: Annotated[Literal["rich", "plain", "json", "csv"] | None, format_option("rich, the picture,")] = None,
+    signs: Signs = "aligned",
+    width: Annotated[
+        int | None, typer.Option("--width", min=_NARROWEST, max=WIDEST, metavar="W", help="rich: cells a line.")
     ] = None,
-    signs: Annotated[
-        Signs, typer.Option("--signs", help="Signs after alignment, or as the model has them.")
-    ] = "aligned",
-    width: Annotated[int | None, typer.Option("--width", min=_NARROWEST, metavar="W", help="rich: cells a line.")] = (
-        None
-    ),
-    height: Annotated[int, typer.Option("--height", min=6, metavar="H", help="rich: lines.")] = _LINES,
+    height: Annotated[int, typer.Option("--height", min=6, max=_HIGHEST, metavar="H", help="rich: lines.")] = _LINES,
     ascii: Annotated[bool, typer.Option("--ascii", help="rich: nothing but ASCII.")] = False,
     color: Color = "auto",
     db: Db = None,
@@ -55,15 +48,15 @@ def command(
     Examples: gluscope plot cos_in_out frequency_gate_positive; gluscope plot layer extreme_post_pp -w 'layer > 0'.
     """
     names = (_number(x), _number(y))
-    chosen: Format = format or ("rich" if sys.stdout.isatty() else "plain")
+    printer = Printer(format, color, people="rich", width=width)
     with open_index(db) as index:
-        rows = list(index.rows(("neuron", *names) if chosen == "csv" else names, where=where, signs=signs))
+        rows = list(index.rows(("neuron", *names) if printer.format == "csv" else names, where=where, signs=signs))
     points = [row for row in rows if None not in row]
-    if chosen == "csv":
-        from ..views import table
+    if printer.format == "csv":
+        from ..views.table import columns
 
-        emit_lines(table.csv(("neuron", *names), points))
-    elif points or chosen == "json":
+        printer.write(points, columns(("neuron", *names)))
+    elif points or printer.format == "json":
         xs, ys = ([float(row[place]) for row in points] for place in (0, 1))
         told = {
             "format": 1,
@@ -76,17 +69,14 @@ def command(
             "pearson": pearson(xs, ys),
             "spearman": spearman(xs, ys),
         }
-        if chosen == "json":
-            from ..views import json
-
-            emit((f"{json.dumps(told)}\n",))
-        elif chosen == "plain":
+        if printer.format == "json":
+            emit_object(told)
+        elif printer.format == "plain":
             fields = ("x", "y", "neurons", "pearson", "spearman")
             emit_lines(["\t".join("" if told[name] is None else str(told[name]) for name in fields)])
         else:
             scales = (_scale(names[0], x_scale, xs), _scale(names[1], y_scale, ys))
-            cells = width or max(shutil.get_terminal_size().columns, _NARROWEST)
-            _rich(told, (xs, ys), scales, (cells, height), color, ascii_only=ascii)
+            _rich(told, (xs, ys), scales, (max(printer.width, _NARROWEST), height), printer, ascii_only=ascii)
     if not points:
         tell("no neuron has both")
         raise typer.Exit(1)
@@ -115,21 +105,17 @@ def _rich(
     points: tuple[list[float], list[float]],
     scales: tuple[str, str],
     size: tuple[int, int],
-    color: str,
+    printer: Printer,
     *,
     ascii_only: bool,
 ) -> None:
-    from ..colour.depth import detect, light_background
-    from ..views.page import painted
     from ..views.scatter import axis, picture
 
     xs, ys = points
     x, y = axis(str(told["x"]), xs, scales[0]), axis(str(told["y"]), ys, scales[1])
-    depth = detect(color, environment=os.environ, terminal=sys.stdout.isatty()).depth
-    light = light_background(os.environ)
     note = {"linear": "", "asinh": " (asinh)", "log": " (log)"}
     emit_lines([f"{y.name}{note[y.scale]} over {x.name}{note[x.scale]}, {full_count(len(xs))} neurons"])
-    emit_lines(map(painted, picture(x, y, xs, ys, size, depth, light=light, ascii_only=ascii_only)))
+    printer.paint(picture(x, y, xs, ys, size, printer.depth, light=printer.light, ascii_only=ascii_only))
     emit_lines([f"Pearson {_told(told['pearson'])}  Spearman {_told(told['spearman'])}"])
     if told["without"]:
         tell(f"{full_count(int(str(told['without'])))} neurons have not both")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,16 +10,16 @@ import typer
 
 from indexer.database.records import Hit
 from indexer.errors import GluscopeError
-from indexer.quadrants import QUADRANTS, parse_quadrant
 
 from .opening import open_index
-from .options import Color, Db, Signs, index_path
-from .output import emit, emit_lines, tell
+from .options import MOST, Color, Db, Quadrants, RowFormat, Signs, index_path, parse_quadrants
+from .output import tell
+from .printing import Printer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-Format = Literal["table", "plain", "json", "jsonl", "csv"]
+    from ..colour.style import StyledLine
 
 
 def command(
@@ -31,17 +28,12 @@ def command(
         Literal["peak", "context"], typer.Option("--in", help="Among the tokens that examples peak on, or in contexts.")
     ] = "peak",
     exact: Annotated[bool, typer.Option("--exact", help="Case and blanks as written.")] = False,
-    quadrant: Annotated[
-        list[str] | None,
-        typer.Option("--quadrant", "-q", metavar="Q", help="Only this quadrant: ++, +-, -+, --; may be repeated."),
-    ] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=0, metavar="N", help="Neurons a quadrant; 0: all.")] = 5,
-    format: Annotated[
-        Format | None, typer.Option("--format", "-f", help="table on a terminal, plain in a pipe, unless said here.")
-    ] = None,
-    signs: Annotated[
-        Signs, typer.Option("--signs", help="Signs after alignment, or as the model has them.")
-    ] = "aligned",
+    quadrant: Quadrants = None,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=0, max=MOST, metavar="N", help="Neurons a quadrant; 0: all.")
+    ] = 5,
+    format: RowFormat = None,
+    signs: Signs = "aligned",
     build: Annotated[
         bool, typer.Option("--build", help="Add what searches read to an index that was made without it.")
     ] = False,
@@ -59,8 +51,10 @@ def command(
             return
     if text is None:
         raise GluscopeError("there is nothing to search for", "give a text: gluscope search France")
-    asked = {parse_quadrant(one.removeprefix("=")) for one in quadrant} if quadrant else set(QUADRANTS)
-    chosen: Format = format or ("table" if sys.stdout.isatty() else "plain")
+    from ..views.hits import COLUMNS
+
+    asked = set(parse_quadrants(quadrant))
+    printer = Printer(format, color)
     with open_index(path) as index:
 
         def hits(place: str, *, exactly: bool) -> Iterator[Hit]:
@@ -71,13 +65,13 @@ def command(
         if where == "context" and index.searches.is_cut(text):
             tell("more sequences hold these words than were searched: a longer text finds all of them")
         if first is None:
-            if chosen in ("json", "csv"):
-                _print(iter(()), chosen, color, "", exact=exact)
+            printer.write((), COLUMNS)
             tell("no neuron peaks on it" if where == "peak" else "no context holds it")
             if hint := _elsewhere(hits, where, exact=exact):
                 tell(hint)
             raise typer.Exit(1)
-        _print(chain([first], found), chosen, color, "" if where == "peak" else text, exact=exact)
+        table = _table(printer, "" if where == "peak" else text, exact=exact)
+        printer.write(chain([first], found), COLUMNS, table)
 
 
 def _elsewhere(hits: Callable[..., Iterator[Hit]], where: str, *, exact: bool) -> str:
@@ -89,25 +83,12 @@ def _elsewhere(hits: Callable[..., Iterator[Hit]], where: str, *, exact: bool) -
     return ""
 
 
-def _print(hits: Iterator[Hit], chosen: Format, color: str, wanted: str, *, exact: bool) -> None:
-    from ..views import hits as view
-    from ..views import json
+def _table(printer: Printer, wanted: str, *, exact: bool) -> Callable[[Iterable[Hit]], Iterator[StyledLine]]:
+    """The lines for people, in which the text that is `wanted` can be seen."""
+    from ..views import hits
 
-    if chosen == "plain":
-        emit_lines(map(view.plain, hits))
-    elif chosen == "csv":
-        emit_lines(view.csv(hits))
-    elif chosen == "jsonl":
-        emit_lines(map(json.dumps, map(view.as_object, hits)))
-    elif chosen == "json":
-        emit(json.listed(map(view.as_object, hits)))
-    else:
-        from ..colour.depth import detect
-        from ..views.page import painted
-
-        depth = detect(color, environment=os.environ, terminal=sys.stdout.isatty()).depth
-        pattern = view.shown_pattern(wanted, exact=exact) if wanted else None
-        emit_lines(map(painted, view.lines(hits, shutil.get_terminal_size().columns, depth, pattern)))
+    pattern = hits.shown_pattern(wanted, exact=exact) if wanted else None
+    return lambda found: hits.lines(found, printer.width, printer.depth, pattern)
 
 
 def _build(path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -19,10 +17,9 @@ from indexer.errors import GluscopeError
 from indexer.quadrants import QUADRANTS, Quadrant, parse_quadrant
 
 from .opening import open_index
-from .options import Color, Db, Signs
-from .output import complain, emit, emit_lines
-
-Format = Literal["rich", "plain", "json", "jsonl", "md"]
+from .options import MOST, Color, Db, Quadrants, Signs, format_option, parse_quadrants
+from .output import complain, emit_lines
+from .printing import WIDEST, Printer, emit_objects
 
 _TEXT_LIMIT = 3  # contexts a quadrant, where a person reads them
 _NARROWEST = 20  # cells
@@ -32,30 +29,25 @@ def command(
     neurons: Annotated[
         list[str], typer.Argument(metavar="NEURON...", help="L12N345 or 12.345; - reads them from stdin.")
     ],
-    quadrant: Annotated[
-        list[str] | None,
-        typer.Option("--quadrant", "-q", metavar="Q", help="Only this quadrant: ++, +-, -+, --; may be repeated."),
-    ] = None,
+    quadrant: Quadrants = None,
     rank_by: Annotated[
         str | None, typer.Option("--rank-by", metavar="R", help="The ranking: post, gate, in, act or random.")
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option("--limit", "-n", min=0, metavar="K", help="Contexts a quadrant; 0: statistics only."),
+        typer.Option("--limit", "-n", min=0, max=MOST, metavar="K", help="Contexts a quadrant; 0: statistics only."),
     ] = None,
-    format: Annotated[
-        Format | None, typer.Option("--format", "-f", help="rich on a terminal, plain in a pipe, unless said here.")
-    ] = None,
-    signs: Annotated[
-        Signs, typer.Option("--signs", help="Signs after alignment, or as the model has them.")
-    ] = "aligned",
+    format: Annotated[Literal["rich", "plain", "json", "jsonl", "md"] | None, format_option("rich")] = None,
+    signs: Signs = "aligned",
     plot: Annotated[
         bool, typer.Option("--plot", help="The density of gate and in over the sample, and quantiles by quadrant.")
     ] = False,
     wrap: Annotated[bool, typer.Option("--wrap", help="rich: contexts whole instead of one line each.")] = False,
     width: Annotated[
         int | None,
-        typer.Option("--width", min=_NARROWEST, metavar="W", help="Cells a line, of rich and of the picture."),
+        typer.Option(
+            "--width", min=_NARROWEST, max=WIDEST, metavar="W", help="Cells a line, of rich and of the picture."
+        ),
     ] = None,
     color: Color = "auto",
     db: Db = None,
@@ -64,9 +56,10 @@ def command(
 
     Examples: gluscope show L12N345; gluscope show 12.345 -q -+ -n 16; gluscope show L12N345 --plot -f json.
     """
-    quadrants = _quadrants(quadrant)
-    chosen: Format = format or ("rich" if sys.stdout.isatty() else "plain")
-    cells = width or max(shutil.get_terminal_size().columns, _NARROWEST)
+    quadrants = parse_quadrants(quadrant)
+    printer = Printer(format, color, people="rich", width=width)
+    chosen = printer.format
+    cells = max(printer.width, _NARROWEST)
     if plot and chosen == "plain" and limit is None:
         limit = 0  # the picture alone
     elif limit is None and chosen not in ("json", "jsonl"):
@@ -89,7 +82,7 @@ def command(
 
         reading = Reading(index, _asked(neurons), quadrants, read, own=not quadrant)
         if chosen == "rich":
-            _rich(reading, color, cells, wrap, plot)
+            _rich(reading, printer, cells, wrap, plot)
         elif chosen == "plain":
             _plain(reading, statistics=limit == 0 and not plot, plot_width=cells if plot else 0)
         elif chosen == "md":
@@ -169,12 +162,7 @@ def _beside(line: str) -> Quadrant | None:
         return None  # a note, or nothing
 
 
-def _quadrants(asked: list[str] | None) -> tuple[Quadrant, ...]:
-    wanted = {parse_quadrant(text.removeprefix("=")) for text in asked} if asked else set(QUADRANTS)
-    return tuple(quadrant for quadrant in QUADRANTS if quadrant in wanted)
-
-
-def _rankings(index: Index, rank_by: str | None, chosen: Format, limit: int | None) -> tuple[str, ...] | None:
+def _rankings(index: Index, rank_by: str | None, chosen: str, limit: int | None) -> tuple[str, ...] | None:
     """The rankings to read: the one asked for, else all for scripts and one for people; checked here, once."""
     if rank_by is not None and rank_by not in index.rankings:
         raise GluscopeError(f"this index has no ranking {rank_by!a}", f"use one of {', '.join(index.rankings)}")
@@ -187,20 +175,12 @@ def _rankings(index: Index, rank_by: str | None, chosen: Format, limit: int | No
     return (rank_by or ("post" if "post" in index.rankings else index.rankings[0]),)
 
 
-def _rich(reading: Reading, color: str, width: int, wrap: bool, plot: bool) -> None:
-    from ..colour.depth import detect, light_background
+def _rich(reading: Reading, printer: Printer, width: int, wrap: bool, plot: bool) -> None:
     from ..views import page
 
-    found = detect(color, environment=os.environ, terminal=sys.stdout.isatty())
-    look = page.Page(
-        width=width,
-        depth=found.depth,
-        light=light_background(os.environ),
-        wrap=wrap,
-        plot=plot,
-    )
+    look = page.Page(width=width, depth=printer.depth, light=printer.light, wrap=wrap, plot=plot)
     lines = (page.neuron(record, replace(look, quadrants=frozenset(shown))) for record, shown in reading)
-    emit_lines(page.painted(line) for line in chain.from_iterable(lines))
+    printer.paint(chain.from_iterable(lines))
 
 
 def _plain(reading: Reading, *, statistics: bool, plot_width: int) -> None:
@@ -223,5 +203,4 @@ def _markdown(reading: Reading) -> None:
 def _json(reading: Reading, *, whole_list: bool) -> None:
     from ..views import json
 
-    values = map(json.neuron, reading.records())
-    emit(json.listed(values) if whole_list else (f"{json.dumps(value)}\n" for value in values))
+    emit_objects(map(json.neuron, reading.records()), as_list=whole_list)

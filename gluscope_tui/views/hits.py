@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv as csv_module
-import io
 import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -15,6 +13,7 @@ from ..colour.depth import Depth
 from ..colour.style import PLAIN, Style, StyledLine
 from ..text.cells import cell_len, column, fit
 from ..text.clean import BLANK, NEWLINE, TAB, clean
+from .columns import Columns
 from .contexts import PEAK_AT
 from .json import context
 from .numbers import exact, signed
@@ -30,23 +29,13 @@ _NAME, _STRENGTH, _RANKING, _VALUE = 10, 4, 6, 8  # cells
 _NARROWEST = 16  # cells of text
 
 
-def plain(hit: Hit) -> str:
-    """A line as `gluscope show` prints contexts: neuron, quadrant, ranking, rank, value, place, text with «peak»."""
+def fields(hit: Hit) -> tuple[str, ...]:
+    """The values of FIELDS; the text is cleaned, its peak in «»."""
     example = hit.example
     before, peak, after = around_peak(example)
     numbers = (example.document, example.part, example.position)
-    fields = (hit.ranking, str(example.rank), exact(hit.value), *map(str, numbers), f"{before}«{peak}»{after}")
-    return "\t".join((hit.neuron.name, hit.quadrant.value, *fields))
-
-
-def csv(hits: Iterable[Hit]) -> Iterator[str]:
-    """Comma-separated lines below the names of FIELDS; the text is cleaned, its peak in «»."""
-    yield ",".join(FIELDS)
-    for hit in hits:
-        neuron, quadrant, *rest, text = plain(hit).split("\t")
-        line = io.StringIO()
-        csv_module.writer(line, lineterminator="").writerow((neuron, quadrant, f"{hit.strength:.3f}", *rest, text))
-        yield line.getvalue()
+    where = (hit.neuron.name, hit.quadrant.value, f"{hit.strength:.3f}", hit.ranking, str(example.rank))
+    return (*where, exact(hit.value), *map(str, numbers), f"{before}«{peak}»{after}")
 
 
 def as_object(hit: Hit) -> dict[str, Any]:
@@ -58,6 +47,10 @@ def as_object(hit: Hit) -> dict[str, Any]:
         "ranking": hit.ranking,
         **context(hit.example),
     }
+
+
+COLUMNS = Columns(FIELDS, fields, as_object, only_csv=frozenset({"strength"}))
+"""Plain lines are those of `gluscope show`, which knows no strength."""
 
 
 def shown_pattern(text: str, *, exact: bool) -> re.Pattern[str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from indexer.database.records import Example, IndexInfo, NeuronRecord, QuadrantRecord, Quantities, SiteRecord
@@ -35,20 +34,6 @@ def neuron(record: NeuronRecord) -> dict[str, Any]:
         "weights": weights.as_json(record.weights),
         "quadrants": {name.value: _quadrant(quadrant) for name, quadrant in record.quadrants.items()},
     }
-
-
-def dumps(value: object) -> str:
-    """One line of ASCII: other characters are escaped, so that it is safe to look at in a terminal too."""
-    return json.dumps(value, ensure_ascii=True, allow_nan=False)
-
-
-def listed(values: Iterable[object]) -> Iterable[str]:
-    """The pieces of a JSON list, written as they come: a value a line."""
-    separator = "[\n"
-    for value in values:
-        yield f"{separator}{dumps(value)}"
-        separator = ",\n"
-    yield "[]\n" if separator == "[\n" else "\n]\n"
 
 
 def _quadrant(quadrant: QuadrantRecord) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ..colour.depth import Depth
 from ..colour.ramp import ramp
 from ..colour.style import PLAIN, Style, StyledLine
 from ..text.cells import cell_len, column, fit
+from .columns import Columns
 from .numbers import short_count
 
 _CLASS_TITLES = (
@@ -60,6 +61,9 @@ def as_object(row: LayerRow) -> dict[str, Any]:
 def fields(row: LayerRow) -> list[str]:
     """The values of FIELDS as scripts read them."""
     return ["" if value is None else str(value) for value in as_object(row).values()]
+
+
+COLUMNS = Columns(FIELDS, fields, as_object)
 
 
 def lines(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from indexer.database.query.columns import COLUMNS, Column
@@ -13,6 +13,7 @@ from ..colour.ramp import ramp
 from ..colour.style import PLAIN, Style, StyledLine
 from ..text.cells import cell_len, column, fit
 from ..text.clean import clean
+from .columns import Columns
 from .layers import shade
 from .numbers import exact, float32, full_count, signed
 
@@ -104,26 +105,14 @@ def _line(names: Sequence[str], widths: Sequence[int], texts: Sequence[str], sty
     return tuple(found)
 
 
-def plain(names: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[str]:
-    """A line a row, tab-separated, without headings; what isn't there is empty."""
+def columns(names: Sequence[str]) -> Columns[Sequence[Value]]:
+    """The columns of rows that hold the values of `names`."""
     kinds = [COLUMNS[name] for name in names]
-    for row in rows:
-        yield "\t".join(field(kind, value) for kind, value in zip(kinds, row, strict=True))
-
-
-def csv(names: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[str]:
-    """Comma-separated lines below the names of the columns. No value has a comma or a quotation mark."""
-    kinds = [COLUMNS[name] for name in names]
-    yield ",".join(names)
-    for row in rows:
-        yield ",".join(field(kind, value) for kind, value in zip(kinds, row, strict=True))
-
-
-def objects(names: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[dict[str, Any]]:
-    """A JSON object a row, by column name."""
-    kinds = [COLUMNS[name] for name in names]
-    for row in rows:
-        yield {kind.name: _json(kind, value) for kind, value in zip(kinds, row, strict=True)}
+    return Columns(
+        names,
+        fields=lambda row: [field(kind, value) for kind, value in zip(kinds, row, strict=True)],
+        as_object=lambda row: {kind.name: _json(kind, value) for kind, value in zip(kinds, row, strict=True)},
+    )
 
 
 def field(kind: Column, value: Value) -> str:

@@ -13,6 +13,7 @@ from gluscope_tui.colour.ramp import ramp
 from gluscope_tui.views import info as info_view
 from gluscope_tui.views import json as json_view
 from gluscope_tui.views import markdown, page, plain
+from gluscope_tui.views.json_text import dumps, listed
 from gluscope_tui.views.neuron import cells_of, header, signs_of, table
 from indexer.quadrants import Quadrant
 
@@ -21,7 +22,7 @@ from ..support.view_records import FRANCE, info, neuron
 
 
 def test_json_has_exactly_the_promised_keys_and_numbers() -> None:
-    found = json.loads(json_view.dumps(json_view.neuron(neuron())))
+    found = json.loads(dumps(json_view.neuron(neuron())))
     assert {key: value for key, value in found.items() if key != "quadrants"} == {
         "format": 1,
         "neuron": "L12N345",
@@ -75,7 +76,7 @@ def test_a_window_is_exact_at_its_peak_and_has_four_digits_elsewhere() -> None:
 
 
 def test_json_is_one_line_of_ascii() -> None:
-    text = json_view.dumps(json_view.neuron(neuron()))
+    text = dumps(json_view.neuron(neuron()))
     assert text.isascii()
     assert text.isprintable()
     assert "-0.0," not in text
@@ -83,7 +84,7 @@ def test_json_is_one_line_of_ascii() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_several_neurons_are_a_json_list(count: int) -> None:
-    text = "".join(json_view.listed({"neuron": number} for number in range(count)))
+    text = "".join(listed({"neuron": number} for number in range(count)))
     assert json.loads(text) == [{"neuron": number} for number in range(count)]
     assert len(text.splitlines()) == (count + 2 if count else 1)
 
@@ -240,7 +241,7 @@ def test_info_tells_all_provenance_and_nothing_harmful() -> None:
     assert ("tokens", "113,108") in shown["corpus"]
     assert ("identity", "weights ab␛, window 24, 8") in shown["run"]
     assert ("inputs", "a.txt, ⟨9B⟩31m") in shown["corpus"]
-    found = json.loads(json_view.dumps(json_view.info(info())))
+    found = json.loads(dumps(json_view.info(info())))
     assert found["sites"] == [
         {
             "site": "L0",

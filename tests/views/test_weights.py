@@ -11,6 +11,7 @@ from gluscope_tui.colour.depth import Depth
 from gluscope_tui.text.cells import cell_len
 from gluscope_tui.views import json as json_view
 from gluscope_tui.views import markdown, page
+from gluscope_tui.views.json_text import dumps
 from indexer.addresses import parse_neuron
 from indexer.database.records import Cosines, Neighbour, NeuronWeights, Reads, TokenScore
 from tests.support.view_records import neuron
@@ -71,7 +72,7 @@ def test_markdown_names_the_tokens_as_code() -> None:
 
 
 def test_json_has_the_promised_keys_and_exact_numbers() -> None:
-    found = json.loads(json_view.dumps(json_view.neuron(replace(neuron(), weights=WEIGHTS))))["weights"]
+    found = json.loads(dumps(json_view.neuron(replace(neuron(), weights=WEIGHTS))))["weights"]
     assert {key: value for key, value in found.items() if key != "promotes"} == {
         "rw_class": "atypical conditional strengthening",
         "cos": {"gate_in": 0.25, "in_out": 0.75, "gate_out": None},
