@@ -38,14 +38,14 @@ class Settings:
 
     def __post_init__(self) -> None:
         """GluscopeError for a number that an index can't be made with."""
-        _demand("--context", self.context, 1)
-        _demand("--tokens", self.tokens, 1)
+        _demand("--context", self.context, 1, 2**31 - 1)
+        _demand("--tokens", self.tokens, 1, 2**63 - 1)
         _demand("--top-k", self.top_k, 1, MOST_EXAMPLES)
         _demand("--window", min(self.window), 0)
         _demand("--window", max(self.window), 0, WIDEST_WINDOW)
-        _demand("--sample", self.sample, 0)
+        _demand("--sample", self.sample, 0, 2**31 - 1)
         _demand("--seed", self.seed, -(2**63), 2**63 - 1)
-        _demand("--batch-tokens", self.batch_tokens, 1)
+        _demand("--batch-tokens", self.batch_tokens, 1, 2**63 - 1)
 
 
 @dataclass(frozen=True, slots=True)

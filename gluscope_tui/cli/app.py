@@ -10,17 +10,18 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from indexer import __version__
 from indexer.errors import GluscopeError
 
 from .complaints import mendable
-from .output import complain
+from .output import complain, emit, emit_lines
+from .streams import open_closed_streams
 
 NAME = "gluscope"
 MENDABLE = 2
@@ -47,6 +48,7 @@ in this package, which is imported only when the command is asked for."""
 
 def main() -> None:
     """Run this process's command line and exit: 0 fine, 1 nothing found, 2 the user can mend it, 130 interrupted."""
+    open_closed_streams()
     try:
         code = run(sys.argv[1:])
     except KeyboardInterrupt:  # a second one, while the first was told
@@ -77,7 +79,7 @@ def run(arguments: Sequence[str]) -> int:
         code = get_command(application(arguments)).main(
             list(arguments) or ["--help"], prog_name=NAME, standalone_mode=False
         )
-        sys.stdout.flush()
+        emit(())
     except GluscopeError as error:
         complain(error)
         return MENDABLE
@@ -85,6 +87,8 @@ def run(arguments: Sequence[str]) -> int:
         command = next((argument for argument in arguments if argument in COMMANDS), None)
         complain(mendable(error.format_message(), command, list(COMMANDS)))
         return MENDABLE
+    except typer.Exit as ended:
+        return ended.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     return code if isinstance(code, int) else 0
@@ -98,14 +102,30 @@ class Command(TyperCommand):
         return [re.sub(r"\.{6}$", "...", re.sub(r"^\[\[(.*?)\](?:\.{3})?\]", r"[\1]", piece)) for piece in pieces]
 
     def get_help(self, ctx: Any) -> str:
-        return re.sub(
-            r"(?<=\S) <(?:str|path|Path|list\[\w+\])>", lambda match: " " * len(match[0]), super().get_help(ctx)
-        )
+        return _print_help(re.sub(r"(?<=\S) <(?:str|path|Path|list\[\w+\])>", _blanks, super().get_help(ctx)))
+
+
+class Group(TyperGroup):
+    """All commands together."""
+
+    def get_help(self, ctx: Any) -> str:
+        return _print_help(super().get_help(ctx))
+
+
+def _blanks(match: re.Match[str]) -> str:
+    return " " * len(match[0])
+
+
+def _print_help(text: str) -> NoReturn:
+    """Print help as all output is printed, so that a full disk is told in the same way, and end the command."""
+    emit_lines([text])
+    raise typer.Exit
 
 
 def application(arguments: Sequence[str]) -> typer.Typer:
     """The commands as Typer knows them; only those named among the arguments are imported."""
     app = typer.Typer(
+        cls=Group,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -133,7 +153,7 @@ def _listed_only() -> None:
 
 def _version(asked: bool) -> None:
     if asked:
-        print(f"{NAME} {__version__}")
+        emit_lines([f"{NAME} {__version__}"])
         raise typer.Exit
 
 

@@ -12,6 +12,8 @@ from indexer.database.query.columns import COLUMNS, column_named
 from indexer.database.query.table import known_columns
 from indexer.errors import GluscopeError
 
+from .options import require_utf8
+
 
 def complete(incomplete: str) -> list[str]:
     """Columns whose names go on from what was typed; of a list or an expression, from its last word."""
@@ -27,6 +29,7 @@ Where = Annotated[
         "--where",
         "-w",
         metavar="CONDITION",
+        callback=require_utf8,
         autocompletion=complete,
         help="Only neurons of which it is true: 'frequency_np > 0.3 and layer >= 20'.",
     ),

@@ -63,6 +63,13 @@ def one_index(file: str | Path | None, db: Path | None, command: str) -> Path | 
     return db
 
 
+def require_utf8(text: str | None) -> str | None:
+    """The text; GluscopeError where the shell gave bytes that are not UTF-8, which no index holds."""
+    if text is not None and any("\udc80" <= character <= "\udcff" for character in text):
+        raise GluscopeError(f"{text!a} is not UTF-8 text", "write it in UTF-8")
+    return text
+
+
 def parse_quadrants(asked: list[str] | None) -> tuple[Quadrant, ...]:
     """The quadrants that `--quadrant` names, in their usual order, or all; GluscopeError for what is none."""
     wanted = {parse_quadrant(text.removeprefix("=")) for text in asked} if asked else set(QUADRANTS)

@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from errno import EBADF, ENOSPC
+from typing import TextIO
 
 import typer
 
@@ -31,11 +33,21 @@ def _writing() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())  # so that nothing is left to complain about at exit
+        _give_up(sys.stdout)
         if isinstance(error, BrokenPipeError):
             raise typer.Exit from None
-        raise GluscopeError(f"the output can't be written: {error.strerror}", "is its disk full?") from None
+        raise GluscopeError(f"the output can't be written: {error.strerror}", _fix(error)) from None
+
+
+def _fix(error: OSError) -> str:
+    return {ENOSPC: "is its disk full?", EBADF: "is stdout closed?"}.get(error.errno or 0, "write it elsewhere")
+
+
+def _give_up(stream: TextIO) -> None:
+    """Let what the stream still holds go nowhere, so that Python doesn't fail to write it at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def emit_lines(lines: Iterable[str]) -> None:
@@ -45,7 +57,20 @@ def emit_lines(lines: Iterable[str]) -> None:
 
 def tell(message: str) -> None:
     """One line for the person at the terminal; what came from outside in it is made safe."""
-    print(clean(message), file=sys.stderr, flush=True)
+    narrate(f"{clean(message)}\n")
+
+
+def narrate(text: str, stream: TextIO | None = None) -> None:
+    """Write safe text to stderr, or to `stream`, at once.
+
+    If that fails (its disk is full, its reader is gone) nobody can be told, and the command goes on.
+    """
+    stream = sys.stderr if stream is None else stream
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError:
+        _give_up(stream)
 
 
 def complain(error: GluscopeError) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,8 @@ from indexer.progress import Progress
 from ..text.cells import fit
 from ..text.clean import clean
 from ..views.numbers import short_count
+from .output import narrate
+from .printing import terminal_width
 
 _ON_TERMINAL = 0.2  # seconds between two lines
 _ELSEWHERE = 20.0
@@ -58,7 +59,7 @@ class _Narrator:
     def report(self, progress: Progress) -> None:
         if progress.phase == "notice":
             self.end_line()
-            print(clean(progress.message), file=self._stream, flush=True)
+            narrate(f"{clean(progress.message)}\n", self._stream)
             return
         now = time.monotonic()
         pause = _ON_TERMINAL if self._terminal else _ELSEWHERE
@@ -70,17 +71,16 @@ class _Narrator:
         if self._terminal:
             self._rewrite(progress)
         else:
-            print(line(progress), file=self._stream, flush=True)
+            narrate(f"{line(progress)}\n", self._stream)
 
     def end_line(self) -> None:
         if self._open_line:
             if self._latest is not None:
                 self._rewrite(self._latest)
-            print(file=self._stream, flush=True)
+            narrate("\n", self._stream)
         self._open_line = False
         self._latest = None
 
     def _rewrite(self, progress: Progress) -> None:
-        columns = shutil.get_terminal_size().columns - 1
-        print(f"\r{fit(line(progress), columns)}", end="", file=self._stream, flush=True)
+        narrate(f"\r{fit(line(progress), terminal_width() - 1)}", self._stream)
         self._open_line = True

@@ -12,7 +12,7 @@ from indexer.database.records import Hit
 from indexer.errors import GluscopeError
 
 from .opening import open_index
-from .options import MOST, Color, Db, Quadrants, RowFormat, Signs, index_path, parse_quadrants
+from .options import MOST, Color, Db, Quadrants, RowFormat, Signs, index_path, parse_quadrants, require_utf8
 from .output import tell
 from .printing import Printer
 
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 def command(
-    text: Annotated[str | None, typer.Argument(metavar="TEXT", help="A token's text, or a text in a context.")] = None,
+    text: Annotated[
+        str | None,
+        typer.Argument(metavar="TEXT", callback=require_utf8, help="A token's text, or a text in a context."),
+    ] = None,
     where: Annotated[
         Literal["peak", "context"], typer.Option("--in", help="Among the tokens that examples peak on, or in contexts.")
     ] = "peak",

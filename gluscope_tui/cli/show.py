@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
@@ -20,6 +19,7 @@ from .opening import open_index
 from .options import MOST, Color, Db, Quadrants, Signs, format_option, parse_quadrants
 from .output import complain, emit_lines
 from .printing import WIDEST, Printer, emit_objects
+from .streams import stdin_lines
 
 _TEXT_LIMIT = 3  # contexts a quadrant, where a person reads them
 _NARROWEST = 20  # cells
@@ -146,7 +146,7 @@ def _asked(neurons: Iterable[str]) -> Iterator[Asked]:
         if neuron != "-":
             yield Asked(neuron)
             continue
-        for number, line in enumerate(sys.stdin, 1):
+        for number, line in enumerate(stdin_lines(), 1):
             fields = line.split(maxsplit=1)
             if fields and not fields[0].startswith("#"):
                 yield Asked(fields[0], number, _beside(line))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ import typer
 from indexer.errors import GluscopeError
 
 from .options import Db, index_path, one_index
+from .streams import stdin_lines
 
 
 def command(
@@ -58,9 +58,7 @@ def _places(places: list[str]) -> tuple[str, Path | None]:
     neurons = [place for place in places if place not in files]
     for several, what in ((files, "an index"), (neurons, "a neuron")):
         if len(several) > 1:
-            raise GluscopeError(
-                f"{several[1]!a} is one argument too many", f"name {what} once: gluscope tui L12N345 FILE"
-            )
+            raise GluscopeError(f"unexpected argument: {several[1]!a}", f"name {what} once: gluscope tui L12N345 FILE")
     return (neurons or [""])[0], Path(files[0]) if files else None
 
 
@@ -68,10 +66,10 @@ def _lines(name: str) -> list[str]:
     """The lines of a file or of stdin, which then gives way to the terminal."""
     if name != "-":
         try:
-            return Path(name).read_text(encoding="utf-8", errors="replace").splitlines()
+            return Path(name).read_text(encoding="utf-8-sig", errors="replace").splitlines()
         except OSError as error:
             raise GluscopeError(f"{name} can't be read: {error.strerror}", "name a file with a neuron a line") from None
-    lines = sys.stdin.read().splitlines()
+    lines = [line.rstrip("\n") for line in stdin_lines()]
     try:
         terminal = os.open("/dev/tty", os.O_RDWR)
     except OSError:

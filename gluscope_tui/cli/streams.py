@@ -1,0 +1,41 @@
+"""Standard streams that the caller closed, made safe to use before a command runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from io import TextIOWrapper
+
+from indexer.errors import GluscopeError
+
+_MODES = (os.O_WRONLY, os.O_RDONLY, os.O_WRONLY)
+
+
+def open_closed_streams() -> None:
+    """Open what is closed of stdin, stdout and stderr.
+
+    Reading stdin or writing stdout is then an OSError, as it should be, and stderr takes what it is given. If the
+    descriptors stayed free, the next file to be opened, such as the index, would get one of them.
+    """
+    for descriptor, mode in enumerate(_MODES):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, mode), True)
+    sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
+def stdin_lines() -> Iterator[str]:
+    """The lines of stdin as UTF-8, without a byte-order mark; a byte that is not UTF-8 becomes U+FFFD.
+
+    GluscopeError where stdin can't be read.
+    """
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8-sig", errors="replace")
+    try:
+        yield from sys.stdin
+    except OSError as error:
+        raise GluscopeError(f"stdin can't be read: {error.strerror}", "pipe something into the command") from None
