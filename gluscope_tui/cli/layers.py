@@ -11,7 +11,7 @@ from .output import tell
 from .printing import Printer
 
 if TYPE_CHECKING:
-    from indexer.database.layers import LayerRow
+    from indexer.database.query.layers import LayerRow
 
     from ..colour.style import StyledLine
 

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from gluscope_tui.views.correlation import pearson, spearman
 from indexer.database.query.table import column, column_list
 from indexer.errors import GluscopeError
 
+from ..views.correlation import pearson, spearman
 from ..views.numbers import full_count
 from .columns import Where, complete
 from .opening import open_index

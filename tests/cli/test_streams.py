@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from gluscope_tui.cli.app import run
-from tests.index_fixture import Truth, make_index
+from tests.support.index_fixture import Truth, make_index
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

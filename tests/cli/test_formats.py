@@ -15,10 +15,10 @@ import pytest
 from gluscope_tui.cli.app import run
 from gluscope_tui.cli.options import RowFormat
 from gluscope_tui.cli.printing import WRITERS
-from tests.index_fixture import Truth, make_index
+from tests.support.index_fixture import Truth, make_index
 
 Capture = pytest.CaptureFixture[str]
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 OFFERED = [name for name in get_args(get_args(get_args(RowFormat)[0])[0]) if name != "table"]
 COMMANDS = {"neurons": ["-n", "5"], "layers": [], "search": ["the"]}
 """The commands that print rows; the neuron or site is the first field of each row."""
