@@ -1,4 +1,4 @@
-"""The sign quadrants of a gated neuron, its four quantities, and the rankings of its examples."""
+"""The sign quadrants of a gated neuron, and its four quantities."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ class Quadrant(str, Enum):
     def letters(self) -> str:
         """The spelling that column names use: pp, pn, np or nn."""
         return self.value.replace("+", "p").replace("-", "n")
+
+    @property
+    def place(self) -> int:
+        """Its place in QUADRANTS."""
+        return QUADRANTS.index(self)
 
     @property
     def gate_sign(self) -> int:
@@ -45,20 +50,41 @@ _FLIPPED = {
     Quadrant.NN: Quadrant.NP,
 }
 
-QUANTITIES = ("gate", "in", "act", "post")
-"""gate = x·w_gate; in = x·w_in; act = act_fn(gate); post = act * in. The order of every stored array."""
 
-RANKINGS = ("post", "gate", "in", "act", "random")
-"""By magnitude of a quantity (act in the gate-negative quadrants only), or by a seeded hash."""
+class Quantity(str, Enum):
+    """What a gated neuron computes at a token: gate = x·w_gate; in = x·w_in; act = act_fn(gate); post = act * in.
 
-DEFAULT_RANKINGS = ("post", "gate", "in", "random")
-RANDOM_EXAMPLES = 8
-"""Examples a quadrant that the random ranking keeps."""
+    Their order is that of every stored array and column. To add one: see CONTRIBUTING.md.
+    """
+
+    GATE = "gate"
+    IN = "in"
+    ACT = "act"
+    POST = "post"
+
+    @property
+    def place(self) -> int:
+        """Its place in QUANTITIES."""
+        return QUANTITIES.index(self)
+
+    @property
+    def negated_by_flip(self) -> bool:
+        """Whether its sign changes when w_in and w_out are negated."""
+        return self in (Quantity.IN, Quantity.POST)
+
+    def sign_in(self, quadrant: Quadrant) -> int:
+        """Its sign inside a quadrant, where the activation keeps the sign of its input."""
+        gate = 1 if self is Quantity.IN else quadrant.gate_sign
+        return gate * (quadrant.in_sign if self in (Quantity.IN, Quantity.POST) else 1)
+
+    def __str__(self) -> str:
+        return self.value
 
 
-def ranking_quadrants(ranking: str) -> tuple[Quadrant, ...]:
-    """The quadrants in which a ranking keeps examples."""
-    return (Quadrant.NP, Quadrant.NN) if ranking == "act" else QUADRANTS
+QUANTITIES = (Quantity.GATE, Quantity.IN, Quantity.ACT, Quantity.POST)
+
+LANES = (Quantity.GATE, Quantity.IN, Quantity.POST, Quantity.ACT)
+"""The quantities that a window keeps, in the order of its lanes: act only where it can't be computed from gate."""
 
 
 def parse_quadrant(text: str) -> Quadrant:

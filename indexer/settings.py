@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .errors import GluscopeError
-from .quadrants import DEFAULT_RANKINGS
+from .ranking import DEFAULT_RANKINGS
 
 MOST_EXAMPLES = 4096
 """Examples a ranking that a neuron can have: all of its peaks are numbered with 16 bits."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from indexer.quadrants import DEFAULT_RANKINGS
+from indexer.ranking import DEFAULT_RANKINGS
 from indexer.settings import Execution, Inputs, Settings
 
 from .index import parse_rankings

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from indexer.errors import GluscopeError
-from indexer.quadrants import DEFAULT_RANKINGS, RANKINGS
+from indexer.ranking import DEFAULT_RANKINGS, RANKINGS
 from indexer.run.interruption import what_is_left
 from indexer.run.torchrun import find_group
 from indexer.settings import Execution, Inputs, Settings

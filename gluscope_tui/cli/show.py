@@ -14,6 +14,7 @@ from indexer.database.reader import Index
 from indexer.database.records import NeuronRecord
 from indexer.errors import GluscopeError
 from indexer.quadrants import QUADRANTS, Quadrant, parse_quadrant
+from indexer.ranking import RANKINGS
 
 from .opening import open_index
 from .options import MOST, Color, Db, Quadrants, Signs, format_option, parse_quadrants
@@ -31,7 +32,7 @@ def command(
     ],
     quadrant: Quadrants = None,
     rank_by: Annotated[
-        str | None, typer.Option("--rank-by", metavar="R", help="The ranking: post, gate, in, act or random.")
+        str | None, typer.Option("--rank-by", metavar="R", help=f"The ranking, of {', '.join(RANKINGS)}.")
     ] = None,
     limit: Annotated[
         int | None,

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from indexer.database.records import Example
 from indexer.quadrants import Quadrant
+from indexer.ranking import RANKINGS
 
 from ..colour.style import Style, StyledLine
 from ..views.contexts import Fragment, Look, context_line, context_lines, split_width
@@ -77,7 +78,7 @@ def value_columns(examples: Sequence[Example], ranking: str, *, wide: bool) -> l
         columns = [
             [signed(example.values(name)[example.peak]) for example in examples] for name in ("post", "gate", "in")
         ]
-        if ranking == "act":
+        if not {"post", "gate", "in"}.issuperset(RANKINGS[ranking].factors):
             columns.insert(0, [signed(example.value) for example in examples])
     return [" ".join(cells) for cells in zip(*map(_aligned, columns), strict=True)]
 

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from indexer.ranking import RANKINGS
+
 from .files import set_aside, write_whole
 
 
@@ -67,7 +69,7 @@ class StateFile:
 
 _CHOICES = {
     "quadrant": ("", "++", "+-", "-+", "--"),
-    "ranking": ("post", "gate", "in", "act", "random"),
+    "ranking": tuple(RANKINGS),
     "signs": ("aligned", "raw"),
     "theme": ("", "dark", "light"),
     "scale": ("neuron", "pane"),

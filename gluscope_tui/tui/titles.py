@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from indexer.database.records import QuadrantRecord
-from indexer.quadrants import RANDOM_EXAMPLES, Quadrant
+from indexer.quadrants import Quadrant
+from indexer.ranking import RANKINGS
 
 from ..views.contexts import colour_of
 from ..views.numbers import frequency, full_count, short_count, signed
@@ -49,8 +50,9 @@ def empty(record: QuadrantRecord, ranking: str) -> str:
     signs = f"gate {_SIGNS[record.quadrant.gate_sign]} and in {_SIGNS[record.quadrant.in_sign]}"
     if not record.count:
         return f"no counted token had {signs}"
-    if ranking == "act" and record.quadrant.gate_sign > 0:
-        return "the ranking by act is kept where gate is -"
+    if record.quadrant not in RANKINGS[ranking].quadrants:
+        kept = " and ".join(quadrant.value for quadrant in RANKINGS[ranking].quadrants)
+        return f"the ranking by {ranking} is kept in {kept}"
     return f"no context by {ranking} is kept"
 
 
@@ -59,9 +61,9 @@ def end(record: QuadrantRecord, ranking: str, top_k: int, width: int = 1000, dot
     whether all are shown. Sequences are only known where every token is."""
     shown = record.examples.get(ranking, ())
     tokens = _counted(record.count, "token")
-    kept = RANDOM_EXAMPLES if ranking == "random" else top_k
+    kept = RANKINGS[ranking].k(top_k)
     if len(shown) >= kept and record.count > len(shown):
-        what = f"{_counted(len(shown), 'context')} {'drawn' if ranking == 'random' else 'kept'}"
+        what = f"{_counted(len(shown), 'context')} {'drawn' if RANKINGS[ranking].drawn else 'kept'}"
     elif record.count == len(shown):
         what = f"{_counted(len({(e.document, e.part) for e in shown}), 'sequence')}, all shown"
     else:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from indexer.database.records import Example, NeuronRecord, QuadrantRecord
-from indexer.quadrants import QUANTITIES, Quadrant
+from indexer.quadrants import Quadrant
+from indexer.ranking import RANKINGS
 
 from ..colour.ramp import Ramp
 from ..colour.scale import level
@@ -41,7 +42,7 @@ class Look:
 
 def colour_of(ranking: str) -> str:
     """The quantity that colours the contexts of a ranking: its own; post for `random`."""
-    return ranking if ranking in QUANTITIES else "post"
+    return RANKINGS[ranking].shade.value
 
 
 def neuron_scale(record: NeuronRecord, quantity: str) -> float:

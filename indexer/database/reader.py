@@ -9,7 +9,8 @@ from typing import Any
 
 from ..addresses import NeuronAddress, SiteAddress
 from ..errors import GluscopeError
-from ..quadrants import QUADRANTS, RANKINGS, Quadrant
+from ..quadrants import QUADRANTS, Quadrant
+from ..ranking import RANKINGS
 from .query.layers import LayerRow, layer_rows
 from .query.search import Search
 from .query.table import Table

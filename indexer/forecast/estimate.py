@@ -13,12 +13,11 @@ import torch
 from ..database.format.activations import twin
 from ..devices import home
 from ..errors import GluscopeError
-from ..quadrants import RANDOM_EXAMPLES
 from ..run.accumulator import Run
 from ..sequences.batches import Batch
 from ..settings import Settings
 from ..sites import Site
-from ..statistics.site_state import bytes_per_neuron, magnitude_lists, random_lists
+from ..statistics.site_state import bytes_per_neuron, drawn_examples, magnitude_lists, random_lists
 
 # Of SmolLM2-135M's neurons with the default settings; see PAGE_SIZE in database/schema.py.
 _DISTINCT = 0.87  # peaks / entries of the lists
@@ -98,7 +97,7 @@ def file_bytes(sites: Sequence[Site], settings: Settings, tokens: int | None, se
         (k if sequences is None else min(k, sequences)) * len(lists)
         for k, lists in (
             (settings.top_k, magnitude_lists(settings)),
-            (RANDOM_EXAMPLES, random_lists(settings)),
+            (drawn_examples(settings), random_lists(settings)),
         )
     )
     peaks = _DISTINCT * entries

@@ -16,14 +16,16 @@ import torch
 from torch import Tensor
 
 from ..database.bulk.arrays import Int64, ListArrays, SiteArrays
+from ..database.bulk.postings import magnitudes
 from ..database.bulk.stored import StoredIndex
-from ..quadrants import QUADRANTS, QUANTITIES, RANDOM_EXAMPLES
+from ..quadrants import QUADRANTS, QUANTITIES
+from ..ranking import RANKINGS
 from ..sequences.sequences import TokenSequence
 from ..settings import Settings
 from ..statistics.hashing import fold_keys_at, position_hashes
 from ..statistics.rankings import EMPTY, RankingList, magnitude_keys, random_keys
 from ..statistics.sample import PositionSample
-from ..statistics.site_state import magnitude_lists, random_lists
+from ..statistics.site_state import drawn_examples, magnitude_lists, random_lists
 
 _Keys = npt.NDArray[np.int64]
 
@@ -69,7 +71,7 @@ class Restated:
             tensors |= {f"drawn.{n}": torch.from_numpy(getattr(drawn, n)) for n in ("hash", "sequence", "position")}
         lists = {(ranked.ranking, ranked.quadrant): ranked for ranked in site.lists}
         for name, kept in (("ranked", magnitude_lists(self.settings)), ("random", random_lists(self.settings))):
-            k = RANDOM_EXAMPLES if name == "random" else self.settings.top_k
+            k = drawn_examples(self.settings) if name == "random" else self.settings.top_k
             empty = self._none(k, lanes=1 + len(site.sample))
             best = self._best([(which, lists[which]) for which in kept], empty)
             tensors |= {f"{name}.{key}": tensor for key, tensor in best.items()}
@@ -118,11 +120,11 @@ class Restated:
         filled = ranked.sequence >= 0
         keys = np.full(filled.shape, EMPTY, dtype=np.int64)
         sequence, position = ranked.sequence[filled], ranked.position[filled].astype(np.int64)
-        if which.ranking == "random":
+        if RANKINGS[which.ranking].drawn:
             hashes = self._texts.hashes(self.settings.seed, sequence, position)
             keys[filled] = random_keys(torch.from_numpy(hashes)).numpy()
         else:
-            magnitude = np.abs(ranked.values[filled][:, QUANTITIES.index(which.ranking)])
+            magnitude = magnitudes(ranked)[filled].astype(np.float32)
             keys[filled] = magnitude_keys(torch.from_numpy(magnitude), torch.from_numpy(sequence)).numpy()
         return keys
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from ..addresses import NeuronAddress
 from ..database.bulk.arrays import SiteArrays
-from ..quadrants import QUANTITIES
+from ..quadrants import Quantity
 
-_POST = QUANTITIES.index("post")
+_POST = Quantity.POST.place
 USED = 0.005
 """Share of the counted tokens from which a quadrant counts as used."""
 

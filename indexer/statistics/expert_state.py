@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..devices import upload
-from ..quadrants import QUANTITIES, RANDOM_EXAMPLES
+from ..quadrants import LANES, QUANTITIES
 from ..settings import Settings
 from .deferred import Steps, at_once
 from .expert_sample import ExpertSamples
@@ -25,6 +25,7 @@ from .site_state import (
     NonFiniteError,
     SiteState,
     at_peaks,
+    drawn_examples,
     magnitude_lists,
     narrowed,
     random_lists,
@@ -117,7 +118,7 @@ class ExpertStack:
         self.width = width
         self.settings = settings
         self.sign_preserving = sign_preserving
-        self.quantities = ("gate", "in", "post", "act") if keep_act else ("gate", "in", "post")
+        self.quantities = LANES if keep_act else LANES[:-1]
         self.count = torch.zeros((count, 4, width), dtype=torch.int64, device=device)  # expert quadrant neuron
         self.total = torch.zeros((count, 16, width), dtype=torch.float64, device=device)
         self.extreme = torch.zeros((count, 16, width), dtype=torch.float32, device=device)
@@ -127,7 +128,7 @@ class ExpertStack:
         ranked, random = magnitude_lists(settings), random_lists(settings)
         # a column is (expert * lists + list) * width + neuron
         self.ranked = BestK(ranked * count, width, settings.top_k, window, lanes, device)
-        self.random = BestK(random * count, width, RANDOM_EXAMPLES, window, lanes, device)
+        self.random = BestK(random * count, width, drawn_examples(settings), window, lanes, device)
         # the last one takes what enters nowhere
         self._sampled = torch.zeros((count + 1, lanes - 1, settings.sample, width), dtype=torch.float16, device=device)
         self.sample = self._sampled[:count]

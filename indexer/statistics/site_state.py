@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from ..devices import upload
-from ..quadrants import QUADRANTS, QUANTITIES, RANDOM_EXAMPLES, ranking_quadrants
+from ..quadrants import LANES, QUADRANTS, QUANTITIES
+from ..ranking import RANKINGS
 from ..settings import Settings
 from .deferred import Steps, at_once
 from .hashing import fold_keys, position_hashes
@@ -121,19 +122,29 @@ def view_batch(
 
 def magnitude_lists(settings: Settings) -> tuple[RankingList, ...]:
     """The lists of a neuron that are ranked by the magnitude of a quantity."""
-    names = [name for name in settings.rank_by if name != "random"]
-    return tuple(RankingList(name, quadrant) for name in names for quadrant in ranking_quadrants(name))
+    return _lists(settings, drawn=False)
 
 
 def random_lists(settings: Settings) -> tuple[RankingList, ...]:
-    return tuple(RankingList("random", q) for q in QUADRANTS) if "random" in settings.rank_by else ()
+    """The lists of a neuron whose examples are drawn."""
+    return _lists(settings, drawn=True)
+
+
+def _lists(settings: Settings, *, drawn: bool) -> tuple[RankingList, ...]:
+    chosen = (RANKINGS[name] for name in settings.rank_by)
+    return tuple(RankingList(one.name, quadrant) for one in chosen if one.drawn is drawn for quadrant in one.quadrants)
+
+
+def drawn_examples(settings: Settings) -> int:
+    """Examples that a list of `random_lists` keeps."""
+    return max((RANKINGS[name].k(settings.top_k) for name, _ in random_lists(settings)), default=1)
 
 
 def bytes_per_neuron(settings: Settings, lanes: int) -> int:
     """Memory that the state takes for one neuron."""
     example = 8 + 8 + 8 + 4 + 16 + lanes * (4 + sum(settings.window) + 1)
     magnitude, random = len(magnitude_lists(settings)), len(random_lists(settings))
-    examples = (magnitude * settings.top_k + random * RANDOM_EXAMPLES) * example + (magnitude + random) * 8
+    examples = (magnitude * settings.top_k + random * drawn_examples(settings)) * example + (magnitude + random) * 8
     statistics = len(QUADRANTS) * 8 + len(QUADRANTS) * len(QUANTITIES) * (8 + 4)
     return examples + statistics + settings.sample * (lanes - 1) * 2
 
@@ -147,7 +158,7 @@ class SiteState:
         self.width = width
         self.settings = settings
         self.sign_preserving = sign_preserving
-        self.quantities = ("gate", "in", "post", "act") if keep_act else ("gate", "in", "post")
+        self.quantities = LANES if keep_act else LANES[:-1]
         self.torn = False
         self.tokens_counted = 0
         self.count = torch.zeros((4, width), dtype=torch.int64, device=device)  # quadrant neuron
@@ -157,7 +168,7 @@ class SiteState:
         self.offsets = torch.arange(-before, after + 1, device=device)
         window, lanes = before + 1 + after, len(self.quantities)
         self.ranked = BestK(magnitude_lists(settings), width, settings.top_k, window, lanes, device)
-        self.random = BestK(random_lists(settings), width, RANDOM_EXAMPLES, window, lanes, device)
+        self.random = BestK(random_lists(settings), width, drawn_examples(settings), window, lanes, device)
         # lane slot neuron: the lanes without post, which is act * in
         self.sample = torch.zeros(
             (len(self.quantities) - 1, settings.sample, width), dtype=torch.float16, device=device

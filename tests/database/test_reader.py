@@ -18,7 +18,8 @@ from indexer.database.read.signs import aligned_quadrants
 from indexer.database.reader import Index, Interrupted
 from indexer.database.records import Example, NeuronRecord
 from indexer.errors import GluscopeError
-from indexer.quadrants import DEFAULT_RANKINGS, QUADRANTS, QUANTITIES, RANKINGS, Quadrant, ranking_quadrants
+from indexer.quadrants import QUADRANTS, QUANTITIES, Quadrant
+from indexer.ranking import DEFAULT_RANKINGS, RANKINGS
 from tests.support.index_fixture import DEAD, OPPOSITE_SIGNS, SAME_SIGNS, Truth, make_index
 
 NEGATED = ("in", "post")
@@ -111,7 +112,9 @@ def test_examples_are_the_best_of_each_sequence_in_order(truth: Truth, index: In
 @pytest.mark.parametrize("activation", ["silu", "gelu_tanh", "relu", "made-up"])
 @pytest.mark.parametrize("signs", ["raw", "aligned"])
 def test_windows_hold_the_values_of_their_tokens(tmp_path: Path, activation: str, signs: str) -> None:
-    truth = make_index(tmp_path / "a.db", layers=1, width=8, activation=activation, rankings=RANKINGS, window=(5, 3))
+    truth = make_index(
+        tmp_path / "a.db", layers=1, width=8, activation=activation, rankings=tuple(RANKINGS), window=(5, 3)
+    )
     numbers = {(s.document, s.part): s.number for s in truth.sequences}
     checked = 0
     with indexer.open(truth.path) as index:
@@ -224,7 +227,7 @@ def test_rankings_that_have_fewer_quadrants_are_absent_elsewhere(tmp_path: Path)
         assert index.rankings == ("post", "act")
         record = index.neuron(truth.telling)
         for quadrant in QUADRANTS:
-            assert ("act" in record.quadrants[quadrant].examples) == (quadrant in ranking_quadrants("act"))
+            assert ("act" in record.quadrants[quadrant].examples) == (quadrant in ("-+", "--"))
 
 
 def test_narrow_rows_tell_the_same_as_records(truth: Truth, index: Index) -> None:

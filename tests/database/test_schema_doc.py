@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from indexer.database.format.schema import APPLICATION_ID, RANKING_CODES, SCHEMA_VERSION
+from indexer.database.format.schema import APPLICATION_ID, SCHEMA_VERSION
 from indexer.database.read.provenance import REQUIRED
 from indexer.quadrants import QUADRANTS, QUANTITIES
+from indexer.ranking import RANKINGS
 from tests.support.index_fixture import Truth, make_index
 
 DOC = (Path(__file__).parents[2] / "docs" / "schema.md").read_text(encoding="utf-8")
@@ -61,8 +62,8 @@ def test_every_table_and_column_is_described(plain: sqlite3.Connection) -> None:
 def test_identity_codes_and_keys_are_described() -> None:
     assert f"0x{APPLICATION_ID:X}" in DOC
     assert f"the version of this schema, {SCHEMA_VERSION}." in DOC
-    for ranking, code in RANKING_CODES.items():
-        assert re.search(rf"\b{code} {ranking}\b", DOC)
+    for ranking in RANKINGS.values():
+        assert re.search(rf"\b{ranking.code} {ranking.name}\b", DOC)
     for key in REQUIRED:
         assert f"| `{key}` |" in DOC
 

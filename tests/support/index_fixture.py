@@ -19,14 +19,8 @@ from indexer.database.bulk.arrays import ListArrays, SiteArrays
 from indexer.database.bulk.packing import encode_lanes, encode_sample
 from indexer.database.bulk.writer import IndexWriter
 from indexer.database.format.activations import twin
-from indexer.quadrants import (
-    DEFAULT_RANKINGS,
-    QUADRANTS,
-    QUANTITIES,
-    RANDOM_EXAMPLES,
-    Quadrant,
-    ranking_quadrants,
-)
+from indexer.quadrants import QUADRANTS, QUANTITIES, Quadrant
+from indexer.ranking import DEFAULT_RANKINGS, RANKINGS
 from indexer.statistics.hashing import position_hashes
 
 BOS = 0
@@ -248,7 +242,7 @@ def _site(
     lists = tuple(
         _list(ranking, quadrant, run, counted, sequences, hashes, top_k, window, lane_quantities)
         for ranking in rankings
-        for quadrant in ranking_quadrants(ranking)
+        for quadrant in RANKINGS[ranking].quadrants
     )
     sampled = np.stack([run[sequence][:, position] for sequence, position in drawn], axis=1)  # quantity rank neuron
     dot = None if weights is None else (weights[0].astype(np.float64) * weights[1].astype(np.float64)).sum(axis=0)
@@ -288,7 +282,7 @@ def _list(
     lane_quantities: Sequence[int],
 ) -> ListArrays:
     """Each sequence offers its best token; equal tokens up to the peak are one; the best k stay."""
-    k = RANDOM_EXAMPLES if ranking == "random" else top_k
+    k = 8 if ranking == "random" else top_k
     width = run[0].shape[2]
     slots = window[0] + 1 + window[1]
     offers: list[list[tuple[float, int, int]]] = [[] for _ in range(width)]  # (-score, sequence, position)

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 
-from ...quadrants import QUADRANTS
+from ...ranking import RANKINGS
 from ..format.prediction import LEVELS, REACH, STEPS, act_table
-from ..format.schema import RANKING_CODES, SAMPLE_SCALE
+from ..format.schema import SAMPLE_SCALE
 from ..read.unpacking import FORMAT, HAS_ACT, HAS_POST, HEADER, LANE_QUANTITIES, LIST, NOT_COUNTED, UNITS
 from .arrays import Bool, Float16, Float32, Float64, Int8, Int64, ListArrays, SiteArrays
 
@@ -90,7 +90,7 @@ def pack_examples(lists: Sequence[ListArrays], part: slice, window: tuple[int, i
     without_post = np.delete(words, 5, axis=0)
 
     lengths = np.stack([(ranked.sequence[part] >= 0).sum(axis=1) for ranked in lists], axis=1)  # neuron list
-    codes_of = [(RANKING_CODES[ranked.ranking], QUADRANTS.index(ranked.quadrant)) for ranked in lists]
+    codes_of = [(RANKINGS[ranked.ranking].code, ranked.quadrant.place) for ranked in lists]
     counts = first.sum(axis=1)
     blobs = []
     for i, (stop, peaks) in enumerate(zip(np.cumsum(counts).tolist(), counts.tolist(), strict=True)):

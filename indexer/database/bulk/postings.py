@@ -17,9 +17,8 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from ...quadrants import QUADRANTS, QUANTITIES
+from ...ranking import QUADRANT_BITS, RANKINGS, list_code
 from ..format.folding import fold, words
-from ..format.schema import RANKING_CODES
 from .arrays import ListArrays, SiteArrays
 
 _TOGETHER = 4_000_000  # postings sorted at a time
@@ -53,7 +52,7 @@ _ENTRY = np.dtype(
         ("sequence", "<u4"),
         ("position", "<u4"),
         ("neuron", "<u4"),
-        ("list", "u1"),  # ranking code << 2 | place in QUADRANTS
+        ("list", "u1"),  # `list_code`
         ("strength", "u1"),  # |value| of the largest that the neuron reaches anywhere, in 255ths
         ("share", "<f4"),  # |value| of the sum over the list; 0 in random lists, where nothing peaks
     ]
@@ -74,8 +73,7 @@ class Postings:
 
     def add_site(self, site: SiteArrays, first: int) -> None:
         """The examples of a site whose neurons have the row numbers from `first`."""
-        reach = np.abs(np.where(site.count > 0, site.extreme, 0.0)).max(axis=1)  # quantity neuron
-        lists = [_entries(ranked, reach, first) for ranked in site.lists]
+        lists = [_entries(ranked, _reach(site, ranked.ranking), first) for ranked in site.lists]
         entries = np.concatenate([np.zeros(0, _ENTRY), *lists])
         weakness = MOST - entries["strength"]
         self._entries.add(entries[_order(entries["sequence"], weakness, entries["neuron"], entries["position"])])
@@ -213,20 +211,37 @@ def packed(records: Records, columns: Sequence[str]) -> bytes:
     return zlib.compress(b"".join(planes), _LEVEL)
 
 
+def _reach(site: SiteArrays, ranking: str) -> npt.NDArray[Any]:
+    """The largest |value| of a ranking that each neuron reaches in any quadrant."""
+    factors = RANKINGS[ranking].factors
+    if len(factors) == 1:
+        found = np.where(site.count > 0, np.abs(site.extreme[factors[0].place]), 0.0)  # quadrant neuron
+    else:
+        found = np.stack([magnitudes(ranked).max(axis=1) for ranked in site.lists if ranked.ranking == ranking])
+    reached: npt.NDArray[Any] = found.max(axis=0)
+    return reached
+
+
+def magnitudes(ranked: ListArrays) -> npt.NDArray[np.float64]:
+    """The |value| of the examples of a list, 0 where there is none: neuron rank."""
+    factors = [factor.place for factor in RANKINGS[ranked.ranking].factors]
+    values = ranked.values[:, :, factors].prod(axis=2)
+    return np.where(ranked.sequence >= 0, np.abs(values), 0.0).astype(np.float64)
+
+
 def _entries(ranked: ListArrays, reach: npt.NDArray[Any], first: int) -> Records:
-    """The examples of a list, of all neurons."""
-    quantity = QUANTITIES.index("post" if ranked.ranking == "random" else ranked.ranking)
+    """The examples of a list, of all neurons; `reach`: as `_reach` tells."""
     filled = ranked.sequence >= 0  # neuron rank
-    magnitude = np.where(filled, np.abs(ranked.values[:, :, quantity]), 0.0).astype(np.float64)
+    magnitude = magnitudes(ranked)
     neuron, rank = np.nonzero(filled)
-    largest = np.where(reach[quantity] > 0, reach[quantity], 1.0).astype(np.float64)[:, None]
+    largest = np.where(reach > 0, reach, 1.0).astype(np.float64)[:, None]
     total = magnitude.sum(axis=1, keepdims=True)
     found = np.zeros(len(neuron), _ENTRY)
     found["sequence"], found["position"] = ranked.sequence[neuron, rank], ranked.position[neuron, rank]
     found["neuron"] = first + neuron
-    found["list"] = RANKING_CODES[ranked.ranking] << 2 | QUADRANTS.index(ranked.quadrant)
+    found["list"] = list_code(ranked.ranking, ranked.quadrant)
     found["strength"] = np.minimum(np.rint(MOST * magnitude / largest), MOST)[neuron, rank]
-    if ranked.ranking != "random":
+    if not RANKINGS[ranked.ranking].drawn:
         found["share"] = (magnitude / np.where(total > 0, total, 1.0))[neuron, rank]
     return found
 
@@ -244,7 +259,7 @@ def _peaks(entries: Records, text: npt.NDArray[np.uint32]) -> Records:
     share = np.add.reduceat(entries["share"][order].astype(np.float64), first)
     found["text"], found["neuron"], found["list"] = text[first], neuron[first], list_[first]
     found["strength"] = np.clip(np.rint(MOST * share), 1, MOST)
-    quadrant = found["list"] & 3
+    quadrant = found["list"] & QUADRANT_BITS
     order = _order(found["text"], found["neuron"], quadrant, MOST - found["strength"], found["list"])
     changes = _changes(*(column[order] for column in (found["text"], found["neuron"], quadrant)))
     best = found[order[changes]]

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...quadrants import QUADRANTS, RANDOM_EXAMPLES, Quadrant
+from ...quadrants import QUADRANTS, Quadrant
+from ...ranking import RANKINGS, ranking_of_code
 from ..format.prediction import act_table
-from ..format.schema import RANKING_CODES
 from ..read.unpacking import (
     FORMAT,
     HAS_ACT,
@@ -28,7 +28,6 @@ from ..read.unpacking import (
 from .arrays import Float16, Float32, Int8, Int64, ListArrays
 from .packing import decoded_lanes, predict_acts, predict_codes
 
-_RANKINGS = {code: ranking for ranking, code in RANKING_CODES.items()}
 Words = npt.NDArray[np.uint32]
 
 
@@ -46,10 +45,10 @@ def list_shapes(blob: bytes, top_k: int) -> tuple[ListShape, ...]:
     try:
         raw = zlib.decompress(blob)
         heads = list(LIST.iter_unpack(raw[HEADER.size : HEADER.size + HEADER.unpack_from(raw)[4] * LIST.size]))
-        named = [(_RANKINGS[code], QUADRANTS[quadrant]) for code, quadrant, _ in heads]
+        named = [(ranking_of_code(code), QUADRANTS[quadrant]) for code, quadrant, _ in heads]
     except (zlib.error, struct.error, KeyError, IndexError) as error:
         raise DamagedValue(str(error)) from error
-    return tuple(ListShape(*name, RANDOM_EXAMPLES if name[0] == "random" else top_k) for name in named)
+    return tuple(ListShape(ranking.name, quadrant, ranking.k(top_k)) for ranking, quadrant in named)
 
 
 def unpack_lists(
@@ -128,7 +127,7 @@ def _neuron(raw: bytes, shapes: Sequence[ListShape], window: tuple[int, int]) ->
         raise DamagedValue("it is packed for other lists or windows")
     heads = list(LIST.iter_unpack(raw[HEADER.size : HEADER.size + count * LIST.size]))
     for (code, quadrant, length), shape in zip(heads, shapes, strict=True):
-        if (_RANKINGS.get(code), QUADRANTS[quadrant]) != (shape.ranking, shape.quadrant) or length > shape.k:
+        if (code, quadrant) != (RANKINGS[shape.ranking].code, shape.quadrant.place) or length > shape.k:
             raise DamagedValue(f"its lists are not those by {shape.ranking} in {shape.quadrant}")
     lanes = 4 if flags & HAS_ACT else 3
     columns = 2 + (4 if flags & HAS_POST else 3) + lanes

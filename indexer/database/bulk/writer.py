@@ -19,7 +19,8 @@ import sqlite_utils
 
 from ...addresses import NeuronAddress
 from ...errors import GluscopeError
-from ...quadrants import QUADRANTS, QUANTITIES, RANKINGS
+from ...quadrants import QUADRANTS, QUANTITIES
+from ...ranking import RANKINGS
 from ..format.schema import APPLICATION_ID, PAGE_SIZE, SCHEMA_VERSION, schema_sql
 from ..read.provenance import REQUIRED
 from ..read.statistics import COLUMNS

@@ -16,9 +16,6 @@ PAGE_SIZE = 2048
 15.8 kB, sample 3.8 kB, row 0.3 kB; with what pages waste, 20.2 kB a neuron at 1024, 20.4 at 2048, 20.8 at 4096 and
 8192, 20.5 at 16384, 33 at 32768, 22 at 65536. 1024 would make more of the chains that a read follows, for 1 %."""
 
-RANKING_CODES = {"post": 1, "gate": 2, "in": 3, "act": 4, "random": 5}
-"""How a packed list names its ranking. Codes are never reused."""
-
 SAMPLE_SCALE = 16.0
 """Sampled values are kept as float16 of value / 16, which reaches to about a million."""
 

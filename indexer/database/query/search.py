@@ -14,8 +14,8 @@ from itertools import accumulate, compress, count, islice
 from ...addresses import NeuronAddress
 from ...errors import GluscopeError, MissingPart
 from ...quadrants import QUADRANTS, Quadrant
+from ...ranking import QUADRANT_BITS, list_of_code
 from ..format.folding import fold, pattern, words
-from ..format.schema import RANKING_CODES
 from ..read.connection import Connection
 from ..read.examples import decode
 from ..read.signs import aligned_example
@@ -32,10 +32,9 @@ SEQUENCES = 500
 _TOGETHER = 500  # entries whose flips are asked for together; older SQLites take at most 999 values
 _FEW = 20  # such questions before the flips of all neurons are read
 STRONGEST = 255  # what a strength of 1 is stored as
-_RANKINGS = {code: ranking for ranking, code in RANKING_CODES.items()}
 
 Entry = tuple[int, int, int, int, int]
-"""255 - strength, row number of the neuron, ranking code << 2 | place in QUADRANTS, sequence, position; raw signs."""
+"""255 - strength, row number of the neuron, `list_code`, sequence, position; raw signs."""
 
 
 class Search:
@@ -89,7 +88,7 @@ class Search:
         found: dict[Quadrant, dict[int, Entry]] = {q: {} for q in QUADRANTS if q in quadrants}
         open_ = len(found)
         for entry, flipped in flips if limit != 0 else ():
-            quadrant = QUADRANTS[entry[2] & 3]
+            quadrant = QUADRANTS[entry[2] & QUADRANT_BITS]
             own = found.get(quadrant.flipped if flipped else quadrant)
             if own is None or entry[1] in own or (limit is not None and len(own) >= limit):
                 continue
@@ -224,8 +223,8 @@ class Search:
         weakness, neuron, list_, sequence, position = entry
         site = self._sites[max(0, bisect_right(self._firsts, neuron) - 1)]
         address = NeuronAddress(site.address, neuron - site.first_neuron)
-        key = (_RANKINGS.get(list_ >> 2, ""), QUADRANTS[list_ & 3])
         try:
+            key = list_of_code(list_)
             blob = self._connection.rows("SELECT examples FROM packed WHERE neuron = ?", (neuron,))[0][0]
             packed = unpack_examples(blob)
             rank, peak = self._place(packed, key, sequence, position, peaks_on)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from ...quadrants import QUANTITIES, Quadrant
+from ...quadrants import Quadrant
+from ...ranking import RANKINGS
 from ..records import Example
 from .spans import REACH
 from .texts import StoredSequence, Texts
@@ -80,11 +81,10 @@ def _example(
     packed: PackedExamples, ranking: str, rank: int, peak: int, context: _Context, sequence: StoredSequence
 ) -> Example:
     gate, in_, act, post = context.lanes
-    quantity = QUANTITIES.index("post" if ranking == "random" else ranking)
     return Example(
         ranking=ranking,
         rank=rank,
-        value=packed.values[quantity][peak] + 0.0,
+        value=RANKINGS[ranking].value([exact[peak] for exact in packed.values]),
         document=sequence.document,
         part=sequence.part,
         position=packed.positions[peak],

@@ -79,7 +79,7 @@ def quantiles(sample: Sample) -> dict[Quadrant, Quantiles]:
 def _quantiles(inside: Sample) -> Quantiles:
     if len(inside) < LEAST:
         return Quantiles(len(inside), None)
-    ordered = {quantity: sorted(inside[quantity]) for quantity in QUANTITIES}
+    ordered = {quantity.value: sorted(inside[quantity]) for quantity in QUANTITIES}
     values = {name: tuple(quantile(numbers, p) for p in PROBABILITIES) for name, numbers in ordered.items()}
     return Quantiles(len(inside), values)
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...quadrants import QUADRANTS, Quadrant
+from ...ranking import RANKINGS
 from ..records import Example, QuadrantRecord, Quantities
-
-NEGATED_RANKINGS = ("in", "post", "random")
-"""The rankings whose value changes sign with a flip; that of `random` is post."""
 
 
 def negate(value: float | None) -> float | None:
@@ -42,7 +40,7 @@ def aligned_example(example: Example) -> Example:
     """An example of a flipped neuron as if w_in and w_out were negated. Its own inverse."""
     return replace(
         example,
-        value=0.0 - example.value if example.ranking in NEGATED_RANKINGS else example.value,
+        value=0.0 - example.value if RANKINGS[example.ranking].negated_by_flip else example.value,
         in_=_negated(example.in_),
         post=_negated(example.post),
     )

@@ -8,10 +8,11 @@ import zlib
 from array import array
 from dataclasses import dataclass
 
-from ...quadrants import QUADRANTS, Quadrant
+from ...quadrants import LANES, QUADRANTS, Quadrant
+from ...ranking import ranking_of_code
 from ..format.activations import twin
 from ..format.prediction import LEVELS, act_table, predict_act, predict_code
-from ..format.schema import RANKING_CODES, SAMPLE_SCALE
+from ..format.schema import SAMPLE_SCALE
 
 FORMAT = 1
 HEADER = struct.Struct("<BBHHHH")  # format, flags, before, after, lists, peaks
@@ -28,10 +29,9 @@ UNITS: tuple[float | None, ...] = (
 )
 """What a code stands for, as a share of the lane's scale. Indexed by -128 to 127."""
 
-LANE_QUANTITIES = (0, 1, 3, 2)
-"""The quantity (place in QUANTITIES) of each lane: gate, in, post, and act where it can't be computed from gate."""
+LANE_QUANTITIES = tuple(lane.place for lane in LANES)
+"""The place in QUANTITIES of each lane: gate, in, post, and act where it can't be computed from gate."""
 
-_RANKINGS = {code: ranking for ranking, code in RANKING_CODES.items()}
 _FLOAT32 = struct.Struct("<f")
 
 Values = list[float | None]
@@ -118,7 +118,7 @@ def _unpack(raw: bytes) -> PackedExamples:
     lists: dict[tuple[str, Quadrant], tuple[int, ...]] = {}
     done = 0
     for code, quadrant, length in heads:
-        lists[_RANKINGS[code], QUADRANTS[quadrant]] = indices[done : done + length]
+        lists[ranking_of_code(code).name, QUADRANTS[quadrant]] = indices[done : done + length]
         done += length
     words = from_planes(raw[words_at:codes_at], 4)
     columns = [words[i * peaks * 4 : (i + 1) * peaks * 4] for i in range(2 + exact + lanes)]
