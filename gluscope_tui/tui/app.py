@@ -66,7 +66,7 @@ class ExplorerApp(CrashingApp):
     async def on_key(self, event: events.Key) -> None:
         """Keys go to the open prompt, if there is one, before they are looked up in the registry."""
         screen = self.screen
-        if isinstance(screen, BaseScreen) and screen.type_key(event):
+        if self.leaving or (isinstance(screen, BaseScreen) and screen.type_key(event)):
             event.prevent_default()
 
     # opening
@@ -91,6 +91,9 @@ class ExplorerApp(CrashingApp):
 
     def on_index_opened(self, message: IndexOpened) -> None:
         self.reopening = False
+        if self.leaving:
+            message.reading.stop(Opened.close)
+            return
         if message.reading is not self.reading:
             self.reading.stop(Opened.close)
             self.reading = message.reading
@@ -98,11 +101,14 @@ class ExplorerApp(CrashingApp):
 
     def on_opening_failed(self, message: OpeningFailed) -> None:
         self.reopening = False
+        if self.leaving:
+            return
         if self._home is not None:
             self._close_down_to(self._home)
             self._home.say(told(message.error), bad=True)
             return
         self.failure = message.error
+        self.leaving = True
         self.exit(return_code=2)
 
     def reopen(self) -> str:
@@ -216,6 +222,7 @@ class ExplorerApp(CrashingApp):
 
     def leave(self, return_code: int = 0) -> None:
         """Keep the position and end."""
+        self.leaving = True
         self.keep_state()
         self.exit(return_code=return_code)
 

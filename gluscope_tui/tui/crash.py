@@ -15,9 +15,11 @@ from collections import deque
 from importlib.metadata import version
 from pathlib import Path
 
+from textual import events
+
 from indexer import __version__
 
-from .files import state_folder, write_whole
+from .files import state_folder, write_new
 from .opaque import OpaqueApp
 
 
@@ -28,6 +30,14 @@ class CrashingApp(OpaqueApp, inherit_bindings=False):
         super().__init__(ansi_color=True)
         self.crash: Exception | None = None
         self.trail: deque[str] = deque(maxlen=40)
+        self.leaving = False
+        """Whether the app is ending: screens are being taken down, and what is still typed is for nobody."""
+
+    async def on_event(self, event: events.Event) -> None:
+        """Hand on an event, unless it is input that comes after the end was decided."""
+        if self.leaving and isinstance(event, (events.InputEvent, events.Paste)):
+            return
+        await super().on_event(event)
 
     def _handle_exception(self, error: Exception) -> None:
         self.crash = self.crash or error
@@ -51,12 +61,10 @@ def write_log(error: BaseException, trail: list[str], size: tuple[int, int]) -> 
         "",
         "last: " + " ".join(trail),
     ]
-    path = state_folder() / f"crash-{time.strftime('%Y%m%d-%H%M%S')}.log"
     try:
-        write_whole(path, "\n".join(lines) + "\n")
+        return write_new(state_folder() / f"crash-{time.strftime('%Y%m%d-%H%M%S')}.log", "\n".join(lines) + "\n")
     except OSError:
         return None
-    return path
 
 
 def report(error: BaseException, path: Path | None) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import tempfile
+from itertools import count
 from pathlib import Path
 
 
@@ -33,6 +34,21 @@ def write_whole(path: Path, text: str) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def write_new(path: Path, text: str) -> Path:
+    """Write a file for its owner only under a free name: `NAME.log`, else `NAME-2.log` ...; its path."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for number in count(1):
+        free = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
+        try:
+            handle = os.open(free, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            continue
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            file.write(text)
+        return free
+    raise AssertionError("count() ended")
 
 
 def set_aside(path: Path) -> Path:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from gluscope_tui.cli.tui import _lines
+from gluscope_tui.tui import crash
 from gluscope_tui.tui.clipboard import OSC52_LIMIT, copy
 from gluscope_tui.tui.files import index_folder, state_folder
 from gluscope_tui.tui.marks import Mark, MarksFile
@@ -139,3 +141,23 @@ def test_a_mark_is_taken_away_and_other_lines_stay(tmp_path: Path) -> None:
     before = path.stat().st_mtime_ns
     marks.remove(parse_neuron("L9N9"))
     assert path.stat().st_mtime_ns == before
+
+
+def test_crash_logs_of_one_second_are_all_kept(state_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.strftime", lambda _: "20260102-030405")
+    paths = [crash.write_log(kind(), ["list.next"], (80, 24)) for kind in (RuntimeError, KeyError, OSError)]
+    assert paths == [state_home / "gluscope" / f"crash-20260102-030405{n}.log" for n in ("", "-2", "-3")]
+    for path, kind in zip(paths, ("RuntimeError", "KeyError", "OSError"), strict=True):
+        assert path is not None
+        assert kind in path.read_text()
+        assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_byte_order_mark_is_part_of_no_address(tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    path.write_bytes(b"\xef\xbb\xbfL1N2\tnote\r\nL0N3\r\n")
+    assert _lines(str(path)) == ["L1N2\tnote", "L0N3"]
+    assert MarksFile(path).read() == (Mark(parse_neuron("L1N2"), "note"), Mark(parse_neuron("L0N3"), ""))
+    state = tmp_path / "state.json"
+    state.write_bytes(b"\xef\xbb\xbf" + json.dumps({"neuron": "L1N2"}).encode())
+    assert StateFile(state).read() == (Remembered(neuron="L1N2"), "")

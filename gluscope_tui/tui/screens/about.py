@@ -67,10 +67,8 @@ class AboutScreen(BaseScreen):
             "hints": Rectangle(0, height - 1, width, 1),
         }
 
-    def redraw(self) -> None:
+    def draw(self) -> None:
         """Show the neuron that home shows."""
-        if not self.is_mounted:
-            return
         palette, (width, height) = self.app.palette, self.app.size
         self.query_one(Small).show(NEEDED, palette)
         if "lines" not in self.rectangles(width, height):

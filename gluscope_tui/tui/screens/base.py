@@ -13,6 +13,7 @@ from textual.screen import Screen
 from ..actions import actions_in
 from ..crash import CrashingApp
 from ..layout import Rectangle
+from ..opaque import forget_painted
 from ..typing_line import MOVES, Typing
 from ..widgets.arrangement import Arrangement
 
@@ -57,8 +58,19 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         for part in self.children[:1]:
             part.refresh(layout=True)
 
+    @property
+    def stands(self) -> bool:
+        """Whether the screen has its parts: it was mounted, was not closed since, and the app is not ending."""
+        return self.is_mounted and not self.app.leaving and self in self.app.screen_stack
+
     def redraw(self) -> None:
-        """Show the state in every part."""
+        """Show the state in every part. A message or a key may come before the parts are there or after they went:
+        then nothing is drawn."""
+        if self.stands:
+            self.draw()
+
+    def draw(self) -> None:
+        """Show the state in every part. They are there."""
         raise NotImplementedError
 
     def handlers(self) -> Mapping[str, Callable[..., Any]]:
@@ -73,13 +85,16 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         for id in early:
             self.action_perform(id)
 
+    def on_unmount(self) -> None:
+        forget_painted(self)
+
     def on_resize(self) -> None:
         self.redraw()
 
     def action_perform(self, id: str) -> None:
         """Do what the registry's action with this id means here, and draw. Keys that were on their way when another
         screen opened or this one closed are not for this one; those that come before it stands wait."""
-        if not self.is_current:
+        if self.app.leaving or not self.is_current:
             return
         if not self.is_mounted:
             self._early.append(id)
@@ -87,7 +102,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         self.app.trail.append(id)
         self.before_action()
         self.handlers()[id]()
-        if self.is_current:
+        if self.is_current and not self.app.leaving:
             self.after_action()
 
     def before_action(self) -> None:
@@ -122,7 +137,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         return True
 
     def on_paste(self, event: events.Paste) -> None:
-        if self.typing is not None:
+        if self.typing is not None and self.is_current:
             self.retype(self.typing.insert(event.text))
 
     def retype(self, typing: Typing | None) -> None:

@@ -52,8 +52,8 @@ class ChoiceScreen(BaseScreen):
             places["lines"] = Rectangle(0, 1, width, height - 1)
         return places
 
-    def redraw(self) -> None:
-        if not self.is_mounted or self.typing is None:
+    def draw(self) -> None:
+        if self.typing is None:
             return
         words = self.typing.text.lower().split()
         self._found = [

@@ -75,10 +75,8 @@ class ContextScreen(BaseScreen):
             places["table"] = Rectangle(0, 2 + text, width, room - text)
         return places
 
-    def redraw(self) -> None:
+    def draw(self) -> None:
         """Show the context under the cursor; ask for its sequence when it is another one."""
-        if not self.is_mounted:
-            return
         explorer, palette = self._explorer, self.app.palette
         example, token = explorer.example, explorer.token
         self.query_one(Small).show(NEEDED, palette)

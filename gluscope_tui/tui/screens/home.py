@@ -114,10 +114,10 @@ class HomeScreen(BaseScreen):
 
     # drawing
 
-    def redraw(self) -> None:
+    def draw(self) -> None:
         """Show the state in every part; parts that look as before are left alone. Not under another screen: it is done
         when that closes."""
-        if not self.is_mounted or self.app.screen is not self:
+        if not self.is_current:
             return
         layout, palette, explorer = self.layout_now(), self.app.palette, self.explorer
         shape = (layout, self.typing is None, bool(self.notice))
@@ -191,9 +191,9 @@ class HomeScreen(BaseScreen):
 
     def _tell_above(self) -> None:
         """The screen above this one, if there is one, may show something of what has changed."""
-        screen = self.app.screen
-        if screen is not self and isinstance(screen, BaseScreen):
-            screen.follow()
+        for screen in self.app.screen_stack[-1:]:
+            if screen is not self and isinstance(screen, BaseScreen):
+                screen.follow()
 
     def read_more(self) -> None:
         """The neighbours: those in the list, then those in the layers beside."""

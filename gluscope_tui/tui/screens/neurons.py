@@ -102,8 +102,8 @@ class NeuronsScreen(TableScreen):
         cells = zip(self._table.columns, row, strict=True)
         return tuple(Cell(shown(name, value), level(name, value, steps)) for name, value in cells)
 
-    def redraw(self) -> None:
-        super().redraw()
+    def draw(self) -> None:
+        super().draw()
         self._read_page()
 
     # reading

@@ -51,9 +51,7 @@ class HelpScreen(BaseScreen):
             return {"lines": Rectangle(0, 0, width, height)}
         return {"lines": Rectangle(0, 0, width, height - 1), "hints": Rectangle(0, height - 1, width, 1)}
 
-    def redraw(self) -> None:
-        if not self.is_mounted:
-            return
+    def draw(self) -> None:
         rows = max(1, self.app.size.height - 1)
         self._wrapped = wrapped(self._lines, self.app.size.width)
         self._top = top_to_show(self._top, self._top, self._top, rows, len(self._wrapped))

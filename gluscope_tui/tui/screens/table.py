@@ -129,9 +129,7 @@ class TableScreen(BaseScreen):
         """How many rows there is room for."""
         return max(1, self.app.size.height - 1 - self._foot - self.heads)
 
-    def redraw(self) -> None:
-        if not self.is_mounted:
-            return
+    def draw(self) -> None:
         palette = self.app.palette
         self.query_one(Small).show(NEEDED, palette)
         rows = self.rows
