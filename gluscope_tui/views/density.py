@@ -75,10 +75,7 @@ class Density:
     gate: Axis
     in_: Axis
     counts: tuple[tuple[int, ...], ...]
-
-    @property
-    def largest(self) -> int:
-        return max(map(max, self.counts))
+    largest: int  # of the counts
 
     def of_gate(self) -> list[int]:
         return [sum(row) for row in self.counts]
@@ -97,7 +94,7 @@ def density(sample: Sample, rows: int, columns: int) -> Density | None:
     counts = [[0] * (2 * columns) for _ in range(2 * rows)]
     for one, other in pairs:
         counts[gate.bin(one)][in_.bin(other)] += 1
-    return Density(gate, in_, tuple(map(tuple, counts)))
+    return Density(gate, in_, tuple(map(tuple, counts)), max(map(max, counts)))
 
 
 def _axis(values: Sequence[float], half: int) -> Axis:
@@ -207,11 +204,12 @@ def _side_bars(found: Density, rows: int, ink: Ink) -> list[str]:
     together = 2 if ink.halves else 1
     counts = found.of_gate()
     sums = [sum(counts[row * together : (row + 1) * together]) for row in range(2 * rows)]
+    most = max(sums)
     if ink.ascii_only:
-        return ["#" * math.ceil(_MARGINAL_CELLS * count / max(sums)) for count in sums]
+        return ["#" * math.ceil(_MARGINAL_CELLS * count / most) for count in sums]
     out = []
     for count in sums:
-        full, rest = divmod(math.ceil(8 * _MARGINAL_CELLS * count / max(sums)), 8)
+        full, rest = divmod(math.ceil(8 * _MARGINAL_CELLS * count / most), 8)
         out.append("█" * full + " ▏▎▍▌▋▊▉"[rest].strip())
     return out
 
@@ -219,8 +217,8 @@ def _side_bars(found: Density, rows: int, ink: Ink) -> list[str]:
 def _bars_below(found: Density, gutter: int, columns: int, ink: Ink) -> list[StyledLine]:
     """The marginal of in: a vertical bar for every column, standing on the line of the axis' ends."""
     counts = found.of_in()
-    steps = len(ink.bars) - 1
-    heights = [math.ceil(_MARGINAL_ROWS * steps * count / max(counts)) for count in counts]
+    steps, most = len(ink.bars) - 1, max(counts)
+    heights = [math.ceil(_MARGINAL_ROWS * steps * count / most) for count in counts]
     out: list[StyledLine] = []
     for row in reversed(range(_MARGINAL_ROWS)):
         bars = "".join(ink.bars[min(max(height - row * steps, 0), steps)] for height in heights)

@@ -6,6 +6,8 @@ import json
 import shutil
 import sqlite3
 import zlib
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from gluscope_tui.cli.app import run
 from gluscope_tui.colour.depth import Depth
 from gluscope_tui.colour.ramp import ramp
 from gluscope_tui.colour.style import StyledLine
+from gluscope_tui.views import density as density_module
 from gluscope_tui.views.density import LEAST_HEIGHT, LEAST_WIDTH, Ink, density, level, picture
 from gluscope_tui.views.sample import place_text, plot, width_of
 from indexer.database.read.sampled import Place
@@ -222,3 +225,27 @@ def test_a_dead_neuron_and_an_index_without_a_sample_say_why_there_is_no_picture
     connection.close()
     assert "no sampled position" in shown(capsys, bare, "L0N5")
     assert json.loads(shown(capsys, bare, "L0N5", "-f", "json"))["sample"]["n"] == 0
+
+
+class _CountedRow(tuple[int, ...]):
+    """A row of bins that counts how often it is gone through as a whole."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[int]:
+        _CountedRow.times += 1
+        return super().__iter__()
+
+
+def test_a_large_picture_goes_through_its_bins_a_few_times_and_not_once_a_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = density_module.density
+
+    def counted(sample: Sample, rows: int, columns: int) -> density_module.Density | None:
+        found = real(sample, rows, columns)
+        assert found is not None
+        return replace(found, counts=tuple(map(_CountedRow, found.counts)))
+
+    monkeypatch.setattr(density_module, "density", counted)
+    monkeypatch.setattr(_CountedRow, "times", 0)
+    picture(drawn(300), 300, 100, INKS[-1])
+    assert 0 < _CountedRow.times <= 10 * 200  # 300 columns of 200 rows of bins
