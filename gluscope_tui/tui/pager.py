@@ -35,7 +35,10 @@ def pane_text(explorer: Explorer, width: int) -> Iterator[str]:
 
 def page_pane(app: App[None], explorer: Explorer) -> str:
     """Show the pane in $PAGER (else less); returns why that failed, or ""."""
-    pager = shlex.split(os.environ.get("PAGER", "")) or ["less"]
+    try:
+        pager = shlex.split(os.environ.get("PAGER", "")) or ["less"]
+    except ValueError as error:
+        return f"$PAGER can't be read ({str(error).lower()}): correct it, or unset it to use less"
     text = "\n".join(pane_text(explorer, app.size.width)) + "\n"
     try:
         with app.suspend():

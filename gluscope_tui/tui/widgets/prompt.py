@@ -19,11 +19,9 @@ class Prompt(OneLine[Typing]):
         label = f" {picture.label}: "
         error = clean(picture.error, ascii_only=palette.ascii_only)
         room = max(4, width - len(label) - (min(len(error) + 2, width // 2) if error else 0))
-        before = clean(picture.text[: picture.at], ascii_only=palette.ascii_only)
-        while cell_len(before) >= room:
-            before = before[1:]
+        before = _end(clean(picture.text[: picture.at][-2 * width :], ascii_only=palette.ascii_only), room - 1)
         under = clean(picture.text[picture.at : picture.at + 1], ascii_only=palette.ascii_only) or " "
-        after = clean(picture.text[picture.at + 1 :], ascii_only=palette.ascii_only)
+        after = clean(picture.text[picture.at + 1 :][: 2 * width], ascii_only=palette.ascii_only)
         cursor = replace(palette.text, reverse=True) if palette.text != Style() else Style(reverse=True)
         parts = [(label, palette.strong), (before, palette.text), (under, cursor), (after, palette.text)]
         used = sum(cell_len(text) for text, _ in parts)
@@ -32,3 +30,11 @@ class Prompt(OneLine[Typing]):
         if error:
             parts.append(("  " + shorten(error, max(8, width - used - 2)), palette.warning))
         return tuple(parts)
+
+
+def _end(text: str, width: int) -> str:
+    """As much of the end of a clean text as `width` cells hold."""
+    start = len(text)
+    while start > 0 and cell_len(text[start - 1 :]) <= width:
+        start -= 1
+    return text[start:]

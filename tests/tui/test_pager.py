@@ -1,0 +1,23 @@
+"""The pager: a setting that can't be used is a notice and no crash."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import AppMaker, home_of
+from .walking import press
+
+
+@pytest.mark.parametrize(
+    ("pager", "words"),
+    [("less '", "$PAGER can't be read"), ('"', "$PAGER can't be read"), ("less \\", "$PAGER can't be read")],
+)
+async def test_a_pager_that_cannot_be_read_is_told(
+    explorer_app: AppMaker, monkeypatch: pytest.MonkeyPatch, pager: str, words: str
+) -> None:
+    monkeypatch.setenv("PAGER", pager)
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "o")
+        assert words in home_of(app).notice
+        assert app.is_running
