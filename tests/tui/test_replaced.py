@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from pathlib import Path
 
 import pytest
+from textual.strip import Strip
 
 from gluscope_tui.tui.app import ExplorerApp
 from gluscope_tui.tui.screens.context import ContextScreen
@@ -158,3 +160,20 @@ async def test_a_list_that_is_not_there_again_is_named(explorer_app: AppMaker, o
         await typed(pilot, "Fparis\r")
         await press(pilot, "enter", "ctrl+r")
         assert home_of(app).notice == "the index is open anew, without the list peaks on paris"
+
+
+async def test_reopening_again_and_again_keeps_nothing_of_the_screens_before(
+    explorer_app: AppMaker, own_index: Path
+) -> None:
+    def painted() -> int:
+        gc.collect()
+        return sum(isinstance(thing, Strip) for thing in gc.get_objects())
+
+    app = explorer_app("L1N5", path=own_index)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "ctrl+r", "j", "L", "q")
+        before = painted()
+        for _ in range(5):
+            await press(pilot, "ctrl+r", "j", "L", "q")
+        assert here(app) == "L1N11"
+        assert painted() <= before + 24  # the rows of one screen: what is drawn may differ by chance

@@ -9,6 +9,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ...colour.style import StyledLine
+from ..opaque import forget_painted
 from ..painting import blank, strip
 from ..palette import Palette
 
@@ -46,6 +47,10 @@ class Lines(Widget, Generic[Picture]):
         changed = [y for y, (old, new) in enumerate(zip(before, self._rows, strict=True)) if old != new]
         if changed:
             self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
+
+    def on_unmount(self) -> None:
+        """Let go of what was painted."""
+        forget_painted(self)
 
     def render_line(self, y: int) -> Strip:
         if self._drawn_for != (self.size.width, self.size.height):
