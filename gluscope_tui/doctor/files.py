@@ -65,7 +65,7 @@ def _presence(path: Path) -> str:
 
 def _state_problem(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         return ""
     except (OSError, ValueError):

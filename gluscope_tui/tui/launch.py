@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from indexer.errors import GluscopeError
 
 from ..colour.depth import Depth, detect
+from ..text.encoding import writes_unicode
 from .opening import Request, read_index
 
 if TYPE_CHECKING:
@@ -37,11 +38,13 @@ def launch(request: Request, terminal: Terminal) -> int:
     _prepare_textual(depth)
     from .app import ExplorerApp
     from .signals import leave_on_signals
+    from .terminal.typed_bytes import decode_as_typed
 
     if wait([reading.opened], timeout=SOON).done:  # else the disk is slow: the screen will say so
         reading.opened.result()
-    app = ExplorerApp(reading, depth, ascii_only=terminal.ascii_only)
+    app = ExplorerApp(reading, depth, ascii_only=terminal.ascii_only or not writes_unicode(sys.__stderr__))
     leave_on_signals(app.leave_soon)
+    decode_as_typed()
     app.run(mouse=terminal.mouse)
     app.reading.stop()
     return _ended(app)
@@ -62,10 +65,15 @@ def depth_of(terminal: Terminal) -> Depth:
 
 
 def _prepare_textual(depth: Depth) -> None:
-    """Textual reads these when it is imported. NO_COLOR is ours: it would repaint what is plain already."""
+    """Textual reads these when it is imported. NO_COLOR is ours: it would repaint what is plain already.
+
+    COLUMNS and LINES would stand for the terminal's size, which a resize changes and they don't: a shell that exports
+    them, or a job that inherits them, means some other terminal.
+    """
     os.environ["TEXTUAL_COLOR_SYSTEM"] = _TEXTUAL_NAMES.get(depth, "standard")
     os.environ["TEXTUAL_ANIMATIONS"] = "none"
-    os.environ.pop("NO_COLOR", None)
+    for name in ("NO_COLOR", "COLUMNS", "LINES"):
+        os.environ.pop(name, None)
     if os.environ.get("SSH_CONNECTION"):
         os.environ.setdefault("TEXTUAL_FPS", "30")
 

@@ -64,7 +64,7 @@ class MarksFile:
 
     def _lines(self) -> list[str]:
         try:
-            text = self.path.read_text(encoding="utf-8", errors="surrogateescape")
+            text = self.path.read_text(encoding="utf-8-sig", errors="surrogateescape")
         except FileNotFoundError:
             return []
         except OSError as error:

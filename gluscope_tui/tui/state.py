@@ -34,7 +34,7 @@ class StateFile:
     def read(self) -> tuple[Remembered, str]:
         """What was kept, and a notice ("" if all is well)."""
         try:
-            kept = json.loads(self.path.read_text(encoding="utf-8"))
+            kept = json.loads(self.path.read_text(encoding="utf-8-sig"))
             return _checked(kept), ""
         except FileNotFoundError:
             return Remembered(), ""

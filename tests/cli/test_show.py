@@ -168,6 +168,14 @@ def test_addresses_come_from_stdin_and_a_bad_one_spoils_no_other(
     assert "nonsense" in complaints[1]
 
 
+def test_a_byte_order_mark_before_the_first_address_is_passed_over(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("\ufeffL0N1\nL0N2\n"))
+    assert run(["show", "-", "-f", "jsonl"]) == 0
+    assert [json.loads(line)["neuron"] for line in capsys.readouterr().out.splitlines()] == ["L0N1", "L0N2"]
+
+
 def test_a_quadrant_beside_an_address_on_stdin_is_the_one_that_is_shown(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -209,3 +209,43 @@ def test_with_no_index_anywhere_the_demos_opens_or_it_is_told_how_to_make_one(
     session.wait_for("this is the demo's index")
     session.child.send("q")
     assert session.finish() == 0
+
+
+@pytest.mark.parametrize("burst", ["qi]", "qSxq", "qoq\x1a", "\x03\x03:x"])
+def test_keys_after_quitting_are_for_nobody(hostile_index: Path, state_home: Path, burst: str) -> None:
+    session = Session(hostile_index, state_home, TERM="xterm-256color", PAGER="cat")
+    session.wait_for("? help")
+    session.child.send(burst)
+    assert session.finish() == 0
+    assert not list(state_home.glob("gluscope/crash-*"))
+    assert b"\x1b[?1049h" not in session.written.rpartition(b"\x1b[?1049l")[2]  # the screen is not taken again
+
+
+def test_the_terminals_size_is_its_own_whatever_the_environment_says(hostile_index: Path, state_home: Path) -> None:
+    session = Session(hostile_index, state_home, TERM="xterm-256color", COLUMNS="30", LINES="5")
+    session.wait_for("? help")  # 24 rows have room for it
+    session.child.setwinsize(5, 30)
+    session.wait_for("gluscope needs")
+    session.child.send("q")
+    assert session.finish() == 0
+
+
+def test_a_terminal_of_an_older_encoding_gets_ascii_by_itself(hostile_index: Path, state_home: Path) -> None:
+    session = Session(hostile_index, state_home, TERM="xterm", PYTHONIOENCODING="iso8859-1")
+    session.wait_for("? help")
+    session.child.send(b"4w/\xfc")
+    session.wait_for("<FC>")
+    session.child.send("\rqq")
+    assert session.finish() == 0
+    assert session.written.isascii()
+
+
+@pytest.mark.parametrize("typed", [b"\xe9\xff", b"\x1b[200~\xc3\x1b[201~"])
+def test_bytes_that_are_no_text_end_nothing(hostile_index: Path, state_home: Path, typed: bytes) -> None:
+    session = Session(hostile_index, state_home, TERM="xterm-256color")
+    session.wait_for("? help")
+    session.child.send(typed + b"j")
+    session.wait_for("L3N5")
+    session.child.send("q")
+    assert session.finish() == 0
+    assert b"Error" not in session.written
