@@ -100,19 +100,17 @@ def bench(
     )
     for notice in loaded.notices:
         progress(Progress("notice", message=notice))
-    sites = select_experts(select(find_sites(loaded.model), settings.layers), settings.experts)
-    settings = resolve(settings, loaded, settings.layers)
-    batches = list(_batches(loaded, corpus, settings, sequences_))
-    fuse = Fuser(execution.compile != "off", lambda message: progress(Progress("notice", message=message)))
-    passes = _Passes(loaded, sites, settings, fuse, batches)
-    passes.warm_up(lambda words: progress(Progress("warming up", message=words)))
-    tokens = sum(batch.tokens for batch in batches)
+    return measure(Passes.of(loaded, corpus, settings, execution, sequences_, progress), rounds, progress)
+
+
+def measure(passes: Passes, rounds: int, progress: Report) -> Measured:
+    """Measure `rounds` rounds of passes that are ready."""
     bare: list[float] = []
     ratios: dict[str, list[float]] = {regime: [] for regime in REGIMES}
     for number in range(rounds):
         progress(Progress("measuring", number, rounds, message="measuring rounds"))
         seconds = passes.bare()
-        bare.append(tokens / seconds)
+        bare.append(passes.tokens / seconds)
         for regime in REGIMES:
             ratios[regime].append(seconds / passes.indexing(regime))
     entered = {regime: round(passes.entered[regime] / len(passes.numbers), 1) for regime in REGIMES}
@@ -120,18 +118,7 @@ def bench(
         Spread.of(bare),
         {regime: Spread.of(values) for regime, values in ratios.items()},
         entered,
-        {
-            "model": loaded.name,
-            "device": _device_name(loaded.device),
-            "threads": torch.get_num_threads(),
-            "torch": torch.__version__,
-            "fused": fuse.enabled,
-            "statistics": fuse.backend,
-            "sequences": len(passes.numbers),
-            "measured_tokens": tokens,
-            "rounds": rounds,
-            **{key: list(value) if isinstance(value, tuple) else value for key, value in asdict(settings).items()},
-        },
+        {**passes.facts(), "rounds": rounds},
     )
 
 
@@ -156,8 +143,27 @@ def _batches(loaded: LoadedModel, corpus: Corpus, settings: Settings, number: in
     return plan(chosen, settings.batch_tokens, alike=loaded.alike)
 
 
-class _Passes:
+class Passes:
     """The passes that are compared."""
+
+    @classmethod
+    def of(
+        cls,
+        loaded: LoadedModel,
+        corpus: Corpus,
+        settings: Settings,
+        execution: Execution,
+        number: int,
+        progress: Report,
+    ) -> Passes:
+        """Ready to be measured, over `number` sequences of a corpus: compiled, and each tried once."""
+        sites = select_experts(select(find_sites(loaded.model), settings.layers), settings.experts)
+        settings = resolve(settings, loaded, settings.layers)
+        batches = list(_batches(loaded, corpus, settings, number))
+        fuse = Fuser(execution.compile != "off", lambda message: progress(Progress("notice", message=message)))
+        passes = cls(loaded, sites, settings, fuse, batches)
+        passes.warm_up(lambda words: progress(Progress("warming up", message=words)))
+        return passes
 
     def __init__(
         self, loaded: LoadedModel, sites: tuple[Site, ...], settings: Settings, fuse: Fuser, batches: list[Batch]
@@ -168,6 +174,7 @@ class _Passes:
         self._fuse = fuse
         self._batches = batches
         self.numbers = sorted(sequence.number for batch in batches for sequence in batch.sequences)
+        self.tokens = sum(batch.tokens for batch in batches)
         self.entered: dict[str, int] = {}
         self._run = Run(loaded, sites, settings, fuse)
         self._empty = self._keys()
@@ -186,8 +193,7 @@ class _Passes:
                     own = torch.where(best.sequence == sequence.number, best.key, -1)
                     offers[id(best)].append(own.amax(1))  # column: its only entry, if it has one
         generator = torch.Generator().manual_seed(0)
-        tokens = sum(batch.tokens for batch in self._batches)
-        self._share = {name: state.tokens_counted / tokens for name, state in self._run.states.items()}
+        self._share = {name: state.tokens_counted / self.tokens for name, state in self._run.states.items()}
         for best in self._lists():
             self._steady[id(best)] = _steady_keys(torch.stack(offers[id(best)]), best, generator)
         for regime in REGIMES:
@@ -223,6 +229,20 @@ class _Passes:
             int(torch.isin(best.sequence, measured.to(best.sequence.device)).sum()) for best in self._lists()
         )
         return seconds
+
+    def facts(self) -> dict[str, Any]:
+        """What is measured, where and with what."""
+        return {
+            "model": self._loaded.name,
+            "device": _device_name(self._loaded.device),
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "fused": self._fuse.enabled,
+            "statistics": self._fuse.backend,
+            "sequences": len(self.numbers),
+            "measured_tokens": self.tokens,
+            **{key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self._settings).items()},
+        }
 
     def _preset(self, keys: dict[int, torch.Tensor], seen: float) -> None:
         """Put keys in every list, and in the samples such hashes as after so many positions."""
