@@ -241,7 +241,9 @@ class Passes:
             "statistics": self._fuse.backend,
             "sequences": len(self.numbers),
             "measured_tokens": self.tokens,
-            **{key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self._settings).items()},
+            **{
+                key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self._settings).items()
+            },
         }
 
     def _preset(self, keys: dict[int, torch.Tensor], seen: float) -> None:

@@ -59,11 +59,11 @@ class Reference:
         self._layers: dict[int, list[Values]] = {}
 
     @classmethod
-    def of(cls, folder: Path, texts: Sequence[str], settings: Settings) -> Reference:
-        """That of a model that was saved in a folder."""
+    def of(cls, folder: Path, texts: Sequence[str], settings: Settings, device: str = "cpu") -> Reference:
+        """That of a model that was saved in a folder, run on a device."""
         models: Any = transformers.AutoModelForCausalLM
         tokenizers: Any = transformers.AutoTokenizer
-        model = models.from_pretrained(folder, dtype=settings.dtype).eval()
+        model = models.from_pretrained(folder, dtype=settings.dtype).eval().to(device)
         return cls(model.get_submodule("model"), tokenizers.from_pretrained(folder), texts, settings)
 
     @property
@@ -105,11 +105,14 @@ class Reference:
         seen: dict[tuple[int, str], Tensor] = {}
         for layer, mlp in mlps.items():
             _listen(mlp, layer, seen)
+        device = next(self._body.parameters()).device
         for one in self.cuts:
             with torch.no_grad():
-                self._body(input_ids=torch.tensor([one.ids]))
+                self._body(input_ids=torch.tensor([one.ids], device=device), use_cache=False)
             for layer in mlps:
-                gate, in_, act, post = (seen[layer, name].float().clone() for name in ("gate", "in", "act", "post"))
+                gate, in_, act, post = (
+                    seen[layer, name].float().cpu().clone() for name in ("gate", "in", "act", "post")
+                )
                 self._layers[layer].append((gate, in_, act, post))
 
 

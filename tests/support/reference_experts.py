@@ -22,7 +22,8 @@ from .reference import Cut, Settings, cut
 class ExpertReference:
     """A model, and what the experts of its layers compute for a corpus under some settings."""
 
-    def __init__(self, folder: Path, texts: Sequence[str], settings: Settings) -> None:
+    def __init__(self, folder: Path, texts: Sequence[str], settings: Settings, device: str = "cpu") -> None:
+        """The model runs on a device; what it computed is computed again on the CPU."""
         models: Any = transformers.AutoModel
         tokenizers: Any = transformers.AutoTokenizer
         self._body = models.from_pretrained(folder, dtype=settings.dtype).eval()
@@ -31,6 +32,7 @@ class ExpertReference:
         self.modules: dict[int, Any] = {
             int(name.split(".")[1]): module for name, module in self._body.named_modules() if name.endswith(".experts")
         }
+        self._device = device
         self._entered: dict[int, list[_Pass]] = {}
 
     @property
@@ -69,8 +71,10 @@ class ExpertReference:
         self._entered = {layer: [] for layer in self.modules}
         for layer, module in self.modules.items():
             _listen(module, self._entered[layer])
+        self._body.to(self._device)
         for one_ in self.cuts:
-            self._body(input_ids=torch.tensor([one_.ids]), use_cache=False)
+            self._body(input_ids=torch.tensor([one_.ids], device=self._device), use_cache=False)
+        self._body.cpu()
 
 
 class _Pass(NamedTuple):
@@ -88,7 +92,8 @@ class _Pass(NamedTuple):
         """What the model itself computed, of the row that is nearest to what plain arithmetic gives: four lists."""
         apart = (self.gate - plain[0]).abs().amax(1)
         row = int(apart.argmin())
-        assert float(apart[row]) < 1e-4 * max(1.0, float(plain[0].abs().max()))
+        rounding = max(1e-4, 4 * torch.finfo(self.gate.dtype).eps)
+        assert float(apart[row]) < rounding * max(1.0, float(plain[0].abs().max()))
         return [values[row].float().tolist() for values in (self.gate, self.in_, self.act, self.post)]
 
 
@@ -107,7 +112,7 @@ def _listen(module: Any, passes: list[_Pass]) -> None:
             acts.append(low * torch.sigmoid(low * alpha))
         else:
             gate, in_ = gate_up.chunk(2, dim=-1)
-        kept = (part.clone() for part in (*entered.pop(), gate, in_, acts.pop(), post))
+        kept = (part.cpu().clone() for part in (*entered.pop(), gate, in_, acts.pop(), post))
         passes.append(_Pass(*kept))
         return post
 

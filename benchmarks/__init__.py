@@ -1,0 +1,1 @@
+"""Measurements of the project by itself: each script says how it is run."""
