@@ -70,7 +70,7 @@ class Quantity(str, Enum):
     @property
     def negated_by_flip(self) -> bool:
         """Whether its sign changes when w_in and w_out are negated."""
-        return self in (Quantity.IN, Quantity.POST)
+        return changes_sign(*_VECTORS[self])
 
     def sign_in(self, quadrant: Quadrant) -> int:
         """Its sign inside a quadrant, where the activation keeps the sign of its input."""
@@ -82,6 +82,25 @@ class Quantity(str, Enum):
 
 
 QUANTITIES = (Quantity.GATE, Quantity.IN, Quantity.ACT, Quantity.POST)
+
+_NEGATED_VECTORS = frozenset({"in", "out"})
+_VECTORS = {
+    Quantity.GATE: ("gate",),
+    Quantity.IN: ("in",),
+    Quantity.ACT: ("gate",),  # of act_fn(gate)
+    Quantity.POST: ("gate", "in"),
+}
+"""The vectors that make a quantity of x."""
+
+
+def changes_sign(*vectors: str) -> bool:
+    """Whether a product of these vectors (`gate`, `in`, `out`) changes its sign with a flip.
+
+    The alignment rule: in a flipped neuron w_in and w_out count as negated. All that a flip does follows from this: to
+    quantities, and by them to the view neuron_aligned, records and samples; to cosines, and to lists of tokens.
+    """
+    return sum(vector in _NEGATED_VECTORS for vector in vectors) % 2 == 1
+
 
 LANES = (Quantity.GATE, Quantity.IN, Quantity.POST, Quantity.ACT)
 """The quantities that a window keeps, in the order of its lanes: act only where it can't be computed from gate."""

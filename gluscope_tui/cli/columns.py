@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from indexer.database.query.columns import COLUMNS, column_named
+from indexer.database.format.columns import COLUMNS, column_named
 from indexer.database.query.table import known_columns
 from indexer.errors import GluscopeError
 

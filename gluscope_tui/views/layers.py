@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from indexer.database.query.layers import CLASSES, LayerRow
+from indexer.database.format.classes import CLASSES
+from indexer.database.query.layers import LayerRow
 from indexer.quadrants import QUADRANTS
 
 from ..colour.depth import Depth

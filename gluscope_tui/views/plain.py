@@ -29,7 +29,8 @@ def statistics(record: NeuronRecord) -> Iterator[str]:
     for quadrant in record.quadrants.values():
         means = (exact(quadrant.mean[quantity]) for quantity in QUANTITIES)
         extremes = (exact(quadrant.extreme[quantity]) for quantity in QUANTITIES)
-        yield _fields(record, quadrant, (str(quadrant.count), repr(quadrant.frequency), *means, *extremes))
+        share = "" if quadrant.frequency is None else repr(quadrant.frequency)
+        yield _fields(record, quadrant, (str(quadrant.count), share, *means, *extremes))
 
 
 def plot(record: NeuronRecord, width: int) -> Iterator[str]:

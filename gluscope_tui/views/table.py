@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from indexer.database.query.columns import COLUMNS, Column
+from indexer.database.format.columns import COLUMNS, Column
 from indexer.quadrants import QUADRANTS
 
 from ..colour.depth import Depth

@@ -11,18 +11,22 @@ from ..addresses import NeuronAddress, SiteAddress
 from ..errors import GluscopeError
 from ..quadrants import QUADRANTS, Quadrant
 from ..ranking import RANKINGS
+from .format.columns import COLUMNS
+from .format.kinds import BLOB, COUNT, FLAG, Kind
 from .query.layers import LayerRow, layer_rows
-from .query.search import Search
+from .query.search import Search, Shown
 from .query.table import Table
 from .read.addresses import check_neuron, find_site, read_neuron
 from .read.connection import Connection, Interrupted, Row
 from .read.examples import chosen, decode
+from .read.inflate import DamagedValue
 from .read.provenance import index_info, read_info, read_sites, telling_neuron
 from .read.sampled import sample_of
 from .read.signs import aligned_quadrants
-from .read.statistics import COLUMNS, flipped, quadrant_record, zero
+from .read.statistics import COLUMNS as NEURON_COLUMNS
+from .read.statistics import KINDS, flipped, frequency, quadrant_record, zero
 from .read.texts import Texts
-from .read.unpacking import DamagedValue, unpack_examples, unpack_sample
+from .read.unpacking import unpack_examples, unpack_sample
 from .read.weights import Weights
 from .records import (
     Example,
@@ -40,8 +44,8 @@ __all__ = ["SIGNS", "Index", "Interrupted"]
 
 SIGNS = ("aligned", "raw")
 
-_ALL = ", ".join(f'"{column}"' for column in COLUMNS)
-_NARROW = ("count", "extreme_post")
+_ALL = ", ".join(f'"{column}"' for column in NEURON_COLUMNS)
+_LISTED = ("count", "extreme_post")
 
 
 class Index:
@@ -107,7 +111,7 @@ class Index:
     @property
     def telling_neuron(self) -> NeuronAddress | None:
         """The neuron to show first: one that visits three quadrants or more, with an extreme far from its mean."""
-        return telling_neuron(self._info)
+        return telling_neuron(self._connection, self._info)
 
     def info(self) -> IndexInfo:
         """The provenance of the index."""
@@ -143,16 +147,19 @@ class Index:
         address = self.address(neuron)
         site = self.site(address.site)
         wanted_rankings = self._known_rankings(rankings)
-        row = self._row(_ALL, "neurons", "id", site.first_neuron + address.index)
+        row = self._row(_ALL, "neurons", "id", site.first_neuron + address.index, KINDS)
         flip = _aligned(signs) and bool(flipped(row))
         asked = QUADRANTS if quadrants is None else tuple(quadrants)
         wanted = {quadrant.flipped if flip else quadrant for quadrant in asked}
         examples = self._examples(site, address, wanted_rankings, wanted, limit)
-        stored = {
-            quadrant: quadrant_record(row, quadrant, site.tokens_counted, examples[quadrant])
-            for quadrant in QUADRANTS
-            if quadrant in wanted
-        }
+        try:
+            stored = {
+                quadrant: quadrant_record(row, quadrant, site.tokens_counted, examples[quadrant])
+                for quadrant in QUADRANTS
+                if quadrant in wanted
+            }
+        except DamagedValue as error:
+            raise self._connection.damaged(f"{address}: {error}") from error
         return NeuronRecord(
             neuron=address,
             model=self.model,
@@ -169,18 +176,29 @@ class Index:
     def site_rows(self, site: SiteAddress, *, signs: str = "aligned") -> list[NeuronRow]:
         """The narrow row of every neuron of a site, by index."""
         record = self.site(site)
-        view = "neuron_aligned" if _aligned(signs) else "neuron_raw"
-        columns = ", ".join(f"{kind}_{quadrant.letters}" for kind in _NARROW for quadrant in QUADRANTS)
-        counted = record.tokens_counted or 1
+        _aligned(signs)
+        columns = [COLUMNS[f"{kind}_{quadrant.letters}"] for kind in _LISTED for quadrant in QUADRANTS]
+        rows = self._connection.rows(
+            f'SELECT n."index", n.flipped, {", ".join(column.sql(signs) for column in columns)} FROM neurons AS n '
+            "WHERE n.id >= ? AND n.id < ? ORDER BY n.id",
+            (COUNT, FLAG.or_null, *(column.values for column in columns)),
+            (record.first_neuron, record.first_neuron + record.width),
+        )
+        counted = record.tokens_counted
         return [
             NeuronRow(
                 neuron=NeuronAddress(record.address, index),
                 flipped=None if flip is None else bool(flip),
-                tokens_counted=record.tokens_counted,
-                frequency=(pp / counted, pn / counted, np / counted, nn / counted),
+                tokens_counted=counted,
+                frequency=(
+                    frequency(pp, counted),
+                    frequency(pn, counted),
+                    frequency(np, counted),
+                    frequency(nn, counted),
+                ),
                 extreme_post=(post_pp, post_pn, post_np, post_nn),
             )
-            for index, flip, pp, pn, np, nn, post_pp, post_pn, post_np, post_nn in self._rows_of(record, view, columns)
+            for index, flip, pp, pn, np, nn, post_pp, post_pn, post_np, post_nn in rows
         ]
 
     def rows(
@@ -225,26 +243,31 @@ class Index:
         quadrants: Iterable[Quadrant] | None = None,
         limit: int | None = None,
         signs: str = "aligned",
+        shown: Shown | None = None,
     ) -> Iterator[Hit]:
         """Neurons whose examples peak on a token of this text, or with `where` "context" have the text around a peak.
 
         By quadrant, the strongest first, each neuron once a quadrant, at most `limit` in each. Unless `exact`, case
-        doesn't matter, nor the blanks in front of a token. docs/numbers.md says what is strong. GluscopeError where
-        the index was made without what this reads.
+        doesn't matter, nor the blanks around a token. A peak whose character spans tokens is found by that character.
+        `shown`: how texts are displayed; what no peak is spelled like is then looked for as it is displayed.
+        docs/numbers.md says what is strong. GluscopeError where the index was made without what this reads.
         """
         _aligned(signs)
         asked = QUADRANTS if quadrants is None else tuple(quadrants)
-        return self.searches.hits(text, where, exact=exact, quadrants=asked, limit=limit, signs=signs)
+        return self.searches.hits(text, where, exact=exact, quadrants=asked, limit=limit, signs=signs, shown=shown)
 
     @cached_property
     def searches(self) -> Search:
         """What `search` asks."""
         before, after = self._info["settings"]["window"]
-        return Search(self._connection, self._texts, self.sites, (before, after))
+        version = self._info.get("search", {}).get("version", 1)
+        return Search(self._connection, self._texts, self.sites, (before, after), version)
 
     def sequence(self, document: int, part: int) -> SequenceRecord:
         """A sequence of the corpus, whole; GluscopeError where no example needed it, so that it was not kept."""
-        rows = self._connection.rows("SELECT id FROM sequences WHERE document = ? AND part = ?", (document, part))
+        rows = self._connection.rows(
+            "SELECT id FROM sequences WHERE document = ? AND part = ?", (COUNT,), (document, part)
+        )
         if not rows:
             raise GluscopeError(
                 f"part {part} of document {document} is not in this index",
@@ -266,9 +289,9 @@ class Index:
         address = self.address(neuron)
         site = self.site(address.site)
         id_ = site.first_neuron + address.index
-        flip = _aligned(signs) and self._row("flipped", "neurons", "id", id_)[0] == 1
+        flip = _aligned(signs) and self._row("flipped", "neurons", "id", id_, (FLAG.or_null,))[0] == 1
         try:
-            lanes = unpack_sample(self._row("sample", "packed", "neuron", id_)[0])
+            lanes = unpack_sample(self._row("sample", "packed", "neuron", id_, (BLOB,))[0])
             return sample_of(lanes, site.activation, flip=flip)
         except (DamagedValue, ValueError) as error:
             raise self._connection.damaged(f"{address}: {error}") from error
@@ -277,17 +300,11 @@ class Index:
     def _info(self) -> dict[str, Any]:
         return read_info(self._connection)
 
-    def _row(self, columns: str, table: str, key: str, id_: int) -> Row:
-        rows = self._connection.rows(f"SELECT {columns} FROM {table} WHERE {key} = ?", (id_,))
+    def _row(self, columns: str, table: str, key: str, id_: int, kinds: Sequence[Kind]) -> Row:
+        rows = self._connection.rows(f"SELECT {columns} FROM {table} WHERE {key} = ?", kinds, (id_,))
         if not rows:
             raise self._connection.damaged(f"{table} has no row {id_}")
         return rows[0]
-
-    def _rows_of(self, site: SiteRecord, view: str, columns: str) -> list[Row]:
-        return self._connection.rows(
-            f'SELECT "index", flipped, {columns} FROM {view} WHERE id >= ? AND id < ? ORDER BY id',
-            (site.first_neuron, site.first_neuron + site.width),
-        )
 
     def _known_rankings(self, rankings: Iterable[str] | None) -> tuple[str, ...]:
         if rankings is None:
@@ -314,7 +331,7 @@ class Index:
         found: dict[Quadrant, dict[str, tuple[Example, ...]]] = {quadrant: {} for quadrant in quadrants}
         if not rankings or not quadrants:
             return found
-        blob = self._row("examples", "packed", "neuron", site.first_neuron + address.index)[0]
+        blob = self._row("examples", "packed", "neuron", site.first_neuron + address.index, (BLOB,))[0]
         try:
             packed = unpack_examples(blob)
             lists = chosen(packed, rankings, quadrants, limit)

@@ -64,7 +64,7 @@ class QuadrantRecord:
 
     quadrant: Quadrant
     count: int
-    frequency: float  # count / tokens_counted of the site
+    frequency: float | None  # count / tokens_counted of the site; None where that is 0
     mean: Quantities
     extreme: Quantities  # the value of the largest magnitude, signed
     examples: Mapping[str, tuple[Example, ...]]
@@ -151,7 +151,7 @@ class NeuronRow:
     neuron: NeuronAddress
     flipped: bool | None
     tokens_counted: int
-    frequency: tuple[float, float, float, float]  # in the order of QUADRANTS
+    frequency: tuple[float | None, float | None, float | None, float | None]  # in the order of QUADRANTS
     extreme_post: tuple[float | None, float | None, float | None, float | None]
 
 

@@ -7,17 +7,10 @@ from __future__ import annotations
 
 import math
 
-THRESHOLD = 0.5
+from ..database.format.classes import ATYPICAL, CLASS_OF_SIGNS
 
-_CLASSES = {
-    (1, 1): "strengthening",
-    (1, 0): "conditional strengthening",
-    (0, 1): "proportional change",
-    (0, 0): "orthogonal output",
-    (-1, 1): "weakening",
-    (-1, 0): "conditional weakening",
-}
-"""By the signs of cos(w_in, w_out), and of |cos(w_gate, w_out)|, each 0 up to the threshold."""
+THRESHOLD = 0.5
+"""Cosines up to this count as 0."""
 
 
 def rw_class(gate_in: float, in_out: float, gate_out: float) -> str | None:
@@ -29,7 +22,7 @@ def rw_class(gate_in: float, in_out: float, gate_out: float) -> str | None:
         return None
     gi, io, go = (_sign(cosine) for cosine in (gate_in, in_out, gate_out))
     typical = gi == io * go or io == go == 0
-    return ("" if typical else "atypical ") + _CLASSES[io, abs(go)]
+    return ("" if typical else ATYPICAL) + CLASS_OF_SIGNS[io, abs(go)]
 
 
 def _sign(cosine: float) -> int:

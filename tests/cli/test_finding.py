@@ -16,7 +16,7 @@ from gluscope_tui.cli.app import run
 from gluscope_tui.cli.columns import complete
 from gluscope_tui.text.cells import cell_len
 from gluscope_tui.views.numbers import float32
-from indexer.database.query.columns import COLUMNS
+from indexer.database.format.columns import COLUMNS
 from indexer.database.reader import Index
 from indexer.errors import GluscopeError
 from indexer.quadrants import Quadrant, parse_quadrant

@@ -24,7 +24,8 @@ from indexer.database.bulk.packing import (
 )
 from indexer.database.format.activations import ACTIVATIONS
 from indexer.database.format.prediction import act_table, predict_act, predict_code
-from indexer.database.read.unpacking import UNITS, DamagedValue, unpack_examples, unpack_sample
+from indexer.database.read.inflate import DamagedValue
+from indexer.database.read.unpacking import UNITS, unpack_examples, unpack_sample
 from indexer.quadrants import QUADRANTS, Quadrant
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)

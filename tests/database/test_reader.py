@@ -14,6 +14,7 @@ import pytest
 import indexer
 from indexer.addresses import NeuronAddress, SiteAddress
 from indexer.database.format.activations import twin
+from indexer.database.format.kinds import COUNT
 from indexer.database.read.signs import aligned_quadrants
 from indexer.database.reader import Index, Interrupted
 from indexer.database.records import Example, NeuronRecord
@@ -322,7 +323,7 @@ def test_interrupt_stops_a_query_of_another_thread(truth: Truth) -> None:
         def read() -> None:
             endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
             with pytest.raises(Interrupted):
-                index._connection.rows(endless)
+                index._connection.rows(endless, (COUNT,))
             stopped.append(True)
 
         thread = threading.Thread(target=read)

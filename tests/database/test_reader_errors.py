@@ -215,7 +215,7 @@ def test_nothing_is_written_and_nothing_can_be(tmp_path: Path, truth: Truth) -> 
     with indexer.open(path) as index:
         index.neuron("L0N4")
         with pytest.raises(GluscopeError, match="readonly"):
-            index._connection.rows("DELETE FROM neurons")
+            index._connection.rows("DELETE FROM neurons", ())
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["a.db"]
 

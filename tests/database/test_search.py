@@ -181,7 +181,7 @@ def test_only_the_quadrants_asked_for_are_searched(index: Index) -> None:
 def test_postings_in_many_blocks_and_chunks_find_the_same(
     tmp_path: Path, truth: Truth, index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postings, "_BLOCK", 3)
+    monkeypatch.setattr(postings, "BLOCK", 3)
     monkeypatch.setattr(postings, "_TOGETHER", 50)
     copy = tmp_path / "copy.db"
     copy.write_bytes(truth.path.read_bytes())

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from indexer.database.query.columns import COLUMNS
+from indexer.database.format.columns import COLUMNS
 from indexer.database.reader import Index
 from indexer.errors import GluscopeError
 from indexer.quadrants import QUADRANTS, QUANTITIES

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from indexer.database.query.columns import COLUMNS
+from indexer.database.format.columns import COLUMNS
 from indexer.database.query.where import LONGEST, ExpressionError, compile_condition, compile_number
 from indexer.database.reader import Index
 from indexer.errors import GluscopeError

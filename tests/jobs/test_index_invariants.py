@@ -118,7 +118,8 @@ def check_neuron(neuron: dict[str, Any], settings: Settings, ids: Ids) -> None:
     assert sum(cell["count"] for cell in quadrants.values()) + neuron["zero"] == neuron["tokens_counted"]
     assert all(math.copysign(1, number) == 1 for number in numbers(neuron) if number == 0)
     for name, cell in quadrants.items():
-        assert cell["frequency"] == cell["count"] / max(neuron["tokens_counted"], 1)
+        counted = neuron["tokens_counted"]
+        assert cell["frequency"] == (cell["count"] / counted if counted else None)
         for quantity, sign in zip(("post", "in", "gate", "act"), SIGNS[name], strict=True):
             mean, extreme = cell["mean"][quantity], cell["extreme"][quantity]
             if cell["count"] == 0:

@@ -104,7 +104,7 @@ def test_the_telling_neuron_uses_three_quadrants_and_peaks_the_highest_above_its
         contrasts = {}
         for address in (f"L{layer}N{number}" for layer in (0, 1) for number in range(10)):
             quadrants = index.neuron(address).quadrants.values()
-            used = [quadrant for quadrant in quadrants if quadrant.frequency >= 0.005]
+            used = [quadrant for quadrant in quadrants if (quadrant.frequency or 0.0) >= 0.005]
             if len(used) >= 3:
                 contrasts[address] = max(
                     abs(quadrant.extreme.post or 0.0) / abs(quadrant.mean.post or 1.0) for quadrant in used

@@ -140,4 +140,4 @@ def test_a_document_may_be_one_token(tmp_path: Path) -> None:
     with Index(make(model, corpus, tmp_path / "never.db", Settings(bos="never"))) as index:
         record = index.neuron("L0N0")  # the only position is the first, which isn't counted
         assert record.tokens_counted == 0
-        assert all(quadrant.frequency == 0.0 for quadrant in record.quadrants.values())
+        assert all(quadrant.frequency is None for quadrant in record.quadrants.values())

@@ -51,7 +51,7 @@ def compare(
     for quadrant, found in record.quadrants.items():
         want = expected.quadrants[quadrant.value]
         assert found.count == want.count
-        assert found.frequency == (want.count / expected.counted if expected.counted else 0.0)
+        assert found.frequency == (want.count / expected.counted if expected.counted else None)
         for quantity in naive.QUANTITIES:
             assert same_float(found.extreme[quantity], want.extreme(quantity), rounding), (quadrant, quantity)
             mean = want.mean(quantity)

@@ -18,7 +18,7 @@ from gluscope_tui.tui.tables.view import TableView
 from gluscope_tui.tui.widgets.table import Cell, Heading, Table, TablePicture
 from gluscope_tui.views.table import level
 from indexer.addresses import parse_neuron
-from indexer.database.query.columns import COLUMNS
+from indexer.database.format.columns import COLUMNS
 from tests.support import hostile
 
 from .test_moving import SITES, site

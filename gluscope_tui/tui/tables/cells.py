@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from indexer.database.query.columns import COLUMNS
+from indexer.database.format.columns import COLUMNS
 from indexer.database.records import SiteRecord
 from indexer.quadrants import QUADRANTS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from indexer.database.query.columns import COLUMNS
+from indexer.database.format.columns import COLUMNS
 
 from .query import sortable
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from indexer.addresses import NeuronAddress
-from indexer.database.query.columns import COLUMNS
+from indexer.database.format.columns import COLUMNS
 
 from ..current_list import CurrentList, NumberedNeurons
 from ..numbering import Numbering

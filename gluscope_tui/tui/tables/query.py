@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from indexer.database.query.columns import COLUMNS
+from indexer.database.format.columns import COLUMNS
 
 
 @dataclass(frozen=True, slots=True)

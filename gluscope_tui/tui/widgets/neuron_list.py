@@ -81,7 +81,7 @@ class NeuronList(Lines[ListPicture]):
         if row is None:
             return ""
         glyphs = self.palette.glyphs.bars
-        bars = "".join(bar(share, glyphs) for share in row.frequency)
+        bars = "".join(bar(share or 0.0, glyphs) for share in row.frequency)
         extreme = max((value for value in row.extreme_post if value is not None), key=abs, default=None)
         return f"{bars} {signed(extreme):>6}"
 

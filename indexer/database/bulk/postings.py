@@ -18,31 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ...ranking import QUADRANT_BITS, RANKINGS, list_code
-from ..format.folding import fold, words
+from ..format.folding import words
+from ..format.schema import BLOCK, CONTEXTS, PEAKS, SEARCH_VERSION, STRONGEST, WORDS, for_this_sqlite
 from .arrays import ListArrays, SiteArrays
+from .peak_texts import PeakTexts
 
 _TOGETHER = 4_000_000  # postings sorted at a time
-_BLOCK = 8192  # postings packed together
 _LEVEL = 4  # of zlib: the numbers of neurons hardly compress
-MOST = 255  # the largest strength
-_TABLES = (
-    """CREATE TABLE peaks (                      -- the neurons whose examples peak on a text
-        text    TEXT,                            -- of a token; NULL: any text that folds so, where there are several
-        folded  TEXT NOT NULL,                   -- the text without case and without blanks in front
-        block   INTEGER NOT NULL,                -- 0: the strongest
-        neurons BLOB NOT NULL,                   -- see "Packed values" in docs/schema.md
-        UNIQUE (folded, text, block)
-    )""",
-    """CREATE TABLE contexts (                   -- the examples that are from a sequence
-        sequence INTEGER NOT NULL REFERENCES sequences (id),
-        block    INTEGER NOT NULL,               -- 0: the strongest
-        examples BLOB NOT NULL,
-        UNIQUE (sequence, block)
-    )""",
-)
-_WORDS = """CREATE VIRTUAL TABLE words USING fts5 (
-    text, content = '', columnsize = 0, tokenize = 'unicode61 remove_diacritics 0'
-)"""
 
 Records = npt.NDArray[Any]  # of one of the types below
 Integers = npt.NDArray[np.int64]
@@ -75,15 +57,16 @@ class Postings:
         """The examples of a site whose neurons have the row numbers from `first`."""
         lists = [_entries(ranked, _reach(site, ranked.ranking), first) for ranked in site.lists]
         entries = np.concatenate([np.zeros(0, _ENTRY), *lists])
-        weakness = MOST - entries["strength"]
+        weakness = STRONGEST - entries["strength"]
         self._entries.add(entries[_order(entries["sequence"], weakness, entries["neuron"], entries["position"])])
 
     def write(self, sqlite: sqlite3.Connection) -> None:
         """Make the tables of an index whose sequences and tokens are there. Part of the caller's transaction."""
+        sqlite.execute("INSERT OR REPLACE INTO info VALUES ('search', ?)", (f'{{"version": {SEARCH_VERSION}}}',))
         for table in ("peaks", "contexts", "words"):
             sqlite.execute(f"DROP TABLE IF EXISTS {table}")
-        for statement in _TABLES:
-            sqlite.execute(statement)
+        for statement in (PEAKS, CONTEXTS):
+            sqlite.execute(for_this_sqlite(statement))
         self._write_contexts(sqlite)
         with tempfile.TemporaryFile(dir=self._folder) as file:
             numbers, starts = _write_words(sqlite, file)
@@ -104,14 +87,13 @@ class Postings:
     def _write_peaks(
         self, sqlite: sqlite3.Connection, numbers: Integers, starts: Integers, tokens: npt.NDArray[Any]
     ) -> None:
-        texts = _TokenTexts(sqlite)
+        texts = PeakTexts(sqlite, numbers, starts, tokens, self._peaking())
         for folded in (False, True):
             spool = _Spool(self._folder, _PEAK)
             try:
-                for site in self._entries.sites():
-                    peaks = np.asarray(site)[site["share"] > 0]
-                    token = tokens[starts[np.searchsorted(numbers, peaks["sequence"])] + peaks["position"]]
-                    spool.add(_peaks(peaks, (texts.folded if folded else texts.exact)[token]))
+                for peaks in self._peaking():
+                    entry, text = texts.of(peaks["sequence"], peaks["position"], folded=folded)
+                    spool.add(_peaks(peaks[entry], text))
                 for chunk in spool.chunks("text"):
                     sqlite.executemany(
                         "INSERT INTO peaks VALUES (?, ?, ?, ?)",
@@ -128,35 +110,10 @@ class Postings:
             finally:
                 spool.close()
 
-
-NO_TEXT = 0xFFFFFFFF
-
-
-class _TokenTexts:
-    """The texts of the tokens, numbered: as they are, and folded where several fold alike."""
-
-    def __init__(self, sqlite: sqlite3.Connection) -> None:
-        rows = sqlite.execute("SELECT id, text FROM tokens ORDER BY id").fetchall()
-        size = max((token for token, _ in rows), default=-1) + 1
-        self._exact: dict[str, int] = {}
-        folds: dict[str, set[str]] = {}
-        for _, text in rows:
-            self._exact.setdefault(text, len(self._exact))
-            folds.setdefault(fold(text), set()).add(text)
-        several = (text for text, whole in folds.items() if len(whole) > 1)
-        self._folded = {text: number for number, text in enumerate(several)}
-        self.exact = np.full(size, NO_TEXT, np.uint32)  # token: number of its text
-        self.folded = np.full(size, NO_TEXT, np.uint32)
-        for token, text in rows:
-            self.exact[token] = self._exact[text]
-            self.folded[token] = self._folded.get(fold(text), NO_TEXT)
-        self._texts, self._folds = list(self._exact), list(self._folded)
-
-    def key(self, number: int, *, folded: bool) -> tuple[str | None, str]:
-        """What stands in front of the postings of a text: it, or None for all that fold alike, and how it folds."""
-        if folded:
-            return None, self._folds[number]
-        return self._texts[number], fold(self._texts[number])
+    def _peaking(self) -> Iterator[Records]:
+        """The examples of each site that peak somewhere."""
+        for site in self._entries.sites():
+            yield np.asarray(site)[site["share"] > 0]
 
 
 class _Spool:
@@ -240,7 +197,7 @@ def _entries(ranked: ListArrays, reach: npt.NDArray[Any], first: int) -> Records
     found["sequence"], found["position"] = ranked.sequence[neuron, rank], ranked.position[neuron, rank]
     found["neuron"] = first + neuron
     found["list"] = list_code(ranked.ranking, ranked.quadrant)
-    found["strength"] = np.minimum(np.rint(MOST * magnitude / largest), MOST)[neuron, rank]
+    found["strength"] = np.minimum(np.rint(STRONGEST * magnitude / largest), STRONGEST)[neuron, rank]
     if not RANKINGS[ranked.ranking].drawn:
         found["share"] = (magnitude / np.where(total > 0, total, 1.0))[neuron, rank]
     return found
@@ -248,8 +205,6 @@ def _entries(ranked: ListArrays, reach: npt.NDArray[Any], first: int) -> Records
 
 def _peaks(entries: Records, text: npt.NDArray[np.uint32]) -> Records:
     """For each text, neuron and quadrant the list in which examples that peak on the text have the largest share."""
-    known = text != NO_TEXT
-    entries, text = entries[known], text[known]
     order = _order(text, entries["neuron"], entries["list"])
     neuron, list_, text = (column[order] for column in (entries["neuron"], entries["list"], text))
     first = np.flatnonzero(_changes(text, neuron, list_))
@@ -258,17 +213,17 @@ def _peaks(entries: Records, text: npt.NDArray[np.uint32]) -> Records:
         return found
     share = np.add.reduceat(entries["share"][order].astype(np.float64), first)
     found["text"], found["neuron"], found["list"] = text[first], neuron[first], list_[first]
-    found["strength"] = np.clip(np.rint(MOST * share), 1, MOST)
+    found["strength"] = np.clip(np.rint(STRONGEST * share), 1, STRONGEST)
     quadrant = found["list"] & QUADRANT_BITS
-    order = _order(found["text"], found["neuron"], quadrant, MOST - found["strength"], found["list"])
+    order = _order(found["text"], found["neuron"], quadrant, STRONGEST - found["strength"], found["list"])
     changes = _changes(*(column[order] for column in (found["text"], found["neuron"], quadrant)))
     best = found[order[changes]]
-    return best[_order(best["text"], MOST - best["strength"], best["neuron"], best["list"])]
+    return best[_order(best["text"], STRONGEST - best["strength"], best["neuron"], best["list"])]
 
 
 def _strongest_first(records: Records, key: str) -> Records:
     """Records of sites one after the other, each sorted so, sorted by the key and then by strength; stable."""
-    joined = records[key].astype(np.int64) << 8 | (MOST - records["strength"])
+    joined = records[key].astype(np.int64) << 8 | (STRONGEST - records["strength"])
     found: Records = records[np.argsort(joined, kind="stable")]
     return found
 
@@ -303,8 +258,8 @@ def _groups(records: Records, key: str) -> Iterator[Records]:
 
 def _blocks(group: Records) -> Iterator[tuple[int, Records]]:
     """A group in numbered parts, so that a search that needs only the strongest need not read all."""
-    for block, start in enumerate(range(0, len(group), _BLOCK)):
-        yield block, group[start : start + _BLOCK]
+    for block, start in enumerate(range(0, len(group), BLOCK)):
+        yield block, group[start : start + BLOCK]
 
 
 def _mapped(file: IO[bytes], dtype: np.dtype[Any], offset: int, count: int) -> Records:
@@ -338,7 +293,7 @@ def _write_words(sqlite: sqlite3.Connection, tokens: IO[bytes]) -> tuple[Integer
 def _create_words(sqlite: sqlite3.Connection) -> bool:
     """Make the full-text index; False where this SQLite can't."""
     try:
-        sqlite.execute(_WORDS)
+        sqlite.execute(WORDS)
     except sqlite3.OperationalError as error:
         if "fts5" not in str(error):
             raise

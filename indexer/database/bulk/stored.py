@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -13,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import GluscopeError
-from ..format.schema import SCHEMA_VERSION
+from ..format.kinds import ADDRESS, BLOB, COUNT, TEXT, TOKEN
+from ..format.schema import LONGEST_SEQUENCE, SCHEMA_VERSION
 from ..read.connection import Connection, Row
+from ..read.inflate import DamagedValue, inflate
 from ..read.provenance import read_info, read_sites
-from ..read.statistics import COLUMNS
-from ..read.unpacking import DamagedValue
+from ..read.statistics import COLUMNS, KINDS
 from ..records import SiteRecord
 from .arrays import Int32, Int64, ListArrays, ModelWeights, SiteArrays
 from .packing import CHUNK
@@ -58,12 +58,14 @@ class StoredIndex:
     @cached_property
     def sample_ids(self) -> dict[str, int]:
         """The sample of each site, by the site's name."""
-        return dict(self._connection.rows("SELECT name, sample FROM sites"))
+        return dict(self._connection.rows("SELECT name, sample FROM sites", (ADDRESS, COUNT)))
 
     def sample(self, sample_id: int) -> tuple[Int64, Int64]:
         """The sequences and positions of a sample, by rank."""
         rows = self._connection.rows(
-            "SELECT sequence, position FROM sample_positions WHERE sample = ? ORDER BY rank", (sample_id,)
+            "SELECT sequence, position FROM sample_positions WHERE sample = ? ORDER BY rank",
+            (COUNT, COUNT),
+            (sample_id,),
         )
         pairs = np.array(rows, np.int64).reshape(-1, 2)
         return pairs[:, 0], pairs[:, 1]
@@ -103,7 +105,8 @@ class StoredIndex:
     @cached_property
     def sequence_numbers(self) -> Int64:
         """The numbers of the sequences that are kept, ascending."""
-        return np.array([row[0] for row in self._connection.rows("SELECT id FROM sequences ORDER BY id")], np.int64)
+        rows = self._connection.rows("SELECT id FROM sequences ORDER BY id", (COUNT,))
+        return np.array([row[0] for row in rows], np.int64)
 
     def sequences(self, numbers: Iterable[int]) -> Iterator[tuple[int, int, int, Int32, str]]:
         """(number, document, part, token ids, source) of these sequences, which must ascend."""
@@ -112,6 +115,7 @@ class StoredIndex:
             for number, document, part, length, tokens, source in self._connection.rows(
                 "SELECT s.id, s.document, s.part, s.length, s.tokens, d.source FROM sequences AS s "
                 f"JOIN documents AS d ON d.document = s.document WHERE s.id IN ({marks}) ORDER BY s.id",
+                (COUNT, COUNT, COUNT, COUNT.of(LONGEST_SEQUENCE), BLOB, TEXT),
                 group,
             ):
                 yield number, document, part, self._ids(number, length, tokens), source
@@ -121,13 +125,16 @@ class StoredIndex:
         found: dict[int, bytes] = {}
         for group in _groups(ids):
             marks = ",".join("?" * len(group))
-            found.update(self._connection.rows(f"SELECT id, bytes FROM tokens WHERE id IN ({marks})", group))
+            found.update(
+                self._connection.rows(f"SELECT id, bytes FROM tokens WHERE id IN ({marks})", (COUNT, TOKEN), group)
+            )
         return found
 
     def _neurons(self, record: SiteRecord) -> list[Row]:
         names = ", ".join(f'"{column}"' for column in COLUMNS)
         rows = self._connection.rows(
             f"SELECT {names} FROM neurons WHERE id >= ? AND id < ? ORDER BY id",
+            KINDS,
             (record.first_neuron, record.first_neuron + record.width),
         )
         if len(rows) != record.width:
@@ -140,7 +147,7 @@ class StoredIndex:
         return columns[_PLACE[first] : _PLACE[first] + 16].reshape(4, 4, -1)
 
     def _packed(self, record: SiteRecord) -> tuple[tuple[ListArrays, ...], npt.NDArray[np.float16]]:
-        first = self._connection.rows("SELECT examples FROM packed WHERE neuron = ?", (record.first_neuron,))
+        first = self._connection.rows("SELECT examples FROM packed WHERE neuron = ?", (BLOB,), (record.first_neuron,))
         if not first:
             raise self._connection.damaged(f"{record.address} has no packed values")
         try:
@@ -156,6 +163,7 @@ class StoredIndex:
         chunks = (
             self._connection.rows(
                 "SELECT examples, sample FROM packed WHERE neuron >= ? AND neuron < ? ORDER BY neuron",
+                (BLOB, BLOB),
                 (record.first_neuron + start, record.first_neuron + min(start + CHUNK, record.width)),
             )
             for start in range(0, record.width, CHUNK)
@@ -170,9 +178,9 @@ class StoredIndex:
 
     def _ids(self, number: int, length: int, tokens: bytes) -> Int32:
         try:
-            data = zlib.decompress(tokens)
+            data = inflate(tokens, 4 * length)
             return np.frombuffer(data, "<u2" if len(data) == 2 * length else "<u4", length).astype(np.int32)
-        except (zlib.error, ValueError) as error:
+        except ValueError as error:
             raise self._connection.damaged(f"sequence {number}: {error}") from error
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,17 +13,9 @@ import numpy.typing as npt
 from ...quadrants import QUADRANTS, Quadrant
 from ...ranking import RANKINGS, ranking_of_code
 from ..format.prediction import act_table
-from ..read.unpacking import (
-    FORMAT,
-    HAS_ACT,
-    HAS_POST,
-    HEADER,
-    LANE_QUANTITIES,
-    LIST,
-    NOT_COUNTED,
-    DamagedValue,
-    from_planes,
-)
+from ..format.schema import LARGEST_PACKED
+from ..read.inflate import DamagedValue, inflate
+from ..read.unpacking import FORMAT, HAS_ACT, HAS_POST, HEADER, LANE_QUANTITIES, LIST, NOT_COUNTED, from_planes
 from .arrays import Float16, Float32, Int8, Int64, ListArrays
 from .packing import decoded_lanes, predict_acts, predict_codes
 
@@ -43,10 +34,10 @@ class ListShape:
 def list_shapes(blob: bytes, top_k: int) -> tuple[ListShape, ...]:
     """The lists that a neuron's examples are packed in, in their order; DamagedValue for anything else."""
     try:
-        raw = zlib.decompress(blob)
+        raw = inflate(blob, LARGEST_PACKED)
         heads = list(LIST.iter_unpack(raw[HEADER.size : HEADER.size + HEADER.unpack_from(raw)[4] * LIST.size]))
         named = [(ranking_of_code(code), QUADRANTS[quadrant]) for code, quadrant, _ in heads]
-    except (zlib.error, struct.error, KeyError, IndexError) as error:
+    except (struct.error, KeyError, IndexError) as error:
         raise DamagedValue(str(error)) from error
     return tuple(ListShape(ranking.name, quadrant, ranking.k(top_k)) for ranking, quadrant in named)
 
@@ -59,8 +50,8 @@ def unpack_lists(
     Post at a peak may differ in the sign of a zero. DamagedValue where a blob isn't what the shapes and the window say.
     """
     try:
-        neurons = [_neuron(zlib.decompress(blob), shapes, window) for blob in blobs]
-    except (zlib.error, struct.error, ValueError, IndexError) as error:
+        neurons = [_neuron(inflate(blob, LARGEST_PACKED), shapes, window) for blob in blobs]
+    except (struct.error, ValueError, IndexError) as error:
         raise DamagedValue(str(error)) from error
     words = np.concatenate([neuron.words for neuron in neurons], axis=1)  # column peak
     codes = np.concatenate([neuron.codes for neuron in neurons], axis=1)  # lane peak slot
@@ -101,10 +92,10 @@ def unpack_lists(
 def unpack_samples(blobs: Sequence[bytes]) -> Float16:
     """The sampled values of some neurons, lane rank neuron, as `pack_samples` took them. DamagedValue as above."""
     try:
-        raws = [zlib.decompress(blob) for blob in blobs]
+        raws = [inflate(blob, LARGEST_PACKED) for blob in blobs]
         lanes = {raw[0] for raw in raws}
         values = np.stack([np.frombuffer(from_planes(raw[1:], 2), "<f2").reshape(raw[0], -1) for raw in raws])
-    except (zlib.error, ValueError, IndexError) as error:
+    except (ValueError, IndexError) as error:
         raise DamagedValue(str(error)) from error
     if len(lanes) != 1:
         raise DamagedValue("the samples have different lanes")

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..format.classes import RW_CLASS
+from ..format.kinds import ADDRESS, BLOB, COSINE, COUNT, SHARE, SINGLE, TEXT, TOKEN
 from ..read.connection import Connection
-from ..read.unpacking import DamagedValue
+from ..read.inflate import DamagedValue
 from ..read.weights import weights_state
 from ..records import SiteRecord
 from .arrays import ModelWeights, WeightArrays, WeightSite
@@ -30,7 +32,8 @@ def read_weights(connection: Connection, info: Mapping[str, Any], sites: Sequenc
 def _model_sites(connection: Connection) -> tuple[WeightSite, ...]:
     rows = connection.rows(
         "SELECT name, width, first_neuron, norm_before, norm_after, band_gate_in, band_in_out, band_gate_out, reason "
-        "FROM weight_sites ORDER BY first_neuron"
+        "FROM weight_sites ORDER BY first_neuron",
+        (ADDRESS, COUNT, COUNT, TEXT.or_null, TEXT.or_null, *[SHARE.or_null] * 3, TEXT.or_null),
     )
     return tuple(
         WeightSite(name, width, first, before, after, (gate_in, in_out, gate_out), reason)
@@ -43,6 +46,7 @@ def _site(connection: Connection, site: SiteRecord) -> WeightArrays | None:
         "SELECT w.cos_gate_in, w.cos_in_out, w.cos_gate_out, w.norm_gate, w.norm_in, w.norm_out, w.rw_class, l.lists "
         "FROM weights AS w JOIN weight_lists AS l ON l.neuron = w.neuron WHERE w.neuron >= ? AND w.neuron < ? "
         "ORDER BY w.neuron",
+        (*[COSINE.or_null] * 3, *[SINGLE] * 3, RW_CLASS.or_null, BLOB),
         (site.first_neuron, site.first_neuron + site.width),
     )
     if not rows:
@@ -63,5 +67,5 @@ def _spelling(connection: Connection, tokens: Sequence[int]) -> dict[int, bytes]
     for start in range(0, len(tokens), _TOGETHER):
         group = tokens[start : start + _TOGETHER]
         marks = ",".join("?" * len(group))
-        found.update(connection.rows(f"SELECT id, bytes FROM tokens WHERE id IN ({marks})", group))
+        found.update(connection.rows(f"SELECT id, bytes FROM tokens WHERE id IN ({marks})", (COUNT, TOKEN), group))
     return found

@@ -6,19 +6,11 @@ from dataclasses import dataclass
 
 from ...addresses import SiteAddress
 from ...quadrants import QUADRANTS, Quadrant
+from ..format.classes import ATYPICAL, CLASSES, RW_CLASS
+from ..format.columns import COLUMNS
+from ..format.kinds import COUNT, SHARE
 from ..read.connection import Connection
 from ..records import SiteRecord
-from .columns import COLUMNS
-
-CLASSES = (
-    "strengthening",
-    "conditional strengthening",
-    "proportional change",
-    "orthogonal output",
-    "conditional weakening",
-    "weakening",
-)
-"""The input-output classes (arXiv 2505.17936); each but `orthogonal output` also has an atypical form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +37,8 @@ def layer_rows(
     parts += [f"sum({COLUMNS[f'count_{q.letters}'].sql(signs)} = 0)" for q in QUADRANTS]
     rows = connection.rows(
         f"SELECT n.site, count(*), {', '.join(parts)} FROM neurons AS n CROSS JOIN sites AS s ON s.id = n.site "
-        "GROUP BY n.site"
+        "GROUP BY n.site",
+        (COUNT, COUNT, *[SHARE.or_null] * 5, *[COUNT] * 5),
     )
     numbers = {row[0]: row[1:] for row in rows}
     classes = _classes(connection) if has_weights else {}
@@ -55,6 +48,7 @@ def layer_rows(
             continue
         count, *values = numbers[site.id]
         own = classes.get(site.id)
+        by_class = None if own is None else {name: own.get(name, 0) + own.get(ATYPICAL + name, 0) for name in CLASSES}
         found.append(
             LayerRow(
                 site=site.address,
@@ -63,14 +57,11 @@ def layer_rows(
                 gate_positive=values[4],
                 mostly_open=values[5],
                 never=dict(zip(QUADRANTS, values[6:], strict=True)),
-                classes=None if own is None else {name: own.get(name, 0) + own.get(_ODD + name, 0) for name in CLASSES},
-                atypical=None if own is None else sum(n for name, n in own.items() if name.startswith(_ODD)),
+                classes=by_class,
+                atypical=None if own is None else sum(n for name, n in own.items() if name.startswith(ATYPICAL)),
             )
         )
     return found
-
-
-_ODD = "atypical "
 
 
 def _classes(connection: Connection) -> dict[int, dict[str, int]]:
@@ -78,7 +69,8 @@ def _classes(connection: Connection) -> dict[int, dict[str, int]]:
     found: dict[int, dict[str, int]] = {}
     for site, name, count in connection.rows(
         "SELECT n.site, w.rw_class, count(*) FROM neurons AS n CROSS JOIN weights AS w ON w.neuron = n.id "
-        "WHERE w.rw_class IS NOT NULL GROUP BY n.site, w.rw_class"
+        "WHERE w.rw_class IS NOT NULL GROUP BY n.site, w.rw_class",
+        (COUNT, RW_CLASS, COUNT),
     ):
         found.setdefault(site, {})[name] = count
     return found

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from ...errors import GluscopeError, MissingPart
+from ..format.columns import COLUMNS, Column, column_named, nearest_column
+from ..format.kinds import COUNT, FLAG
 from ..read.connection import Connection, Row
-from .columns import COLUMNS, Column, column_named, nearest_column
 from .where import Compiled, compile_condition, compile_number
 
 _TOGETHER = 900  # rows a query: older SQLites take at most 999 values
@@ -51,7 +52,8 @@ class Table:
         condition = _condition(where, signs)
         self._need((), condition)
         tables = _tables(condition.columns)
-        rows = self._connection.rows(f"SELECT count(*) FROM {tables} WHERE {condition.sql}", condition.parameters)
+        sql = f"SELECT count(*) FROM {tables} WHERE {condition.sql}"
+        rows = self._connection.rows(sql, (COUNT,), condition.parameters)
         found: int = rows[0][0]
         return found
 
@@ -75,12 +77,12 @@ class Table:
         """The tuples of some row numbers, in their order."""
         names = known_columns(columns)
         self._need(names, _NO_CONDITION)
-        values = ", ".join(COLUMNS[name].sql(signs) for name in names)
+        chosen = _Chosen(names, signs)
         for start in range(0, len(numbers), _TOGETHER):
             group = list(numbers[start : start + _TOGETHER])
             marks = ",".join("?" * len(group))
-            sql = f"SELECT n.id, {values} FROM {_tables(names)} WHERE n.id IN ({marks})"
-            found = {row[0]: row[1:] for row in self._connection.rows(sql, group)}
+            sql = f"SELECT {chosen.sql} FROM {_tables(names)} WHERE n.id IN ({marks})"
+            found = {row[0]: chosen.row(row) for row in self._connection.rows(sql, chosen.kinds, group)}
             if missing := [number for number in group if number not in found]:
                 raise self._connection.damaged(f"neurons has no row {missing[0]}")
             for number in group:
@@ -89,8 +91,8 @@ class Table:
     @cached_property
     def has_weights(self) -> bool:
         """Whether the index holds what is computed from the weights."""
-        there = self._connection.rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'weights'")
-        return bool(there and self._connection.rows("SELECT 1 FROM weights LIMIT 1"))
+        there = "weights" in self._connection.tables
+        return there and bool(self._connection.rows("SELECT 1 FROM weights LIMIT 1", (FLAG,)))
 
     def _order(
         self,
@@ -108,16 +110,16 @@ class Table:
         tables = _tables(condition.columns | names)
         sql = f"SELECT n.id FROM {tables} WHERE {condition.sql} ORDER BY {by} LIMIT ? OFFSET ?"
         parameters = (*condition.parameters, *(key.parameters if key else ()), -1 if limit is None else limit, offset)
-        return array("q", [row[0] for row in self._connection.rows(sql, parameters)])
+        return array("q", [row[0] for row in self._connection.rows(sql, (COUNT,), parameters)])
 
     def _stretches(self, names: Sequence[str], condition: Compiled, signs: str) -> Iterator[Row]:
         """All rows, in the order of the file, so many at a time."""
-        values = ", ".join(COLUMNS[name].sql(signs) for name in names)
+        chosen = _Chosen(names, signs)
         tables = _tables((*names, *condition.columns))
-        sql = f"SELECT n.id, {values} FROM {tables} WHERE n.id > ? AND {condition.sql} ORDER BY n.id LIMIT {_STRETCH}"
+        sql = f"SELECT {chosen.sql} FROM {tables} WHERE n.id > ? AND {condition.sql} ORDER BY n.id LIMIT {_STRETCH}"
         last = -1
-        while rows := self._connection.rows(sql, (last, *condition.parameters)):
-            yield from (row[1:] for row in rows)
+        while rows := self._connection.rows(sql, chosen.kinds, (last, *condition.parameters)):
+            yield from map(chosen.row, rows)
             if len(rows) < _STRETCH:
                 return
             last = rows[-1][0]
@@ -130,6 +132,22 @@ class Table:
                 f"this index has no {lacking[0]}: nothing of the model's weights is in it",
                 "gluscope index --weights-only MODEL --db FILE",
             )
+
+
+class _Chosen:
+    """The columns of a query after n.id, each once: SQLite takes 2,000 at most, however often one is asked for."""
+
+    def __init__(self, names: Sequence[str], signs: str) -> None:
+        distinct = tuple(dict.fromkeys(names))
+        columns = [COLUMNS[name] for name in distinct]
+        self.sql = ", ".join(("n.id", *(column.sql(signs) for column in columns)))
+        self.kinds = (COUNT, *(column.values for column in columns))
+        places = [1 + distinct.index(name) for name in names]
+        self._places = None if len(distinct) == len(names) else places
+
+    def row(self, row: Row) -> Row:
+        """The values asked for, in their order."""
+        return row[1:] if self._places is None else tuple([row[place] for place in self._places])
 
 
 def known_columns(names: Sequence[str]) -> tuple[str, ...]:

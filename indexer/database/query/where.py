@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Literal, NoReturn
 
 from ...errors import GluscopeError
-from .columns import column_named, nearest_column
+from ..format.columns import column_named, nearest_column
 
 LONGEST = 4000  # characters
 DEEPEST = 40  # parentheses in each other

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import sqlite3
+import stat
 import struct
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ...errors import GluscopeError
-from ..format.schema import APPLICATION_ID, SCHEMA_VERSION
+from ..format.kinds import COUNT, TEXT, Kind, misfit
+from ..format.schema import APPLICATION_ID, SCHEMA_VERSION, WORDS, table_names
 
 Row = tuple[Any, ...]
 
 _MAGIC = b"SQLite format 3\0"
-_HEADER = struct.Struct(">16xH6xII28xI4xI20xI4x")
-"""SQLite's header: page size, change counter, pages, user_version, application_id, change counter of the pages."""
+_HEADER = struct.Struct(">16xHxB4xII28xI4xI20xI4x")
+"""SQLite's header: page size, 2 in WAL mode, change counter, pages, user_version, application_id, change counter of
+the pages."""
 
 _REMAKE = "copy it again, or make it anew with gluscope index"
+_STEPS = 100_000  # of SQLite's machine between two looks at whether to stop
+_LOOKS = 1_000  # looks that any query may take, some seconds; a file's size allows for more
+_BYTES_A_LOOK = 1_000  # a condition as long as they may be takes about 2 steps a byte of the table `neurons`
+_LIMIT_LENGTH = 0  # SQLITE_LIMIT_LENGTH, which the sqlite3 of Python 3.10 doesn't name
+_LONGEST_VALUE = 2**26 + 2**16  # bytes of a row
 
 
 class Interrupted(Exception):
@@ -34,18 +45,72 @@ class Connection:
         """Open and recognise an index; GluscopeError where it is missing, foreign, damaged or too new."""
         self.path = os.fspath(path)
         self._file = _state(self.path)
-        self.schema_version = self._recognise(_header(self.path))
+        header = _header(self.path)
+        self.schema_version, in_wal_mode = self._recognise(header)
+        self._size = os.stat(self.path).st_size
         self._lock = threading.Lock()
+        self._looks = 0
+        self._asked = False
         with self._mendable():
-            self._sqlite = sqlite3.connect(_uri(self.path), uri=True, check_same_thread=False, timeout=1.0)
+            self._sqlite = sqlite3.connect(
+                _uri(self.path, in_wal_mode=in_wal_mode), uri=True, check_same_thread=False, timeout=1.0
+            )
+        try:
+            self._distrust()
+        except BaseException:
+            self._sqlite.close()
+            raise
 
-    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
-        """All rows of a query. Interrupted when it was stopped, GluscopeError where the file can't be read."""
+    def rows(self, sql: str, kinds: Sequence[Kind], parameters: Sequence[object] = ()) -> list[Row]:
+        """All rows of a query whose columns are of these kinds.
+
+        Interrupted when it was stopped, KeyboardInterrupt after Ctrl-C. GluscopeError where the file can't be read,
+        where a value is of another kind, and where rows or time are out of all proportion to the file.
+        """
+        most = self._size // 2 + 1000  # a row takes two bytes at least
         with self._lock, self._mendable():
-            return self._sqlite.execute(sql, parameters).fetchall()
+            self._looks = 0
+            cursor = self._sqlite.execute(sql, parameters)
+            rows = cursor.fetchmany(most + 1)
+            columns = [column[0] for column in cursor.description or ()]
+            cursor.close()
+        if len(rows) > most:
+            raise self.damaged("a table has more rows than the file has room for")
+        if rows and len(columns) != len(kinds):
+            raise ValueError(f"{len(kinds)} kinds are named for {len(columns)} columns")
+        if (place := misfit(rows, kinds)) is not None:
+            name = columns[place] if re.fullmatch(r"\w{1,40}", columns[place], re.ASCII) else "a column"
+            raise self.damaged(f"{name} holds what is not {kinds[place].name}")
+        return rows
+
+    @cached_property
+    def tables(self) -> frozenset[str]:
+        """The tables of an index that the file has; GluscopeError where something else has such a name.
+
+        A view, a virtual table or a generated column computes what it gives, perhaps without an end.
+        """
+        entries = self.rows(
+            "SELECT type, name, rootpage, CASE WHEN name = 'words' THEN sql END FROM sqlite_master",
+            (TEXT, TEXT, COUNT.or_null, TEXT.or_null),
+        )
+        found = set()
+        for kind, name, root, sql in entries:
+            if kind == "trigger":
+                raise self.damaged("it has a trigger")
+            if name not in table_names() or kind == "index":
+                continue
+            if kind != "table" or (sql != WORDS if name == "words" else not root):
+                raise self.damaged(f"{name} is not a table")
+            found.add(name)
+        for name in found - {"words"}:
+            hidden = self.rows(f"SELECT count(*) FROM pragma_table_xinfo('{name}') WHERE hidden", (COUNT,))
+            if hidden[0][0]:
+                raise self.damaged(f"{name} has a column that is computed")
+        return frozenset(found)
 
     def interrupt(self) -> None:
         """Stop the query that another thread is in."""
+        self._asked = True
         self._sqlite.interrupt()
 
     def close(self) -> None:
@@ -70,11 +135,29 @@ class Connection:
             return GluscopeError(f"{self.path} was {changed} while it was read", "run the command again")
         return GluscopeError(f"{self.path} is damaged: {what}", _REMAKE)
 
-    def _recognise(self, header: bytes) -> int:
-        """The schema version that a file's header tells; GluscopeError where it is none of ours, or cut short."""
+    def _distrust(self) -> None:
+        """Have SQLite take the file for one that anybody may have made, and look at what it holds."""
+        if hasattr(self._sqlite, "setlimit"):  # from Python 3.11
+            self._sqlite.setlimit(_LIMIT_LENGTH, _LONGEST_VALUE)
+        self._sqlite.set_progress_handler(self._look, _STEPS)
+        with self._lock, self._mendable():
+            self._sqlite.execute("PRAGMA trusted_schema = OFF")
+            self._sqlite.execute("PRAGMA cell_size_check = ON")
+        assert self.tables is not None
+
+    def _look(self) -> int:
+        """Called while a query runs. Not 0: stop it. Python hears Ctrl-C in here."""
+        self._looks += 1
+        return int(self._looks > _LOOKS + self._size // _BYTES_A_LOOK)
+
+    def _recognise(self, header: bytes) -> tuple[int, bool]:
+        """The schema version that a file's header tells, and whether it is in WAL mode.
+
+        GluscopeError where it is none of ours, or cut short.
+        """
         if len(header) < _HEADER.size:
             raise self.damaged("it is cut short")
-        page, changes, pages, version, application, checked = _HEADER.unpack(header)
+        page, mode, changes, pages, version, application, checked = _HEADER.unpack(header)
         if application != APPLICATION_ID:
             raise GluscopeError(
                 f"{self.path} is an SQLite file, but not a finished index of gluscope",
@@ -91,7 +174,7 @@ class Connection:
             )
         if version < 1:
             raise self.damaged(f"schema version {version}")
-        return int(version)
+        return int(version), mode == 2
 
     @contextmanager
     def _mendable(self) -> Iterator[None]:
@@ -100,16 +183,33 @@ class Connection:
         except sqlite3.ProgrammingError:  # such as a closed connection: no fault of the file
             raise
         except sqlite3.DatabaseError as error:
-            cause = str(error)
-            if cause == "interrupted":
-                raise Interrupted from error
-            if "stack overflow" in cause or "too large" in cause:  # older SQLites take about 20 levels
-                raise GluscopeError("the condition is nested too deeply", "write it with fewer parentheses") from error
-            if "locked" in cause:
-                raise GluscopeError(f"{self.path} is locked", "another program is writing to it: try again") from error
-            if "unable to open" in cause:
-                raise GluscopeError(f"{self.path} can't be opened", "is it readable, and its folder?") from error
-            raise self.damaged(cause) from error
+            raise self._explained(error) from error
+
+    def _explained(self, error: sqlite3.DatabaseError) -> BaseException:
+        """What to raise for what SQLite complains of."""
+        cause = re.sub(r" with text '.*", "", str(error), flags=re.DOTALL)
+        if cause == "interrupted":
+            if self._looks > _LOOKS + self._size // _BYTES_A_LOOK:
+                return self.damaged("reading it takes no end")
+            asked, self._asked = self._asked, False
+            return Interrupted() if asked else KeyboardInterrupt()
+        if "stack overflow" in cause or "tree is too large" in cause:  # older SQLites take about 20 levels
+            return GluscopeError("the condition is nested too deeply", "write it with fewer parentheses")
+        if "locked" in cause:
+            return GluscopeError(f"{self.path} is locked", "another program is writing to it: try again")
+        if "unable to open" in cause:
+            return GluscopeError(f"{self.path} can't be opened", "is it readable, and its folder?")
+        if "readonly database" in cause and os.path.exists(f"{self.path}-journal"):
+            return GluscopeError(
+                f"{self.path} was being changed when that was stopped, and the change is half done",
+                f"undo it: sqlite3 {shlex.quote(self.path)} 'PRAGMA quick_check'",
+            )
+        if "malformed database schema" in cause and sqlite3.sqlite_version_info < (3, 37):
+            return GluscopeError(
+                f"SQLite {sqlite3.sqlite_version} can't read {self.path}",
+                "use a Python whose SQLite is 3.37 or newer: python -c 'import sqlite3; print(sqlite3.sqlite_version)'",
+            )
+        return self.damaged(cause)
 
 
 def _state(path: str) -> tuple[int, int, int, int] | None:
@@ -124,6 +224,8 @@ def _state(path: str) -> tuple[int, int, int, int] | None:
 def _header(path: str) -> bytes:
     """The first bytes of an SQLite file; what is none is refused, with a better message than SQLite's."""
     try:
+        if not stat.S_ISREG(mode := os.stat(path).st_mode) and not stat.S_ISDIR(mode):
+            raise GluscopeError(f"{path} is not a file", "name an index file with --db")
         with open(path, "rb") as file:
             head = file.read(_HEADER.size)
     except FileNotFoundError:
@@ -140,8 +242,24 @@ def _header(path: str) -> bytes:
     return head
 
 
-def _uri(path: str) -> str:
-    """A read-only URI; immutable, so without locks, where nobody can write: read-only disks, some network disks."""
+def _uri(path: str, *, in_wal_mode: bool) -> str:
+    """A read-only URI; immutable, so without locks, where nobody can write: read-only disks, some network disks.
+
+    Immutable too in WAL mode, so that reading leaves no files beside it. GluscopeError where changes wait in such one.
+    """
     absolute = Path(path).absolute()
+    if in_wal_mode and _size(f"{path}-wal"):
+        raise GluscopeError(
+            f"{path} has changes beside it that are not in it yet, in {path}-wal",
+            f"close what writes to it, or run sqlite3 {shlex.quote(path)} 'PRAGMA journal_mode = DELETE'",
+        )
     writable = os.access(absolute, os.W_OK) and os.access(absolute.parent, os.W_OK)
-    return f"{absolute.as_uri()}?mode=ro" + ("" if writable else "&immutable=1")
+    return f"{absolute.as_uri()}?mode=ro" + ("" if writable and not in_wal_mode else "&immutable=1")
+
+
+def _size(path: str) -> int:
+    """Bytes of a file; 0 where there is none."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from ...quadrants import Quadrant
 from ...ranking import RANKINGS
+from ..format.schema import LARGEST_TEXT
 from ..records import Example
+from .inflate import DamagedValue
 from .spans import REACH
 from .texts import StoredSequence, Texts
-from .unpacking import DamagedValue, PackedExamples
+from .unpacking import PackedExamples
 
 Values = tuple[float | None, ...]
 
@@ -45,7 +47,13 @@ def decode(
     texts.load(
         token for peak in peaks for token in _window(packed, peak, sequences[packed.sequences[peak]], margin=REACH)
     )
-    contexts = {peak: _context(packed, peak, sequences[packed.sequences[peak]], texts, activation) for peak in peaks}
+    contexts = {}
+    room = LARGEST_TEXT
+    for peak in peaks:
+        contexts[peak] = _context(packed, peak, sequences[packed.sequences[peak]], texts, activation)
+        room -= len(contexts[peak].text)
+        if room < 0:
+            raise DamagedValue("its contexts are longer than contexts are")
     return {
         (ranking, quadrant): tuple(
             _example(packed, ranking, rank, peak, contexts[peak], sequences[packed.sequences[peak]])

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
 from ...addresses import NeuronAddress, SiteAddress, parse_neuron
+from ...errors import GluscopeError
+from ..format.kinds import ADDRESS, COUNT, FLAG, LONG_TEXT, REAL, STACK, TEXT
 from ..records import IndexInfo, SiteRecord
 from .connection import Connection
+from .shapes import parse, wrong_key
 from .weights import weights_state
 
 REQUIRED = ("complete", "corpus", "model", "rankings", "run", "settings", "software", "telling_neuron")
 """Keys of `info` that every index has."""
 
 
+_MOST_KEYS = 1000  # of info
+
+
 def read_info(connection: Connection) -> dict[str, Any]:
     """The table `info`, decoded; GluscopeError where it isn't what the writer wrote."""
+    rows = connection.rows(f"SELECT key, value FROM info LIMIT {_MOST_KEYS}", (TEXT, LONG_TEXT))
     try:
-        info = {key: json.loads(value) for key, value in connection.rows("SELECT key, value FROM info")}
-    except (ValueError, TypeError) as error:
+        info = {key: parse(value) for key, value in rows}
+    except ValueError as error:
         raise connection.damaged(f"its info is no JSON: {error}") from error
     if missing := [key for key in REQUIRED if key not in info]:
         raise connection.damaged(f"its info has no {missing[0]}")
+    if wrong := wrong_key(info):
+        raise connection.damaged(f"{wrong} in its info is not what gluscope writes")
     return info
 
 
@@ -30,12 +38,23 @@ def read_sites(connection: Connection) -> tuple[SiteRecord, ...]:
     """The sites, in the order of their neurons' rows."""
     rows = connection.rows(
         "SELECT id, stack, layer, expert, shared, width, activation, tokens_counted, first_neuron, identity_error, "
-        "adapter FROM sites ORDER BY first_neuron"
+        "adapter, name FROM sites ORDER BY first_neuron",
+        (COUNT, STACK, COUNT, COUNT.or_null, FLAG, COUNT, TEXT, COUNT, COUNT, REAL.or_null, TEXT, ADDRESS),
     )
-    return tuple(
-        SiteRecord(id_, SiteAddress(stack, layer, expert, bool(shared)), *others)
-        for id_, stack, layer, expert, shared, *others in rows
-    )
+    found = []
+    first = 0
+    for id_, stack, layer, expert, shared, width, *others, name in rows:
+        site = SiteRecord(id_, SiteAddress(stack, layer, expert, bool(shared)), width, *others)
+        if site.address.name != name:
+            raise connection.damaged(f"the site {site.address} has another name")
+        if site.first_neuron != first:
+            raise connection.damaged(f"the neurons of {site.address} don't follow those of the site before")
+        first += width
+        found.append(site)
+    last = connection.rows("SELECT max(id) FROM neurons", (COUNT.or_null,))[0][0]
+    if first != (0 if last is None else last + 1):
+        raise connection.damaged(f"its sites have {first:,} neurons, the table of neurons another number")
+    return tuple(found)
 
 
 def index_info(connection: Connection, info: dict[str, Any], sites: tuple[SiteRecord, ...]) -> IndexInfo:
@@ -49,7 +68,7 @@ def index_info(connection: Connection, info: dict[str, Any], sites: tuple[SiteRe
         settings=info["settings"],
         software=info["software"],
         run=info["run"],
-        telling_neuron=telling_neuron(info),
+        telling_neuron=telling_neuron(connection, info),
         sites=sites,
         neurons=sum(site.width for site in sites),
         size=os.stat(connection.path).st_size,
@@ -58,7 +77,10 @@ def index_info(connection: Connection, info: dict[str, Any], sites: tuple[SiteRe
     )
 
 
-def telling_neuron(info: dict[str, Any]) -> NeuronAddress | None:
+def telling_neuron(connection: Connection, info: dict[str, Any]) -> NeuronAddress | None:
     """The neuron to show first; None where the index names none."""
     address = info["telling_neuron"]
-    return None if address is None else parse_neuron(address)
+    try:
+        return None if address is None else parse_neuron(address)
+    except GluscopeError as error:
+        raise connection.damaged("its telling neuron is not an address") from error

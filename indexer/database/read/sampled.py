@@ -6,10 +6,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ...quadrants import QUADRANTS, QUANTITIES, Quadrant
+from ...quadrants import QUADRANTS, QUANTITIES, Quadrant, Quantity
 from ..format.activations import twin
 from ..records import Sample
-from .unpacking import DamagedValue
+from .inflate import DamagedValue
 
 PROBABILITIES = (0.05, 0.25, 0.5, 0.75, 0.95)
 LEAST = 20
@@ -43,13 +43,15 @@ class Place:
 
 def sample_of(lanes: Sequence[tuple[float, ...]], activation: str, *, flip: bool) -> Sample:
     """The sample that lanes (gate, in[, act], raw signs) stand for. DamagedValue where act can't be known."""
-    gate, in_, *more = lanes
-    function = twin(activation)
-    if not more and function is None:
-        raise DamagedValue(f"the activation {activation} is not known")
-    act = more[0] if more else tuple([function(value) + 0.0 for value in gate]) if function else ()
+    named = dict(zip((Quantity.GATE, Quantity.IN, Quantity.ACT), lanes, strict=False))
+    if Quantity.ACT not in named:
+        function = twin(activation)
+        if function is None:
+            raise DamagedValue(f"the activation {activation} is not known")
+        named[Quantity.ACT] = tuple([function(value) + 0.0 for value in named[Quantity.GATE]])
     if flip:
-        in_ = tuple([0.0 - value for value in in_])
+        named |= {one: tuple([0.0 - value for value in named[one]]) for one in named if one.negated_by_flip}
+    gate, in_, act = (named[one] for one in (Quantity.GATE, Quantity.IN, Quantity.ACT))
     return Sample(gate, in_, act, tuple([one * other + 0.0 for one, other in zip(act, in_, strict=True)]))
 
 

@@ -1,10 +1,10 @@
-"""The flip of a neuron's sign convention, as one pure function on records; the view neuron_aligned says it in SQL."""
+"""The flip of a neuron's sign convention, as one pure function on records. `quadrants` has the rule."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from ...quadrants import QUADRANTS, Quadrant
+from ...quadrants import QUADRANTS, QUANTITIES, Quadrant
 from ...ranking import RANKINGS
 from ..records import Example, QuadrantRecord, Quantities
 
@@ -33,17 +33,16 @@ def _quadrant(record: QuadrantRecord) -> QuadrantRecord:
 
 
 def _quantities(values: Quantities) -> Quantities:
-    return replace(values, in_=negate(values.in_), post=negate(values.post))
+    return Quantities(*(negate(values[name]) if name.negated_by_flip else values[name] for name in QUANTITIES))
 
 
 def aligned_example(example: Example) -> Example:
     """An example of a flipped neuron as if w_in and w_out were negated. Its own inverse."""
-    return replace(
-        example,
-        value=0.0 - example.value if RANKINGS[example.ranking].negated_by_flip else example.value,
-        in_=_negated(example.in_),
-        post=_negated(example.post),
+    gate, in_, act, post = (
+        _negated(example.values(name)) if name.negated_by_flip else example.values(name) for name in QUANTITIES
     )
+    value = 0.0 - example.value if RANKINGS[example.ranking].negated_by_flip else example.value
+    return replace(example, value=value, gate=gate, in_=in_, act=act, post=post)
 
 
 def _negated(values: tuple[float | None, ...]) -> tuple[float | None, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 
 BLOCK = 4096  # bytes decoded at a time: an invalid byte costs a copy of its block
@@ -39,6 +40,47 @@ def window_text(before: Sequence[bytes], window: Sequence[bytes], after: Sequenc
             texts[holder] += character
         place += size
     return tuple(texts)
+
+
+NEAR = 16
+"""Tokens on either side of a peak that tell what is shown of it."""
+
+
+def peak_texts(tokens: Sequence[bytes], peak: int) -> tuple[str, ...]:
+    """The texts by which a peak is found: that of its token, and what stands between its marks where that is more.
+
+    `tokens` are the peak's and its neighbours', NEAR on either side or up to the ends of the sequence. A token that
+    begins in the middle of a character, or with a combining mark, shares the character it goes on with, and is shown
+    with it; so is one that is followed by such.
+    """
+    texts = window_text((), tokens)
+    first, marked = peak, texts[peak]
+    while first and (not marked or combines(marked[0])):
+        first -= 1
+        marked = texts[first] + marked
+    if first < peak and texts[first]:
+        base = len(texts[first]) - 1
+        while base and combines(texts[first][base]):
+            base -= 1
+        marked = marked[base:]
+    for text in texts[peak + 1 :]:
+        combining = next((place for place, character in enumerate(text) if not combines(character)), len(text))
+        marked += text[:combining]
+        if combining < len(text):
+            break
+    return tuple(dict.fromkeys(text for text in (texts[peak], marked) if text))
+
+
+def combines(character: str) -> bool:
+    """Whether a character is drawn into the cells of the one before it."""
+    if character < "\u0300":
+        return False
+    return (
+        unicodedata.category(character)[0] == "M"
+        or "\u1160" <= character <= "\u11ff"  # vowels and finals of Hangul
+        or "\ud7b0" <= character <= "\ud7ff"
+        or "\U0001f3fb" <= character <= "\U0001f3ff"  # skin tones
+    )
 
 
 def _boundary(data: bytes, start: int) -> int:

@@ -6,8 +6,10 @@ import struct
 from collections.abc import Mapping
 
 from ...quadrants import QUADRANTS, QUANTITIES, Quadrant
+from ..format.kinds import COUNT, FLAG, REAL, SINGLE
 from ..records import Example, QuadrantRecord, Quantities
 from .connection import Row
+from .inflate import DamagedValue
 
 _FLOAT32 = struct.Struct("<f")
 
@@ -25,28 +27,50 @@ COLUMNS = (
 )
 """The columns of the table `neurons`, in order."""
 
+_CELLS = len(QUANTITIES) * len(QUADRANTS)
+KINDS = (
+    *(COUNT, COUNT, COUNT, COUNT, FLAG.or_null, REAL.or_null, COUNT),
+    *[COUNT] * len(QUADRANTS),
+    *[REAL] * _CELLS,
+    *[SINGLE.or_null] * _CELLS,
+)
+"""What each of these columns holds."""
+
 _PLACE = {column: place for place, column in enumerate(COLUMNS)}
 
 
 def quadrant_record(
     row: Row, quadrant: Quadrant, tokens_counted: int, examples: Mapping[str, tuple[Example, ...]]
 ) -> QuadrantRecord:
-    """The statistics of one quadrant in a row of all COLUMNS; means rounded to float32, no negative zero."""
+    """The statistics of one quadrant in a row of all COLUMNS; means rounded to float32, no negative zero.
+
+    DamagedValue where they can't be those of a quadrant.
+    """
     letters = quadrant.letters
     count = row[_PLACE[f"count_{letters}"]]
+    if count > tokens_counted:
+        raise DamagedValue(f"it was {count:,} times in {quadrant}, of {tokens_counted:,} tokens")
 
     def each(kind: str) -> list[float]:
-        return [row[_PLACE[f"{kind}_{quantity}_{letters}"]] for quantity in QUANTITIES]
+        found = [row[_PLACE[f"{kind}_{quantity}_{letters}"]] for quantity in QUANTITIES]
+        if None in found:
+            raise DamagedValue(f"it has no {kind} in {quadrant}")
+        return found
 
     none = Quantities(None, None, None, None)
     return QuadrantRecord(
         quadrant=quadrant,
         count=count,
-        frequency=count / tokens_counted if tokens_counted else 0.0,
+        frequency=frequency(count, tokens_counted),
         mean=Quantities(*(float32(total / count) for total in each("sum"))) if count else none,
         extreme=Quantities(*(value + 0.0 for value in each("extreme"))) if count else none,
         examples=examples,
     )
+
+
+def frequency(count: int, tokens_counted: int) -> float | None:
+    """The share of what a site counted; None where it counted nothing, as an expert that no token was routed to."""
+    return count / tokens_counted if tokens_counted else None
 
 
 def flipped(row: Row) -> bool | None:
@@ -62,6 +86,9 @@ def zero(row: Row) -> int:
 
 
 def float32(value: float) -> float:
-    """The nearest float32, without negative zero."""
-    rounded: float = _FLOAT32.unpack(_FLOAT32.pack(value))[0]
+    """The nearest float32, without negative zero; DamagedValue where that is infinite."""
+    try:
+        rounded: float = _FLOAT32.unpack(_FLOAT32.pack(value))[0]
+    except OverflowError as error:
+        raise DamagedValue(f"a mean of {value}") from error
     return rounded + 0.0

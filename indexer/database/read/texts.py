@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import sys
-import zlib
+import threading
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ..format.kinds import BLOB, COUNT, TEXT, TOKEN
+from ..format.schema import LARGEST_TEXT, LONGEST_SEQUENCE
 from .connection import Connection
-from .spans import REACH, window_text
+from .inflate import DamagedValue, inflate
+from .spans import NEAR, REACH, peak_texts, window_text
 
 _TOGETHER = 900  # values a query: older SQLites take at most 999
 
 
+_STRETCH = 20_000  # rows a query where all are read
+_KEPT = 2**22  # tokens of sequences that stay unpacked
+
+
 @dataclass(frozen=True, slots=True)
 class StoredSequence:
-    """A sequence of the corpus: where it comes from, and its token ids."""
+    """A sequence of the corpus: where it comes from, and its token ids, which are unpacked when they are asked for."""
 
+    number: int
     document: int
     part: int
     source: str
-    tokens: array[int]
+    length: int  # tokens
+    texts: Texts
+    packed: bytes
+
+    @property
+    def tokens(self) -> array[int]:
+        """The token ids."""
+        return self.texts.ids(self)
 
 
 class Texts:
@@ -31,6 +46,9 @@ class Texts:
         self._connection = connection
         self._bytes: dict[int, bytes] = {}
         self._alone: dict[int, str | None] = {}  # None: no whole characters
+        self._ids: dict[int, array[int]] = {}  # of the sequences asked for last
+        self._kept = 0  # how many these are in all
+        self._lock = threading.Lock()
 
     def sequences(self, numbers: Iterable[int]) -> dict[int, StoredSequence]:
         """The sequences of these numbers; GluscopeError where one isn't there or can't be read."""
@@ -41,37 +59,69 @@ class Texts:
             for number, *columns in self._connection.rows(
                 "SELECT s.id, s.document, s.part, d.source, s.length, s.tokens FROM sequences AS s "
                 f"JOIN documents AS d ON d.document = s.document WHERE s.id IN ({marks})",
+                (COUNT, COUNT, COUNT, TEXT, COUNT.of(LONGEST_SEQUENCE), BLOB),
                 group,
             ):
-                found[number] = self._sequence(number, *columns)
+                document, part, source, length, packed = columns
+                found[number] = StoredSequence(number, document, part, source, length, self, packed)
         if missing := wanted - found.keys():
             raise self._connection.damaged(f"sequence {min(missing)} is not there")
         return found
 
-    def _sequence(
-        self, number: int, document: int, part: int, source: str, length: int, tokens: bytes
-    ) -> StoredSequence:
+    def ids(self, sequence: StoredSequence) -> array[int]:
+        """The token ids of a sequence. Those asked for last stay unpacked, so that memory holds few of long ones."""
+        with self._lock:
+            if (kept := self._ids.get(sequence.number)) is not None:
+                return kept
+        found = self._unpacked(sequence)
+        with self._lock:
+            if sequence.number not in self._ids:
+                self._ids[sequence.number] = found
+                self._kept += len(found)
+            while len(self._ids) > 1 and self._kept > _KEPT:
+                self._kept -= len(self._ids.pop(next(iter(self._ids))))
+        return found
+
+    def _unpacked(self, sequence: StoredSequence) -> array[int]:
+        number, length = sequence.number, sequence.length
         try:
-            data = zlib.decompress(tokens)
-        except zlib.error as error:
+            data = inflate(sequence.packed, 4 * length)
+        except DamagedValue as error:
             raise self._connection.damaged(f"sequence {number}: {error}") from error
         if length < 1 or len(data) not in (2 * length, 4 * length):
             raise self._connection.damaged(f"sequence {number} has not the length it says")
         ids: array[int] = array("H" if len(data) == 2 * length else "I", data)
         if sys.byteorder == "big":
             ids.byteswap()
-        return StoredSequence(document, part, source, ids)
+        return ids
 
     def load(self, tokens: Iterable[int]) -> None:
         """Read the bytes of many tokens with few queries."""
         wanted = set(tokens) - self._bytes.keys()
         for group in _groups(wanted):
             marks = ",".join("?" * len(group))
-            for token, data in self._connection.rows(f"SELECT id, bytes FROM tokens WHERE id IN ({marks})", group):
+            for token, data in self._connection.rows(
+                f"SELECT id, bytes FROM tokens WHERE id IN ({marks})", (COUNT, TOKEN), group
+            ):
                 self._alone[token] = _decoded(data)
                 self._bytes[token] = data
         if missing := wanted - self._bytes.keys():
             raise self._connection.damaged(f"token {min(missing)} is not there")
+
+    def tokens_with(self, characters: Iterable[str]) -> dict[str, set[int]]:
+        """For each character, in lower case, the tokens that hold it; those that hold a part of one hold any."""
+        found: dict[str, set[int]] = {character: set() for character in characters}
+        last = -1
+        while rows := self._connection.rows(
+            f"SELECT id, bytes FROM tokens WHERE id > ? ORDER BY id LIMIT {_STRETCH}", (COUNT, TOKEN), (last,)
+        ):
+            for token, data in rows:
+                text = data.decode(errors="replace").casefold()
+                for character, tokens in found.items():
+                    if character in text or "\ufffd" in text:
+                        tokens.add(token)
+            last = rows[-1][0]
+        return found
 
     def alone(self, token: int) -> str:
         """The text of a token by itself; U+FFFD where it is no whole character."""
@@ -93,12 +143,20 @@ class Texts:
         except KeyError:
             self.load(tokens[max(0, start - REACH) : stop + REACH])
             alone = [self._alone[token] for token in inner]
+        if sum(len(self._bytes[token]) for token in inner) > LARGEST_TEXT:
+            raise self._connection.damaged(f"the text of {len(inner):,} tokens is longer than {LARGEST_TEXT:,} bytes")
         whole = [text for text in alone if text is not None]
         if len(whole) == len(alone):
             return tuple(whole)
         before = self._neighbours(reversed(tokens[:start]))[::-1]
         after = self._neighbours(iter(tokens[stop:]))
         return window_text(before, [self._bytes[token] for token in inner], after)
+
+    def of_peak(self, tokens: array[int], position: int) -> tuple[str, ...]:
+        """The texts by which a peak at a position is found."""
+        near = tokens[max(0, position - NEAR) : position + NEAR + 1]
+        self.load(near)
+        return peak_texts([self._bytes[token] for token in near], min(position, NEAR))
 
     def _neighbours(self, tokens: Iterator[int]) -> list[bytes]:
         """The bytes of the first tokens, as many as hold the bytes that a cut character can have."""

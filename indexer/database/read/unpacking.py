@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import sys
-import zlib
 from array import array
 from dataclasses import dataclass
 
@@ -12,7 +12,8 @@ from ...quadrants import LANES, QUADRANTS, Quadrant
 from ...ranking import ranking_of_code
 from ..format.activations import twin
 from ..format.prediction import LEVELS, act_table, predict_act, predict_code
-from ..format.schema import SAMPLE_SCALE
+from ..format.schema import LARGEST_PACKED, SAMPLE_SCALE
+from .inflate import DamagedValue, inflate
 
 FORMAT = 1
 HEADER = struct.Struct("<BBHHHH")  # format, flags, before, after, lists, peaks
@@ -35,10 +36,6 @@ LANE_QUANTITIES = tuple(lane.place for lane in LANES)
 _FLOAT32 = struct.Struct("<f")
 
 Values = list[float | None]
-
-
-class DamagedValue(ValueError):
-    """A packed value that isn't what the writer wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +90,9 @@ def _value(code: int, scale: float) -> float:
 def unpack_examples(blob: bytes) -> PackedExamples:
     """The examples of one neuron; DamagedValue where the blob is no such thing."""
     try:
-        return _unpack(zlib.decompress(blob))
-    except (zlib.error, struct.error, KeyError, IndexError) as error:
-        raise DamagedValue(str(error)) from error
+        return _unpack(inflate(blob, LARGEST_PACKED))
+    except (struct.error, KeyError, IndexError) as error:
+        raise DamagedValue(f"its packed examples are not whole: {error}") from error
 
 
 def _unpack(raw: bytes) -> PackedExamples:
@@ -125,6 +122,12 @@ def _unpack(raw: bytes) -> PackedExamples:
     values = [_floats(column) for column in columns[2 : 2 + exact]]
     if exact == 3:
         values.append(array("f", (product32(act, in_) for act, in_ in zip(values[2], values[1], strict=True))))
+    scales = [
+        _scale(column, values[quantity])
+        for column, quantity in zip(columns[2 + exact :], LANE_QUANTITIES[:lanes], strict=False)
+    ]
+    if not all(math.isfinite(number) for column in (*values, *scales) for number in column):
+        raise DamagedValue("a value at a peak is not a number")
     return PackedExamples(
         before=before,
         after=after,
@@ -132,10 +135,7 @@ def _unpack(raw: bytes) -> PackedExamples:
         sequences=integers(columns[0]),
         positions=integers(columns[1]),
         values=tuple(values),
-        scales=tuple(
-            _scale(column, values[quantity])
-            for column, quantity in zip(columns[2 + exact :], LANE_QUANTITIES[:lanes], strict=False)
-        ),
+        scales=tuple(scales),
         codes=memoryview(raw)[codes_at:].cast("b"),
     )
 
@@ -160,16 +160,17 @@ def _scale(masked: bytes, at_peak: array[float]) -> array[float]:
 
 def unpack_sample(blob: bytes) -> tuple[tuple[float, ...], ...]:
     """The sampled values of one neuron, a tuple a lane (gate, in[, act]), in the order of the sample's ranks."""
-    try:
-        raw = zlib.decompress(blob)
-        lanes = raw[0]
-        data = from_planes(raw[1:], 2)
-        size, odd = divmod(len(data), 2 * lanes)
-    except (zlib.error, IndexError, ZeroDivisionError) as error:
-        raise DamagedValue(str(error)) from error
+    raw = inflate(blob, LARGEST_PACKED)
+    lanes = raw[0] if raw else 0
+    if lanes not in (2, 3):
+        raise DamagedValue(f"a sample has {lanes} lanes")
+    data = from_planes(raw[1:], 2)
+    size, odd = divmod(len(data), 2 * lanes)
     if odd:
         raise DamagedValue("the length is wrong")
     flat = struct.unpack(f"<{lanes * size}e", data)
+    if not all(map(math.isfinite, flat)):
+        raise DamagedValue("a sampled value is not a number")
     return tuple(tuple(value * SAMPLE_SCALE for value in flat[i * size : (i + 1) * size]) for i in range(lanes))
 
 

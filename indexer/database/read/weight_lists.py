@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import sys
-import zlib
 from array import array
 from dataclasses import dataclass
 
-from .unpacking import DamagedValue
+from .inflate import DamagedValue, inflate
 
 FORMAT = 1
 HEADER = struct.Struct("<BBBB")  # format, tokens an end, neighbours a kind, 0
 SCALES = struct.Struct("<3f")  # writes, reads of gate, reads of in
-TOKEN_LISTS = 6  # promotes, suppresses, nearest and farthest to gate, nearest and farthest to in
-NEIGHBOUR_LISTS = 2  # by w_out, by w_in
+TOKEN_VECTORS = ("out", "gate", "in")
+"""The vectors whose tokens are listed, two lists each: promoted and suppressed, nearest and farthest."""
+TOKEN_LISTS = 2 * len(TOKEN_VECTORS)
+NEIGHBOUR_VECTORS = ("out", "in")
+"""The vectors by which the nearest neurons are listed."""
+NEIGHBOUR_LISTS = len(NEIGHBOUR_VECTORS)
 UNIT = 32767  # the code of a list's scale, or of a cosine of 1
 NONE = 0xFFFFFFFF  # instead of a token or a neighbour
+_MOST = HEADER.size + SCALES.size + 255 * 6 * (TOKEN_LISTS + NEIGHBOUR_LISTS)  # bytes, unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +35,22 @@ class WeightLists:
 def unpack_lists(blob: bytes) -> WeightLists:
     """The lists in a blob; DamagedValue where it isn't what the writer wrote."""
     try:
-        data = zlib.decompress(blob)
+        data = inflate(blob, _MOST)
         format_, ends, kinds, _ = HEADER.unpack_from(data)
         if format_ != FORMAT:
             raise DamagedValue(f"lists of weights have format {format_}")
         scales = SCALES.unpack_from(data, HEADER.size)
         places = (HEADER.size + SCALES.size, TOKEN_LISTS * ends, NEIGHBOUR_LISTS * kinds)
         tokens, scores, neighbours, cosines = _columns(data, *places)
-    except (zlib.error, struct.error, ValueError) as error:
+    except (struct.error, ValueError) as error:
         raise DamagedValue(str(error)) from error
     found = []
     for number in range(TOKEN_LISTS):
         scale = scales[number // 2]
         span = range(number * ends, (number + 1) * ends)
         there = [place for place in span if tokens[place] != NONE]
+        if there and not math.isfinite(scale):
+            raise DamagedValue("a score is not a number")
         found.append(tuple([(tokens[place], scores[place] / UNIT * scale) for place in there]))
     nearest = [
         tuple(

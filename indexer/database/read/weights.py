@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ...addresses import NeuronAddress, parse_site
+from ...addresses import NeuronAddress, SiteAddress, parse_site
+from ...errors import GluscopeError
+from ...quadrants import changes_sign
+from ..format.columns import COLUMNS, COSINES
+from ..format.kinds import ADDRESS, BLOB, COUNT, FLAG, SHARE
 from ..records import Cosines, Neighbour, NeuronWeights, Reads, SiteRecord, TokenScore
 from .connection import Connection
+from .inflate import DamagedValue
 from .signs import negate
 from .texts import Texts
-from .unpacking import DamagedValue
-from .weight_lists import WeightLists, unpack_lists
+from .weight_lists import NEIGHBOUR_VECTORS, TOKEN_VECTORS, WeightLists, unpack_lists
 
-_NARROW = "cos_gate_in, cos_in_out, cos_gate_out, norm_gate, norm_in, norm_out, rw_class"
+_NARROW = ("cos_gate_in", "cos_in_out", "cos_gate_out", "norm_gate", "norm_in", "norm_out", "rw_class")
 HOW_TO_ADD = "gluscope index --weights-only MODEL --db FILE adds them"
 MISSING = {"state": "missing", "reason": f"made by an older gluscope; {HOW_TO_ADD}"}
 """What an index from before there were weights says of them."""
@@ -40,21 +44,27 @@ class Weights:
     @cached_property
     def there(self) -> bool:
         """Whether the index has the tables."""
-        return bool(self._connection.rows("SELECT 1 FROM sqlite_master WHERE name = 'weight_lists'"))
+        return {"weights", "weight_lists", "weight_sites"} <= self._connection.tables
 
     def neuron(self, address: NeuronAddress, site: SiteRecord, *, aligned: bool) -> NeuronWeights | None:
         """What the weights of a neuron say; None where they aren't in the index."""
         if not self.there:
             return None
         rows = self._connection.rows(
-            f"SELECT {_NARROW}, n.flipped, l.lists FROM weights AS w JOIN neurons AS n ON n.id = w.neuron "
+            f"SELECT {', '.join(_NARROW)}, n.flipped, l.lists FROM weights AS w JOIN neurons AS n ON n.id = w.neuron "
             "JOIN weight_lists AS l ON l.neuron = w.neuron WHERE w.neuron = ?",
+            (*(COLUMNS[name].values for name in _NARROW), FLAG.or_null, BLOB),
             (site.first_neuron + address.index,),
         )
         if not rows:
             return None
-        gate_in, in_out, gate_out, norm_gate, norm_in, norm_out, rw_class, flipped, blob = rows[0]
+        *row, flipped, blob = rows[0]
         flip = aligned and bool(flipped)
+        numbers = dict(zip(_NARROW, row, strict=True))
+        if None in (numbers["norm_gate"], numbers["norm_in"], numbers["norm_out"]):
+            raise self._connection.damaged(f"{address}: a norm is missing")
+        if flip:
+            numbers |= {f"cos_{a}_{b}": negate(numbers[f"cos_{a}_{b}"]) for a, b in COSINES if changes_sign(a, b)}
         try:
             lists = _signed(unpack_lists(blob), flip=flip, aligned=aligned)
             promotes, suppresses, *reads = self._tokens(lists)
@@ -64,13 +74,7 @@ class Weights:
         return NeuronWeights(
             neuron=address,
             signs="aligned" if aligned else "raw",
-            rw_class=rw_class,
-            cos_gate_in=negate(gate_in) if flip else gate_in,
-            cos_in_out=in_out,
-            cos_gate_out=negate(gate_out) if flip else gate_out,
-            norm_gate=norm_gate,
-            norm_in=norm_in,
-            norm_out=norm_out,
+            **numbers,
             bands=self._bands.get(site.address.name, Cosines(None, None, None)),
             promotes=promotes,
             suppresses=suppresses,
@@ -82,14 +86,22 @@ class Weights:
 
     @cached_property
     def _bands(self) -> dict[str, Cosines]:
-        rows = self._connection.rows("SELECT name, band_gate_in, band_in_out, band_gate_out FROM weight_sites")
+        rows = self._connection.rows(
+            "SELECT name, band_gate_in, band_in_out, band_gate_out FROM weight_sites", (ADDRESS, *[SHARE.or_null] * 3)
+        )
         return {name: Cosines(*bands) for name, *bands in rows}
 
     @cached_property
-    def _sites(self) -> tuple[list[int], list[str]]:
-        """The numbers at which the model's sites begin, ascending, and their names."""
-        rows = self._connection.rows("SELECT first_neuron, name FROM weight_sites ORDER BY first_neuron")
-        return [first for first, _ in rows], [name for _, name in rows]
+    def _sites(self) -> tuple[list[int], list[SiteAddress], int]:
+        """The numbers at which the model's sites begin, ascending, their addresses, and how many neurons they have."""
+        rows = self._connection.rows(
+            "SELECT first_neuron, name, width FROM weight_sites ORDER BY first_neuron", (COUNT, ADDRESS, COUNT)
+        )
+        try:
+            addresses = [parse_site(name) for _, name, _ in rows]
+        except GluscopeError as error:
+            raise self._connection.damaged("a row of weight_sites names no site") from error
+        return [first for first, _, _ in rows], addresses, rows[-1][0] + rows[-1][2] if rows else 0
 
     def _tokens(self, lists: _Lists) -> list[tuple[TokenScore, ...]]:
         self._texts.load({token for scores in lists.tokens for token, _ in scores})
@@ -99,16 +111,16 @@ class Weights:
         ]
 
     def _neighbours(self, lists: _Lists) -> list[tuple[Neighbour, ...]]:
-        firsts, names = self._sites
+        firsts, sites, end = self._sites
         found = []
         for neighbours in lists.neighbours:
             places = [bisect_right(firsts, number) - 1 for number, _ in neighbours]
-            if min(places, default=0) < 0:
+            if min(places, default=0) < 0 or any(number >= end for number, _ in neighbours):
                 raise DamagedValue("a nearest neuron is in no site")
             found.append(
                 tuple(
                     [
-                        Neighbour(NeuronAddress(parse_site(names[place]), number - firsts[place]), cosine)
+                        Neighbour(NeuronAddress(sites[place], number - firsts[place]), cosine)
                         for place, (number, cosine) in zip(places, neighbours, strict=True)
                     ]
                 )
@@ -126,12 +138,18 @@ def _signed(lists: WeightLists, *, flip: bool, aligned: bool) -> _Lists:
     """The lists under the signs asked for: where w_in and w_out are negated, promotes and suppresses swap, and both
     ends of what w_in reads; a cosine changes sign where one of two neurons is flipped."""
     tokens = list(lists.tokens)
-    if flip:
-        for one, other in ((0, 1), (4, 5)):
+    for pair, vector in enumerate(TOKEN_VECTORS):
+        if flip and changes_sign(vector):
+            one, other = 2 * pair, 2 * pair + 1
             tokens[one], tokens[other] = _negated(tokens[other]), _negated(tokens[one])
     neighbours = [
-        tuple([(number, 0.0 - cosine if aligned and flip != theirs else cosine) for number, theirs, cosine in nearest])
-        for nearest in lists.neighbours
+        tuple(
+            [
+                (number, 0.0 - cosine if aligned and flip != theirs and changes_sign(vector) else cosine)
+                for number, theirs, cosine in nearest
+            ]
+        )
+        for vector, nearest in zip(NEIGHBOUR_VECTORS, lists.neighbours, strict=True)
     ]
     return _Lists(tuple(tokens), tuple(neighbours))
 

@@ -1,0 +1,118 @@
+"""The documented columns of a neuron: what tables show, sort, filter and plot, each as SQL under either signs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+from ...quadrants import QUADRANTS, QUANTITIES, Quadrant, changes_sign
+from . import kinds
+from .classes import RW_CLASS
+
+Kind = Literal["text", "integer", "flag", "real"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One number or word that every neuron has.
+
+    SQL is over the tables n (neurons), s (sites) and, where `table` says so, w (weights); its value is never -0.0.
+    """
+
+    name: str
+    kind: Kind
+    values: kinds.Kind  # what they can be; a file that holds something else is damaged
+    raw: str  # SQL with the signs of the checkpoint
+    aligned: str  # SQL with w_in and w_out negated where n.flipped
+    table: Literal["n", "s", "w"] = "n"  # which table it needs beside neurons
+
+    single: bool = False  # a float32, or printed as one: the shortest decimal that reads back as that float32
+
+    def sql(self, signs: str) -> str:
+        """The SQL under the signs `aligned` or `raw`."""
+        return self.aligned if signs == "aligned" else self.raw
+
+
+def _same(
+    name: str, kind: Kind, values: kinds.Kind, sql: str, table: Literal["n", "s", "w"] = "n", *, single: bool = False
+) -> Column:
+    return Column(name, kind, values, sql, sql, table, single)
+
+
+def _of_quadrant(
+    name: str, kind: Kind, values: kinds.Kind, pattern: str, quadrant: Quadrant, *, negated: bool = False
+) -> Column:
+    """A column whose SQL names its quadrant as {q}: in a flipped neuron it is that of the flipped quadrant."""
+    own, other = (pattern.format(q=one.letters) for one in (quadrant, quadrant.flipped))
+    aligned = f"iif(n.flipped, {'0.0 - ' if negated else ''}{other}, {own})"
+    table: Literal["n", "s"] = "s" if "s." in pattern else "n"
+    return Column(name, kind, values, own, aligned, table, single=values is _SINGLE)
+
+
+_SHARE, _SINGLE = kinds.SHARE.or_null, kinds.SINGLE.or_null
+
+
+def _quadrant_columns() -> list[Column]:
+    found = [_of_quadrant(f"count_{q.letters}", "integer", kinds.COUNT, "n.count_{q}", q) for q in QUADRANTS]
+    share = "(1.0 * n.count_{q} / s.tokens_counted)"
+    found += [_of_quadrant(f"frequency_{q.letters}", "real", _SHARE, share, q) for q in QUADRANTS]
+    open_ = "(1.0 * (n.count_pp + n.count_pn) / s.tokens_counted)"
+    found.append(_same("frequency_gate_positive", "real", _SHARE, open_, "s"))
+    for kind, pattern in (("mean", "(n.sum_{}_{{q}} / nullif(n.count_{{q}}, 0))"), ("extreme", "n.extreme_{}_{{q}}")):
+        for quantity in QUANTITIES:
+            names = [f"{kind}_{quantity}_{q.letters}" for q in QUADRANTS]
+            sql = pattern.format(quantity)
+            found += [
+                _of_quadrant(name, "real", _SINGLE, sql, q, negated=quantity.negated_by_flip)
+                for name, q in zip(names, QUADRANTS, strict=True)
+            ]
+    return found
+
+
+def _cosine(one: str, other: str) -> Column:
+    name = f"cos_{one}_{other}"
+    aligned = f"iif(n.flipped, 0.0 - w.{name}, w.{name})" if changes_sign(one, other) else f"w.{name}"
+    return Column(name, "real", kinds.COSINE.or_null, f"w.{name}", aligned, "w", single=True)
+
+
+COSINES = (("gate", "in"), ("in", "out"), ("gate", "out"))
+"""The pairs of a neuron's vectors whose cosine is kept."""
+
+COLUMNS: dict[str, Column] = {
+    column.name: column
+    for column in (
+        _same("neuron", "text", kinds.ADDRESS, "(s.name || 'N' || n.\"index\")", "s"),
+        _same("site", "text", kinds.ADDRESS, "s.name", "s"),
+        _same("layer", "integer", kinds.COUNT, "n.layer"),
+        _same("index", "integer", kinds.COUNT, 'n."index"'),
+        _same("flipped", "flag", kinds.FLAG.or_null, "n.flipped"),
+        _same("dot_gate_in", "real", kinds.REAL.or_null, "n.dot_gate_in"),
+        _same("tokens_counted", "integer", kinds.COUNT, "s.tokens_counted", "s"),
+        _same("zero", "integer", kinds.COUNT, "n.zero"),
+        *_quadrant_columns(),
+        *(_cosine(*pair) for pair in COSINES),
+        *(
+            _same(f"norm_{which}", "real", _SINGLE, f"w.norm_{which}", "w", single=True)
+            for which in ("gate", "in", "out")
+        ),
+        _same("rw_class", "text", RW_CLASS.or_null, "w.rw_class", "w"),
+    )
+}
+"""Every column by name, in the order of the documentation (docs/schema.md); those of the weights come last."""
+
+
+_SPELLED = {"_pm": "_pn", "_mp": "_np", "_mm": "_nn"}
+
+
+def column_named(name: str) -> Column | None:
+    """The column of a name, in any case; m (minus) is taken for n (negative) at its end: frequency_pm."""
+    name = name.lower()
+    return COLUMNS.get(name) or COLUMNS.get(name[:-3] + _SPELLED.get(name[-3:], name[-3:]))
+
+
+def nearest_column(name: str) -> str | None:
+    """The column that begins with `name`, else the one whose name is most like it, if one is."""
+    begins = sorted((column for column in COLUMNS if name and column.startswith(name.lower())), key=len)
+    near = begins or get_close_matches(name.lower(), COLUMNS, n=1, cutoff=0.6)
+    return near[0] if near else None

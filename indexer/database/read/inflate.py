@@ -1,0 +1,23 @@
+"""Decompresses the packed values of an index, none of them beyond the size that it can have."""
+
+from __future__ import annotations
+
+import zlib
+
+
+class DamagedValue(ValueError):
+    """A packed value that isn't what the writer wrote."""
+
+
+def inflate(packed: bytes, most: int) -> bytes:
+    """What zlib packed; DamagedValue where that is no zlib stream, cut short, or more than `most` bytes unpacked."""
+    stream = zlib.decompressobj()
+    try:
+        data = stream.decompress(packed, most + 1)
+    except zlib.error as error:
+        raise DamagedValue(str(error)) from error
+    if len(data) > most:
+        raise DamagedValue(f"it unpacks to more than {most:,} bytes")
+    if not stream.eof:
+        raise DamagedValue("it is cut short")
+    return data
