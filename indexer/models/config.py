@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import struct
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import GluscopeError
+from ..library_errors import in_a_line, told
+from .config_limits import checked
+from .gguf_file import GgufFile, read_head
+from .gguf_settings import architecture_of, settings_of
 from .source import ModelSource
 
 
@@ -63,38 +67,72 @@ def _commit(source: ModelSource, revision: str | None, cached: bool) -> str:
     return Path(config).parent.name
 
 
-def read_config(source: ModelSource, arguments: dict[str, Any]) -> Any:
-    """The model's configuration; GluscopeError where it is unreadable or of an architecture nobody here knows."""
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A model's settings, before its weights."""
+
+    config: Any  # of transformers
+    where: str  # config.json of which model, or which file: for messages
+    gguf: GgufFile | None = None  # the head of the file that they come from
+    notices: tuple[str, ...] = ()
+
+
+def describe(source: ModelSource, arguments: dict[str, Any]) -> Described:
+    """Read a model's settings.
+
+    GluscopeError where they are unreadable, no model's, or of an architecture nobody here knows.
+    """
     from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
     from transformers import __version__ as version
 
-    try:
-        if source.gguf_file is not None:
-            return AutoConfig.from_pretrained(source.location, **arguments)
-        settings, _ = PreTrainedConfig.get_config_dict(source.location, **arguments)
-    except (OSError, ValueError, struct.error, IndexError) as error:
-        raise _unreadable(source, error) from error
+    from ..transformers_internals import own_implementations
+
+    where = f"config.json of {source.name}" if source.gguf_file is None else source.gguf_file
+    head = None if source.gguf_file is None else read_head(Path(source.location) / source.gguf_file)
+    if head is not None:
+        architecture_of(head)
+    with told(f"{where} can't be read", "save the model again, or download it again"):
+        raw, _ = PreTrainedConfig.get_config_dict(source.location, **arguments)
+    settings = checked(raw, source.name)
+    notices: tuple[str, ...] = ()
+    if head is not None:
+        settings, notices = settings_of(head, settings)
     kind = settings.get("model_type")
-    if kind not in CONFIG_MAPPING and not arguments["trust_remote_code"]:
-        if "auto_map" in settings:
+    known = isinstance(kind, str) and kind in CONFIG_MAPPING
+    remote = "auto_map" in settings and head is None
+    if not known and not (remote and arguments["trust_remote_code"]):
+        if remote:
             raise GluscopeError(
                 f"{source.name} needs the code that comes with it", "if you trust that code, add --trust-remote-code"
             )
+        shown = in_a_line(repr(kind))
         raise GluscopeError(
-            f"transformers {version} doesn't know the architecture of {source.name}: model_type {kind!r}",
+            f"transformers {version} doesn't know the architecture of {source.name}: model_type {shown}",
             "check its config.json, or upgrade transformers",
         )
-    return AutoConfig.from_pretrained(source.location, **arguments)
+    with told(f"{where} can't be used", "correct the setting that is named there, or save the model again"):
+        if remote and arguments["trust_remote_code"]:
+            config: Any = AutoConfig.from_pretrained(source.location, **arguments)
+        else:
+            if kind == "mistral" and "layer_types" in settings:
+                kind = "ministral"  # as AutoConfig has it
+            kind = str(kind)
+            config = CONFIG_MAPPING[kind].from_dict({**settings, "model_type": kind}, name_or_path=source.location)
+        own_implementations(config)
+    _demand_quantiser(config, source.name)
+    return Described(config, where, head, notices)
 
 
-def _unreadable(source: ModelSource, error: Exception) -> GluscopeError:
-    if source.gguf_file is None:
-        return GluscopeError(f"config.json of {source.name} can't be read: {first_line(error)}", "save the model again")
-    if "not supported" in str(error):
-        return GluscopeError(f"transformers can't read {source.name}: {first_line(error)}", "use its safetensors form")
-    return GluscopeError(f"{source.gguf_file} is truncated or damaged", "download it again")
+def _demand_quantiser(config: Any, name: str) -> None:
+    """GluscopeError where the weights are quantised in a form that can't be read here."""
+    from ..transformers_internals import demand_quantiser
 
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's message: enough for a message of ours."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    parts = (config, getattr(config, "text_config", None))
+    quantised = next((part for part in parts if getattr(part, "quantization_config", None) is not None), None)
+    if quantised is None:
+        return
+    form = quantised.quantization_config
+    method = form.get("quant_method") if isinstance(form, dict) else getattr(form, "quant_method", None)
+    method = in_a_line(str(getattr(method, "value", method)))
+    with told(f"the weights of {name} are quantised ({method})", "use the model's unquantised form"):
+        demand_quantiser(form)

@@ -99,15 +99,15 @@ def family_of(model: str, revision: str | None = None, trust_remote_code: bool =
 
     GluscopeError where its configuration can't be found or read.
     """
-    from .config import read_config, resolve
+    from .config import describe, resolve
     from .load import bare_model, quiet
     from .source import locate
 
-    source = locate(model, weights=False)
+    source = locate(model, weights=False, revision=revision)
     with quiet():
         arguments = resolve(source, revision, trust_remote_code)
-        config = read_config(source, arguments)
-        return _judged(str(config.model_type), bare_model(config, trust_remote_code))
+        described = describe(source, arguments)
+        return _judged(str(described.config.model_type), bare_model(described, trust_remote_code))
 
 
 def _classes() -> list[Any]:
@@ -121,6 +121,7 @@ def _look(name: str, shown: str, config_class: Any, settings: Mapping[str, Any])
     """The row of a family, from the defaults of its class."""
     import transformers
 
+    from .config import Described
     from .load import bare_model
 
     try:
@@ -128,7 +129,10 @@ def _look(name: str, shown: str, config_class: Any, settings: Mapping[str, Any])
         model_class = found[0] if isinstance(found, tuple) else found
         if "input_ids" not in inspect.signature(model_class.forward).parameters:
             return Family(shown, REFUSED, "", "", "", model_class.__name__, "it doesn't read text")
-        return _judged(shown, bare_model(_configuration(name, config_class, settings), False))[0]
+        described = Described(_configuration(name, config_class, settings), "its defaults")
+        return _judged(shown, bare_model(described, False))[0]
+    except GluscopeError as error:
+        return Family(shown, UNBUILT, "", "", "", "", " ".join(str(error.__cause__ or error.cause).split())[:120])
     except _ANY_FAULT as error:
         return Family(shown, UNBUILT, "", "", "", "", " ".join(str(error).split())[:120])
 
@@ -151,11 +155,13 @@ def _configuration(name: str, config_class: Any, settings: Mapping[str, Any]) ->
 def _judged(name: str, model: Any) -> tuple[Family, int, int]:
     """The row of a model without weights, the number of its layers with a gated MLP, and of their neurons."""
     from ..sites import find_sites, is_encoder_decoder, text_body
+    from .length_tables import length_tables
 
     body = text_body(model)
     kind = "encoder-decoder" if is_encoder_decoder(body) else "dense"
     try:
         sites = find_sites(model)
+        length_tables(body)
     except GluscopeError as error:
         reason = error.cause.partition("can't be indexed: ")[2] or error.cause
         return Family(name, REFUSED, "", "", "", type(body).__name__, reason), 0, 0

@@ -8,14 +8,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import replace
 from logging import ERROR
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import GluscopeError
-from .config import first_line, read_config, resolve
+from ..library_errors import in_a_line, said, told
+from .config import Described, describe, resolve
 from .gguf import header_read_once
+from .gguf_file import GgufFile
 from .loaded import LoadedModel, Origin
-from .source import ModelSource, locate
-from .special_tokens import template
+from .loading_report import apply_rotary_factors, demand_values, demand_whole, demand_whole_gguf
+from .source import ModelSource, locate, weight_bytes
+from .special_tokens import demand_embedded, template
 
 if TYPE_CHECKING:
     import torch
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 
 
 _DTYPES = {"auto", "float32", "bfloat16", "float16", "float64"}
+_MOST_A_BYTE = 8  # weights: one bit each
 _SHORT_DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16", "fp64": "float64"}
 
 
@@ -42,21 +47,23 @@ def load(
     is cuda, mps or cpu, whichever is there first; `device_map` spreads the model as transformers does. GluscopeError
     for everything a user can mend.
     """
-    source = locate(model)
+    source = locate(model, revision=revision)
     resolved_dtype = _dtype(dtype)
     with quiet(), header_read_once():
         resolved_device = _device(device)
         arguments = resolve(source, revision, trust_remote_code)
-        config = read_config(source, arguments)
-        _refuse_early(config, trust_remote_code, layers)
-        tokenizer = _tokenizer(source, arguments)
-        body = _body(source, config, arguments, resolved_dtype, resolved_device, device_map)
-    return _loaded(Origin(source, config, arguments), tokenizer, body)
+        described = describe(source, arguments)
+        origin = Origin(source, described.config, arguments)
+        _refuse_early(described, source, trust_remote_code, layers)
+        tokenizer, told_of_tokens = _tokenizer(origin, described.gguf)
+        body, told_of_weights = _body(origin, described.gguf, resolved_dtype, resolved_device, device_map)
+        demand_embedded(source.name, tokenizer, body)
+        return _loaded(origin, tokenizer, body, (*described.notices, *told_of_tokens, *told_of_weights))
 
 
-def _loaded(origin: Origin, tokenizer: Any, body: nn.Module) -> LoadedModel:
+def _loaded(origin: Origin, tokenizer: Any, body: nn.Module, notices: tuple[str, ...]) -> LoadedModel:
     from ..sites import is_encoder_decoder
-    from ..sites.refuse import architecture
+    from ..sites.refuse import architecture, named_architecture
     from .fingerprint import fingerprint
     from .grouped_experts import run_what_does_not_fit
     from .length_tables import length_tables, own_positions
@@ -71,7 +78,7 @@ def _loaded(origin: Origin, tokenizer: Any, body: nn.Module) -> LoadedModel:
         tokenizer=tokenizer,
         name=origin.source.name,
         revision=origin.arguments.get("revision", origin.source.revision),
-        architecture=config.architectures[0] if getattr(config, "architectures", None) else architecture(body),
+        architecture=named_architecture(config) or architecture(body),
         model_type=str(config.model_type),
         dtype=str(weight.dtype).removeprefix("torch."),
         device=str(weight.device),
@@ -80,11 +87,12 @@ def _loaded(origin: Origin, tokenizer: Any, body: nn.Module) -> LoadedModel:
         origin=origin,
         decoder_start=start,
         hides_start=start is not None and template(tokenizer).front != start,
-        notices=() if notice is None else (notice,),
+        notices=notices if notice is None else (*notices, notice),
         tables=length_tables(body),
         positions=own_positions(body),
     )
-    shown = rehearse(loaded)
+    with told(f"{origin.source.name} can't run a short text", "check its config.json, or use another model"):
+        shown = rehearse(loaded)
     return replace(loaded, causal=shown.causal, runs=shown.runs, displaced=shown.displaced)
 
 
@@ -100,11 +108,11 @@ def quiet() -> Iterator[None]:
     """Keep the libraries' notices and bars off the screen, and anything they print off stdout, which is for data."""
     from huggingface_hub.utils import logging as hub_logging
     from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-    from transformers import modeling_gguf_pytorch_utils
     from transformers.utils import logging as transformers_logging
 
+    from ..transformers_internals import no_gguf_bar
+
     logging: Any = transformers_logging  # its functions have no types
-    gguf: Any = modeling_gguf_pytorch_utils
     with ExitStack() as stack:
         for library in (logging, hub_logging):
             stack.callback(library.set_verbosity, library.get_verbosity())
@@ -115,8 +123,7 @@ def quiet() -> Iterator[None]:
         if not sys.stderr.isatty() and not are_progress_bars_disabled():  # a download's bar is worth seeing
             stack.callback(enable_progress_bars)
             disable_progress_bars()
-        stack.callback(setattr, gguf, "tqdm", gguf.tqdm)
-        gguf.tqdm = lambda items, **_: items  # a bar without a switch
+        stack.enter_context(no_gguf_bar())
         stack.enter_context(redirect_stdout(sys.stderr))
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
@@ -146,31 +153,66 @@ def _device(device: str) -> torch.device:
     return resolved
 
 
-def _refuse_early(config: Any, trust_remote_code: bool, layers: Sequence[int] | None) -> None:
+def _refuse_early(
+    described: Described, source: ModelSource, trust_remote_code: bool, layers: Sequence[int] | None
+) -> None:
     """Refuse a model that can't be indexed by its structure alone, before its weights are fetched and read."""
     from ..sites import find_sites, text_body
     from ..sites.site import select
     from .length_tables import length_tables
 
-    model = bare_model(config, trust_remote_code)
+    model = bare_model(described, trust_remote_code)
     select(find_sites(model), layers)
     length_tables(text_body(model))
+    if source.local and described.gguf is None:
+        announced, there = (
+            sum(parameter.numel() for parameter in model.parameters()),
+            weight_bytes(Path(source.location)),
+        )
+        if announced > _MOST_A_BYTE * there:
+            raise GluscopeError(
+                f"{described.where} announces {announced:,} weights, and its files have {there:,} bytes for them",
+                "config.json is another model's, or weights are missing: download the model again",
+            )
 
 
-def bare_model(config: Any, trust_remote_code: bool) -> nn.Module:
-    """A model as `config` describes it, without weights: on the device meta."""
-    import torch
-    from transformers.initialization import no_init_weights
+def bare_model(described: Described, trust_remote_code: bool) -> nn.Module:
+    """A model as its settings describe it, without weights, on the device meta. GluscopeError where none can be."""
+    from ..transformers_internals import without_weights
 
-    with torch.device("meta"), no_init_weights():
-        model: nn.Module = _auto_class(config).from_config(config, trust_remote_code=trust_remote_code)
+    config = described.config
+    with told(f"no model can be made by {described.where}", "check the settings named there"), without_weights():
+        try:
+            model: nn.Module = _auto_class(config, gguf=described.gguf is not None).from_config(
+                config, trust_remote_code=trust_remote_code
+            )
+        except Exception as error:
+            raise _why_unbuilt(described, error) from error
     return model
 
 
-def _auto_class(config: Any) -> Any:
-    """The transformers class that loads a body without its head, where the model has one."""
+def _why_unbuilt(described: Described, error: Exception) -> Exception:
+    """A plainer error for settings that classes of transformers stumble over."""
+    from transformers.activations import ACT2FN
+
+    for name, value in described.config.to_dict().items():
+        if ("act" in name.split("_") or "activation" in name) and isinstance(value, str) and value not in ACT2FN:
+            return GluscopeError(
+                in_a_line(f"{described.where}: {name} = {value!r}, an activation that transformers doesn't have"),
+                "correct it: silu and gelu_pytorch_tanh are the usual ones",
+            )
+    return error
+
+
+def _auto_class(config: Any, *, gguf: bool) -> Any:
+    """The transformers class that loads a body without its head, where the model has one.
+
+    The names of a GGUF file's tensors are mapped from those of a model with its head.
+    """
     import transformers as library
 
+    if gguf:
+        return library.AutoModelForCausalLM
     if type(config) in library.MODEL_MAPPING or "AutoModel" in (getattr(config, "auto_map", None) or {}):
         return library.AutoModel
     if type(config) in library.MODEL_FOR_MULTIMODAL_LM_MAPPING:
@@ -178,72 +220,89 @@ def _auto_class(config: Any) -> Any:
     return library.AutoModelForCausalLM
 
 
-def _tokenizer(source: ModelSource, arguments: dict[str, Any]) -> Any:
+def _tokenizer(origin: Origin, gguf: GgufFile | None) -> tuple[Any, tuple[str, ...]]:
+    """The tokenizer, and what is to be told of it."""
     from transformers import AutoTokenizer
 
-    try:
-        return AutoTokenizer.from_pretrained(source.location, **arguments)
-    except (OSError, ValueError, ImportError) as error:
-        raise GluscopeError(
-            f"{source.name} has no tokenizer that transformers can load",
-            "save one beside the model: tokenizer.save_pretrained(folder)",
-        ) from error
+    from .gguf_tokenizer import demand_tokens, split_as_the_file_says
+
+    name = origin.source.name
+    if gguf is not None:
+        demand_tokens(gguf)
+    own = {} if gguf is not None else {"config": origin.config}
+    with told(
+        f"{name} has no tokenizer that transformers can load",
+        "save one beside the model: tokenizer.save_pretrained(folder); a newer form needs newer libraries",
+    ):
+        tokenizer = AutoTokenizer.from_pretrained(origin.source.location, **origin.arguments, **own)
+    return tokenizer, () if gguf is None else split_as_the_file_says(gguf, tokenizer)
 
 
 def _body(
-    source: ModelSource,
-    config: Any,
-    arguments: dict[str, Any],
-    dtype: str,
-    device: torch.device,
-    device_map: str | None,
-) -> nn.Module:
-    """The text body with its weights, on its device. GluscopeError where a weight is missing or doesn't fit."""
-    import torch
+    origin: Origin, gguf: GgufFile | None, dtype: str, device: torch.device, device_map: str | None
+) -> tuple[nn.Module, tuple[str, ...]]:
+    """The text body with its weights, on its device, and what is to be told of them.
 
+    GluscopeError where a weight is missing, doesn't fit or has no place.
+    """
     from ..sites import text_body
 
-    where = device_map if device_map is not None else {"": device} if device.type != "cpu" else None
-    try:
-        model, report = _auto_class(config).from_pretrained(
-            source.location,
-            config=config,
-            dtype=dtype,
-            device_map=where,
-            use_safetensors=None if source.gguf_file else True,
-            ignore_mismatched_sizes=True,  # they are in the report, and refused below
-            output_loading_info=True,
-            **arguments,
-        )
-    except OSError as error:
-        raise GluscopeError(
-            f"the weights of {source.name} can't be loaded: {first_line(error)}",
-            "gluscope reads safetensors and GGUF; a model with pickles only must be converted first",
-        ) from error
-    except torch.OutOfMemoryError as error:
-        raise GluscopeError(
-            f"{source.name} doesn't fit into the memory of {device}", "use --dtype bfloat16, or --device-map auto"
-        ) from error
+    source = origin.source
+    model, report = _with_weights(origin, dtype, device, device_map)
     body = text_body(model)
-    _check_report(source, model, body, report)
-    return body.eval()
-
-
-def _check_report(source: ModelSource, model: nn.Module, body: nn.Module, report: dict[str, Any]) -> None:
-    prefix = next(path for path, module in model.named_modules() if module is body)
-    faults = {
-        "are missing": sorted(str(name) for name in report["missing_keys"]),
-        "have another shape": sorted(str(entry[0]) for entry in report["mismatched_keys"]),
-    }
-    for fault, names in faults.items():
-        wanted = [name for name in names if name.startswith(prefix)]
-        if wanted:
-            raise GluscopeError(
-                f"weights that config.json of {source.name} announces {fault}: {len(wanted)}, such as {wanted[0]}",
-                "its values would be random: download or save the model again",
-            )
     if any(parameter.is_meta for parameter in body.parameters()):
         raise GluscopeError(
             f"{source.name} doesn't fit: some of its layers would be read from disk for every batch",
             "use --dtype bfloat16, or a machine with more memory",
         )
+    notices: tuple[str, ...] = ()
+    if gguf is None:
+        notices = demand_whole(source.name, model, body, report)
+    else:
+        from ..transformers_internals import gguf_names
+
+        demand_whole_gguf(gguf, body, report, gguf_names(model, gguf.architecture))
+        apply_rotary_factors(gguf, body)
+    demand_values(source.name, body)
+    return body.eval(), notices
+
+
+def _with_weights(
+    origin: Origin, dtype: str, device: torch.device, device_map: str | None
+) -> tuple[Any, dict[str, Any]]:
+    """The whole model that transformers loads, and its report of what was loaded."""
+    import torch
+    import transformers as library
+
+    source = origin.source
+    where = device_map if device_map is not None else {"": device} if device.type != "cpu" else None
+    form: dict[str, Any] = {"use_safetensors": True}
+    if source.gguf_file:  # as numbers: kept in blocks they would need kernels from the hub
+        form = {"quantization_config": library.GgufConfig(dequantize=True)}
+    unreadable = f"the weights of {source.name} can't be loaded"
+    with told(
+        unreadable, "download them again; gluscope reads safetensors and GGUF, as floats or as transformers does"
+    ):
+        try:
+            found: tuple[Any, dict[str, Any]] = _auto_class(
+                origin.config, gguf=source.gguf_file is not None
+            ).from_pretrained(
+                source.location,
+                config=origin.config,
+                dtype=dtype,
+                device_map=where,
+                ignore_mismatched_sizes=True,  # they are in the report, and refused
+                output_loading_info=True,
+                **form,
+                **origin.arguments,
+            )
+        except OSError as error:
+            raise GluscopeError(
+                f"{unreadable}: {said(error)}",
+                "gluscope reads safetensors and GGUF; a model with pickles only must be converted first",
+            ) from error
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise GluscopeError(
+                f"{source.name} doesn't fit into the memory of {device}", "use --dtype bfloat16, or --device-map auto"
+            ) from error
+    return found

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import GluscopeError
+from ..library_errors import in_a_line
 from ..sequences.tokenizer import bos_id
 
 if TYPE_CHECKING:
+    from torch import nn
     from transformers import PreTrainedTokenizerBase
 
     from .loaded import LoadedModel
@@ -54,3 +56,19 @@ def template(tokenizer: PreTrainedTokenizerBase) -> Around:
             "use --bos never",
         )
     return Around(whole[0] if before else None, whole[-1] if after else None)
+
+
+def demand_embedded(name: str, tokenizer: PreTrainedTokenizerBase, body: nn.Module) -> None:
+    """GluscopeError where a text can become a token for which the model has no row of its embeddings."""
+    rows = int(body.get_input_embeddings().weight.shape[0])  # type: ignore[operator]  # of every transformers model
+    text = tokenizer.get_vocab()
+    added = tokenizer.added_tokens_decoder
+    special = {id_ for id_, token in added.items() if token.special} - {tokenizer.bos_token_id, tokenizer.eos_token_id}
+    beyond = {id_: token for token, id_ in text.items() if id_ >= rows and id_ not in special}
+    if beyond:
+        first = min(beyond)
+        raise GluscopeError(
+            f"the tokenizer of {name} has {len(beyond)} tokens beyond the {rows:,} that the model embeds, "
+            f"such as {in_a_line(repr(beyond[first]))} ({first:,})",
+            "the tokenizer is another model's, or the embeddings were not resized for it",
+        )

@@ -15,8 +15,14 @@ _EXPERT_SETTINGS = ("num_experts", "num_local_experts", "n_routed_experts", "moe
 
 def architecture(model: nn.Module) -> str:
     """The name of the model's class as its configuration gives it, e.g. LlamaForCausalLM."""
-    names = getattr(getattr(model, "config", None), "architectures", None)
-    return str(names[0]) if names else type(model).__name__
+    return named_architecture(getattr(model, "config", None)) or type(model).__name__
+
+
+def named_architecture(config: object) -> str:
+    """The class that a configuration names, "" where it names none; what others wrote is cut to a word."""
+    names = getattr(config, "architectures", None)
+    first = names[0] if isinstance(names, (list, tuple)) and names else ""
+    return "".join(c for c in first if c.isprintable())[:80] if isinstance(first, str) else ""
 
 
 def refusal(model: nn.Module, reason: str) -> GluscopeError:

@@ -1,0 +1,76 @@
+"""The tokenizer of a GGUF file: split as llama.cpp splits, BOS as the file says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import GluscopeError
+from .gguf_file import GgufFile, Texts
+
+_FORMS = ("gpt2", "llama", "t5", "gemma4")
+_UNTOLD = ("gpt-2", "mpt", "olmo", "jais", "trillion", "granite-docling", "phi-2", "gigachat", "a.x-4.0", "mellum")
+"""Ways of splitting that are GPT-2's, which transformers takes where it knows none."""
+_SINGLE_DIGITS = ("smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b", "mellum2")
+"""Ways of splitting that take each digit apart, then split as GPT-2."""
+
+
+def demand_tokens(file: GgufFile) -> None:
+    """GluscopeError where the file has no vocabulary, or one of a form that transformers can't build."""
+    if not isinstance(file.keys.get("tokenizer.ggml.tokens"), Texts):
+        raise GluscopeError(
+            f"{file.path.name} has no tokens: it holds weights without a tokenizer",
+            "convert the model again with its tokenizer, or use its safetensors form",
+        )
+    form = file.keys.get("tokenizer.ggml.model")
+    if form not in _FORMS:
+        raise GluscopeError(
+            f"{file.path.name} has a tokenizer of the form {str(form)[:40]!r}, which transformers can't build",
+            "use the model's safetensors form",
+        )
+
+
+def split_as_the_file_says(file: GgufFile, tokenizer: Any) -> tuple[str, ...]:
+    """Let the tokenizer split text as the file says, and tell what of it can't be had.
+
+    A byte-level vocabulary is learned on pieces of text; split otherwise, the same text has other tokens. GluscopeError
+    for a way of splitting that is not known here.
+    """
+    if file.keys.get("tokenizer.ggml.model") == "gpt2":
+        _split(file, tokenizer)
+    return _beginning(file, tokenizer)
+
+
+def _split(file: GgufFile, tokenizer: Any) -> None:
+    from tokenizers import pre_tokenizers
+
+    from ..transformers_internals import gguf_splits
+
+    way = file.keys.get("tokenizer.ggml.pre")
+    if way in gguf_splits() or way in _UNTOLD:
+        return
+    if way not in _SINGLE_DIGITS:
+        named = "not named" if way is None else f"{str(way)[:40]!r}"
+        raise GluscopeError(
+            f"{file.path.name} splits text in a way that gluscope doesn't know: tokenizer.ggml.pre is {named}",
+            "its tokens would differ from the model's own: use the model's safetensors form",
+        )
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
+        ]
+    )
+
+
+def _beginning(file: GgufFile, tokenizer: Any) -> tuple[str, ...]:
+    """Heed `add_bos_token`: false, where BOS is but another name for EOS or padding, means that there is none."""
+    keys = {name: file.keys.get(f"tokenizer.ggml.{name}_token_id") for name in ("bos", "eos", "padding")}
+    if file.keys.get("tokenizer.ggml.add_bos_token", True) or keys["bos"] is None:
+        return ()
+    if keys["bos"] in (keys["eos"], keys["padding"]):
+        tokenizer.bos_token = None
+        return ("no BOS in front of sequences: the file says so (tokenizer.ggml.add_bos_token)",)
+    return (
+        f"BOS ({tokenizer.bos_token}) stands in front of sequences, though the file asks for none "
+        "(tokenizer.ggml.add_bos_token); --bos never leaves it out",
+    )

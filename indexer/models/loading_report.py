@@ -1,0 +1,130 @@
+"""What the files hold and what the model took of it: nothing is made up, nothing left out without a word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..errors import GluscopeError
+from ..library_errors import in_a_line
+from .gguf_file import GgufFile
+
+_RECOMPUTED = ("inv_freq", "position_ids", "masked_bias", "attn.bias", "attention.bias")
+"""Ends of the names of what older checkpoints keep although the model computes it itself."""
+
+_ROTARY = frozenset({"rope_freqs.weight", "rope_factors_short.weight", "rope_factors_long.weight"})
+"""Tensors of a GGUF file that are read into the settings or the rotary embedding."""
+
+
+def demand_whole(name: str, model: nn.Module, body: nn.Module, report: dict[str, Any]) -> tuple[str, ...]:
+    """Compare a folder's weights with the model that was made for them; notices of what nothing took.
+
+    GluscopeError where the body lacks a weight, where one doesn't fit, and where it has no place for one that belongs
+    to a part it has (the biases of a map that config.json calls one without). The report names weights as `model` does.
+    """
+    prefix = next(path for path, module in model.named_modules() if module is body)
+    prefix = f"{prefix}." if prefix else ""
+    faults = {
+        "are missing": sorted(str(key) for key in report["missing_keys"]),
+        "have another shape": sorted(str(entry[0]) for entry in report["mismatched_keys"]),
+    }
+    for fault, names in faults.items():
+        if wanted := [key for key in names if key.startswith(prefix)]:
+            raise GluscopeError(
+                f"weights that config.json of {name} announces {fault}: {len(wanted)}, such as {_shown(wanted)}",
+                "its values would be random: download or save the model again",
+            )
+    return _left_over(name, body, prefix, sorted(str(key) for key in report["unexpected_keys"]))
+
+
+def _left_over(name: str, body: nn.Module, prefix: str, keys: Sequence[str]) -> tuple[str, ...]:
+    """Notices of weights without a place. GluscopeError for those of parts that the body has."""
+    parts = {path for path, _ in body.named_modules() if path}
+    homeless = []
+    for key in keys:
+        if key.endswith(_RECOMPUTED):
+            continue
+        inner = key.removeprefix(prefix)
+        ends = [inner, *([inner.partition(".")[2]] if "." in inner else [])]  # a checkpoint with head names `model.`
+        if any(end.rpartition(".")[0] in parts for end in ends):
+            homeless.append(key)
+    if homeless:
+        raise GluscopeError(
+            f"config.json of {name} has no place for {len(homeless)} of its weights, such as {_shown(homeless)}",
+            "values would be wrong without them: correct config.json (is a setting like mlp_bias missing?)",
+        )
+    heads = ("lm_head.", "embed_out.", "score.", "classifier.", "cls.", "pooler.", "lm_head_", "qa_outputs.")
+    other = [key for key in keys if not key.endswith(_RECOMPUTED) and not key.startswith(heads)]
+    return (f"weights that the model's body doesn't have: {len(other)}, such as {_shown(other)}",) if other else ()
+
+
+def demand_whole_gguf(file: GgufFile, body: nn.Module, report: dict[str, Any], taken: Iterable[str] | None) -> None:
+    """Compare the tensors of a GGUF file with those the model took (None: the report tells).
+
+    A bias that the file lacks is 0, as in llama.cpp. GluscopeError for a weight that is missing and a tensor not taken.
+    """
+    missing = [str(key) for key in report["missing_keys"]]
+    parameters = dict(body.named_parameters())
+    for key in missing:
+        inner = next((path for path in parameters if key == path or key.endswith(f".{path}")), None)
+        if inner is None:
+            continue  # of the head, which isn't kept
+        if not inner.endswith(".bias"):
+            raise GluscopeError(
+                f"{file.path.name} lacks {len(missing)} weights of its architecture, such as {_shown(missing)}",
+                "download it again, or use the model's safetensors form",
+            )
+        with torch.no_grad():
+            parameters[inner].zero_()
+    if wrong := sorted(str(entry[0]) for entry in report["mismatched_keys"]):
+        raise GluscopeError(
+            f"{file.path.name} has {len(wrong)} weights of another shape than its keys say, such as {_shown(wrong)}",
+            "download it again, or use the model's safetensors form",
+        )
+    if taken is None:
+        unused = sorted(str(key) for key in report["unexpected_keys"])
+    else:
+        known = set(taken)
+        unused = [name for name in file.tensors if name not in known and name.removesuffix(".weight") not in known]
+    unused = [name for name in unused if name not in _ROTARY]
+    if unused:
+        raise GluscopeError(
+            f"transformers has no place for {len(unused)} tensors of {file.path.name}, such as {_shown(unused)}",
+            "values would be wrong without them: use the model's safetensors form",
+        )
+
+
+def apply_rotary_factors(file: GgufFile, body: nn.Module) -> None:
+    """Divide the frequencies of the rotary embedding by the file's factors, as llama.cpp does (Llama 3.1 and later)."""
+    name = "rope_freqs.weight"
+    if name not in file.tensors:
+        return
+    factors = torch.from_numpy(file.numbers(name))  # frequency
+    holders = [module for module in body.modules() if isinstance(getattr(module, "inv_freq", None), torch.Tensor)]
+    if not holders or any(holder.inv_freq.shape != factors.shape for holder in holders):
+        raise GluscopeError(
+            f"{file.path.name} scales {len(factors)} frequencies of the rotary embedding; the model has others",
+            "use the model's safetensors form",
+        )
+    for holder in holders:
+        for buffer in ("inv_freq", "original_inv_freq"):
+            if isinstance(held := getattr(holder, buffer, None), torch.Tensor):
+                setattr(holder, buffer, held / factors.to(held.device, held.dtype))
+
+
+def demand_values(name: str, body: nn.Module) -> None:
+    """GluscopeError where all weights of the first matrix are 0: nothing that follows would mean anything."""
+    for path, parameter in body.named_parameters():
+        if parameter.dim() > 1 and parameter.is_floating_point() and not parameter.is_meta:
+            if not bool(parameter.any()):
+                raise GluscopeError(
+                    f"all values of {path} of {name} are 0", "download the model again: its weights were never written"
+                )
+            return
+
+
+def _shown(names: Sequence[str]) -> str:
+    return in_a_line(names[0])
