@@ -162,7 +162,7 @@ def main() -> None:
     db = options.db
     if db is None:
         sys.path.insert(0, str(ROOT))
-        from indexer.jobs.demo import demo_path
+        from indexer.cache import demo_path
 
         db = demo_path()
     width, height = map(int, options.size.split("x"))

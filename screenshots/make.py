@@ -61,7 +61,7 @@ def main() -> None:
     options = parser.parse_args()
     db = options.db
     if db is None:
-        from indexer.jobs.demo import demo_path
+        from indexer.cache import demo_path
 
         db = demo_path()
     with tempfile.TemporaryDirectory() as state:

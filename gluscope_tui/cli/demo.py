@@ -35,7 +35,7 @@ def command(
 
 
 def _left(model: str | None) -> str:
-    from indexer.jobs.demo import demo_path
+    from indexer.cache import demo_path
 
     return what_is_left(demo_path(model))
 

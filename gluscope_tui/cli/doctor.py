@@ -6,11 +6,15 @@ import os
 import sys
 from collections.abc import Iterator
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from .options import DEFAULT_DB, Db, index_path
+from indexer.errors import GluscopeError
+
+from .opening import find_index
+from .options import DEFAULT_DB, Db
 from .output import emit, emit_lines
 
 if TYPE_CHECKING:
@@ -33,18 +37,21 @@ def command(
     from ..doctor.terminal import terminal
     from ..doctor.widths import widths
 
-    path = index_path(db)
-    asked = db is not None or bool(os.environ.get("GLUSCOPE_DB")) or path.exists()
+    path: Path | None
+    try:
+        path, _ = find_index(db)
+    except GluscopeError:
+        path = None
 
     def findings() -> Iterator[Finding]:
         yield from libraries()
         yield from terminal(os.environ, is_terminal=sys.stdout.isatty())
         yield from widths()
-        if asked:
+        if path is not None:
             yield from index_health(path)
         else:
             yield Finding("index", "file", f"no ./{DEFAULT_DB}", "name one with --db, or make one: gluscope demo")
-        yield from kept_files(path if asked else None)
+        yield from kept_files(path)
 
     if format == "json":
         import json

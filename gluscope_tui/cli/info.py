@@ -10,7 +10,8 @@ import typer
 import indexer
 from indexer.database.records import IndexInfo
 
-from .options import Color, Db, format_option, index_path, one_index
+from .opening import reading_path
+from .options import Color, Db, format_option, one_index
 from .output import emit_lines
 from .printing import Printer, emit_object
 
@@ -18,6 +19,7 @@ from .printing import Printer, emit_object
 def command(
     file: Annotated[str | None, typer.Argument(metavar="[FILE]", help="The index; the same as --db.")] = None,
     format: Annotated[Literal["rich", "plain", "json"] | None, format_option("rich")] = None,
+    sites: Annotated[bool, typer.Option("--sites", help="rich: a line a site, also for those that agree.")] = False,
     color: Color = "auto",
     db: Db = None,
 ) -> None:
@@ -25,7 +27,7 @@ def command(
 
     A site is one gated MLP: L12 that of a layer, L12E3 an expert in it, L12S its shared expert.
     """
-    with indexer.open(index_path(one_index(file, db, "info"))) as index:
+    with indexer.open(reading_path(one_index(file, db, "info"))) as index:
         record = index.info()
     printer = Printer(format, color, people="rich")
     if printer.format == "json":
@@ -37,17 +39,17 @@ def command(
 
         emit_lines(info.plain(record))
     else:
-        emit_lines(_rich(record, printer))
+        emit_lines(_rich(record, printer, every_site=sites))
 
 
-def _rich(record: IndexInfo, printer: Printer) -> Iterator[str]:
+def _rich(record: IndexInfo, printer: Printer, *, every_site: bool) -> Iterator[str]:
     from ..colour.depth import Depth
     from ..colour.style import PLAIN, Style
     from ..text.cells import cell_len, fit
     from ..views.info import sections
 
     bold = PLAIN if printer.depth is Depth.PLAIN else Style(bold=True)
-    for title, fields in sections(record):
+    for title, fields in sections(record, every_site=every_site):
         yield bold.paint(title)
         width = max((cell_len(name) for name, _ in fields), default=0)
         for name, value in fields:

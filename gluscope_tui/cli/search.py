@@ -47,9 +47,8 @@ def command(
 
     Examples: gluscope search France; gluscope search "once again" --in context -q -+; gluscope search The --exact.
     """
-    path = index_path(db)
     if build:
-        _build(path)
+        _build(index_path(db))
         if text is None:
             return
     if text is None:
@@ -58,7 +57,7 @@ def command(
 
     asked = set(parse_quadrants(quadrant))
     printer = Printer(format, color)
-    with open_index(path) as index:
+    with open_index(db) as index:
 
         def hits(place: str, *, exactly: bool) -> Iterator[Hit]:
             return index.search(text, place, exact=exactly, quadrants=asked, limit=limit or None, signs=signs)

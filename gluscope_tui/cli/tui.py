@@ -10,7 +10,8 @@ import typer
 
 from indexer.errors import GluscopeError
 
-from .options import Db, index_path, one_index
+from .opening import find_index
+from .options import Db, one_index
 from .streams import stdin_lines
 
 
@@ -45,7 +46,7 @@ def command(
     neuron, file = _places(places or [])
     db = one_index(file, db, "tui")
     neurons = None if list_file is None else tuple(_lines(list_file))
-    path, notice = _index(db)
+    path, notice = find_index(db)
     request = Request(path, neuron, neurons, "stdin" if list_file == "-" else os.path.basename(list_file or ""), notice)
     code = launch(request, Terminal(color=color, ascii_only=ascii, mouse=mouse))
     if code:
@@ -77,18 +78,3 @@ def _lines(name: str) -> list[str]:
     os.dup2(terminal, 0)
     os.close(terminal)
     return lines
-
-
-def _index(db: Path | None) -> tuple[Path, str]:
-    """The index to open, and what to say about it: the demo's stands in where there is none at all."""
-    path = index_path(db)
-    if db is not None or os.environ.get("GLUSCOPE_DB") or path.exists():
-        return path, ""
-    from indexer.jobs.demo import demo_path
-
-    demo = demo_path()
-    if demo.exists():
-        return demo, "there is no ./gluscope.db: this is the demo's index"
-    raise GluscopeError(
-        "there is no index yet", "make one: gluscope demo (a small one), or gluscope index MODEL TEXT --db gluscope.db"
-    )

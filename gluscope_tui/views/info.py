@@ -6,17 +6,21 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from indexer.database.records import IndexInfo, SiteRecord
+from indexer.database.records import IndexInfo
 
 from ..text.clean import clean
-from .numbers import frequency, full_count, signed
+from . import sites
+from .numbers import full_count
 
 Field = tuple[str, str]
 _WITHOUT_LIMIT = ("tokens", "layers", "experts")  # settings that leave nothing out where they are null
 
 
-def sections(info: IndexInfo) -> Iterator[tuple[str, list[Field]]]:
-    """Titled groups of names and values, for reading; everything is cleaned."""
+def sections(info: IndexInfo, *, every_site: bool = False) -> Iterator[tuple[str, list[Field]]]:
+    """Titled groups of names and values, for reading; everything is cleaned.
+
+    Sites that agree share a line unless `every_site`.
+    """
     telling = info.telling_neuron
     yield (
         "index",
@@ -34,7 +38,8 @@ def sections(info: IndexInfo) -> Iterator[tuple[str, list[Field]]]:
         yield "coverage", list(_coverage(info))
     for title in ("model", "corpus", "settings", "software", "run"):
         yield title, list(_fields(getattr(info, title), info.settings))
-    yield "sites", [(site.address.name, _site(site, int(info.corpus["tokens"]))) for site in info.sites]
+    told = sites.one_by_one if every_site else sites.together
+    yield "sites", list(told(info.sites, int(info.corpus["tokens"])))
 
 
 def state(info: IndexInfo) -> str:
@@ -122,11 +127,3 @@ def _shown(value: Any) -> str:
 
 def _raw(value: Any) -> str:
     return clean(value) if isinstance(value, str) else json.dumps(value)
-
-
-def _site(site: SiteRecord, tokens: int) -> str:
-    proof = "not proven" if site.identity_error is None else f"identity error {signed(site.identity_error).lstrip('+')}"
-    counted = f"{full_count(site.tokens_counted)} tokens counted"
-    if site.address.expert is not None:
-        counted = f"{full_count(site.tokens_counted)} tokens routed ({frequency(site.tokens_counted, tokens)})"
-    return f"{full_count(site.width)} neurons, {clean(site.activation)}, {counted}, {proof}, {clean(site.adapter)}"

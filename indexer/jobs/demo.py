@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import pydoc_data.topics
 import re
 from collections.abc import Callable
 from pathlib import Path
 
-from ..cache import cache_folder
+from ..cache import cache_folder, demo_path
 from ..errors import GluscopeError
 from ..progress import Progress, Report
 from ..run.folder import is_index
@@ -20,14 +19,6 @@ Notice = Callable[[str], None]
 TOKENS = 20_000
 _ENOUGH = 3_000
 _HEADING = re.compile(r"^\S.*\n([=*~^-])\1{2,}$", re.MULTILINE)
-
-
-def demo_path(model: str | None = None) -> Path:
-    """Where the demo's index is kept; another model's demo has a file of its own."""
-    if model is None:
-        return cache_folder() / "demo.db"
-    slug = re.sub(r"[^A-Za-z0-9.-]+", "-", Path(model).name).strip("-.")[:60]
-    return cache_folder() / f"demo-{slug}-{hashlib.blake2b(model.encode(), digest_size=3).hexdigest()}.db"
 
 
 def make_demo(model: str | None, *, progress: Report) -> Path:

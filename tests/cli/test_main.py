@@ -194,3 +194,35 @@ def test_info_of_something_else_is_refused(tmp_path: Path, capsys: Capture) -> N
     out, err = capsys.readouterr()
     assert out == ""
     assert len(err.splitlines()) == 2
+
+
+@pytest.mark.parametrize("command", ["show L1N4", "neurons", "search the", "layers", "plot layer index", "info"])
+def test_without_an_index_of_its_own_a_reading_command_reads_that_of_the_demo(
+    truth: Truth, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("GLUSCOPE_DB", raising=False)
+    assert run(command.split()) == 2
+    assert capsys.readouterr().err.startswith("error: there is no index yet\nmake one: gluscope demo")
+    demo = tmp_path / "cache" / "gluscope" / "demo.db"
+    demo.parent.mkdir(parents=True)
+    shutil.copy(truth.path, demo)
+    assert run(command.split()) == 0
+    out, err = capsys.readouterr()
+    assert err == f"there is no ./gluscope.db: this is the demo's index, {demo}\n"
+    assert run([*command.split(), "--db", str(demo)]) == 0
+    assert capsys.readouterr() == (out, "")
+
+
+def test_what_writes_never_takes_the_index_of_the_demo(
+    truth: Truth, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("GLUSCOPE_DB", raising=False)
+    (tmp_path / "gluscope").mkdir()
+    shutil.copy(truth.path, tmp_path / "gluscope" / "demo.db")
+    assert run(["search", "--build"]) == 2
+    assert "gluscope.db" in capsys.readouterr().err
+    assert not (tmp_path / "gluscope.db").exists()

@@ -11,6 +11,7 @@ import pytest
 
 import indexer
 from gluscope_tui.cli.app import run
+from indexer.cache import demo_path
 from indexer.jobs import demo
 from indexer.progress import Progress
 from tests.support.tiny_models import save_tiny
@@ -41,7 +42,7 @@ def test_the_demo_shows_a_telling_neuron_and_commands_that_work(
     save_tiny(model, "llama")
     assert run(["demo", "--model", str(model)]) == 0
     out, err = capsys.readouterr()
-    made = demo.demo_path(str(model))
+    made = demo_path(str(model))
     assert made.parent == cache
     with indexer.open(made) as index:
         info = index.info()
