@@ -9,6 +9,7 @@ import typer
 from indexer.ranking import DEFAULT_RANKINGS
 from indexer.settings import Execution, Inputs, Settings
 
+from .extras import require_index_extra
 from .index import parse_rankings
 from .interruption import insisting, telling_what_is_left
 from .options import parse_amount, parse_numbers
@@ -44,6 +45,7 @@ def command(
 
     cold: with empty rankings; steady: as after 20,000 sequences; limit: no ranking changes.
     """
+    require_index_extra("bench")
     let_workers_sleep()
     settings = Settings(
         context=context,

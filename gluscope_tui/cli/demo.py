@@ -11,6 +11,7 @@ import typer
 import indexer
 from indexer.run.interruption import what_is_left
 
+from .extras import require_index_extra
 from .interruption import telling_what_is_left
 from .output import tell
 from .processors import let_workers_sleep
@@ -23,6 +24,7 @@ def command(
     ] = None,
 ) -> None:
     """Index 20,000 tokens of the documentation of Python with a small model, and show a telling neuron."""
+    require_index_extra("demo")
     let_workers_sleep()
     with telling_what_is_left(lambda: _left(model)):
         from indexer.jobs.demo import make_demo

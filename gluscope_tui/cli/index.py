@@ -16,6 +16,7 @@ from indexer.run.interruption import what_is_left
 from indexer.run.torchrun import find_group
 from indexer.settings import Execution, Inputs, Settings
 
+from .extras import require_index_extra
 from .interruption import telling_what_is_left
 from .options import Db, index_path, parse_amount, parse_numbers
 from .output import emit_lines, tell
@@ -111,6 +112,7 @@ def command(
 
     Examples: gluscope index HuggingFaceTB/SmolLM2-135M corpus/ --tokens 20M; gluscope index model.gguf notes.txt.
     """
+    require_index_extra("index")
     if format is not None and not dry_run:
         raise GluscopeError("--format belongs to --dry-run: a run prints no data", "leave it out, or add --dry-run")
     if weights_only and no_weights:

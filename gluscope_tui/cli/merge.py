@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .extras import require_index_extra
 from .interruption import telling_what_is_left
 from .output import tell
 
@@ -22,6 +23,7 @@ def command(
 
     Example: gluscope merge all.db part-*.db.
     """
+    require_index_extra("merge")
     from indexer.database.reader import Index
 
     with telling_what_is_left(lambda: f"stopped: {out} is as it was, the same command begins anew"):

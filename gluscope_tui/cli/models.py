@@ -11,6 +11,7 @@ import typer
 
 from ..text.clean import clean
 from ..views.columns import Columns
+from .extras import require_index_extra
 from .options import Color, format_option
 from .output import emit_lines, tell
 from .printing import Printer, emit_object
@@ -45,6 +46,7 @@ def command(
     Nothing is run and no weights are read. Examples: gluscope models; gluscope models -s refused;
     gluscope models Qwen/Qwen3-8B; gluscope models -s all -f json > families.json
     """
+    require_index_extra("models")
     from indexer.models.families import REFUSED, families, family_of
 
     from .progress import narrator

@@ -11,6 +11,7 @@ import typer
 from indexer.database.records import Hit
 from indexer.errors import GluscopeError
 
+from .extras import require_index_extra
 from .opening import open_index
 from .options import MOST, Color, Db, Quadrants, RowFormat, Signs, index_path, parse_quadrants, require_utf8
 from .output import tell
@@ -94,6 +95,7 @@ def _table(printer: Printer, wanted: str, *, exact: bool) -> Callable[[Iterable[
 
 
 def _build(path: Path) -> None:
+    require_index_extra("search --build")
     from indexer.database.bulk.add_search import add_search
     from indexer.progress import Progress
 

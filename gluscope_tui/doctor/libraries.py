@@ -7,12 +7,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 
 from indexer import __version__
 
 from .finding import Finding
 
-LIBRARIES = ("textual", "rich", "typer", "torch", "transformers", "numpy", "safetensors", "gguf", "datasets", "pyarrow")
+READING = ("textual", "rich", "typer")
+INDEXING = ("torch", "transformers", "numpy", "safetensors", "gguf", "datasets", "pyarrow")
 _DEVICE = (
     "import torch;"
     "print(torch.cuda.get_device_name(0) + ', CUDA ' + str(torch.version.cuda) if torch.cuda.is_available() else "
@@ -27,12 +29,14 @@ def libraries() -> Iterator[Finding]:
     supported = (3, 10) <= sys.version_info[:2] <= (3, 13)
     mend = "" if supported else "use Python 3.10 to 3.13"
     yield Finding("software", "Python", f"{platform.python_version()} on {platform.platform()}", mend)
-    for name in LIBRARIES:
+    for name in READING + INDEXING:
         try:
             yield Finding("software", name, version(name))
         except PackageNotFoundError:
-            yield Finding("software", name, "not installed", f"pip install {name}")
-    yield _device()
+            mend = f"pip install {name}" if name in READING else "to run models too: pip install '.[index]'"
+            yield Finding("software", name, "not installed", mend)
+    if find_spec("torch") is not None:
+        yield _device()
 
 
 def _device() -> Finding:

@@ -1,0 +1,33 @@
+"""What an installation that only reads leaves out."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from indexer.errors import GluscopeError
+
+INDEX_MODULES = (
+    "accelerate",
+    "datasets",
+    "gguf",
+    "huggingface_hub",
+    "llvmlite",
+    "numba",
+    "numpy",
+    "pyarrow",
+    "safetensors",
+    "sqlite_utils",
+    "torch",
+    "transformers",
+    "zstandard",
+)
+"""The modules that `pip install '.[index]'` adds."""
+
+
+def require_index_extra(command: str) -> None:
+    """GluscopeError, in one line, where a module that `command` needs is not installed; imports none of them."""
+    missing = [name for name in INDEX_MODULES if find_spec(name) is None]
+    if missing:
+        names = ", ".join(missing) if len(missing) < 4 else f"{len(missing)} libraries that run models"
+        are = "is" if len(missing) == 1 else "are"
+        raise GluscopeError(f"gluscope {command}: {names} {are} not installed: pip install '.[index]'")
