@@ -17,6 +17,7 @@ INDEX_MODULES = (
     "pyarrow",
     "safetensors",
     "sqlite_utils",
+    "tokenizers",
     "torch",
     "transformers",
     "zstandard",
