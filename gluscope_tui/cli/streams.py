@@ -34,8 +34,9 @@ def stdin_lines() -> Iterator[str]:
     GluscopeError where stdin can't be read.
     """
     if isinstance(sys.stdin, TextIOWrapper):
-        sys.stdin.reconfigure(encoding="utf-8-sig", errors="replace")
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")
     try:
-        yield from sys.stdin
+        for number, line in enumerate(sys.stdin):
+            yield line if number else line.removeprefix("\ufeff")
     except OSError as error:
         raise GluscopeError(f"stdin can't be read: {error.strerror}", "pipe something into the command") from None
