@@ -276,10 +276,11 @@ def test_a_mistake_is_told_in_two_lines_at_most(capsys: Capture, arguments: list
 
 def test_a_missing_index_says_how_to_make_one(capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("GLUSCOPE_DB")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     lines = refused(capsys, "show", "L0N1")
-    assert "gluscope.db" in lines[0]
-    assert "gluscope index" in lines[1]
+    assert lines[0] == "error: there is no index yet"
+    assert "gluscope index MODEL TEXT --db gluscope.db" in lines[1]
     assert list(tmp_path.iterdir()) == []
 
 
