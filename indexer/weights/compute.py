@@ -99,14 +99,15 @@ def _token_lists(
     loaded: LoadedModel, norms: Norms, wanted: Sequence[SiteVectors], report: Report
 ) -> tuple[TokenLists, list[str]]:
     """The tokens written and read, and what can't be told of them and why."""
-    own = embeddings(loaded)
-    usable = usable_tokens(loaded.tokenizer, len(own))
-    lists = TokenLists(wanted, int(usable.sum()))
+    stacks = {one.site.address.stack: embeddings(loaded, one.site.address.stack) for one in wanted}
+    own = next(iter(stacks.values()))
+    lists = TokenLists(wanted, int(usable_tokens(loaded.tokenizer, len(own)).sum()))
     width = sum(one.site.width for one in wanted)
     done = _counter(report, "comparing neurons with tokens", width * COMPARED_WITH_TOKENS)
     if own.shape[1] != _d_model(wanted[0]):
         return lists, ["no tokens: the embeddings have another width than the MLPs read"]
-    lists.read(own, usable, done)
+    for stack, rows in stacks.items():
+        lists.read(rows, usable_tokens(loaded.tokenizer, len(rows)), stack, done)
     out = unembedding(loaded)
     if (reason := _why_no_writes(out, norms)) is not None:
         return lists, [f"no tokens that neurons write: {reason}"]

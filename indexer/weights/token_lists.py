@@ -39,12 +39,20 @@ class TokenLists:
         table = Table.of(unembedding, usable, cosine=False)
         for vectors in self._sites:
             if vectors.site.address.stack != "enc":  # an encoder's stream isn't read by the head
-                self._fill(vectors, "out", table, 0, final.read, done)
+                scale = vectors.around.reach.scale
 
-    def read(self, embeddings: Tensor, usable: Tensor, done: Done) -> None:
-        """What each neuron reads: the tokens with embeddings nearest to w_gate and w_in, and to their negatives."""
+                def entering(block: Tensor, scale: float = scale) -> Tensor:
+                    return final.written(block * scale)
+
+                self._fill(vectors, "out", table, 0, entering, done)
+
+    def read(self, embeddings: Tensor, usable: Tensor, stack: str, done: Done) -> None:
+        """What each neuron of a stack reads: the tokens with embeddings nearest to w_gate and w_in, and to their
+        negatives."""
         table = Table.of(embeddings, usable, cosine=True)
         for vectors in self._sites:
+            if vectors.site.address.stack != stack:
+                continue
             self._fill(vectors, "gate", table, 2, _of_length_one, done)
             self._fill(vectors, "in", table, 4, _of_length_one, done)
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..models.loaded import LoadedModel, Origin
+from ..sites import is_encoder_decoder
 
 _INDEX = "model.safetensors.index.json"
 _WHOLE = "model.safetensors"
@@ -26,10 +27,13 @@ class Unembedding:
     reason: str | None = None
 
 
-def embeddings(loaded: LoadedModel) -> Tensor:
-    """The model's token embeddings: token d_model."""
-    module: Any = loaded.model.get_input_embeddings()  # type: ignore[operator]  # a method of transformers' models
-    weight: Tensor = module.weight
+def embeddings(loaded: LoadedModel, stack: str = "") -> Tensor:
+    """The token embeddings that a stack of the model reads (one stack: "", two: "enc" or "dec"): token d_model."""
+    owner: Any = loaded.model
+    if stack == "dec" and is_encoder_decoder(loaded.model):
+        decoder = getattr(owner, "decoder", None)
+        owner = decoder if hasattr(decoder, "get_input_embeddings") else owner
+    weight: Tensor = owner.get_input_embeddings().weight
     return weight.detach()
 
 
@@ -41,9 +45,9 @@ def unembedding(loaded: LoadedModel) -> Unembedding:
     head = _head(origin, loaded.model)
     if isinstance(head, str):
         return Unembedding(None, head)
-    own = embeddings(loaded)
-    if head.tied:
-        return Unembedding(own)
+    own = embeddings(loaded, "dec")
+    if head.tied is not None:
+        return Unembedding(loaded.model.get_parameter(head.tied).detach())
     rows = _from_gguf(origin) if origin.source.gguf_file else _from_safetensors(origin, head.name, own.shape[1])
     if rows is None or rows.dim() != 2 or rows.shape[1] != own.shape[1]:
         return Unembedding(None, f"{head.name} is not in the checkpoint as a plain matrix")
@@ -53,7 +57,7 @@ def unembedding(loaded: LoadedModel) -> Unembedding:
 @dataclass(frozen=True, slots=True)
 class _Head:
     name: str  # of its weight
-    tied: bool
+    tied: str | None  # the body's parameter that is the same
 
 
 def _head(origin: Origin, body: nn.Module) -> _Head | str:
@@ -68,12 +72,14 @@ def _head(origin: Origin, body: nn.Module) -> _Head | str:
     if not isinstance(head, nn.Linear):
         return "the model has no plain language-model head"
     name = next(path for path, module in model.named_modules() if module is head)
-    own = {name for name, _ in body.named_parameters()}
+    own = {name for name, _ in body.named_parameters(remove_duplicate=False)}
     paths = [path for path, _ in model.named_parameters()]
     parts = {path.partition(".")[0] for path in paths if any(end in own for end in _ends(path))}
     if more := [path for path in paths if path.partition(".")[0] not in parts and not path.startswith(f"{name}.")]:
         return f"the language-model head is more than a matrix: it has {more[0]}"
-    return _Head(f"{name}.weight", head.weight is model.get_input_embeddings().weight)
+    same = [path for path, other in model.named_parameters(remove_duplicate=False) if other is head.weight]
+    ends = [end for path in same for end in _ends(path) if end in own]
+    return _Head(f"{name}.weight", ends[0] if ends else None)
 
 
 def _class(config: Any) -> Any:

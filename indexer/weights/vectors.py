@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..sites import Site
 from ..sites.weights import SiteWeights, site_weights
-from .norms import Norm, Norms
+from .norms import Norm, Norms, SiteNorms
 
 _ROWS = 4096
 
@@ -28,9 +28,16 @@ class SiteVectors:
     """The neurons of a site as vectors, made when asked for; or why they can't be had."""
 
     site: Site
-    before: Norm | None
-    after: Norm | None
+    around: SiteNorms
     reason: str | None  # None: they can
+
+    @property
+    def before(self) -> Norm | None:
+        return self.around.before
+
+    @property
+    def after(self) -> Norm | None:
+        return self.around.after
 
     def blocks(self, rows: int = _ROWS) -> Iterator[tuple[slice, Vectors]]:
         """All neurons, some at a time."""
@@ -61,7 +68,13 @@ class SiteVectors:
 
     def _out(self, weights: SiteWeights, part: slice | list[int]) -> Tensor:
         assert self.after is not None
-        return self.after.written(weights.out[part].detach().float().contiguous())
+        assert self.around.inner is not None
+        rows = weights.out[part].detach().float().contiguous()
+        if (inner := self.around.inner.gain) is not None:
+            rows = rows * inner[part].to(rows.device)[:, None]
+        written = self.after.written(rows)
+        gain = self.around.reach.gain
+        return written if gain is None else written * gain.to(written.device)
 
     def _weights(self) -> SiteWeights:
         weights = site_weights(self.site)
@@ -81,5 +94,9 @@ def site_vectors(sites: Sequence[Site], norms: Norms) -> tuple[SiteVectors, ...]
             reason = "it can't be told which norm feeds it, or what that norm does"
         elif around.after is None:
             reason = "it can't be told what the norm behind it does"
-        found.append(SiteVectors(site, around.before, around.after, reason))
+        elif around.inner is None:
+            reason = "it can't be told what the norm between its product and its down projection does"
+        elif around.reach.elsewhere:
+            reason = "other linear maps lie between it and the residual stream, so its vectors lie in other spaces"
+        found.append(SiteVectors(site, around, reason))
     return tuple(found)

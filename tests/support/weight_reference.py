@@ -59,7 +59,8 @@ def said(model: Any, family: str, layer: int) -> Said:
         gate, in_ = (_read(w, getattr(block, names.before), names) for w in (gate, in_))
     if names.after is not None:
         out = out * _gain(getattr(block, names.after), names)
-    logits = _read(out, model.model.norm, names) @ _array(model.lm_head.weight).T
+    centred = out - out.mean(1, keepdims=True) if names.centred else out
+    logits = (centred * _gain(model.model.norm, names)) @ _array(model.lm_head.weight).T
     return Said(gate, in_, out, logits, flipped)
 
 
