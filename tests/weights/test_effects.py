@@ -11,14 +11,14 @@ import torch
 import transformers
 from torch import Tensor, nn
 
-from indexer.models import load
-from indexer.weight_space.compute import model_weights
-from indexer.weight_space.norm_form import explained
-from indexer.weight_space.passages import Passage
-from tests.families.test_families import made
-from tests.families.tiny import families, tiny_config
-from tests.tiny_models import save_tiny, tiny_tokenizer
-from tests.weight_reference import cosine
+from indexer.models.load import load
+from indexer.weights.compute import model_weights
+from indexer.weights.norm_form import explained
+from indexer.weights.passages import Passage
+from tests.models.families.made import made
+from tests.models.families.tiny import families, tiny_config
+from tests.support.tiny_models import save_tiny, tiny_tokenizer
+from tests.support.weight_reference import cosine
 
 LAST = 1  # layer
 NEURONS = 6
@@ -192,7 +192,8 @@ def test_experts_in_a_latent_space_have_no_such_numbers_and_the_reason_is_told(t
 
 
 def test_the_two_stacks_of_t5gemma_read_their_own_embeddings_and_the_decoder_writes_to_its_own(tmp_path: Path) -> None:
-    config: Any = transformers.T5GemmaConfig(
+    config_class: Any = transformers.T5GemmaConfig
+    config = config_class(
         **{
             stack: {
                 **{"vocab_size": 320, "hidden_size": 32, "intermediate_size": 40, "num_hidden_layers": 2},
