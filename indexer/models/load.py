@@ -58,10 +58,12 @@ def load(
         tokenizer, told_of_tokens = _tokenizer(origin, described.gguf)
         body, told_of_weights = _body(origin, described.gguf, resolved_dtype, resolved_device, device_map)
         demand_embedded(source.name, tokenizer, body)
-        return _loaded(origin, tokenizer, body, (*described.notices, *told_of_tokens, *told_of_weights))
+        return _loaded(origin, tokenizer, body, (*described.notices, *told_of_tokens, *told_of_weights), layers)
 
 
-def _loaded(origin: Origin, tokenizer: Any, body: nn.Module, notices: tuple[str, ...]) -> LoadedModel:
+def _loaded(
+    origin: Origin, tokenizer: Any, body: nn.Module, notices: tuple[str, ...], layers: Sequence[int] | None
+) -> LoadedModel:
     from ..sites import is_encoder_decoder
     from ..sites.refuse import architecture, named_architecture
     from .fingerprint import fingerprint
@@ -92,7 +94,7 @@ def _loaded(origin: Origin, tokenizer: Any, body: nn.Module, notices: tuple[str,
         positions=own_positions(body),
     )
     with told(f"{origin.source.name} can't run a short text", "check its config.json, or use another model"):
-        shown = rehearse(loaded)
+        shown = rehearse(loaded, layers)
     return replace(loaded, causal=shown.causal, runs=shown.runs, displaced=shown.displaced)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import GluscopeError
 from ..sequences.tokenizer import encode
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 _TEXTS = ("One short text to read, and then it ends.", "One short text to read; but this is no end")
 _LONGEST = 48
 _SAME = 1e-4  # above rounding in float32, far below what another token does to a model that sees it
+_ROUNDINGS = 4.0
+"""How much further than one run in a narrow dtype is from float32 two of them may be from each other."""
+
+_PERHAPS_SAME = 0.2  # relative change in a narrow dtype from which float32 isn't asked whether it is rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,54 +37,168 @@ class Rehearsal:
     displaced: frozenset[str]  # paths of the sites whose values don't lie by sequence and position
 
 
-def rehearse(loaded: LoadedModel) -> Rehearsal:
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """What one pass showed."""
+
+    runs: Counter[str] = field(default_factory=Counter)
+    displaced: set[str] = field(default_factory=set)
+    values: dict[str, Tensor] = field(default_factory=dict)
+    """What entered each site's product, by its path, and what the model gave in the end, by "": sequence position
+    d_model. In the order of the model."""
+
+    def last_finite(self) -> Tensor | None:
+        """The last values that are all finite, of the model's end if they are."""
+        return next((one for one in reversed(self.values.values()) if bool(one.isfinite().all())), None)
+
+
+def rehearse(loaded: LoadedModel, layers: Sequence[int] | None = None) -> Rehearsal:
     """Run a model's body on two short texts that begin alike.
 
     A model is causal if what comes after doesn't change its values at the common beginning. An encoder-decoder isn't:
-    its encoder reads both ways.
+    its encoder reads both ways. GluscopeError where values in the `layers` (None: all) are NaN or infinite, where all
+    are 0, and where a sequence's values depend on the padding beside it.
     """
     ids = _ids(loaded)
     common = int((ids[0] != ids[1]).to(torch.int8).argmax())
-    runs: Counter[str] = Counter()
-    displaced: set[str] = set()
-    with ExitStack() as stack:
-        for path, entry in {site.path: site.entry for site in find_sites(loaded.model)}.items():
-            stack.callback(entry.register_forward_pre_hook(_note(runs, displaced, path, ids.shape)).remove)
-        values = _run(loaded, ids, torch.ones_like(ids))
-    causal = _same(values[0, :common], values[1, :common]) and not is_encoder_decoder(loaded.model)
+    sites = find_sites(loaded.model)
+    shown = _run(loaded, sites, ids)
+    _demand_numbers(loaded, [site for site in sites if layers is None or site.address.layer in layers], shown)
+    causal = not is_encoder_decoder(loaded.model) and _beginnings_agree(loaded, sites, ids, common, shown)
     if not causal:
-        _demand_padding_unseen(loaded, ids, common)
-    return Rehearsal(causal, dict(runs), frozenset(displaced))
+        _demand_padding_unseen(loaded, sites, ids, common)
+    return Rehearsal(causal, dict(shown.runs), frozenset(shown.displaced))
 
 
-def _run(loaded: LoadedModel, ids: Tensor, mask: Tensor) -> Tensor:
-    """What the model gives in the end: sequence position d_model."""
-    found: list[Tensor] = []
-    handle = loaded.model.register_forward_hook(lambda _module, _args, out: found.append(out[0]))
-    try:
-        run_body(loaded, ids, mask)
-    finally:
-        handle.remove()
-    return found[0]
+def how_to_mend_numbers(dtype: str) -> str:
+    """What to do where values in a dtype are NaN or infinite."""
+    if dtype in ("float32", "float64"):
+        return "its weights may be damaged: download or save the model again, or leave that layer out with --layers"
+    return f"{dtype} may be too narrow for this model: try --dtype float32"
 
 
-def _same(one: Tensor, other: Tensor) -> bool:
-    """Whether values (position d_model) agree but for rounding."""
-    change = (one.float() - other.float()).abs().mean() / other.float().abs().mean()
-    return bool(change < max(_SAME, torch.finfo(one.dtype).eps))
+def _run(loaded: LoadedModel, sites: Sequence[Site], ids: Tensor, mask: Tensor | None = None) -> _Pass:
+    found = _Pass()
+
+    def end(_module: Any, _args: Any, out: Any) -> None:
+        found.values[""] = out[0]
+
+    with ExitStack() as stack:
+        for path, entry in {site.path: site.entry for site in sites}.items():
+            stack.callback(entry.register_forward_pre_hook(_note(found, path, ids.shape)).remove)
+        stack.callback(loaded.model.register_forward_hook(end).remove)
+        run_body(loaded, ids, torch.ones_like(ids) if mask is None else mask)
+    return found
 
 
-def _demand_padding_unseen(loaded: LoadedModel, ids: Tensor, length: int) -> None:
-    """GluscopeError where a sequence's values change when it is padded to the length of another one."""
-    alone = _run(loaded, ids[:1, :length], torch.ones_like(ids[:1, :length]))
+def _note(found: _Pass, path: str, shape: torch.Size) -> Callable[[Any, Any], None]:
+    def hook(_module: Any, args: tuple[Tensor, ...]) -> None:
+        found.runs[path] += 1
+        entered = args[0]
+        if entered.shape[:-1] != shape:
+            found.displaced.add(path)
+        if entered[..., 0].numel() == shape.numel():
+            found.values[path] = entered.reshape(*shape, -1)
+
+    return hook
+
+
+def _demand_numbers(loaded: LoadedModel, asked: Sequence[Site], shown: _Pass) -> None:
+    """GluscopeError for the first asked site with a value that is NaN or infinite, and where all values are 0."""
+    for site in asked:
+        values = shown.values.get(site.path)
+        if values is not None and not bool(values.isfinite().all()):
+            raise GluscopeError(
+                f"{site.address}: a value is NaN or infinite on a short text", how_to_mend_numbers(loaded.dtype)
+            )
+    if shown.values and not any(bool(one.any()) for one in shown.values.values()):
+        raise GluscopeError(
+            f"{loaded.name}: all values are 0, and so are its weights", "download or save the model again"
+        )
+
+
+def _beginnings_agree(loaded: LoadedModel, sites: Sequence[Site], ids: Tensor, common: int, shown: _Pass) -> bool:
+    """Whether the two texts have the same values where they are the same."""
+    values = shown.last_finite()
+    if values is None:
+        return True  # no layer that is asked for tells
+    change = _change(values[0, :common], values[1, :common])
+    if change < _allowed(values):
+        return True
+    if change > _PERHAPS_SAME or not _is_narrow(loaded):
+        return False
+    with in_float32(loaded.model):
+        exact = _run(loaded, sites, ids).last_finite()
+    return exact is not None and _change(exact[0, :common], exact[1, :common]) < _SAME
+
+
+def _demand_padding_unseen(loaded: LoadedModel, sites: Sequence[Site], ids: Tensor, length: int) -> None:
+    """GluscopeError where a sequence's values change when it is padded to the length of another one.
+
+    In a narrow dtype they change a little, since its kernels round otherwise. Then float32 tells: whether they change
+    there, and how far rounding alone takes them.
+    """
     mask = torch.ones_like(ids)
     mask[0, length:] = 0
-    padded = _run(loaded, ids, mask)
-    if not _same(padded[0, :length], alone[0]):
-        raise GluscopeError(
-            f"{loaded.architecture} can't be indexed: a sequence's values change with the padding beside it",
-            "gluscope reads sequences in batches; use another model",
-        )
+
+    def both() -> tuple[Tensor, Tensor] | None:
+        alone = _run(loaded, sites, ids[:1, :length]).values
+        padded = _run(loaded, sites, ids, mask).values
+        pairs = ((alone[path][0], padded[path][0, :length]) for path in reversed(alone) if path in padded)
+        return next((pair for pair in pairs if all(bool(one.isfinite().all()) for one in pair)), None)
+
+    found = both()
+    if found is None:
+        return
+    change = _change(found[1], found[0])
+    if change < _allowed(found[0]):
+        return
+    if _is_narrow(loaded):
+        with in_float32(loaded.model):
+            exact = both()
+        if exact is not None and _change(exact[1], exact[0]) < _SAME:
+            if change <= _ROUNDINGS * _change(found[0], exact[0]):
+                return
+            raise GluscopeError(
+                f"{loaded.architecture} can't be indexed in {loaded.dtype}: a sequence's values change with the "
+                "padding beside it",
+                "use --dtype float32",
+            )
+    raise GluscopeError(
+        f"{loaded.architecture} can't be indexed: a sequence's values change with the padding beside it",
+        "gluscope reads sequences in batches; use another model",
+    )
+
+
+def _change(one: Tensor, other: Tensor) -> float:
+    """The mean difference of two tensors, relative to the other's mean magnitude."""
+    size = other.float().abs().mean().clamp_min(1e-30)
+    return float((one.float() - other.float()).abs().mean() / size) if one.shape == other.shape else float("inf")
+
+
+def _allowed(values: Tensor) -> float:
+    """The change up to which values are the same without another look."""
+    return max(_SAME, torch.finfo(values.dtype).eps)
+
+
+def _is_narrow(loaded: LoadedModel) -> bool:
+    """Whether the model computes in a dtype whose rounding can be told apart by computing in float32."""
+    quantised = getattr(loaded.model.config, "quantization_config", None) is not None
+    return loaded.dtype in ("float16", "bfloat16") and not quantised
+
+
+@contextmanager
+def in_float32(model: nn.Module) -> Iterator[None]:
+    """Within the context, a model computes in float32. Its own numbers stay in memory beside these."""
+    narrow = [t for t in (*model.parameters(), *model.buffers()) if t.is_floating_point() and t.element_size() == 2]
+    held = [(tensor, tensor.data) for tensor in narrow]
+    try:
+        for tensor, own in held:
+            tensor.data = own.float()
+        yield
+    finally:
+        for tensor, own in held:
+            tensor.data = own
 
 
 def read_by_text(loaded: LoadedModel, sites: Sequence[Site]) -> tuple[tuple[Site, ...], tuple[str, ...]]:
@@ -115,12 +233,3 @@ def _ids(loaded: LoadedModel) -> Tensor:
     if common == 0:  # no tokens for English: any ids will do
         first, second, length = [5, 6, 7, 8, 9, 10], [5, 6, 7, 10, 9, 8], 6
     return torch.tensor([first[:length], second[:length]])
-
-
-def _note(runs: Counter[str], displaced: set[str], path: str, shape: torch.Size) -> Callable[[Any, Any], None]:
-    def hook(_module: Any, args: tuple[Tensor, ...]) -> None:
-        runs[path] += 1
-        if args[0].shape[:-1] != shape:
-            displaced.add(path)
-
-    return hook

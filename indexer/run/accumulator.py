@@ -17,6 +17,7 @@ from ..devices import follows, home
 from ..errors import GluscopeError
 from ..models.forward import run_body
 from ..models.loaded import LoadedModel
+from ..models.probe import how_to_mend_numbers
 from ..sequences.batches import Batch
 from ..sequences.sequences import TokenSequence
 from ..settings import Settings
@@ -242,7 +243,7 @@ class Run:
     def _infinite(self, where: str, sequence: TokenSequence) -> GluscopeError:
         return GluscopeError(
             f"{where}: a value is NaN or infinite in document {sequence.document} ({sequence.source})",
-            f"{self._loaded.dtype} may be too narrow for this model: try --dtype float32",
+            how_to_mend_numbers(self._loaded.dtype),
         )
 
     def _view(self, batch: Batch, ids: Tensor) -> BatchView:
