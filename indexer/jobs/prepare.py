@@ -14,7 +14,7 @@ from ..index_file.identity import Identity, identity, resolve
 from ..models.load import load
 from ..models.loaded import LoadedModel
 from ..models.probe import read_by_text
-from ..models.special_tokens import Around, around
+from ..models.special_tokens import Around, around, demand_countable_first
 from ..progress import Progress, Report
 from ..run.folder import run_folder
 from ..run.shards import Shard, parse_shard
@@ -153,6 +153,7 @@ def prepare(model: str, corpus: Corpus, part: Part, settings: Settings, executio
         report(Progress("notice", message=notice))
     prove_forms(site for site in sites if not isinstance(site, ExpertSite))
     prove_expert_forms(expert_layers(sites))
+    demand_countable_first(loaded, settings)
     settings = resolve(settings, loaded, settings.layers)
     return Job(
         part=part,

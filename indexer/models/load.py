@@ -185,9 +185,9 @@ def bare_model(described: Described, trust_remote_code: bool) -> nn.Module:
     config = described.config
     with told(f"no model can be made by {described.where}", "check the settings named there"), without_weights():
         try:
-            model: nn.Module = _auto_class(config, gguf=described.gguf is not None).from_config(
-                config, trust_remote_code=trust_remote_code
-            )
+            kind = _auto_class(config, gguf=described.gguf is not None)
+            own = kind is encoder_class(config)
+            model: nn.Module = kind(config) if own else kind.from_config(config, trust_remote_code=trust_remote_code)
         except Exception as error:
             raise _why_unbuilt(described, error) from error
     return model
@@ -206,6 +206,15 @@ def _why_unbuilt(described: Described, error: Exception) -> Exception:
     return error
 
 
+def encoder_class(config: Any) -> Any:
+    """The class of an encoder that was saved without its decoder, such as T5EncoderModel; None of any other model."""
+    import transformers as library
+
+    name = next(iter(getattr(config, "architectures", None) or ()), "")
+    found: Any = getattr(library, name, None) if isinstance(name, str) and name.endswith("EncoderModel") else None
+    return found if found is not None and type(config) is getattr(found, "config_class", None) else None
+
+
 def _auto_class(config: Any, *, gguf: bool) -> Any:
     """The transformers class that loads a body without its head, where the model has one.
 
@@ -215,6 +224,8 @@ def _auto_class(config: Any, *, gguf: bool) -> Any:
 
     if gguf:
         return library.AutoModelForCausalLM
+    if (encoder := encoder_class(config)) is not None:
+        return encoder
     if type(config) in library.MODEL_MAPPING or "AutoModel" in (getattr(config, "auto_map", None) or {}):
         return library.AutoModel
     if type(config) in library.MODEL_FOR_MULTIMODAL_LM_MAPPING:

@@ -12,9 +12,21 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedTokenizerBase
 
+    from ..settings import Settings
     from .loaded import LoadedModel
 
 _PROBE = "a"
+
+
+def demand_countable_first(loaded: LoadedModel, settings: Settings) -> None:
+    """GluscopeError where position 0 is to be counted and holds a token that only one of two stacks sees."""
+    hidden = loaded.hides_start and around(loaded, settings.bos).front == loaded.decoder_start
+    if settings.count_first and hidden:
+        raise GluscopeError(
+            f"--count-first can't be used with {loaded.architecture}: at position 0 is the token that its decoder "
+            "begins with, and its encoder doesn't see it",
+            "leave --count-first out, or give --bos never too: then position 0 is the first token of the text",
+        )
 
 
 class Around(NamedTuple):

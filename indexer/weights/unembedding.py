@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..models.load import encoder_class
 from ..models.loaded import LoadedModel, Origin
 from ..sites import is_encoder_decoder
 
@@ -86,6 +87,8 @@ def _class(config: Any) -> Any:
     """The transformers class of a model with its head; None where there is none."""
     import transformers
 
+    if encoder_class(config) is not None:
+        return None
     classes: Any = transformers
     for mapping, kind in (
         ("SEQ_TO_SEQ_CAUSAL_LM", "Seq2SeqLM"),

@@ -225,6 +225,45 @@ def test_trap_a_model_whose_values_change_with_padding_is_refused(tmp_path: Path
         rehearse(replace(loaded, model=PaddingSeen(loaded.model)))
 
 
+def test_position_0_is_not_counted_where_it_is_a_token_that_only_the_decoder_sees(tmp_path: Path) -> None:
+    model = saved(tmp_path / "model", "mt5", "$A </s>")
+    with pytest.raises(GluscopeError, match=r"--count-first can't be used with .*: at position 0 is the token"):
+        indexed(model, tmp_path, count_first=True)
+    db = indexed(model, tmp_path, count_first=True, bos="never")
+    own = [len(tiny_tokenizer()(text, add_special_tokens=False)["input_ids"]) for text in TEXTS]
+    with StoredIndex(db) as stored:
+        assert {stored.site(record).tokens_counted for record in stored.sites} == {sum(own)}
+
+
+@pytest.mark.parametrize("decoding", [False, True])
+def test_an_encoder_that_was_saved_without_its_decoder_is_read(decoding: bool, tmp_path: Path) -> None:
+    config = tiny_config(families()["t5"])
+    encoders: Any = transformers.T5EncoderModel
+    torch.manual_seed(0)
+    whole: Any = encoders(config).eval()
+    whole.save_pretrained(tmp_path / "model")
+    file = tmp_path / "model" / "config.json"
+    kept = json.loads(file.read_text())
+    file.write_text(json.dumps({**kept, "is_encoder_decoder": decoding}))  # as it comes from the model it was cut from
+    tokenizer = tiny_tokenizer()
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single="$A </s>", special_tokens=[("</s>", SEP)])
+    tokenizer.save_pretrained(tmp_path / "model")
+    db = indexed(tmp_path / "model", tmp_path, count_first=True, context=40)
+    gates: list[Tensor] = []
+    mlp = whole.encoder.block[1].layer[-1].DenseReluDense
+    mlp.wi_0.register_forward_hook(lambda _module, _args, out: gates.append(out[0]))
+    with torch.no_grad():
+        for text in TEXTS:
+            whole(input_ids=torch.tensor([[*tokenizer(text, add_special_tokens=False)["input_ids"], SEP]]))
+    gate = torch.cat(gates)
+    with StoredIndex(db) as stored:
+        assert [record.address.name for record in stored.sites] == ["L0", "L1"]
+        site = stored.site(stored.sites[1])
+        assert "no language-model head" in stored.info["weights"]["reason"]  # its own decoder's would be another's
+    assert site.tokens_counted == len(gate)
+    assert np.array_equal(site.count[:2].sum(0), (gate > 0).sum(0).numpy())
+
+
 @pytest.mark.parametrize(
     ("family", "causal"),
     [
