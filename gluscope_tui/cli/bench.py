@@ -44,6 +44,7 @@ def command(
     """Measure the speed of indexing beside that of the bare forward pass, in one process, interleaved.
 
     cold: with empty rankings; steady: as after 20,000 sequences; limit: no ranking changes.
+    Example: gluscope bench HuggingFaceTB/SmolLM2-135M corpus/ --sequences 8.
     """
     require_index_extra("bench")
     let_workers_sleep()

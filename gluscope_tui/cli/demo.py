@@ -23,7 +23,10 @@ def command(
         typer.Option(metavar="MODEL", help="Another model than SmolLM2-135M: an id, a folder, a .gguf file."),
     ] = None,
 ) -> None:
-    """Index 20,000 tokens of the documentation of Python with a small model, and show a telling neuron."""
+    """Index 20,000 tokens of the documentation of Python with a small model, and show a telling neuron.
+
+    Examples: gluscope demo; gluscope demo --model google/gemma-3-270m.
+    """
     require_index_extra("demo")
     let_workers_sleep()
     with telling_what_is_left(lambda: _left(model)):

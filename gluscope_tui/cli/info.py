@@ -26,6 +26,7 @@ def command(
     """Tell what an index is made of: model, corpus, settings, coverage, software, size, sites.
 
     A site is one gated MLP: L12 that of a layer, L12E3 an expert in it, L12S its shared expert.
+    Examples: gluscope info; gluscope info smollm2.db --sites; gluscope info -f json.
     """
     with indexer.open(reading_path(one_index(file, db, "info"))) as index:
         record = index.info()

@@ -1,6 +1,10 @@
 """The one printer: chooses format, colours and width, and writes what a command found to stdout.
 
-A format for rows is a function in `views/columns.py`, an entry in `WRITERS` and a name in `options.RowFormat`.
+To add a format of rows:
+1. write a function in `views/columns.py` that turns rows and their columns into text;
+2. add it to `WRITERS` here, and its name to `RowFormat` in `options.py`;
+3. name it in docs/commands.md where `--format` is described;
+4. say in tests/cli/test_formats.py how a script reads it.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from tests.support.index_fixture import make_index
 from tests.support.weights_fixture import with_weights
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 ENDS = "|<>&;"
 CHEAP = ("show", "neurons", "search", "layers", "plot", "info")
 STAND_INS = {"L12N345": "L1N4", "L20N868": "L1N4", "12.345": "1.4", "l012n0345": "l01n04"}
