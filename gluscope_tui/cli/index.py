@@ -84,7 +84,7 @@ def command(
         float | None, typer.Option(min=0, metavar="S", help="Seconds between checkpoints.")
     ] = None,
     shard: Annotated[
-        str | None, typer.Option(metavar="I/N", help="Only this part of the batches; auto: the SLURM array's.")
+        str | None, typer.Option(metavar="I/N", help="Only this part of the batches; auto/N: the SLURM task's of N.")
     ] = None,
     no_weights: Annotated[
         bool, typer.Option("--no-weights", help="Leave out what the weights say: classes, tokens, nearest neurons.")

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from ..errors import GluscopeError
 
 _FIX = "write it like --shard 1/8 (the first of eight) to 8/8, or --shard auto in a SLURM array"
+_AGAIN = (
+    "where tasks of a larger array run again, name its size: --shard auto/32 (an array from 0), or write --shard 1/8"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +35,18 @@ WHOLE = Shard()
 
 
 def parse_shard(text: str | None, environment: Mapping[str, str]) -> Shard:
-    """The shard that `1/8` or, in an array of SLURM, `auto` names; None is the whole. GluscopeError otherwise."""
+    """The shard that an option names; None is the whole. GluscopeError otherwise.
+
+    `1/8` to `8/8`; in an array of SLURM `auto`, which takes its place among the tasks of an array from 0 or 1, and
+    `auto/32`, which takes the task's number in an array from 0 to 31, of which perhaps only some tasks run now.
+    """
     if text is None:
         return WHOLE
-    if text.strip().lower() == "auto":
-        return _of_array(environment)
+    if match := re.fullmatch(r"\s*auto\s*(?:/\s*(\d{1,6})\s*)?", text, re.ASCII | re.IGNORECASE):
+        return _of_array(environment) if match[1] is None else _of_task(environment, int(match[1]))
     match = re.fullmatch(r"\s*(\d{1,6})\s*/\s*(\d{1,6})\s*", text, re.ASCII)
     if match is None:
-        raise GluscopeError(f"--shard: {text!a} is no shard", _FIX)
+        raise GluscopeError(f"--shard: {text!a} is not a shard", _FIX)
     number, count = int(match[1]), int(match[2])
     if not 1 <= number <= count:
         raise GluscopeError(f"--shard: there is no shard {number} of {count}; they are counted from 1", _FIX)
@@ -47,19 +54,35 @@ def parse_shard(text: str | None, environment: Mapping[str, str]) -> Shard:
 
 
 def _of_array(environment: Mapping[str, str]) -> Shard:
-    """The place of this task in its SLURM array, whatever its first number and its step are."""
-    names = ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_MAX", "SLURM_ARRAY_TASK_COUNT")
-    try:
-        task, first, last, count = (int(environment[name]) for name in names)
-    except KeyError as error:
-        raise GluscopeError(f"--shard auto: {error.args[0]} is not set, so this is no SLURM array", _FIX) from None
-    except ValueError:
-        raise GluscopeError("--shard auto: the variables of the SLURM array are no numbers", _FIX) from None
-    step, odd = divmod(last - first, count - 1) if count > 1 else (1, 0)
-    index, between = divmod(task - first, step) if step > 0 else (0, 1)
-    if odd or between or not 0 <= index < count:
+    """The place of this task in its SLURM array, if that can be a whole one: from 0 or 1, and no task left out.
+
+    What SLURM tells of an array that runs again in part is the part alone.
+    """
+    task, first, last, count = _variables(environment, "ID", "MIN", "MAX", "COUNT")
+    if first not in (0, 1) or last - first != count - 1 or not first <= task <= last:
+        tasks = f"task {first}" if count == 1 else f"{count} tasks, {first} to {last},"
+        raise GluscopeError(f"--shard auto: {tasks} may be only a part of a SLURM array", _AGAIN)
+    if count == 1:
+        raise GluscopeError("--shard auto: one task may be only a part of a SLURM array", _AGAIN)
+    return Shard(task - first, count)
+
+
+def _of_task(environment: Mapping[str, str], count: int) -> Shard:
+    """The shard of this task's number in an array from 0 that has `count` tasks, whichever of them run now."""
+    task, last = _variables(environment, "ID", "MAX")
+    if not 0 <= task < count or last >= count:
         raise GluscopeError(
-            f"--shard auto: the {count} tasks {first} to {last} of the SLURM array are not evenly spaced",
-            "use an array like 0-7, or give --shard 1/8 to 8/8 yourself",
+            f"--shard auto/{count}: task {max(task, last)} is not in an array from 0 to {count - 1}",
+            f"in an array from 1 write --shard $SLURM_ARRAY_TASK_ID/{count}",
         )
-    return Shard(index, count)
+    return Shard(task, count)
+
+
+def _variables(environment: Mapping[str, str], *names: str) -> list[int]:
+    """What SLURM tells of an array; GluscopeError where this is not a task of one."""
+    try:
+        return [int(environment[f"SLURM_ARRAY_TASK_{name}"]) for name in names]
+    except KeyError as error:
+        raise GluscopeError(f"--shard auto: {error.args[0]} is not set, so this is not a SLURM array", _FIX) from None
+    except ValueError:
+        raise GluscopeError("--shard auto: the variables of the SLURM array are not numbers", _FIX) from None

@@ -38,19 +38,38 @@ def array(task: int, tasks: list[int]) -> dict[str, str]:
     return {f"SLURM_ARRAY_TASK_{name}": str(value) for name, value in values.items()}
 
 
-@pytest.mark.parametrize("tasks", [[0, 1, 2, 3], [1, 2, 3], [10, 20, 30, 40], [5]])
-def test_auto_finds_the_place_in_an_array_from_zero_from_one_or_with_a_step(tasks: list[int]) -> None:
+@pytest.mark.parametrize("tasks", [[0, 1, 2, 3], [1, 2, 3]])
+def test_auto_finds_the_place_in_an_array_from_zero_or_from_one(tasks: list[int]) -> None:
     shards = [parse_shard("auto", array(task, tasks)) for task in tasks]
     assert shards == [Shard(index, len(tasks)) for index in range(len(tasks))]
 
 
-def test_auto_without_an_array_or_in_an_uneven_one_is_refused() -> None:
-    with pytest.raises(GluscopeError, match="SLURM_ARRAY_TASK_ID is not set"):
-        parse_shard("auto", {})
-    with pytest.raises(GluscopeError, match="not evenly spaced"):
-        parse_shard("auto", array(7, [0, 2, 7]))
-    with pytest.raises(GluscopeError, match="no numbers"):
-        parse_shard("auto", dict.fromkeys(array(0, [0]), "x"))
+@pytest.mark.parametrize("tasks", [[5], [0], [1], [5, 9], [3, 4, 5], [0, 2, 4], [10, 20, 30, 40], [0, 2, 7]])
+def test_auto_is_refused_where_tasks_may_be_a_part_of_an_array_that_runs_again(tasks: list[int]) -> None:
+    for task in tasks:
+        with pytest.raises(GluscopeError, match="may be only a part of a SLURM array") as error:
+            parse_shard("auto", array(task, tasks))
+        assert "--shard auto/32" in error.value.fix
+
+
+@pytest.mark.parametrize("tasks", [list(range(32)), [5], [0], [31], [5, 9], [0, 1, 2]])
+def test_auto_with_a_count_takes_the_same_shard_whichever_tasks_run(tasks: list[int]) -> None:
+    assert [parse_shard("auto/32", array(task, tasks)) for task in tasks] == [Shard(task, 32) for task in tasks]
+
+
+def test_auto_with_a_count_refuses_an_array_that_does_not_begin_at_zero() -> None:
+    for task in (1, 32):
+        with pytest.raises(GluscopeError, match="task 32 is not in an array from 0 to 31") as error:
+            parse_shard("auto/32", array(task, list(range(1, 33))))
+        assert "$SLURM_ARRAY_TASK_ID/32" in error.value.fix
+
+
+def test_auto_without_an_array_is_refused() -> None:
+    for text in ("auto", "auto/8"):
+        with pytest.raises(GluscopeError, match="SLURM_ARRAY_TASK_ID is not set"):
+            parse_shard(text, {})
+        with pytest.raises(GluscopeError, match="are not numbers"):
+            parse_shard(text, dict.fromkeys(array(0, [0]), "x"))
 
 
 @given(st.sets(st.integers(0, 200)))
