@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import GluscopeError
 from .shards import Shard
+
+_FIX = "start gluscope with torchrun, or unset RANK and WORLD_SIZE to run one process"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,20 @@ class Group:
 
 
 def find_group(environment: Mapping[str, str]) -> Group | None:
-    """The group that torchrun's variables tell of; None where this process is alone."""
+    """The group that torchrun's variables tell of; None where this process is alone.
+
+    GluscopeError where they tell of a group that this process can't be in or can't find.
+    """
     try:
         rank, size = int(environment["RANK"]), int(environment["WORLD_SIZE"])
         local = int(environment.get("LOCAL_RANK", "0"))
     except (KeyError, ValueError):
         return None
-    return Group(rank, size, local) if size > 1 else None
+    if size <= 1:
+        return None
+    if not 0 <= rank < size:
+        raise GluscopeError(f"RANK is {rank}, but WORLD_SIZE is {size}: ranks go from 0 to {size - 1}", _FIX)
+    for name in ("MASTER_ADDR", "MASTER_PORT"):
+        if not environment.get(name):
+            raise GluscopeError(f"RANK and WORLD_SIZE tell of {size} processes, but {name} is not set", _FIX)
+    return Group(rank, size, local)

@@ -69,7 +69,8 @@ class Ranks:
         monkeypatch.setattr(distributed, "wait", lambda _: None)
 
     def run(self, rank: int, size: int, settings: Settings = SMALL, *, overwrite: bool = False) -> None:
-        for name, value in (("RANK", rank), ("WORLD_SIZE", size), ("LOCAL_RANK", rank)):
+        group = {"RANK": rank, "WORLD_SIZE": size, "LOCAL_RANK": rank, "MASTER_ADDR": "localhost", "MASTER_PORT": 29500}
+        for name, value in group.items():
             self._monkeypatch.setenv(name, str(value))
         self._index(settings, overwrite)
 
@@ -129,7 +130,7 @@ def test_a_process_that_died_goes_on_where_it_was_and_the_others_keep_their_part
         ranks.run(0, 2)
     assert not ranks.db.exists()
     kept = sorted(path.name for path in ranks.state.iterdir())
-    assert kept == ["rank-0", "rank-1"]
+    assert kept == ["gluscope", "rank-0", "rank-1"]
     processed: list[int] = []
     process = Run.process
 
@@ -180,14 +181,34 @@ def test_processes_extend_a_finished_index_as_one_does(ranks: Ranks, tmp_path: P
 def test_a_shard_can_not_be_given_under_torchrun(ranks: Ranks, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    monkeypatch.setenv("MASTER_PORT", "29500")
     with pytest.raises(GluscopeError, match="--shard"):
         index(str(ranks.model), Inputs((str(ranks.corpus),)), ranks.db, SMALL, Execution(shard="1/2"))
+
+
+MASTER = {"MASTER_ADDR": "localhost", "MASTER_PORT": "29500"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"RANK": "2", "WORLD_SIZE": "2", **MASTER}, "RANK is 2, but WORLD_SIZE is 2: ranks go from 0 to 1"),
+        ({"RANK": "-1", "WORLD_SIZE": "2", **MASTER}, "RANK is -1"),
+        ({"RANK": "0", "WORLD_SIZE": "2", "MASTER_PORT": "29500"}, "MASTER_ADDR is not set"),
+        ({"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost"}, "MASTER_PORT is not set"),
+    ],
+)
+def test_a_group_that_the_process_can_not_join_is_told_before_any_work(environment: dict[str, str], said: str) -> None:
+    with pytest.raises(GluscopeError, match=said) as error:
+        find_group(environment)
+    assert "torchrun" in error.value.fix
 
 
 def test_what_the_environment_tells_of_a_group() -> None:
     assert find_group({}) is None
     assert find_group({"RANK": "0", "WORLD_SIZE": "1"}) is None
-    group = find_group({"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1"})
+    group = find_group({"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", **MASTER})
     assert group == Group(5, 8, 1)
     assert group is not None
     assert group.shard == Shard(5, 8)
