@@ -96,11 +96,11 @@ def _table(printer: Printer, wanted: str, *, exact: bool) -> Callable[[Iterable[
 
 def _build(path: Path) -> None:
     require_index_extra("search --build")
-    from indexer.database.bulk.add_search import add_search
-    from indexer.progress import Progress
+    from indexer.jobs.build_search import build_search
 
+    from .interruption import telling_what_is_left
     from .progress import narrator
 
-    with narrator() as report:
-        add_search(path, lambda done, total: report(Progress("reading examples", done, total)))
+    with telling_what_is_left(lambda: f"stopped: {path} is unchanged"), narrator() as report:
+        build_search(path, report)
     tell(f"{path} can be searched")

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from ..database.bulk.stored import StoredIndex
 from ..database.bulk.weight_writing import replace_weights
+from ..disk import refused
 from ..errors import GluscopeError
 from ..models.load import load
 from ..models.loaded import LoadedModel
 from ..progress import Progress, Report
-from ..run.folder import discard, disk_errors, hold, run_folder, under_way, unmade
+from ..run.folder import under_way
+from ..run.output_file import changed_copy
 from ..settings import Execution
 from ..weights.compute import model_weights
 
@@ -28,7 +29,6 @@ def add_weights(model: str, db: Path, execution: Execution, *, overwrite: bool, 
     with StoredIndex(db) as stored:
         info = stored.info
         first_neuron = {site.address.name: site.first_neuron for site in stored.sites}
-    folder = run_folder(db)
     if under_way(db) or not info.get("coverage", {}).get("finished", True):
         raise GluscopeError(f"the run that makes {db} is not finished", "finish it: it computes the weights at its end")
     if info.get("weights", {}).get("state") in ("computed", "partly") and not overwrite:
@@ -44,21 +44,13 @@ def add_weights(model: str, db: Path, execution: Execution, *, overwrite: bool, 
         trust_remote_code=execution.trust_remote_code,
     )
     _demand_same_model(loaded, info, db)
-    with hold(folder), disk_errors(folder):
+    with changed_copy(db, lambda message: progress(Progress("notice", message=message))) as made:
+        weights = model_weights(loaded, first_neuron, progress)
         try:
-            weights = model_weights(loaded, first_neuron, progress)
-            made = unmade(folder / "index.db")
-            shutil.copyfile(db, made)
-            connection = sqlite3.connect(made)
-            try:
-                replace_weights(connection, weights, first_neuron)
-            finally:
-                connection.close()
-            with open(made, "rb+") as file:
-                os.fsync(file.fileno())
-            os.replace(made, db)
-        finally:
-            discard(folder)
+            with closing(sqlite3.connect(f"{made.absolute().as_uri()}?mode=rw&nolock=1", uri=True)) as sqlite:
+                replace_weights(sqlite, weights, first_neuron)
+        except sqlite3.OperationalError as error:
+            raise refused(made, error, "is its disk whole, and writable?") from error
     return db
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..cache import cache_folder, demo_path
 from ..errors import GluscopeError
 from ..progress import Progress, Report
-from ..run.folder import is_index
+from ..run.output_file import is_index
 from ..settings import Execution, Inputs, Settings
 from .fetch_smollm2 import smollm2
 

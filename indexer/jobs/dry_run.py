@@ -11,7 +11,6 @@ from ..forecast.estimate import Forecast, demand_room, forecast, measure, memory
 from ..forecast.final_steps import Kept, weights_seconds, writing_seconds
 from ..progress import Progress, Report
 from ..run.accumulator import Run
-from ..run.folder import check_output
 from ..run.loop import expected_tokens
 from ..sequences.batches import plan
 from ..settings import Execution, Inputs, Settings
@@ -29,7 +28,6 @@ def dry_run(
     begun = time.monotonic()
     part = find_part(db, execution)
     report = progress if part.first else silent
-    check_output(db)
     corpus = open_text(inputs, part, report)
     job = prepare(model, corpus, part, settings, execution, report)
     loading = time.monotonic() - begun

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -14,22 +12,24 @@ import numpy as np
 from ..database.bulk.arrays import ModelWeights, SiteArrays
 from ..database.bulk.stored import StoredIndex
 from ..database.read.weights import HOW_TO_ADD, weights_state
+from ..disk import full_disk_told, write_json
 from ..errors import GluscopeError
 from ..forecast.estimate import demand_room
 from ..index_file.coverage import Batches, Coverage
-from ..index_file.identity import Identity, demand_same, difference
+from ..index_file.identity import demand_same
 from ..index_file.provenance import TextRead, run_info
 from ..index_file.site_arrays import SiteSample, site_arrays, site_samples
 from ..index_file.write import write_index
 from ..progress import Meter, Progress, Report
-from ..run import checkpoint
+from ..run import checkpoint, checkpoint_file
 from ..run import join_processes as distributed
 from ..run.accumulator import Run, proof_name
-from ..run.checkpoint import Mark
+from ..run.checkpoint_file import Mark
 from ..run.finished_index import Base, finished_base, is_finished
-from ..run.folder import check_output, discard, disk_errors, hold, write_json
+from ..run.folder import clear, discard, hold, make, rank_folders, remove_empty
 from ..run.interruption import KEEPING, STOPPING, stopping
 from ..run.loop import Loop
+from ..run.output_file import unmade
 from ..run.shards import Shard
 from ..run.snapshots import Snapshots
 from ..run.torchrun import Group
@@ -41,7 +41,7 @@ from ..sites import Site
 from ..sites.weights import gate_in_dot
 from ..statistics.reduction import Fuser
 from ..weights.compute import missing, model_weights
-from .prepare import Job, find_part, open_text, prepare, silent
+from .prepare import Job, Part, find_part, open_text, prepare, silent
 
 
 def index(
@@ -64,30 +64,55 @@ def index(
     part = find_part(db, execution)
     if not part.first:
         progress = silent
-    there = check_output(db)
+    there = part.file.there
+    if overwrite:
+        part.file.demand_writable()
     corpus = open_text(inputs, part, progress)
     folder = part.folder
     fresh = not folder.exists()
-    with hold(folder), disk_errors(part.run_folder):
+    notice = partial(_notice, progress)
+    with full_disk_told(part.run_folder, lambda: _what_follows(part)), _held(part, notice):
         try:
             job = prepare(model, corpus, part, settings, execution, progress)
             held = there and not overwrite and _is_finished(job)
-            base = finished_base(db, job.identity, Shard() if part.group else part.shard) if held else None
+            base = finished_base(part.db, job.identity, Shard() if part.group else part.shard) if held else None
             if base is None:
-                demand_room(job.sites, job.settings, db.parent, corpus.size)
+                demand_room(job.sites, job.settings, part.db.parent, corpus.size)
             _run(job, base, overwrite, snapshots=not there or not (held or overwrite))
         except BaseException:
-            if fresh and not (folder / "checkpoint.json").exists():
+            if fresh and not (folder / checkpoint_file.NAME).exists():
                 _leave(folder, part.run_folder)
             raise
     return db
+
+
+@contextmanager
+def _held(part: Part, notice: Callable[[str], None]) -> Iterator[None]:
+    """Hold the folder of this process's state, and see that the one of the run is gluscope's."""
+    if part.group is not None:
+        make(part.run_folder)
+    if part.shard.name is not None and part.group is None:
+        notice(f"this is shard {part.shard.name} of the text")
+    with hold(part.folder, notice):
+        yield
+
+
+def _notice(report: Report, message: str) -> None:
+    report(Progress("notice", message=message))
+
+
+def _what_follows(part: Part) -> str:
+    """What the same command does once a full disk has room again."""
+    if (part.folder / checkpoint_file.NAME).exists():
+        return "run the same command again: it continues from the last checkpoint"
+    return "run the same command again: it begins anew, since no checkpoint was kept"
 
 
 def _is_finished(job: Job) -> bool:
     """Whether the index that is there is finished; GluscopeError where it is a snapshot that can't go on."""
     if is_finished(job.db):
         return True
-    if not (job.folder / "checkpoint.json").exists():
+    if not (job.folder / checkpoint_file.NAME).exists():
         raise GluscopeError(
             f"{job.db} is a snapshot of a run whose state in {job.folder} is gone", "start anew with --overwrite"
         )
@@ -212,12 +237,11 @@ def _write(
     text = TextRead(read.documents, loop.sequences, loop.tokens, read.identity.hexdigest(), *job.around)
     info = run_info(job.loaded, job.layers, job.corpus, text, job.identity, coverage, loop.seconds, run.notices)
     samples = site_samples(run, job.sites)
-    made = job.folder / "index.db"
-    made.unlink(missing_ok=True)
+    made = unmade(job.folder / "index.db")
     with Texts(job.folder) as texts:
         write_index(
             made,
-            _site_arrays(run, job.sites, samples),
+            _site_arrays(run, job.sites, samples, most=covered.tokens + loop.sequences),
             {sample.id: sample.positions for sample in samples.values()},
             texts,
             partial(token_bytes, job.loaded.tokenizer),
@@ -225,14 +249,23 @@ def _write(
             lambda neurons: meter.update(neurons, total, "writing neurons"),
             weights,
         )
-    os.replace(made, job.db)
+    job.part.file.put(made)
 
 
-def _site_arrays(run: Run, sites: Sequence[Site], samples: Mapping[str, SiteSample]) -> Iterator[SiteArrays]:
-    """What a run found, site by site."""
+def _site_arrays(
+    run: Run, sites: Sequence[Site], samples: Mapping[str, SiteSample], *, most: int
+) -> Iterator[SiteArrays]:
+    """What a run found, site by site. GluscopeError where one counted more than `most` tokens: those of the
+    text, and one for each sequence, which a decoder may begin with."""
     for site in sites:
+        state = run.states[site.address.name]
+        if state.tokens_counted > most:
+            raise GluscopeError(
+                f"{site.address.name} counted {state.tokens_counted:,} of {most:,} tokens: the run's state is damaged",
+                "start anew with --overwrite",
+            )
         yield site_arrays(
-            run.states[site.address.name],
+            state,
             address=site.address,
             activation=site.activation,
             adapter=site.adapter,
@@ -245,31 +278,46 @@ def _site_arrays(run: Run, sites: Sequence[Site], samples: Mapping[str, SiteSamp
 
 def _resume(job: Job, run: Run, overwrite: bool) -> Mark | None:
     """Go on from the run folder's checkpoint, if it is of the same run."""
-    path = job.folder / "identity.json"
     _refuse_others(job, overwrite)
-    if overwrite and not (_same_run(path, job.run_identity) and checkpoint.is_readable(job.folder)):
-        _clear(job.folder)
+    if overwrite and not _can_continue(job):
+        clear(job.folder)
+    _demand_same_run(job)
     with checkpoint.reading(job.folder) as saved:
-        if saved is None:
-            _clear(job.folder)
-            write_json(path, job.run_identity)
-            return None
+        if saved is not None:
+            run.restore(saved)
+            job.notice(f"continuing after {saved.mark.tokens:,} tokens")
+            return saved.mark
+    clear(job.folder)
+    write_json(job.folder / checkpoint_file.IDENTITY, job.run_identity)
+    return None
+
+
+def _demand_same_run(job: Job) -> None:
+    """GluscopeError where the run folder's checkpoint is of another run, or can't be read."""
+    if (saved := checkpoint_file.read(job.folder)) is not None:
         demand_same(
-            checkpoint.read_json(path),
+            checkpoint_file.read_identity(job.folder, saved),
             job.run_identity,
             f"the unfinished run in {job.folder}",
             "give its settings to continue it, or start anew with --overwrite",
         )
-        run.restore(saved)
-        job.notice(f"continuing after {saved.mark.tokens:,} tokens")
-        return saved.mark
+
+
+def _can_continue(job: Job) -> bool:
+    """Whether the run folder has no checkpoint, or one of the same run that can be read."""
+    try:
+        _demand_same_run(job)
+        with checkpoint.reading(job.folder):
+            return True
+    except GluscopeError:
+        return False
 
 
 def _refuse_others(job: Job, overwrite: bool) -> None:
     """GluscopeError where the run folder holds a run of one process and this is one of several, or the reverse."""
     folder = job.part.run_folder
     alone = job.part.group is None
-    others = list(folder.glob("rank-*")) if alone else [folder / "checkpoint.json"]
+    others = rank_folders(folder) if alone else [folder / checkpoint_file.NAME]
     if not any(other.exists() for other in others):
         return
     if not overwrite:
@@ -279,22 +327,10 @@ def _refuse_others(job: Job, overwrite: bool) -> None:
             "start it as before to continue it, or start anew with --overwrite",
         )
     for other in others:
-        shutil.rmtree(other) if other.is_dir() else other.unlink(missing_ok=True)
-
-
-def _clear(folder: Path) -> None:
-    """Remove all that an earlier run left but for its lock."""
-    for old in folder.glob("*"):
-        if old.name != "lock":
-            old.unlink()
+        discard(other) if other.is_dir() else other.unlink(missing_ok=True)
 
 
 def _leave(folder: Path, of: Path) -> None:
     """Remove the state of this process, and the run folder if no other process has its state there."""
     discard(folder)
-    with suppress(OSError):
-        of.rmdir()
-
-
-def _same_run(path: Path, now: Identity) -> bool:
-    return path.exists() and difference(checkpoint.read_json(path), now) is None
+    remove_empty(of)

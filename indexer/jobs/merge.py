@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -17,14 +16,16 @@ from ..database.bulk.arrays import Int64, SiteArrays
 from ..database.bulk.stored import StoredIndex
 from ..database.format.activations import sign_preserving
 from ..database.records import SiteRecord
+from ..disk import full_disk_told
 from ..errors import GluscopeError
 from ..index_file.coverage import NOTHING, Batches, Coverage, in_words
 from ..index_file.identity import difference
 from ..index_file.read_back import JoinedTexts, Restated
 from ..index_file.site_arrays import site_arrays
 from ..index_file.write import SamplePositions, write_index
-from ..progress import Meter, Report
-from ..run.folder import check_output, discard, disk_errors, hold, run_folder, under_way, unmade
+from ..progress import Meter, Progress, Report
+from ..run.folder import discard, hold, run_folder, under_way
+from ..run.output_file import OutputFile, unmade
 from ..statistics.sample import PositionSample
 from ..statistics.site_state import SiteState
 from ..weights.join import joined_weights
@@ -66,22 +67,25 @@ def merge(out: Path, inputs: Sequence[Path], report: Report, *, overwrite: bool 
     """
     if len(inputs) < 2:
         raise GluscopeError("there is nothing to join", "name two indexes or more: gluscope merge OUT IN IN...")
-    if check_output(out) and not overwrite:
+    file = OutputFile(out)
+    if file.there and not overwrite:
         raise GluscopeError(f"{out} is there already", "name another file, or replace it with --overwrite")
-    folder = run_folder(out)
-    if under_way(out):
+    file.demand_writable()
+    folder = run_folder(file.path)
+    if under_way(file.path):
         raise GluscopeError(f"there is an unfinished run in {folder}", "finish it, remove it, or name another file")
     with ExitStack() as stack:
         parts = [_opened(stack, path) for path in inputs]
         _demand_one_plan(parts)
         _demand_disjoint(parts)
         parts.sort(key=lambda part: (_first(part), min(part.records)))
-        stack.enter_context(hold(folder))
+        then = "run the same command again: it begins anew, and nothing was changed"
+        stack.enter_context(full_disk_told(folder, lambda: then))
+        stack.enter_context(hold(folder, lambda message: report(Progress("notice", message=message))))
         stack.callback(discard, folder)
-        with disk_errors(folder):
-            made = unmade(folder / "index.db")
-            _write(made, parts, report)
-            os.replace(made, out)
+        made = unmade(folder / "index.db")
+        _write(made, parts, report)
+        file.put(made)
     return out
 
 

@@ -17,6 +17,7 @@ from ..models.probe import read_by_text
 from ..models.special_tokens import Around, around, demand_countable_first
 from ..progress import Progress, Report
 from ..run.folder import run_folder
+from ..run.output_file import OutputFile
 from ..run.shards import Shard, parse_shard
 from ..run.torchrun import Group, find_group
 from ..sequences.sequences import Sequences, sequences
@@ -40,9 +41,14 @@ def silent(_progress: Progress) -> None:
 class Part:
     """Which part of a run this process is, and where it keeps its state."""
 
-    db: Path
+    file: OutputFile
     shard: Shard
     group: Group | None
+
+    @property
+    def db(self) -> Path:
+        """The index to make; not a link to it."""
+        return self.file.path
 
     @property
     def run_folder(self) -> Path:
@@ -61,11 +67,12 @@ class Part:
 
 
 def find_part(db: Path, execution: Execution) -> Part:
-    """The part that the options and the environment tell of; GluscopeError where they contradict each other."""
+    """The part that the options and the environment tell of; GluscopeError where they contradict each other, or where
+    no index can be made at `db`."""
     group = find_group(os.environ)
     if group is not None and execution.shard is not None:
         raise GluscopeError("--shard can't be given under torchrun", "leave it out: each process takes its part")
-    return Part(db, parse_shard(execution.shard, os.environ) if group is None else group.shard, group)
+    return Part(OutputFile(db), parse_shard(execution.shard, os.environ) if group is None else group.shard, group)
 
 
 def open_text(inputs: Inputs, part: Part, report: Report) -> Corpus:

@@ -1,59 +1,41 @@
-"""Where an index is made: the checks of its path, and the folder `FILE.run` that holds a run under way."""
+"""The folder `FILE.run`, which holds a run under way: known by its marker, held by one process, left by name.
+
+A file `gluscope` marks a folder that gluscope made. In it gluscope reads, writes and removes only the names in
+`_NAMES`, and never through a link, so a person's own files in it stay. Folders of older versions have no marker: they
+are known by a lock, and by holding nothing but those names.
+"""
 
 from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
-import shutil
-import sqlite3
-from collections.abc import Iterator
+import re
+import stat
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from ..database.format.schema import APPLICATION_ID
+from ..disk import create, is_full, write_all
 from ..errors import GluscopeError
 
+MARKER = "gluscope"
+_MARKED = b"The state of a gluscope run. The same command continues it; to begin anew, give --overwrite too.\n"
+_LOCK = "lock"
+_NAMES = re.compile(
+    r"(identity\.json|checkpoint\.json|state-\d+(-end)?\.safetensors)(\.new)?"
+    r"|(tokens|sources|sequences)\.bin|index\.db(-journal|-wal|-shm)?|gluscope-\w{8}"
+)
+_RANK = re.compile(r"rank-\d+")
+_ELSEWHERE = "name another file with --db"
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 
-def check_output(db: Path) -> bool:
-    """Whether an index is there already. GluscopeError where none can be written, or where something else is."""
-    if os.path.isdir(db):
-        raise GluscopeError(f"{db} is a folder", "name a file with --db")
-    folder = db.parent
-    if not folder.is_dir():
-        raise GluscopeError(f"the folder {folder} does not exist", f"make it, or name another file than {db} with --db")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise GluscopeError(f"the folder {folder} can't be written to", "name a file in another folder with --db")
-    try:
-        run_folder(db).stat()
-    except FileNotFoundError:
-        pass
-    except OSError as error:  # such as a name that is too long
-        raise GluscopeError(f"{db} can't be written: {error.strerror}", "name another file with --db") from error
-    if not os.path.exists(db):
-        return False
-    if not db.is_file() or not is_index(db):
-        raise GluscopeError(
-            f"{db} holds something other than an index, and is left as it is", "name another file with --db"
-        )
-    return True
-
-
-def is_index(path: Path) -> bool:
-    """Whether the file is an index of gluscope, of any version."""
-    try:
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-        try:
-            return bool(connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID)
-        finally:
-            connection.close()
-    except sqlite3.DatabaseError:
-        return False
+Notice = Callable[[str], None]
 
 
 def run_folder(db: Path) -> Path:
+    """Where the state of a run that makes `db` is."""
     return db.with_name(db.name + ".run")
 
 
@@ -64,66 +46,153 @@ def under_way(db: Path) -> bool:
 
 
 @contextmanager
-def hold(folder: Path) -> Iterator[None]:
+def hold(folder: Path, notice: Notice) -> Iterator[None]:
     """Make the run folder if need be and keep every other run out of it.
 
-    GluscopeError where it can't be made, or where a run is at work in it.
+    GluscopeError where it can't be made, isn't gluscope's, or where a run is at work in it. `notice` is told where the
+    file system has no locks.
     """
-    with _locked(folder) as lock:
+    make(folder)
+    lock = _locked(folder, notice)
+    try:
+        yield
+    finally:
+        lock.close()
+        with suppress(OSError):
+            folder.rmdir()  # where all in it was discarded, and a network disk still showed the open lock
+
+
+def make(folder: Path) -> None:
+    """Make a run folder with its marker, or see that the one that is there is gluscope's. GluscopeError otherwise."""
+    try:
+        with suppress(FileExistsError):
+            folder.mkdir()
+        demand_own(folder)
+        if not os.path.lexists(folder / MARKER):
+            with create(folder / MARKER) as file:
+                write_all(file, _MARKED)
+    except OSError as error:
+        with suppress(OSError):
+            (folder / MARKER).unlink()
+        with suppress(OSError):
+            folder.rmdir()  # if it is empty
+        if is_full(error):
+            raise
+        raise GluscopeError(
+            f"the folder {folder}, for the state of the run, can't be made: {error.strerror}", _ELSEWHERE
+        ) from error
+
+
+def demand_own(folder: Path) -> None:
+    """GluscopeError naming the cause where a folder that is there isn't a run folder of this user's."""
+    found = os.lstat(folder)
+    if stat.S_ISLNK(found.st_mode):
+        raise GluscopeError(f"{folder} is a symbolic link, which gluscope does not write through", _ELSEWHERE)
+    if not stat.S_ISDIR(found.st_mode):
+        raise GluscopeError(f"{folder} is in the way: it is not a folder", _ELSEWHERE)
+    if found.st_uid != os.geteuid() and found.st_uid != _owner_given(folder):
+        raise GluscopeError(f"{folder} belongs to another user", _ELSEWHERE)
+    entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    marked = any(entry.name == MARKER for entry in entries)
+    old = any(entry.name == _LOCK or _RANK.fullmatch(entry.name) for entry in entries)
+    for entry in entries:
+        if is_ours(entry.name) or entry.name == MARKER:
+            _demand_plain(entry, found.st_uid, folder=False)
+        elif _RANK.fullmatch(entry.name):
+            _demand_plain(entry, found.st_uid, folder=True)
+        elif not marked and not entry.name.startswith(".nfs"):
+            raise GluscopeError(
+                f"{folder} holds {entry.name}, which gluscope did not write", f"move it elsewhere, or {_ELSEWHERE}"
+            )
+    if entries and not marked and not old:
+        raise GluscopeError(f"{folder} was not made by gluscope", f"move it elsewhere, or {_ELSEWHERE}")
+
+
+def is_ours(name: str) -> bool:
+    """Whether gluscope writes files of this name into a run folder; its marker aside."""
+    return name == _LOCK or _NAMES.fullmatch(name) is not None
+
+
+def own_files(folder: Path) -> list[Path]:
+    """The files of a run folder that gluscope wrote, but for its marker and its lock."""
+    return [path for path in sorted(folder.glob("*")) if path.name != _LOCK and is_ours(path.name)]
+
+
+def rank_folders(folder: Path) -> list[Path]:
+    """The folders of the processes of a run that torchrun started."""
+    return [path for path in sorted(folder.glob("rank-*")) if _RANK.fullmatch(path.name)]
+
+
+def clear(folder: Path) -> None:
+    """Remove what an earlier run left in a folder that is held: its files, but for the marker and the lock."""
+    for path in own_files(folder):
+        path.unlink()
+
+
+def discard(folder: Path) -> None:
+    """Remove what gluscope wrote into a run folder, and the folder if nothing else is in it."""
+    with suppress(OSError):
+        demand_own(folder)
+        for rank in rank_folders(folder):
+            discard(rank)
+        clear(folder)
+        (folder / _LOCK).unlink(missing_ok=True)
+        remove_empty(folder)
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove a run folder in which nothing is left but its marker."""
+    if all(path.name == MARKER or path.name.startswith(".nfs") for path in folder.glob("*")):
+        with suppress(OSError):
+            (folder / MARKER).unlink(missing_ok=True)
+            folder.rmdir()
+
+
+def _owner_given(folder: Path) -> int | None:
+    """The user that a file belongs to which this process makes here: on some network disks it isn't the process's."""
+    probe = folder / "gluscope-whoowner"
+    try:
+        with create(probe) as file:
+            owner = os.fstat(file.fileno()).st_uid
+        probe.unlink()
+    except OSError:
+        return None
+    return owner
+
+
+def _demand_plain(entry: os.DirEntry[str], owner: int, *, folder: bool) -> None:
+    """GluscopeError where an entry is a link, of another kind than gluscope makes, or another user's."""
+    found = entry.stat(follow_symlinks=False)
+    right = stat.S_ISDIR(found.st_mode) if folder else stat.S_ISREG(found.st_mode)
+    if right and found.st_uid == owner:
+        return
+    if right:
+        said = "belongs to another user"
+    else:
+        said = "is a symbolic link" if entry.is_symlink() else f"is not a {'folder' if folder else 'regular file'}"
+    raise GluscopeError(f"{entry.path} {said}", f"remove it, or {_ELSEWHERE}")
+
+
+def _locked(folder: Path, notice: Notice) -> IO[bytes]:
+    """The open lock of a folder; once it is closed others may hold the folder."""
+    path = folder / _LOCK
+    while True:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        lock = os.fdopen(descriptor, "ab", buffering=0)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
+            if error.errno in _NO_LOCKS:
+                notice(f"{folder} is on a disk without locks: see that only one run writes it at a time")
+                return lock
+            lock.close()
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 raise
             raise GluscopeError(
                 f"another run is writing {folder}", "wait for it, stop it, or name another file with --db"
             ) from None
-        yield
-
-
-def _locked(folder: Path) -> IO[str]:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return open(folder / "lock", "a")
-    except OSError as error:
-        with suppress(OSError):
-            folder.rmdir()  # if it is empty
-        raise GluscopeError(
-            f"the folder {folder}, for the state of the run, can't be made: {error.strerror}",
-            "name another file with --db",
-        ) from error
-
-
-def unmade(db: Path) -> Path:
-    """The path of a database that is to be made, once what a killed process left of it is gone, its journal too."""
-    for left in db.parent.glob(f"{db.name}*"):
-        left.unlink()
-    return db
-
-
-def discard(folder: Path) -> None:
-    """Remove a run folder and all in it."""
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write aside, flush to disk and rename: the file is there whole or not at all."""
-    aside = path.with_name(path.name + ".new")
-    with open(aside, "w", encoding="utf-8") as file:
-        json.dump(value, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(aside, path)
-
-
-@contextmanager
-def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn a full disk into an error that says so."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise GluscopeError(
-                f"the disk of {folder} is full", "free some space and run the same command again: it continues"
-            ) from error
-        raise
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), os.lstat(path)):
+                return lock
+        lock.close()  # the run that held it has removed it meanwhile
+        make(folder)

@@ -15,7 +15,7 @@ from ..statistics.expert_state import ExpertState
 from ..statistics.sample import PositionSample
 from . import checkpoint
 from .accumulator import Run
-from .checkpoint import Mark
+from .checkpoint_file import Mark
 from .torchrun import Group
 
 _PATIENCE = timedelta(days=30)  # a process may be much slower than another: torchrun ends them where one fails
@@ -51,7 +51,7 @@ def join(run: Run, group: Group, run_folder: Path) -> list[Mark]:
             run.identity_errors = {**saved.mark.identity_errors, **run.identity_errors}
             for site, state in run.states.items():
                 theirs = run.blank(site)
-                theirs.restore(saved.tensors(site))
+                saved.restore_site(site, theirs)
                 if isinstance(state, ExpertState) and isinstance(theirs, ExpertState):
                     state.merge(theirs, *state.merge_drawn(theirs))
                 else:

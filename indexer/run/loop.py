@@ -20,7 +20,7 @@ from ..sequences.sequences import Sequences, TokenSequence
 from ..sequences.spill import TextsWriter
 from . import checkpoint
 from .accumulator import Run
-from .checkpoint import Mark
+from .checkpoint_file import Mark
 from .finished_index import Base
 from .interruption import Stop
 from .shards import Shard

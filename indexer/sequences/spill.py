@@ -14,7 +14,6 @@ whatever the moment at which a run was cut off, the intact sequences are a begin
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import struct
@@ -25,9 +24,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 import numpy as np
 
+from ..disk import create, refused
 from ..errors import GluscopeError
 from .sequences import Ids, TokenSequence
 
@@ -249,18 +250,14 @@ class TextsWriter:
         return _Record(sequence.document, sequence.part, sequence.length, offset, source_offset, source_bytes)
 
     def _refused(self, error: OSError) -> GluscopeError:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            return GluscopeError(
-                f"the disk is full: {self._folder}", "free some space, or make the index elsewhere (--db)"
-            )
-        return GluscopeError(f"{self._folder} can't be written: {error.strerror}", "make the index elsewhere (--db)")
+        return refused(self._folder, error, "make the index elsewhere (--db)")
 
 
 class _Appended:
     """One file that only grows, written in large pieces."""
 
     def __init__(self, stack: ExitStack, path: Path, size: int) -> None:
-        self._file = stack.enter_context(io.FileIO(path, "r+b" if size else "wb"))
+        self._file = stack.enter_context(_reopened(path) if size else create(path))
         self._file.truncate(size)
         self._file.seek(size)
         self._waiting = bytearray()
@@ -280,6 +277,10 @@ class _Appended:
             del self._waiting[:written]
         if sync:
             os.fsync(self._file.fileno())
+
+
+def _reopened(path: Path) -> IO[bytes]:
+    return open(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), "r+b", buffering=0)
 
 
 _START_AGAIN = "start the run again"

@@ -104,4 +104,4 @@ def test_what_is_no_longer_text_of_the_same_run_is_refused(folder: Folder) -> No
     with pytest.raises(GluscopeError, match="it is part 1/2 of an index, and this is the whole"):
         folder.make("part.db")
     folder.make("part.db", shard="1/2")
-    assert folder.notices == [f"{part} is finished: nothing is left to do"]
+    assert folder.notices == ["this is shard 1/2 of the text", f"{part} is finished: nothing is left to do"]

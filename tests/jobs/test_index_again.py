@@ -220,7 +220,7 @@ def test_a_damaged_checkpoint_is_told_and_can_be_left_behind(damage: str, comman
 
 
 def test_two_runs_do_not_share_a_file(command: Command) -> None:
-    with hold(command.folder / "out" / "x.db.run"):
+    with hold(command.folder / "out" / "x.db.run", print):
         assert "another run is writing" in command.refused()
     assert command()[0] == 0
 

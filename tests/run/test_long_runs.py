@@ -130,7 +130,7 @@ def test_a_run_that_is_to_stop_in_its_last_batch_keeps_all_that_was_read(
     monkeypatch.setattr(Loop, "run", interrupted)
     with pytest.raises(KeyboardInterrupt):
         folder.make("stopped.db")
-    tokens = json.loads((folder.path / "stopped.db.run" / "checkpoint.json").read_text())["tokens"]
+    tokens = json.loads((folder.path / "stopped.db.run" / "checkpoint.json").read_text())["mark"]["tokens"]
     assert tokens == told(whole).coverage["cells"][0]["tokens"]
     asked[0] = False
     assert shown(folder.make("stopped.db")) == shown(whole)
@@ -337,7 +337,7 @@ def test_a_disk_that_fills_up_at_a_checkpoint_keeps_the_last_one(
         save(tensors, path)
 
     monkeypatch.setattr(checkpoint, "_save_file", full)
-    with pytest.raises(GluscopeError, match="is full") as error:
+    with pytest.raises(GluscopeError, match="disk is full") as error:
         folder.make("a.db", checkpoint_every=0.0)
     assert "it continues" in error.value.fix
     assert not list((folder.path / "a.db.run").glob("*.new"))

@@ -68,7 +68,7 @@ class Postings:
         for statement in (PEAKS, CONTEXTS):
             sqlite.execute(for_this_sqlite(statement))
         self._write_contexts(sqlite)
-        with tempfile.TemporaryFile(dir=self._folder) as file:
+        with tempfile.TemporaryFile(dir=self._folder, prefix="gluscope-") as file:
             numbers, starts = _write_words(sqlite, file)
             tokens = _mapped(file, np.dtype("<u4"), 0, int(starts[-1]))
             self._write_peaks(sqlite, numbers, starts, tokens)
@@ -120,7 +120,7 @@ class _Spool:
     """Records of many sites in an unnamed file, each site's sorted by a key, read back in stretches of that key."""
 
     def __init__(self, folder: str, dtype: np.dtype[Any]) -> None:
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # closed by `close`
+        self._file = tempfile.TemporaryFile(dir=folder, prefix="gluscope-")  # noqa: SIM115  # closed by `close`
         self._dtype = dtype
         self._sites: list[tuple[int, int]] = []  # where the records of a site begin, and how many they are
 

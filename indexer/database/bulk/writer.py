@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import sqlite3
@@ -18,6 +17,7 @@ import numpy.typing as npt
 import sqlite_utils
 
 from ...addresses import NeuronAddress
+from ...disk import refused, sync
 from ...errors import GluscopeError
 from ...quadrants import QUADRANTS, QUANTITIES
 from ...ranking import RANKINGS
@@ -73,7 +73,8 @@ class IndexWriter:
                 Path(leftover).unlink(missing_ok=True)
 
     def add_site(self, site: SiteArrays) -> None:
-        """Add a site; its neurons' rows follow those of the sites before."""
+        """Add a site; its neurons' rows follow those of the sites before. GluscopeError where its numbers can't be."""
+        _demand_possible(site)
         first = self._neurons
         with self._writing():
             self._database.table("sites").insert(_site_row(site, self._sites, first))
@@ -147,7 +148,7 @@ class IndexWriter:
             self._sqlite.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         with self._mendable():
             self._sqlite.close()
-            _sync(self.path)
+            sync(self.path)
         self._finished = True
 
     def _use(self, *sequences: Numbers) -> None:
@@ -182,7 +183,21 @@ class IndexWriter:
         try:
             yield
         except (sqlite3.OperationalError, OSError) as error:
-            raise _refused(self.path, error, "is the disk whole? else name another place with --db") from error
+            raise refused(self.path, error, "is the disk whole? else name another place with --db") from error
+
+
+def _demand_possible(site: SiteArrays) -> None:
+    """GluscopeError where counts don't add up or a sum is not a number: what they were computed from was damaged."""
+    name = site.address.name
+    if min(site.count.min(initial=0), site.zero.min(initial=0)) < 0 or np.any(
+        site.count.sum(axis=0) + site.zero != site.tokens_counted
+    ):
+        wrong = f"the counts of {name} do not add up to its {site.tokens_counted:,} tokens"
+    elif not (np.isfinite(site.sum).all() and np.isfinite(site.extreme).all()):
+        wrong = f"the sums of {name} are not all numbers"
+    else:
+        return
+    raise GluscopeError(f"{wrong}: the state they come from is damaged", "make the index anew with --overwrite")
 
 
 def _create(path: str) -> sqlite3.Connection:
@@ -190,35 +205,16 @@ def _create(path: str) -> sqlite3.Connection:
     if os.path.lexists(path):
         raise GluscopeError(f"{path} is already there", "remove it or name another file with --db")
     try:
-        connection = sqlite3.connect(path)
+        # without locks, which some disks don't have: nobody else writes a file of this name
+        connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?nolock=1", uri=True)
         connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
         connection.executescript(schema_sql())
     except sqlite3.OperationalError as error:
         Path(path).unlink(missing_ok=True)
-        raise _refused(path, error, "is its folder there, and writable? else name another file with --db") from error
+        raise refused(path, error, "is its folder there, and writable? else name another file with --db") from error
     return connection
-
-
-def _refused(path: str, error: Exception, fix: str) -> GluscopeError:
-    """What to tell where the file can't be written; `fix` where that isn't for want of space."""
-    full = "disk is full" in str(error) or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    if full:
-        return GluscopeError(
-            f"{path} can't be written: the disk is full", "free some space, or name another place with --db"
-        )
-    return GluscopeError(f"{path} can't be written: {error}", fix)
-
-
-def _sync(path: str) -> None:
-    """Wait until the file and its name are on disk."""
-    for place in (path, os.path.dirname(os.path.abspath(path))):
-        descriptor = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _site_row(site: SiteArrays, number: int, first: int) -> dict[str, Any]:

@@ -1,0 +1,80 @@
+"""Undoes a change that was cut off: SQLite's journal beside a file says how, and must be read before the file is."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from ...errors import GluscopeError
+
+_JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
+
+
+def is_pending(path: str | os.PathLike[str]) -> bool:
+    """Whether a rollback journal or a write-ahead log beside a database holds anything."""
+    name = os.fspath(path)
+    return has_journal(path) or _head(f"{name}-wal") != b""
+
+
+def has_journal(path: str | os.PathLike[str]) -> bool:
+    """Whether a rollback journal is there that isn't spent: of a change that was cut off, or of one under way."""
+    return _head(f"{os.fspath(path)}-journal") == _JOURNAL_MAGIC
+
+
+def undo(path: str | os.PathLike[str]) -> None:
+    """Undo what was cut off, or take in what a write-ahead log holds, as SQLite does it; a change under way is left.
+
+    GluscopeError where the file or its folder can't be written.
+    """
+    name = os.fspath(path)
+    try:
+        with closing(_connected(path, timeout=1.0)) as sqlite:
+            sqlite.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            if _head(f"{name}-wal"):
+                sqlite.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error as error:
+        raise GluscopeError(
+            f"a change to {name} was cut off and can't be undone here: {error}",
+            f"copy it and {name}-journal together to a disk that can be written, and read the copy",
+        ) from error
+
+
+def roll_back(path: str | os.PathLike[str]) -> None:
+    """Undo what was cut off, if anything was. GluscopeError where that can't be, or where a change is under way."""
+    if is_pending(path):
+        undo(path)
+    if is_pending(path) or _is_locked(path):
+        raise GluscopeError(f"another program is writing to {os.fspath(path)}", "wait for it and try again")
+
+
+def _is_locked(path: str | os.PathLike[str]) -> bool:
+    """Whether another connection holds the lock of those who write. A disk without locks tells of none."""
+    try:
+        with closing(_connected(path, timeout=0.2)) as sqlite:
+            sqlite.execute("BEGIN IMMEDIATE")
+            sqlite.execute("ROLLBACK")
+    except sqlite3.DatabaseError as error:
+        return "locked" in str(error)
+    return False
+
+
+def _connected(path: str | os.PathLike[str], timeout: float) -> sqlite3.Connection:
+    """A connection to a file that is there, in which transactions begin where they are told to."""
+    uri = f"{Path(path).absolute().as_uri()}?mode=rw"
+    return sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None)
+
+
+def _head(name: str) -> bytes:
+    """The first bytes of a regular file; none where there is no such file, or where it can't be read."""
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        return os.read(descriptor, len(_JOURNAL_MAGIC))
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)

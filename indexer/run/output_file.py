@@ -1,0 +1,163 @@
+"""The file that a command makes or changes: what stands in its place is looked at before, and once more at the end.
+
+A file is never written in place. A new one is made whole in the run folder beside it and renamed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shlex import quote
+from typing import NamedTuple
+
+from ..database.format.schema import APPLICATION_ID
+from ..database.read.rollback import roll_back
+from ..disk import full_disk_told, sync
+from ..errors import GluscopeError
+from .folder import Notice, discard, hold, run_folder, under_way
+
+_ELSEWHERE = "name another file with --db"
+
+
+class _Seen(NamedTuple):
+    """What tells a file from another, and its content from what was there."""
+
+    device: int
+    inode: int
+    size: int
+    changed: int  # ns
+
+
+class OutputFile:
+    """The place of an index, and what was there when the command began."""
+
+    def __init__(self, db: Path) -> None:
+        """GluscopeError where no index can be written, or where something else than an index is.
+
+        A link is followed, so that the file it names is the one that is written. A change that was cut off in an index
+        that is there is rolled back.
+        """
+        self.asked = db
+        self.path = _behind_links(db)
+        _demand_place(self.path)
+        if run_folder(self.path) != run_folder(db) and under_way(db):
+            raise GluscopeError(
+                f"{run_folder(db)} holds an unfinished run of {self.path}",
+                f"move it to {run_folder(self.path)} to continue it, or remove it",
+            )
+        self.there = os.path.exists(self.path)
+        if self.there:
+            if not self.path.is_file() or not is_index(self.path):
+                raise GluscopeError(f"{db} holds something other than an index, and is left as it is", _ELSEWHERE)
+            roll_back(self.path)
+        self._seen = _look(self.path)
+
+    def demand_writable(self) -> None:
+        """GluscopeError where an index is there that its owner has protected from writing."""
+        if self.there and not os.access(self.path, os.W_OK):
+            raise GluscopeError(
+                f"{self.path} is write-protected", f"chmod u+w {quote(str(self.path))}, or {_ELSEWHERE}"
+            )
+
+    def put(self, made: Path) -> None:
+        """Put a whole index, written aside, in its place.
+
+        GluscopeError, and nothing is replaced, where another file is there by now than the one that was, or where what
+        is there has been changed.
+        """
+        now = _look(self.path)
+        if now is not None and now != self._seen:
+            appeared = "has been made" if self._seen is None else "has been changed"
+            raise GluscopeError(
+                f"{self.path} {appeared} by something else meanwhile, and is left as it is",
+                "move it away and run the same command again",
+            )
+        if now is not None:
+            self.demand_writable()
+            roll_back(self.path)  # what a journal beside it says must never be done to the new file
+            os.chmod(made, stat.S_IMODE(os.stat(self.path).st_mode))
+        sync(made)
+        os.replace(made, self.path)
+        sync(self.path)
+        self._seen = _look(self.path)
+
+
+@contextmanager
+def changed_copy(db: Path, notice: Notice) -> Iterator[Path]:
+    """A copy of a finished index to change, which takes its place when the `with` ends well.
+
+    GluscopeError where there is no index, it can't be written, its run is unfinished, or there is no room.
+    """
+    file = OutputFile(db)
+    if not file.there:
+        raise GluscopeError(f"there is no index {db}", "name one with --db, or make one with gluscope index")
+    file.demand_writable()
+    if under_way(file.path):
+        raise GluscopeError(f"the run that makes {db} is not finished", "run its gluscope index command again first")
+    folder = run_folder(file.path)
+    then = f"run the same command again: it begins anew, {db} is unchanged"
+    with full_disk_told(folder, lambda: then), hold(folder, notice):
+        try:
+            made = unmade(folder / "index.db")
+            shutil.copyfile(file.path, made)
+            yield made
+            file.put(made)
+        finally:
+            discard(folder)
+
+
+def unmade(path: Path) -> Path:
+    """The path of a file that is to be made, once what a killed process left of it is gone, its journal too."""
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    return path
+
+
+def is_index(path: Path) -> bool:
+    """Whether the file is an index of gluscope, of any version."""
+    with open(path, "rb") as file:
+        head = file.read(72)
+    return head.startswith(b"SQLite format 3\0") and head[68:72] == APPLICATION_ID.to_bytes(4, "big")
+
+
+def _behind_links(db: Path) -> Path:
+    """The path that a path leads to; GluscopeError where links lead in a circle."""
+    if not os.path.islink(db):
+        return db
+    try:
+        return Path(os.path.realpath(db))
+    except OSError as error:
+        raise GluscopeError(f"{db} can't be written: {error.strerror}", _ELSEWHERE) from error
+
+
+def _demand_place(db: Path) -> None:
+    """GluscopeError where no file can be made at a path."""
+    if os.path.isdir(db):
+        raise GluscopeError(f"{db} is a folder", "name a file with --db")
+    folder = db.parent
+    if not folder.is_dir():
+        raise GluscopeError(f"the folder {folder} does not exist", f"make it, or name another file than {db} with --db")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise GluscopeError(f"the folder {folder} can't be written to", "name a file in another folder with --db")
+    try:
+        for path in (db, run_folder(db)):
+            if os.path.lexists(path):
+                path.stat()
+        run_folder(db).stat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:  # such as a name that is too long
+        raise GluscopeError(f"{db} can't be written: {error.strerror}", _ELSEWHERE) from error
+
+
+def _look(path: Path) -> _Seen | None:
+    """What is at a path now; None where nothing is."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return _Seen(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
