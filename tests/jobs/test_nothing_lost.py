@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import indexer
 from gluscope_tui.cli.app import run as command_line
 from indexer.database.read.rollback import has_journal, roll_back
 from indexer.errors import GluscopeError
@@ -319,6 +320,61 @@ def test_a_change_that_was_cut_off_is_rolled_back(tmp_path: Path) -> None:
     roll_back(torn)
     assert torn.read_bytes() == before
     assert not Path(f"{torn}-journal").exists()
+
+
+def test_a_change_that_was_cut_off_is_undone_when_the_index_is_read(tmp_path: Path) -> None:
+    torn, before = cut_off_change(tmp_path)
+    with indexer.open(torn) as index:
+        assert index.neuron("L0N4") is not None
+    assert torn.read_bytes() == before
+    assert not Path(f"{torn}-journal").exists()
+
+
+def test_a_change_that_was_cut_off_is_told_where_it_can_not_be_undone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torn, _ = cut_off_change(tmp_path)
+    before = everything(tmp_path)
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK and access(path, mode))
+    with pytest.raises(GluscopeError, match="was cut off, and can't be undone") as error:
+        indexer.open(torn)
+    assert f"{torn}-journal" in error.value.fix
+    assert everything(tmp_path) == before
+
+
+def test_a_journal_that_names_another_file_is_not_played_back(tmp_path: Path) -> None:
+    """SQLite removes the file that a journal of several databases names, once it has played the journal back."""
+    torn, _ = cut_off_change(tmp_path)
+    canary = tmp_path / "canary"
+    canary.write_bytes(KEPT)
+    name = os.fsencode(canary)
+    page = (2**30 // 2048 + 1).to_bytes(4, "big")  # the page that is never used
+    tail = len(name).to_bytes(4, "big") + sum(name).to_bytes(4, "big") + bytes.fromhex("d9d505f920a163d7")
+    with open(f"{torn}-journal", "ab") as journal:
+        journal.write(page + name + tail)
+    before = everything(tmp_path)
+    for action in (indexer.open, roll_back):
+        with pytest.raises(GluscopeError, match="names another file"):
+            action(torn)
+    assert everything(tmp_path) == before
+
+
+def test_an_index_is_read_on_a_disk_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer's lock, which keeps others out, isn't seen there."""
+    truth = make_index(tmp_path / "whole.db")
+    with sqlite3.connect(truth.path, isolation_level=None) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(GluscopeError, match="is locked"):
+            indexer.open(truth.path)
+
+        def no_locks(*_: object) -> None:
+            raise OSError(errno.ENOSYS, "Function not implemented")
+
+        monkeypatch.setattr(fcntl, "fcntl", no_locks)
+        with indexer.open(truth.path) as index:
+            assert index.neuron("L0N4") is not None
+    writer.close()
 
 
 def test_an_index_is_not_replaced_under_a_journal_that_undoes_the_older_one(tmp_path: Path, prepared: Folder) -> None:

@@ -18,6 +18,8 @@ from typing import Any
 from ...errors import GluscopeError
 from ..format.kinds import COUNT, TEXT, Kind, misfit
 from ..format.schema import APPLICATION_ID, SCHEMA_VERSION, WORDS, table_names
+from .locks import has_locks
+from .rollback import undo_before_reading
 
 Row = tuple[Any, ...]
 
@@ -44,6 +46,7 @@ class Connection:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Open and recognise an index; GluscopeError where it is missing, foreign, damaged or too new."""
         self.path = os.fspath(path)
+        undo_before_reading(self.path)
         self._file = _state(self.path)
         header = _header(self.path)
         self.schema_version, in_wal_mode = self._recognise(header)
@@ -243,7 +246,7 @@ def _header(path: str) -> bytes:
 
 
 def _uri(path: str, *, in_wal_mode: bool) -> str:
-    """A read-only URI; immutable, so without locks, where nobody can write: read-only disks, some network disks.
+    """A read-only URI; immutable, so without locks, where nobody can write. Without locks where the disk has none.
 
     Immutable too in WAL mode, so that reading leaves no files beside it. GluscopeError where changes wait in such one.
     """
@@ -254,7 +257,9 @@ def _uri(path: str, *, in_wal_mode: bool) -> str:
             f"close what writes to it, or run sqlite3 {shlex.quote(path)} 'PRAGMA journal_mode = DELETE'",
         )
     writable = os.access(absolute, os.W_OK) and os.access(absolute.parent, os.W_OK)
-    return f"{absolute.as_uri()}?mode=ro" + ("" if writable and not in_wal_mode else "&immutable=1")
+    if not writable or in_wal_mode:
+        return f"{absolute.as_uri()}?mode=ro&immutable=1"
+    return f"{absolute.as_uri()}?mode=ro" + ("" if has_locks(path) else "&nolock=1")
 
 
 def _size(path: str) -> int:

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ...errors import GluscopeError
+from .locks import has_locks
 
 _JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 
@@ -26,9 +27,13 @@ def has_journal(path: str | os.PathLike[str]) -> bool:
 def undo(path: str | os.PathLike[str]) -> None:
     """Undo what was cut off, or take in what a write-ahead log holds, as SQLite does it; a change under way is left.
 
-    GluscopeError where the file or its folder can't be written.
+    GluscopeError where the file or its folder can't be written, or where the journal is not one that gluscope left.
     """
     name = os.fspath(path)
+    if _names_another_file(f"{name}-journal"):
+        raise GluscopeError(
+            f"{name}-journal is not gluscope's: it names another file", "remove it, or name another index"
+        )
     try:
         with closing(_connected(path, timeout=1.0)) as sqlite:
             sqlite.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -37,8 +42,24 @@ def undo(path: str | os.PathLike[str]) -> None:
     except sqlite3.Error as error:
         raise GluscopeError(
             f"a change to {name} was cut off and can't be undone here: {error}",
-            f"copy it and {name}-journal together to a disk that can be written, and read the copy",
+            f"copy it and {name}-journal together to a folder of yours, and read the copy",
         ) from error
+
+
+def undo_before_reading(path: str | os.PathLike[str]) -> None:
+    """Undo what was cut off in a file that is to be read, if anything was. GluscopeError where it can't be undone.
+
+    A change that another program is at work on is no hindrance.
+    """
+    if not has_journal(path):
+        return
+    folder = os.path.dirname(os.path.abspath(path))
+    if not (os.access(path, os.W_OK) and os.access(folder, os.W_OK)):
+        raise GluscopeError(
+            f"a change to {os.fspath(path)} was cut off, and can't be undone where nothing can be written",
+            f"copy it and {os.fspath(path)}-journal together to a folder of yours, and read the copy",
+        )
+    undo(path)
 
 
 def roll_back(path: str | os.PathLike[str]) -> None:
@@ -62,18 +83,28 @@ def _is_locked(path: str | os.PathLike[str]) -> bool:
 
 def _connected(path: str | os.PathLike[str], timeout: float) -> sqlite3.Connection:
     """A connection to a file that is there, in which transactions begin where they are told to."""
-    uri = f"{Path(path).absolute().as_uri()}?mode=rw"
+    uri = f"{Path(path).absolute().as_uri()}?mode=rw{'' if has_locks(path) else '&nolock=1'}"
     return sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None)
 
 
+def _names_another_file(journal: str) -> bool:
+    """Whether a journal is of a change to several files at once. SQLite would remove the file that it names."""
+    return _read(journal, from_end=True) == _JOURNAL_MAGIC
+
+
 def _head(name: str) -> bytes:
-    """The first bytes of a regular file; none where there is no such file, or where it can't be read."""
+    """The first bytes of a file; none where there is no such file, or where it is a link or can't be read."""
+    return _read(name, from_end=False)
+
+
+def _read(name: str, *, from_end: bool) -> bytes:
     try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return b""
     try:
-        return os.read(descriptor, len(_JOURNAL_MAGIC))
+        start = max(0, os.fstat(descriptor).st_size - len(_JOURNAL_MAGIC)) if from_end else 0
+        return os.pread(descriptor, len(_JOURNAL_MAGIC), start)
     except OSError:
         return b""
     finally:
