@@ -17,6 +17,7 @@ from ..colour.depth import Depth, light_background
 from .actions import actions_in
 from .clipboard import copy
 from .crash import CrashingApp
+from .error_text import told
 from .help import help_lines
 from .messages import IndexOpened, OpeningFailed
 from .opening import Opened, read_index
@@ -34,7 +35,6 @@ from .screens.neurons import NeuronsScreen
 from .screens.overlay import HelpScreen, PaletteScreen
 from .screens.search import SearchScreen
 from .tables.menus import sort_choices, sorted_by
-from .telling import told
 from .widgets.small import Small
 
 TWICE_SECONDS = 2.0

@@ -16,12 +16,12 @@ from indexer.quadrants import QUADRANTS, Quadrant
 
 from .actions import ACTIONS, key_name
 from .current_list import CurrentList, Sight, site_list
+from .error_text import REOPEN
 from .files import index_folder
 from .goto import checked, find_site
 from .marks import MarksFile
 from .reading import ReadingThread
 from .state import Remembered, StateFile
-from .telling import REOPEN
 from .view import View
 
 

@@ -15,6 +15,7 @@ from indexer.quadrants import QUADRANTS, Quadrant
 from ...views.numbers import full_count
 from .. import pictures
 from ..current_list import CurrentList
+from ..error_text import REOPEN, told
 from ..explorer import Explorer
 from ..layout import Layout, Rectangle, home_layout
 from ..loader import Loader
@@ -26,7 +27,6 @@ from ..tables.loader import TableLoader
 from ..tables.neurons import NeuronsTable
 from ..tables.query import Query
 from ..tables.search import SearchTable
-from ..telling import REOPEN, told
 from ..typing_line import Typing
 from ..view import Wanted
 from ..widgets.header import HeaderLine

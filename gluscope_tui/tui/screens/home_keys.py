@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from indexer.errors import GluscopeError
 from indexer.quadrants import QUADRANTS
 
+from ..error_text import told
 from ..goto import parse_goto
 from ..marks import Mark
 from ..opening import read_list
 from ..pager import page_pane
-from ..telling import told
 
 if TYPE_CHECKING:
     from .home import HomeScreen

@@ -16,12 +16,12 @@ from indexer.errors import GluscopeError
 
 from ...views.layers import shade
 from ..current_list import site_list
+from ..error_text import told
 from ..goto import find_site
 from ..messages import LayersLoaded
 from ..tables.layers import LayersTable
 from ..tables.loader import TableLoader
 from ..tables.view import Kept
-from ..telling import told
 from ..widgets.table import Cell, Heading, Table, TablePicture
 from ..widgets.table_title import TitleOfTable
 from .table import TableScreen

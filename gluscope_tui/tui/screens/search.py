@@ -11,11 +11,11 @@ from textual.widget import Widget
 
 from indexer.errors import GluscopeError
 
+from ..error_text import told
 from ..messages import SearchDone
 from ..tables.loader import TableLoader
 from ..tables.search import BEST, Asked, SearchTable, cut_short
 from ..tables.view import Kept
-from ..telling import told
 from ..typing_line import Typing
 from ..widgets.hit_list import HitList, HitsPicture
 from ..widgets.table_title import TitleOfTable
