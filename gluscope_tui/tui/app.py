@@ -17,11 +17,11 @@ from ..colour.depth import Depth, light_background
 from .actions import actions_in
 from .clipboard import copy
 from .crash import CrashingApp
+from .drawing.palette import Palette, palette
 from .error_text import told
 from .help import help_lines
 from .messages import IndexOpened, OpeningFailed
 from .opening import Opened, read_index
-from .palette import Palette, palette
 from .reading import ReadingThread
 from .screens.about import AboutScreen
 from .screens.base import BaseScreen

@@ -12,7 +12,7 @@ from indexer.quadrants import QUADRANTS, Quadrant
 
 from ..views.contexts import colour_of
 from .current_list import CurrentList, Sight, SiteNeurons, site_list
-from .find import found_tokens
+from .drawing.find import found_tokens
 from .goto import Target, find_site
 from .history import History
 from .opening import Facts

@@ -12,8 +12,8 @@ from textual.app import SuspendNotSupported
 
 from ..text.spans import text_of, wrap
 from ..views.numbers import signed
+from .drawing.titles import end, title
 from .explorer import Explorer
-from .titles import end, title
 
 if TYPE_CHECKING:
     from textual.app import App

@@ -16,9 +16,9 @@ from ..views.sample import place_text
 from ..views.writes import promoted
 from .actions import hints
 from .current_list import CurrentList
+from .drawing.layout import GRID_WIDTH, VALUES_FROM, Layout
+from .drawing.palette import Palette
 from .explorer import Explorer
-from .layout import GRID_WIDTH, VALUES_FROM, Layout
-from .palette import Palette
 from .widgets.header import Header
 from .widgets.hints import Foot
 from .widgets.inspector import Inspected

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gluscope_tui.tui.layout import Layout, Rectangle, home_layout, top_to_show
+from gluscope_tui.tui.drawing.layout import Layout, Rectangle, home_layout, top_to_show
 from indexer.quadrants import QUADRANTS, Quadrant
 
 

@@ -16,10 +16,10 @@ import indexer
 from gluscope_tui.colour.contrast import VGA, XTERM, ratio
 from gluscope_tui.colour.depth import Depth
 from gluscope_tui.colour.ramp import ramp
-from gluscope_tui.tui.contexts import context_rows, value_columns
-from gluscope_tui.tui.find import found_tokens
-from gluscope_tui.tui.palette import Palette, palette
-from gluscope_tui.tui.titles import end, title
+from gluscope_tui.tui.drawing.contexts import context_rows, value_columns
+from gluscope_tui.tui.drawing.find import found_tokens
+from gluscope_tui.tui.drawing.palette import Palette, palette
+from gluscope_tui.tui.drawing.titles import end, title
 from gluscope_tui.tui.typing_line import Typing
 from gluscope_tui.tui.view import Cursor
 from gluscope_tui.tui.widgets.header import Header, HeaderLine

@@ -10,8 +10,8 @@ from textual.strip import Strip
 
 from gluscope_tui.colour.depth import Depth
 from gluscope_tui.tui.current_list import CurrentList, NumberedNeurons
+from gluscope_tui.tui.drawing.palette import Palette, palette
 from gluscope_tui.tui.numbering import Numbering
-from gluscope_tui.tui.palette import Palette, palette
 from gluscope_tui.tui.tables.cells import headings, parts
 from gluscope_tui.tui.tables.pages import PAGE, Pages
 from gluscope_tui.tui.tables.view import TableView

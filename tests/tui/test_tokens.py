@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from gluscope_tui.tui.drawing.token_names import token_name
 from gluscope_tui.tui.screens.context import widened
-from gluscope_tui.tui.token_names import token_name
 from indexer.database.records import SequenceRecord
 from tests.support.view_records import example
 

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 
 from ...colour.style import StyledLine
 from .. import pictures
-from ..layout import LEAST_HEIGHT, LEAST_WIDTH, Rectangle, top_to_show
+from ..drawing.layout import LEAST_HEIGHT, LEAST_WIDTH, Rectangle, top_to_show
 from ..widgets.header import HeaderLine
 from ..widgets.hints import Hints
 from ..widgets.small import NEEDED, Small

@@ -12,7 +12,7 @@ from textual.screen import Screen
 
 from ..actions import actions_in
 from ..crash import CrashingApp
-from ..layout import Rectangle
+from ..drawing.layout import Rectangle
 from ..opaque import forget_painted
 from ..typing_line import MOVES, Typing
 from ..widgets.arrangement import Arrangement

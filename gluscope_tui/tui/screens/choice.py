@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
 
-from ..layout import Rectangle, top_to_show
+from ..drawing.layout import Rectangle, top_to_show
 from ..tables.menus import Choice
 from ..typing_line import Typing
 from ..widgets.prompt import Prompt

@@ -14,8 +14,8 @@ from indexer.quadrants import QUADRANTS, Quadrant
 
 from .. import pictures
 from ..actions import hints
-from ..contexts import fragments
-from ..layout import Rectangle
+from ..drawing.contexts import fragments
+from ..drawing.layout import Rectangle
 from ..messages import SequenceLoaded
 from ..widgets.context_text import ContextText, TextOfContext
 from ..widgets.hints import Foot, Hints

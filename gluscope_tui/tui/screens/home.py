@@ -15,9 +15,9 @@ from indexer.quadrants import QUADRANTS, Quadrant
 from ...views.numbers import full_count
 from .. import pictures
 from ..current_list import CurrentList
+from ..drawing.layout import Layout, Rectangle, home_layout
 from ..error_text import REOPEN, told
 from ..explorer import Explorer
-from ..layout import Layout, Rectangle, home_layout
 from ..loader import Loader
 from ..messages import IndexReplaced, ListSorted, LoadDue, LoadFailed, NeuronLoaded, QueryFailed, RowsLoaded
 from ..opening import Opened

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from textual.app import ComposeResult
 
 from ..actions import Action, hints, key_lines
-from ..layout import Rectangle, top_to_show
+from ..drawing.layout import Rectangle, top_to_show
 from ..tables.menus import Choice
 from ..widgets.hints import Foot, Hints
 from ..widgets.text_lines import TextLines, TextPicture

@@ -12,8 +12,8 @@ from textual.widget import Widget
 from indexer.errors import GluscopeError
 
 from ..actions import hints
+from ..drawing.layout import LEAST_HEIGHT, LEAST_WIDTH, Rectangle
 from ..error_text import told
-from ..layout import LEAST_HEIGHT, LEAST_WIDTH, Rectangle
 from ..tables.view import Kept, TableView
 from ..typing_line import Typing
 from ..widgets.hints import Foot, Hints, notice_lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from ..layout import top_to_show
+from ..drawing.layout import top_to_show
 
 
 @dataclass(frozen=True, slots=True)

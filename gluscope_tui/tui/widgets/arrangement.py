@@ -8,7 +8,7 @@ from textual.geometry import NULL_OFFSET, NULL_SPACING, Region, Size
 from textual.layout import ArrangeResult, Layout, WidgetPlacement
 from textual.widget import Widget
 
-from ..layout import Rectangle
+from ..drawing.layout import Rectangle
 
 
 class Arrangement(Layout):

@@ -12,8 +12,8 @@ from indexer.database.records import Example
 from indexer.quadrants import Quadrant
 
 from ...views.contexts import Look
-from ..contexts import Row, context_rows
-from ..painting import strip
+from ..drawing.contexts import Row, context_rows
+from ..drawing.painting import strip
 from .lines import Lines
 
 

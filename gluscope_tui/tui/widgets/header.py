@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from ...colour.style import StyledLine
 from ...text.cells import cell_len, shorten
 from ...views.numbers import short_count
-from ..painting import Part, fitted
-from ..palette import Palette
+from ..drawing.painting import Part, fitted
+from ..drawing.palette import Palette
 from .lines import OneLine
 
 FULL_FROM = 100

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from textual.strip import Strip
 
 from ...text.cells import cell_len, shorten
-from ..painting import strip
+from ..drawing.painting import strip
 from .lines import Lines
 
 MOST_LINES = 3

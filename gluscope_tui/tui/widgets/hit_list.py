@@ -14,8 +14,8 @@ from ...colour.style import Style
 from ...text.cells import column, fit
 from ...views.contexts import Look, colour_of
 from ...views.numbers import signed
-from ..contexts import context_rows
-from ..painting import strip
+from ..drawing.contexts import context_rows
+from ..drawing.painting import strip
 from .lines import Lines
 
 _VALUE, _RANKING = 8, 4

@@ -9,9 +9,9 @@ from indexer.quadrants import QUANTITIES, Quadrant
 
 from ...colour.style import StyledLine
 from ...views.numbers import signed
-from ..painting import Part, fitted
-from ..palette import Palette
-from ..token_names import token_name
+from ..drawing.painting import Part, fitted
+from ..drawing.palette import Palette
+from ..drawing.token_names import token_name
 from .lines import OneLine
 
 TIGHT_UNDER = 50

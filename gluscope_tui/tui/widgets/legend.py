@@ -11,8 +11,8 @@ from ...colour.style import StyledLine
 from ...text.cells import cell_len
 from ...views.contexts import Look
 from ...views.numbers import signed
-from ..painting import Part, fitted
-from ..palette import Palette
+from ..drawing.painting import Part, fitted
+from ..drawing.palette import Palette
 from .lines import OneLine
 
 

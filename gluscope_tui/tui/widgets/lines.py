@@ -9,9 +9,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ...colour.style import StyledLine
+from ..drawing.painting import blank, strip
+from ..drawing.palette import Palette
 from ..opaque import forget_painted
-from ..painting import blank, strip
-from ..palette import Palette
 
 Picture = TypeVar("Picture")
 

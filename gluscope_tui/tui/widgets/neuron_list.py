@@ -13,7 +13,7 @@ from indexer.database.records import NeuronRow
 
 from ...text.cells import shorten
 from ...views.numbers import signed
-from ..painting import strip
+from ..drawing.painting import strip
 from .lines import Lines
 
 

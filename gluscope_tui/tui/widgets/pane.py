@@ -14,11 +14,11 @@ from indexer.quadrants import Quadrant
 from ...colour.style import StyledLine
 from ...views.contexts import Look
 from ...views.writes import in_a_row, label, output_sign
-from ..contexts import Row, context_rows, fragments, value_columns
-from ..layout import VALUES_FROM, top_to_show
-from ..painting import strip
-from ..palette import Palette
-from ..titles import empty, end, title
+from ..drawing.contexts import Row, context_rows, fragments, value_columns
+from ..drawing.layout import VALUES_FROM, top_to_show
+from ..drawing.painting import strip
+from ..drawing.palette import Palette
+from ..drawing.titles import empty, end, title
 from ..view import Cursor
 from .lines import Lines
 

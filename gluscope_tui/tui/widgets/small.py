@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from textual.strip import Strip
 
-from ..layout import LEAST_HEIGHT, LEAST_WIDTH
-from ..painting import strip
+from ..drawing.layout import LEAST_HEIGHT, LEAST_WIDTH
+from ..drawing.painting import strip
 from .lines import Lines
 
 NEEDED = f"gluscope needs {LEAST_WIDTH}x{LEAST_HEIGHT} cells"

@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from ...colour.style import StyledLine
-from ..painting import strip
+from ..drawing.painting import strip
 from .lines import Lines
 
 

@@ -10,7 +10,7 @@ from textual.strip import Strip
 
 from ...colour.style import Style
 from ...text.cells import cell_len, column, shorten
-from ..painting import strip
+from ..drawing.painting import strip
 from .lines import Lines
 
 GAP = 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ...colour.style import StyledLine
 from ...text.cells import shorten
 from ...views.numbers import full_count
-from ..painting import Part, fitted
+from ..drawing.painting import Part, fitted
 from .lines import OneLine
 
 

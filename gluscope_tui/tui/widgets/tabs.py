@@ -12,8 +12,8 @@ from indexer.quadrants import QUADRANTS, Quadrant
 
 from ...colour.style import Style, StyledLine
 from ...views.numbers import frequency
-from ..palette import Palette
-from ..titles import title
+from ..drawing.palette import Palette
+from ..drawing.titles import title
 from .lines import OneLine
 
 

@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from ...text.clean import clean
-from ..painting import strip
+from ..drawing.painting import strip
 from .lines import Lines
 
 

@@ -15,8 +15,8 @@ from ...colour.style import Style
 from ...text.cells import column, fit
 from ...views.contexts import Look, levels, lies_in
 from ...views.numbers import signed
-from ..painting import strip
-from ..token_names import token_name
+from ..drawing.painting import strip
+from ..drawing.token_names import token_name
 from .lines import Lines
 
 _NUMBER = 9

@@ -9,8 +9,8 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from textual.strip import Strip
 
-from ..colour.style import Style, StyledLine
-from ..text.cells import fit
+from ...colour.style import Style, StyledLine
+from ...text.cells import fit
 
 
 def strip(

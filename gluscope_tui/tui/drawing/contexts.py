@@ -10,9 +10,9 @@ from indexer.database.records import Example
 from indexer.quadrants import Quadrant
 from indexer.ranking import RANKINGS
 
-from ..colour.style import Style, StyledLine
-from ..views.contexts import Fragment, Look, context_line, context_lines, split_width
-from ..views.numbers import signed
+from ...colour.style import Style, StyledLine
+from ...views.contexts import Fragment, Look, context_line, context_lines, split_width
+from ...views.numbers import signed
 from .find import found_tokens
 from .palette import Palette
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..text.cells import fit, shorten
+from ...text.cells import fit, shorten
 
 
 def token_name(tokens: Sequence[str], at: int, width: int, *, ascii_only: bool = False) -> tuple[str, bool]:

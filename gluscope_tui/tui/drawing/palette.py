@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cache
 
-from ..colour.depth import Depth
-from ..colour.ramp import Ramp, ramp
-from ..colour.style import Colour, Style
+from ...colour.depth import Depth
+from ...colour.ramp import Ramp, ramp
+from ...colour.style import Colour, Style
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from indexer.database.records import QuadrantRecord
 from indexer.quadrants import Quadrant
 from indexer.ranking import RANKINGS
 
-from ..views.contexts import colour_of
-from ..views.numbers import frequency, full_count, short_count, signed
+from ...views.contexts import colour_of
+from ...views.numbers import frequency, full_count, short_count, signed
 from .layout import WORDS_FROM
 from .painting import first_that_fits
 
