@@ -9,8 +9,8 @@ from pathlib import Path
 import indexer
 from indexer.errors import GluscopeError
 
-from ..tui.files import index_folder, state_folder
-from ..tui.state import StateFile
+from ..tui.kept.files import index_folder, state_folder
+from ..tui.kept.remembered import StateFile
 from .finding import Finding
 
 _LARGE = 10 * 2**30

@@ -15,9 +15,9 @@ from .current_list import CurrentList, Sight, SiteNeurons, site_list
 from .drawing.find import found_tokens
 from .goto import Target, find_site
 from .history import History
+from .kept.remembered import Remembered
 from .opening import Facts
 from .site_steps import SiteSteps, kind_name, layer_name
-from .state import Remembered
 from .view import Cursor, View, Wanted, after, next_filled
 
 

@@ -17,11 +17,11 @@ from indexer.quadrants import QUADRANTS, Quadrant
 from .actions import ACTIONS, key_name
 from .current_list import CurrentList, Sight, site_list
 from .error_text import REOPEN
-from .files import index_folder
 from .goto import checked, find_site
-from .marks import MarksFile
+from .kept.files import index_folder
+from .kept.marks import MarksFile
+from .kept.remembered import Remembered, StateFile
 from .reading import ReadingThread
-from .state import Remembered, StateFile
 from .view import View
 
 

@@ -11,7 +11,7 @@ from indexer.quadrants import QUADRANTS
 
 from ..error_text import told
 from ..goto import parse_goto
-from ..marks import Mark
+from ..kept.marks import Mark
 from ..opening import read_list
 from ..pager import page_pane
 

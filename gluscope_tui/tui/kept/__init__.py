@@ -1,0 +1,1 @@
+"""What outlives a session on disk: marks, the last position."""
