@@ -15,8 +15,6 @@ from indexer.errors import GluscopeError
 
 from ..colour.depth import Depth, light_background
 from .actions import actions_in
-from .clipboard import copy
-from .crash import CrashingApp
 from .drawing.palette import Palette, palette
 from .error_text import told
 from .help import help_lines
@@ -35,6 +33,8 @@ from .screens.neurons import NeuronsScreen
 from .screens.overlay import HelpScreen, PaletteScreen
 from .screens.search import SearchScreen
 from .tables.menus import sort_choices, sorted_by
+from .terminal.clipboard import copy
+from .terminal.crash import CrashingApp
 from .widgets.small import Small
 
 TWICE_SECONDS = 2.0

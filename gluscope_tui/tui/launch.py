@@ -37,7 +37,7 @@ def launch(request: Request, terminal: Terminal) -> int:
     depth = depth_of(terminal)
     _prepare_textual(depth)
     from .app import ExplorerApp
-    from .signals import leave_on_signals
+    from .terminal.signals import leave_on_signals
     from .terminal.typed_bytes import decode_as_typed
 
     if wait([reading.opened], timeout=SOON).done:  # else the disk is slow: the screen will say so
@@ -82,7 +82,7 @@ def _ended(app: ExplorerApp) -> int:
     if app.failure is not None:
         raise app.failure
     if app.crash is not None:
-        from .crash import report, write_log
+        from .terminal.crash import report, write_log
 
         report(app.crash, write_log(app.crash, list(app.trail), (app.size.width, app.size.height)))
         return 1

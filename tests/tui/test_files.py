@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from gluscope_tui.cli.tui import _lines
-from gluscope_tui.tui import crash
-from gluscope_tui.tui.clipboard import OSC52_LIMIT, copy
 from gluscope_tui.tui.kept.files import index_folder, state_folder
 from gluscope_tui.tui.kept.marks import Mark, MarksFile
 from gluscope_tui.tui.kept.remembered import Remembered, StateFile
+from gluscope_tui.tui.terminal import crash
+from gluscope_tui.tui.terminal.clipboard import OSC52_LIMIT, copy
 from indexer.addresses import parse_neuron
 from indexer.errors import GluscopeError
 

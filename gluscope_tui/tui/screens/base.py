@@ -11,9 +11,9 @@ from textual.layout import Layout
 from textual.screen import Screen
 
 from ..actions import actions_in
-from ..crash import CrashingApp
 from ..drawing.layout import Rectangle
-from ..opaque import forget_painted
+from ..terminal.crash import CrashingApp
+from ..terminal.opaque import forget_painted
 from ..typing_line import MOVES, Typing
 from ..widgets.arrangement import Arrangement
 

@@ -13,7 +13,7 @@ from ..error_text import told
 from ..goto import parse_goto
 from ..kept.marks import Mark
 from ..opening import read_list
-from ..pager import page_pane
+from ..terminal.pager import page_pane
 
 if TYPE_CHECKING:
     from .home import HomeScreen

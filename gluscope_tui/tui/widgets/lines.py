@@ -11,7 +11,7 @@ from textual.widget import Widget
 from ...colour.style import StyledLine
 from ..drawing.painting import blank, strip
 from ..drawing.palette import Palette
-from ..opaque import forget_painted
+from ..terminal.opaque import forget_painted
 
 Picture = TypeVar("Picture")
 
