@@ -18,7 +18,7 @@ from .messages import IndexReplaced, LoadDue, LoadFailed, NeuronLoaded, RowsLoad
 from .narrow_rows import narrow_rows
 from .opening import Opened
 from .reading import ReadingThread
-from .view import Wanted
+from .session.view import Wanted
 
 PAUSE = 0.035
 """Seconds without a key after which the neuron is read, while keys follow one another quickly."""

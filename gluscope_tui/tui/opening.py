@@ -15,14 +15,14 @@ from indexer.errors import GluscopeError
 from indexer.quadrants import QUADRANTS, Quadrant
 
 from .actions import ACTIONS, key_name
-from .current_list import CurrentList, Sight, site_list
 from .error_text import REOPEN
-from .goto import checked, find_site
 from .kept.files import index_folder
 from .kept.marks import MarksFile
 from .kept.remembered import Remembered, StateFile
 from .reading import ReadingThread
-from .view import View
+from .session.current_list import CurrentList, Sight, site_list
+from .session.goto import checked, find_site
+from .session.view import View
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from ..views.contexts import Look, lies_in, neuron_scale, pane_scale
 from ..views.sample import place_text
 from ..views.writes import promoted
 from .actions import hints
-from .current_list import CurrentList
 from .drawing.layout import GRID_WIDTH, VALUES_FROM, Layout
 from .drawing.palette import Palette
-from .explorer import Explorer
+from .session.current_list import CurrentList
+from .session.explorer import Explorer
 from .widgets.header import Header
 from .widgets.hints import Foot
 from .widgets.inspector import Inspected

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from gluscope_tui.tui.current_list import site_list
-from gluscope_tui.tui.goto import parse_goto
 from gluscope_tui.tui.screens.density import DensityScreen
-from gluscope_tui.tui.site_steps import SiteSteps
+from gluscope_tui.tui.session.current_list import site_list
+from gluscope_tui.tui.session.goto import parse_goto
+from gluscope_tui.tui.session.site_steps import SiteSteps
 from gluscope_tui.tui.widgets.hints import Hints
 from indexer.addresses import parse_neuron, parse_site
 from indexer.database.records import SiteRecord

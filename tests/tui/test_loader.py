@@ -11,7 +11,7 @@ from gluscope_tui.tui import loader as module
 from gluscope_tui.tui.loader import Loader
 from gluscope_tui.tui.opening import Opened
 from gluscope_tui.tui.reading import ReadingThread
-from gluscope_tui.tui.view import Wanted
+from gluscope_tui.tui.session.view import Wanted
 from indexer.addresses import parse_neuron
 from indexer.database.records import NeuronRecord
 

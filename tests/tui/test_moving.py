@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gluscope_tui.tui.current_list import CurrentList, site_list
-from gluscope_tui.tui.goto import Target, parse_goto
-from gluscope_tui.tui.history import History
+from gluscope_tui.tui.session.current_list import CurrentList, site_list
+from gluscope_tui.tui.session.goto import Target, parse_goto
+from gluscope_tui.tui.session.history import History
 from indexer.addresses import NeuronAddress, SiteAddress, parse_neuron
 from indexer.database.records import SiteRecord
 from indexer.errors import GluscopeError

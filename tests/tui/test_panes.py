@@ -20,8 +20,8 @@ from gluscope_tui.tui.drawing.contexts import context_rows, value_columns
 from gluscope_tui.tui.drawing.find import found_tokens
 from gluscope_tui.tui.drawing.palette import Palette, palette
 from gluscope_tui.tui.drawing.titles import end, title
-from gluscope_tui.tui.typing_line import Typing
-from gluscope_tui.tui.view import Cursor
+from gluscope_tui.tui.session.typing_line import Typing
+from gluscope_tui.tui.session.view import Cursor
 from gluscope_tui.tui.widgets.header import Header, HeaderLine
 from gluscope_tui.tui.widgets.inspector import Inspected, Inspector
 from gluscope_tui.tui.widgets.legend import Legend, Scale

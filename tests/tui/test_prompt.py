@@ -10,7 +10,7 @@ from gluscope_tui.colour.depth import Depth
 from gluscope_tui.text.cells import cell_len
 from gluscope_tui.text.clean import clean
 from gluscope_tui.tui.drawing.palette import palette
-from gluscope_tui.tui.typing_line import Typing
+from gluscope_tui.tui.session.typing_line import Typing
 from gluscope_tui.tui.widgets import prompt
 from gluscope_tui.tui.widgets.prompt import Prompt
 

@@ -10,7 +10,7 @@ import indexer
 from gluscope_tui.tui.app import ExplorerApp
 from gluscope_tui.tui.screens.home import HomeScreen
 from gluscope_tui.tui.screens.search import SearchScreen
-from gluscope_tui.tui.view import Wanted
+from gluscope_tui.tui.session.view import Wanted
 from gluscope_tui.tui.widgets.hit_list import HitList
 from gluscope_tui.tui.widgets.neuron_list import NeuronList
 from gluscope_tui.tui.widgets.table_title import TableTitle

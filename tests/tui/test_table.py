@@ -9,9 +9,9 @@ from rich.cells import cell_len
 from textual.strip import Strip
 
 from gluscope_tui.colour.depth import Depth
-from gluscope_tui.tui.current_list import CurrentList, NumberedNeurons
 from gluscope_tui.tui.drawing.palette import Palette, palette
-from gluscope_tui.tui.numbering import Numbering
+from gluscope_tui.tui.session.current_list import CurrentList, NumberedNeurons
+from gluscope_tui.tui.session.numbering import Numbering
 from gluscope_tui.tui.tables.cells import headings, parts
 from gluscope_tui.tui.tables.pages import PAGE, Pages
 from gluscope_tui.tui.tables.view import TableView

@@ -155,7 +155,7 @@ def test_a_connection_that_is_closed_leaves_no_process(hostile_index: Path, stat
 
 def test_a_bug_leaves_a_log_three_lines_and_a_working_terminal(hostile_index: Path, state_home: Path) -> None:
     script = (
-        "from gluscope_tui.tui.explorer import Explorer\n"
+        "from gluscope_tui.tui.session.explorer import Explorer\n"
         "def step(self, by): secret = 'text of the corpus'; raise RuntimeError('again: ' + secret)\n"
         "Explorer.step = step\n"
         "from gluscope_tui.cli import main\n"

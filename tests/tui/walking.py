@@ -6,7 +6,7 @@ from textual import events
 from textual.pilot import Pilot
 
 from gluscope_tui.tui.app import ExplorerApp
-from gluscope_tui.tui.explorer import Explorer
+from gluscope_tui.tui.session.explorer import Explorer
 from gluscope_tui.tui.widgets.header import HeaderLine
 from gluscope_tui.tui.widgets.pane import Pane
 from indexer.quadrants import Quadrant

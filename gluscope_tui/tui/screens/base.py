@@ -12,9 +12,9 @@ from textual.screen import Screen
 
 from ..actions import actions_in
 from ..drawing.layout import Rectangle
+from ..session.typing_line import MOVES, Typing
 from ..terminal.crash import CrashingApp
 from ..terminal.opaque import forget_painted
-from ..typing_line import MOVES, Typing
 from ..widgets.arrangement import Arrangement
 
 

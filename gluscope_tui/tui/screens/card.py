@@ -11,8 +11,8 @@ from indexer.errors import GluscopeError
 
 from ...colour.style import StyledLine
 from ...views.card import COLUMNS, CardLook, card, column_at, list_rows, missing, nearest
-from ..current_list import CurrentList
-from ..goto import Target, checked
+from ..session.current_list import CurrentList
+from ..session.goto import Target, checked
 from ..widgets.styled_lines import StyledLines
 from .about import AboutScreen
 from .base import bindings

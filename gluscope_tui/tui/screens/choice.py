@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from textual.app import ComposeResult
 
 from ..drawing.layout import Rectangle, top_to_show
+from ..session.typing_line import Typing
 from ..tables.menus import Choice
-from ..typing_line import Typing
 from ..widgets.prompt import Prompt
 from ..widgets.text_lines import TextLines, TextPicture
 from .base import BaseScreen

@@ -14,21 +14,21 @@ from indexer.quadrants import QUADRANTS, Quadrant
 
 from ...views.numbers import full_count
 from .. import pictures
-from ..current_list import CurrentList
 from ..drawing.layout import Layout, Rectangle, home_layout
 from ..error_text import REOPEN, told
-from ..explorer import Explorer
 from ..loader import Loader
 from ..messages import IndexReplaced, ListSorted, LoadDue, LoadFailed, NeuronLoaded, QueryFailed, RowsLoaded
 from ..opening import Opened
 from ..reading import ReadingThread
+from ..session.current_list import CurrentList
+from ..session.explorer import Explorer
+from ..session.typing_line import Typing
+from ..session.view import Wanted
 from ..tables.layers import LayersTable
 from ..tables.loader import TableLoader
 from ..tables.neurons import NeuronsTable
 from ..tables.query import Query
 from ..tables.search import SearchTable
-from ..typing_line import Typing
-from ..view import Wanted
 from ..widgets.header import HeaderLine
 from ..widgets.hints import Hints
 from ..widgets.inspector import Inspector

@@ -10,9 +10,9 @@ from indexer.errors import GluscopeError
 from indexer.quadrants import QUADRANTS
 
 from ..error_text import told
-from ..goto import parse_goto
 from ..kept.marks import Mark
 from ..opening import read_list
+from ..session.goto import parse_goto
 from ..terminal.pager import page_pane
 
 if TYPE_CHECKING:

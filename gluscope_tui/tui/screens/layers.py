@@ -15,10 +15,10 @@ from indexer.database.reader import Interrupted
 from indexer.errors import GluscopeError
 
 from ...views.layers import shade
-from ..current_list import site_list
 from ..error_text import told
-from ..goto import find_site
 from ..messages import LayersLoaded
+from ..session.current_list import site_list
+from ..session.goto import find_site
 from ..tables.layers import LayersTable
 from ..tables.loader import TableLoader
 from ..tables.view import Kept

@@ -13,10 +13,10 @@ from indexer.errors import GluscopeError
 
 from ..error_text import told
 from ..messages import SearchDone
+from ..session.typing_line import Typing
 from ..tables.loader import TableLoader
 from ..tables.search import BEST, Asked, SearchTable, cut_short
 from ..tables.view import Kept
-from ..typing_line import Typing
 from ..widgets.hit_list import HitList, HitsPicture
 from ..widgets.table_title import TitleOfTable
 from .table import TableScreen

@@ -14,8 +14,8 @@ from indexer.errors import GluscopeError
 from ..actions import hints
 from ..drawing.layout import LEAST_HEIGHT, LEAST_WIDTH, Rectangle
 from ..error_text import told
+from ..session.typing_line import Typing
 from ..tables.view import Kept, TableView
-from ..typing_line import Typing
 from ..widgets.hints import Foot, Hints, notice_lines
 from ..widgets.prompt import Prompt
 from ..widgets.small import NEEDED, Small

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from indexer.database.reader import Index
 
-from ..current_list import CurrentList, NumberedNeurons, SiteNeurons, site_list
-from ..numbering import Numbering
+from ..session.current_list import CurrentList, NumberedNeurons, SiteNeurons, site_list
+from ..session.numbering import Numbering
 from .query import Query
 
 

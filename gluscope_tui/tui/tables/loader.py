@@ -14,10 +14,10 @@ from indexer.database.reader import Interrupted
 from indexer.database.records import Hit
 from indexer.errors import GluscopeError
 
-from ..current_list import CurrentList
 from ..messages import ListSorted, OrderLoaded, PageLoaded, QueryFailed, SearchDone
 from ..opening import Opened
 from ..reading import ReadingThread
+from ..session.current_list import CurrentList
 from .list_sorting import sorted_list
 from .pages import PAGE, Row
 from .query import Query

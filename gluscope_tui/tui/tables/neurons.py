@@ -8,9 +8,9 @@ from dataclasses import replace
 from indexer.addresses import NeuronAddress
 from indexer.database.format.columns import COLUMNS
 
-from ..current_list import CurrentList, NumberedNeurons
-from ..numbering import Numbering
 from ..opening import Facts
+from ..session.current_list import CurrentList, NumberedNeurons
+from ..session.numbering import Numbering
 from .cells import first_columns
 from .pages import PAGE, Pages
 from .query import Query

@@ -9,7 +9,7 @@ from indexer.database.reader import Index
 from indexer.database.records import Hit
 from indexer.quadrants import QUADRANTS
 
-from ..current_list import CurrentList, Sight
+from ..session.current_list import CurrentList, Sight
 from .view import TableView
 
 BEST = 100

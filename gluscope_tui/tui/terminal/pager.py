@@ -13,7 +13,7 @@ from textual.app import SuspendNotSupported
 from ...text.spans import text_of, wrap
 from ...views.numbers import signed
 from ..drawing.titles import end, title
-from ..explorer import Explorer
+from ..session.explorer import Explorer
 
 if TYPE_CHECKING:
     from textual.app import App

@@ -19,7 +19,7 @@ from ..drawing.layout import VALUES_FROM, top_to_show
 from ..drawing.painting import strip
 from ..drawing.palette import Palette
 from ..drawing.titles import empty, end, title
-from ..view import Cursor
+from ..session.view import Cursor
 from .lines import Lines
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ...colour.style import Style, StyledLine
 from ...text.cells import cell_len, shorten
 from ...text.clean import clean
-from ..typing_line import Typing
+from ..session.typing_line import Typing
 from .lines import OneLine
 
 

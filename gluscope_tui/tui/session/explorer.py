@@ -10,13 +10,13 @@ from indexer.addresses import NeuronAddress
 from indexer.database.records import Example, NeuronRecord, QuadrantRecord, SiteRecord
 from indexer.quadrants import QUADRANTS, Quadrant
 
-from ..views.contexts import colour_of
+from ...views.contexts import colour_of
+from ..drawing.find import found_tokens
+from ..kept.remembered import Remembered
+from ..opening import Facts
 from .current_list import CurrentList, Sight, SiteNeurons, site_list
-from .drawing.find import found_tokens
 from .goto import Target, find_site
 from .history import History
-from .kept.remembered import Remembered
-from .opening import Facts
 from .site_steps import SiteSteps, kind_name, layer_name
 from .view import Cursor, View, Wanted, after, next_filled
 

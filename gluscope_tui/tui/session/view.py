@@ -9,7 +9,7 @@ from indexer.addresses import NeuronAddress
 from indexer.database.records import Example, NeuronRecord, QuadrantRecord
 from indexer.quadrants import QUADRANTS, Quadrant
 
-from ..views.contexts import colour_of
+from ...views.contexts import colour_of
 
 
 @dataclass(frozen=True, slots=True)

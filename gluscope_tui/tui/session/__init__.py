@@ -1,0 +1,1 @@
+"""Where a session is and what every key does to that: no screen, no waiting."""
