@@ -19,8 +19,8 @@ os.environ["TEXTUAL_COLOR_SYSTEM"] = "truecolor"
 
 from gluscope_tui.colour.depth import Depth  # noqa: E402  # the path and the colours come first
 from gluscope_tui.tui.app import ExplorerApp  # noqa: E402
-from gluscope_tui.tui.opening import Opened, Request, open_index  # noqa: E402
-from gluscope_tui.tui.reading import ReadingThread  # noqa: E402
+from gluscope_tui.tui.reading.opening import Opened, Request, open_index  # noqa: E402
+from gluscope_tui.tui.reading.thread import ReadingThread  # noqa: E402
 
 PICTURES: dict[str, tuple[tuple[int, int], tuple[str, ...], bool]] = {
     "home-120x40": ((120, 40), (), False),

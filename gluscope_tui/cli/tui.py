@@ -41,7 +41,7 @@ def command(
     gluscope tui --list -
     """
     from ..tui.launch import Terminal, launch
-    from ..tui.opening import Request
+    from ..tui.reading.opening import Request
 
     neuron, file = _places(places or [])
     db = one_index(file, db, "tui")

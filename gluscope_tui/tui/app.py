@@ -18,9 +18,9 @@ from .actions import actions_in
 from .drawing.palette import Palette, palette
 from .error_text import told
 from .help import help_lines
-from .messages import IndexOpened, OpeningFailed
-from .opening import Opened, read_index
-from .reading import ReadingThread
+from .reading.messages import IndexOpened, OpeningFailed
+from .reading.opening import Opened, read_index
+from .reading.thread import ReadingThread
 from .screens.about import AboutScreen
 from .screens.base import BaseScreen
 from .screens.card import CardScreen

@@ -12,7 +12,7 @@ from indexer.errors import GluscopeError
 
 from ..colour.depth import Depth, detect
 from ..text.encoding import writes_unicode
-from .opening import Request, read_index
+from .reading.opening import Request, read_index
 
 if TYPE_CHECKING:
     from .app import ExplorerApp

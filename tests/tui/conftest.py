@@ -11,8 +11,8 @@ from textual.pilot import Pilot
 
 from gluscope_tui.colour.depth import Depth
 from gluscope_tui.tui.app import ExplorerApp
-from gluscope_tui.tui.opening import Opened, Request, read_index
-from gluscope_tui.tui.reading import ReadingThread
+from gluscope_tui.tui.reading.opening import Opened, Request, read_index
+from gluscope_tui.tui.reading.thread import ReadingThread
 from gluscope_tui.tui.screens.home import HomeScreen
 from tests.support.index_fixture import make_index
 from tests.support.weights_fixture import with_weights

@@ -7,10 +7,10 @@ from typing import Any, cast
 import pytest
 from textual.widget import Widget
 
-from gluscope_tui.tui import loader as module
-from gluscope_tui.tui.loader import Loader
-from gluscope_tui.tui.opening import Opened
-from gluscope_tui.tui.reading import ReadingThread
+from gluscope_tui.tui.reading import loader as module
+from gluscope_tui.tui.reading.loader import Loader
+from gluscope_tui.tui.reading.opening import Opened
+from gluscope_tui.tui.reading.thread import ReadingThread
 from gluscope_tui.tui.session.view import Wanted
 from indexer.addresses import parse_neuron
 from indexer.database.records import NeuronRecord

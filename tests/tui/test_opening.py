@@ -13,8 +13,8 @@ import pytest
 import indexer
 from gluscope_tui.colour.depth import Depth
 from gluscope_tui.tui.app import ExplorerApp
-from gluscope_tui.tui.opening import Opened, Request, open_index
-from gluscope_tui.tui.reading import ReadingThread
+from gluscope_tui.tui.reading.opening import Opened, Request, open_index
+from gluscope_tui.tui.reading.thread import ReadingThread
 from gluscope_tui.tui.widgets.hints import Hints
 from gluscope_tui.tui.widgets.small import Small
 from indexer.database.reader import Index

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from gluscope_tui.tui.reading import ReadingThread
+from gluscope_tui.tui.reading import table_loader as table_loader
+from gluscope_tui.tui.reading.thread import ReadingThread
 from gluscope_tui.tui.screens.home import HomeScreen
-from gluscope_tui.tui.tables import loader as table_loader
 from gluscope_tui.tui.tables.pages import PAGE
 from gluscope_tui.tui.widgets.table_title import TableTitle
 from indexer.database.query.table import Table

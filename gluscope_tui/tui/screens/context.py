@@ -16,7 +16,7 @@ from .. import pictures
 from ..actions import hints
 from ..drawing.contexts import fragments
 from ..drawing.layout import Rectangle
-from ..messages import SequenceLoaded
+from ..reading.messages import SequenceLoaded
 from ..widgets.context_text import ContextText, TextOfContext
 from ..widgets.hints import Foot, Hints
 from ..widgets.legend import Legend

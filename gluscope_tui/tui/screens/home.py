@@ -16,16 +16,16 @@ from ...views.numbers import full_count
 from .. import pictures
 from ..drawing.layout import Layout, Rectangle, home_layout
 from ..error_text import REOPEN, told
-from ..loader import Loader
-from ..messages import IndexReplaced, ListSorted, LoadDue, LoadFailed, NeuronLoaded, QueryFailed, RowsLoaded
-from ..opening import Opened
-from ..reading import ReadingThread
+from ..reading.loader import Loader
+from ..reading.messages import IndexReplaced, ListSorted, LoadDue, LoadFailed, NeuronLoaded, QueryFailed, RowsLoaded
+from ..reading.opening import Opened
+from ..reading.table_loader import TableLoader
+from ..reading.thread import ReadingThread
 from ..session.current_list import CurrentList
 from ..session.explorer import Explorer
 from ..session.typing_line import Typing
 from ..session.view import Wanted
 from ..tables.layers import LayersTable
-from ..tables.loader import TableLoader
 from ..tables.neurons import NeuronsTable
 from ..tables.query import Query
 from ..tables.search import SearchTable

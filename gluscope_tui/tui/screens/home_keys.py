@@ -11,7 +11,7 @@ from indexer.quadrants import QUADRANTS
 
 from ..error_text import told
 from ..kept.marks import Mark
-from ..opening import read_list
+from ..reading.opening import read_list
 from ..session.goto import parse_goto
 from ..terminal.pager import page_pane
 

@@ -16,11 +16,11 @@ from indexer.errors import GluscopeError
 
 from ...views.layers import shade
 from ..error_text import told
-from ..messages import LayersLoaded
+from ..reading.messages import LayersLoaded
+from ..reading.table_loader import TableLoader
 from ..session.current_list import site_list
 from ..session.goto import find_site
 from ..tables.layers import LayersTable
-from ..tables.loader import TableLoader
 from ..tables.view import Kept
 from ..widgets.table import Cell, Heading, Table, TablePicture
 from ..widgets.table_title import TitleOfTable

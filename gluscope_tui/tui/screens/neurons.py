@@ -12,10 +12,10 @@ from indexer.database.query.where import compile_condition
 
 from ...views.table import level, shown
 from ..error_text import told
-from ..messages import OrderLoaded, PageLoaded, QueryFailed
+from ..reading.messages import OrderLoaded, PageLoaded, QueryFailed
+from ..reading.table_loader import TableLoader
 from ..session.typing_line import Typing
 from ..tables.cells import headings
-from ..tables.loader import TableLoader
 from ..tables.menus import column_choices, sort_choices, sorted_by
 from ..tables.neurons import NeuronsTable
 from ..tables.query import sortable

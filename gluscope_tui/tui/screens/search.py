@@ -12,9 +12,9 @@ from textual.widget import Widget
 from indexer.errors import GluscopeError
 
 from ..error_text import told
-from ..messages import SearchDone
+from ..reading.messages import SearchDone
+from ..reading.table_loader import TableLoader
 from ..session.typing_line import Typing
-from ..tables.loader import TableLoader
 from ..tables.search import BEST, Asked, SearchTable, cut_short
 from ..tables.view import Kept
 from ..widgets.hit_list import HitList, HitsPicture

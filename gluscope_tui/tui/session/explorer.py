@@ -13,7 +13,7 @@ from indexer.quadrants import QUADRANTS, Quadrant
 from ...views.contexts import colour_of
 from ..drawing.find import found_tokens
 from ..kept.remembered import Remembered
-from ..opening import Facts
+from ..reading.opening import Facts
 from .current_list import CurrentList, Sight, SiteNeurons, site_list
 from .goto import Target, find_site
 from .history import History

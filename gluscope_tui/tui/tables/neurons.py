@@ -8,7 +8,7 @@ from dataclasses import replace
 from indexer.addresses import NeuronAddress
 from indexer.database.format.columns import COLUMNS
 
-from ..opening import Facts
+from ..reading.opening import Facts
 from ..session.current_list import CurrentList, NumberedNeurons
 from ..session.numbering import Numbering
 from .cells import first_columns

@@ -14,11 +14,11 @@ from indexer.addresses import NeuronAddress
 from indexer.database.records import NeuronRecord
 from indexer.errors import GluscopeError
 
+from ..session.view import Wanted
 from .messages import IndexReplaced, LoadDue, LoadFailed, NeuronLoaded, RowsLoaded, SequenceLoaded
 from .narrow_rows import narrow_rows
 from .opening import Opened
-from .reading import ReadingThread
-from .session.view import Wanted
+from .thread import ReadingThread
 
 PAUSE = 0.035
 """Seconds without a key after which the neuron is read, while keys follow one another quickly."""

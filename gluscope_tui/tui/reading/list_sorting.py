@@ -6,7 +6,7 @@ from indexer.database.reader import Index
 
 from ..session.current_list import CurrentList, NumberedNeurons, SiteNeurons, site_list
 from ..session.numbering import Numbering
-from .query import Query
+from ..tables.query import Query
 
 
 def sorted_list(index: Index, current: CurrentList, query: Query) -> CurrentList:

@@ -10,13 +10,13 @@ from indexer.database.query.layers import LayerRow
 from indexer.database.records import Hit, NeuronRecord, NeuronRow, SequenceRecord
 from indexer.errors import GluscopeError
 
+from ..session.current_list import CurrentList
+from ..session.view import Wanted
+from ..tables.pages import Row
+from ..tables.query import Query
+from ..tables.search import Asked
 from .opening import Opened
-from .reading import ReadingThread
-from .session.current_list import CurrentList
-from .session.view import Wanted
-from .tables.pages import Row
-from .tables.query import Query
-from .tables.search import Asked
+from .thread import ReadingThread
 
 
 class IndexOpened(Message):

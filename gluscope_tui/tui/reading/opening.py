@@ -14,15 +14,15 @@ from indexer.database.records import NeuronRecord, SiteRecord
 from indexer.errors import GluscopeError
 from indexer.quadrants import QUADRANTS, Quadrant
 
-from .actions import ACTIONS, key_name
-from .error_text import REOPEN
-from .kept.files import index_folder
-from .kept.marks import MarksFile
-from .kept.remembered import Remembered, StateFile
-from .reading import ReadingThread
-from .session.current_list import CurrentList, Sight, site_list
-from .session.goto import checked, find_site
-from .session.view import View
+from ..actions import ACTIONS, key_name
+from ..error_text import REOPEN
+from ..kept.files import index_folder
+from ..kept.marks import MarksFile
+from ..kept.remembered import Remembered, StateFile
+from ..session.current_list import CurrentList, Sight, site_list
+from ..session.goto import checked, find_site
+from ..session.view import View
+from .thread import ReadingThread
 
 
 @dataclass(frozen=True, slots=True)

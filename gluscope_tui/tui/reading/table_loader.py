@@ -14,14 +14,14 @@ from indexer.database.reader import Interrupted
 from indexer.database.records import Hit
 from indexer.errors import GluscopeError
 
-from ..messages import ListSorted, OrderLoaded, PageLoaded, QueryFailed, SearchDone
-from ..opening import Opened
-from ..reading import ReadingThread
 from ..session.current_list import CurrentList
+from ..tables.pages import PAGE, Row
+from ..tables.query import Query
+from ..tables.search import Asked, find_hits
 from .list_sorting import sorted_list
-from .pages import PAGE, Row
-from .query import Query
-from .search import Asked, find_hits
+from .messages import ListSorted, OrderLoaded, PageLoaded, QueryFailed, SearchDone
+from .opening import Opened
+from .thread import ReadingThread
 
 Result = TypeVar("Result")
 

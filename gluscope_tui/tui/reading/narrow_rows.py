@@ -9,7 +9,7 @@ from indexer.database.reader import Index
 from indexer.database.records import NeuronRow
 from indexer.quadrants import QUADRANTS
 
-from .session.numbering import Numbering
+from ..session.numbering import Numbering
 
 _COLUMNS = (
     "flipped",
