@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from textual.app import ComposeResult
 
 from ...colour.style import StyledLine
-from .. import pictures
 from ..drawing.layout import LEAST_HEIGHT, LEAST_WIDTH, Rectangle, top_to_show
 from ..widgets.header import HeaderLine
 from ..widgets.hints import Hints
 from ..widgets.small import NEEDED, Small
 from ..widgets.styled_lines import StyledLines, StyledPicture
+from . import pictures
 from .base import BaseScreen
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from textual.app import ComposeResult
 from indexer.database.records import Example, SequenceRecord
 from indexer.quadrants import QUADRANTS, Quadrant
 
-from .. import pictures
 from ..actions import hints
 from ..drawing.contexts import fragments
 from ..drawing.layout import Rectangle
@@ -23,6 +22,7 @@ from ..widgets.legend import Legend
 from ..widgets.small import NEEDED, Small
 from ..widgets.source_line import SourceLine, SourceOfContext
 from ..widgets.token_table import TableOfContext, TokenTable
+from . import pictures
 from .base import BaseScreen, bindings
 
 if TYPE_CHECKING:

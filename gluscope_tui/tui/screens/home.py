@@ -13,7 +13,6 @@ from indexer.database.records import NeuronRecord, NeuronRow
 from indexer.quadrants import QUADRANTS, Quadrant
 
 from ...views.numbers import full_count
-from .. import pictures
 from ..drawing.layout import Layout, Rectangle, home_layout
 from ..error_text import REOPEN, told
 from ..reading.loader import Loader
@@ -38,6 +37,7 @@ from ..widgets.pane import Pane
 from ..widgets.prompt import Prompt
 from ..widgets.small import NEEDED, Small
 from ..widgets.tabs import TabRow
+from . import pictures
 from .base import BaseScreen, bindings
 from .home_keys import home_handlers
 

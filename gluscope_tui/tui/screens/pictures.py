@@ -10,22 +10,22 @@ from indexer.database.read.sampled import Magnitudes
 from indexer.database.records import NeuronRow, Sample
 from indexer.quadrants import QUADRANTS, QUANTITIES, Quadrant
 
-from ..colour.scale import level
-from ..views.contexts import Look, lies_in, neuron_scale, pane_scale
-from ..views.sample import place_text
-from ..views.writes import promoted
-from .actions import hints
-from .drawing.layout import GRID_WIDTH, VALUES_FROM, Layout
-from .drawing.palette import Palette
-from .session.current_list import CurrentList
-from .session.explorer import Explorer
-from .widgets.header import Header
-from .widgets.hints import Foot
-from .widgets.inspector import Inspected
-from .widgets.legend import Scale
-from .widgets.neuron_list import ListEntry, ListPicture
-from .widgets.pane import PanePicture
-from .widgets.tabs import Tabs
+from ...colour.scale import level
+from ...views.contexts import Look, lies_in, neuron_scale, pane_scale
+from ...views.sample import place_text
+from ...views.writes import promoted
+from ..actions import hints
+from ..drawing.layout import GRID_WIDTH, VALUES_FROM, Layout
+from ..drawing.palette import Palette
+from ..session.current_list import CurrentList
+from ..session.explorer import Explorer
+from ..widgets.header import Header
+from ..widgets.hints import Foot
+from ..widgets.inspector import Inspected
+from ..widgets.legend import Scale
+from ..widgets.neuron_list import ListEntry, ListPicture
+from ..widgets.pane import PanePicture
+from ..widgets.tabs import Tabs
 
 Rows = Mapping[tuple[NeuronAddress, str], NeuronRow]
 """The narrow rows that were read, by neuron and signs."""
