@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import indexer
 from indexer.addresses import NeuronAddress, parse_neuron
 from indexer.database.reader import Index
-from indexer.database.records import NeuronRecord, SiteRecord
+from indexer.database.records import NeuronRecord
 from indexer.errors import GluscopeError
-from indexer.quadrants import QUADRANTS, Quadrant
+from indexer.quadrants import Quadrant
 
 from ..actions import ACTIONS, key_name
 from ..error_text import REOPEN
 from ..kept.files import index_folder
 from ..kept.marks import MarksFile
 from ..kept.remembered import Remembered, StateFile
-from ..session.current_list import CurrentList, Sight, site_list
+from ..session.current_list import CurrentList, site_list
+from ..session.facts import Facts
 from ..session.goto import checked, find_site
+from ..session.list_file import read_list
 from ..session.view import View
 from .thread import ReadingThread
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What the explorer needs to know of an index."""
-
-    path: Path
-    model: str
-    sites: tuple[SiteRecord, ...]
-    rankings: tuple[str, ...]
-    top_k: int
-    complete: bool
-    bos_counted: bool
-    no_weights: str = ""  # why there are none, where there are none
-    weights: bool = False  # whether it holds what is computed from the weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,36 +179,3 @@ def _own_list(request: Request, facts: Facts, start: NeuronAddress | None) -> tu
         sights = (None, *current.sights) if current.sights else ()
         current = CurrentList(request.title, (start, *current.neurons), sights=sights)
     return current, f"{len(refused)} lines are no neuron of this index, first {refused[0]!a}" if refused else ""
-
-
-def read_list(
-    title: str, lines: Sequence[str], sites: Sequence[SiteRecord], rankings: Sequence[str] = ()
-) -> tuple[CurrentList | None, list[str]]:
-    """The neurons at the start of each line as a list, and the lines that are none. Blank lines and # are left out.
-
-    A line may be one that `gluscope search` or `show` prints plain: neuron, quadrant, ranking, rank, with aligned
-    signs. Then its row stands for that context. What comes twice is there once; None: there is no neuron.
-    """
-    rows: dict[tuple[NeuronAddress, Sight | None], None] = {}
-    refused = []
-    for line in lines:
-        fields = line.split(maxsplit=1)
-        if not fields or fields[0].startswith("#"):
-            continue
-        try:
-            rows[checked(parse_neuron(fields[0]), sites), _sight(line, rankings)] = None
-        except GluscopeError:
-            refused.append(fields[0][:40])
-    if not rows:
-        return None, refused
-    sights = tuple(sight for _, sight in rows)
-    neurons = tuple(neuron for neuron, _ in rows)
-    return CurrentList(title, neurons, sights=sights if any(sights) else ()), refused
-
-
-def _sight(line: str, rankings: Sequence[str]) -> Sight | None:
-    """The context that a line names behind its neuron, if it names one."""
-    quadrants = {quadrant.value: quadrant for quadrant in QUADRANTS}
-    _, quadrant, ranking, rank, *_ = *line.split("\t", 4), "", "", ""
-    known = quadrant in quadrants and ranking in rankings and re.fullmatch(r"\d{1,6}", rank, re.ASCII)
-    return Sight(quadrants[quadrant], ranking, int(rank)) if known else None

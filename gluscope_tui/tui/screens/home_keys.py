@@ -11,8 +11,8 @@ from indexer.quadrants import QUADRANTS
 
 from ..error_text import told
 from ..kept.marks import Mark
-from ..reading.opening import read_list
 from ..session.goto import parse_goto
+from ..session.list_file import read_list
 from ..terminal.pager import page_pane
 
 if TYPE_CHECKING:

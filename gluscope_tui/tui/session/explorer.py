@@ -13,8 +13,8 @@ from indexer.quadrants import QUADRANTS, Quadrant
 from ...views.contexts import colour_of
 from ..drawing.find import found_tokens
 from ..kept.remembered import Remembered
-from ..reading.opening import Facts
 from .current_list import CurrentList, Sight, SiteNeurons, site_list
+from .facts import Facts
 from .goto import Target, find_site
 from .history import History
 from .site_steps import SiteSteps, kind_name, layer_name

@@ -8,8 +8,8 @@ from dataclasses import replace
 from indexer.addresses import NeuronAddress
 from indexer.database.format.columns import COLUMNS
 
-from ..reading.opening import Facts
 from ..session.current_list import CurrentList, NumberedNeurons
+from ..session.facts import Facts
 from ..session.numbering import Numbering
 from .cells import first_columns
 from .pages import PAGE, Pages

@@ -1,0 +1,23 @@
+"""What the explorer needs to know of an index, whatever neuron it shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.database.records import SiteRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the explorer needs to know of an index."""
+
+    path: Path
+    model: str
+    sites: tuple[SiteRecord, ...]
+    rankings: tuple[str, ...]
+    top_k: int
+    complete: bool
+    bos_counted: bool
+    no_weights: str = ""  # why there are none, where there are none
+    weights: bool = False  # whether it holds what is computed from the weights
