@@ -5,15 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 GROUPS = ("move", "panes", "show", "find", "keep", "app")
+SCOPES = {
+    "density": "in the density",
+    "card": "in the card",
+    "home": "at home",
+    "context": "in an open context",
+    "table": "in a table",
+    "overlay": "in help and lists",
+}
+"""Where keys work, in words: a kind of screen each. "home": the four panes; "table": neurons, layers, hits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
     """Something that a key does. `keys` are Textual's names; `scopes` is where they work.
 
-    "home": the four panes; "context": an open context; "table": neurons, layers, what a search found; "overlay": help
-    and the like.
-    `hint` is the short form in the foot; `of_experts`: only where layers have several gated MLPs.
+    `hint` is the short form in the foot; `of_experts`: only where layers have several gated MLPs. `opens`: the screen
+    that it opens, as `module:Class` of the room `screens`.
     """
 
     id: str
@@ -23,6 +31,7 @@ class Action:
     hint: str = ""
     scopes: tuple[str, ...] = ("home",)
     of_experts: bool = False
+    opens: str = ""
 
 
 _CONTEXT, _OVERLAY, _TABLE = ("context",), ("overlay",), ("table",)
@@ -89,7 +98,7 @@ ACTIONS = (
     Action("cursor.last", ("end",), "panes", "the last context"),
     Action("pane.zoom", ("z",), "panes", "one pane as large as the screen, and back"),
     Action("pane.wrap", ("w",), "panes", "contexts wrapped, or a line each"),
-    Action("context.open", ("enter",), "panes", "open the context whole", "⏎ open"),
+    Action("context.open", ("enter",), "panes", "open the context whole", "⏎ open", opens="context:ContextScreen"),
     Action("token.down", ("j", "down", "right"), "panes", "in an open context: the next token", "j/k token", _CONTEXT),
     Action("token.up", ("k", "up", "left"), "panes", "in an open context: the token before", scopes=_CONTEXT),
     Action("token.page-down", ("pagedown",), "panes", "in an open context: a page further", scopes=_CONTEXT),
@@ -126,20 +135,37 @@ ACTIONS = (
     Action("show.ranking", ("r",), "show", "the next ranking, with its colour", "r rank"),
     Action("show.colour", ("v",), "show", "another quantity's colour", "v colour", _BOTH),
     Action("show.signs", ("s",), "show", "aligned or raw signs", scopes=_WALK),
-    Action("about.density", ("d",), "show", "density of gate and in, and quantiles", "d density", _WALK),
-    Action("about.card", ("i",), "show", "card: class, cosines, what it writes and reads, neighbours", "i card", _WALK),
+    Action(
+        "about.density",
+        ("d",),
+        "show",
+        "density of gate and in, and quantiles",
+        "d density",
+        _WALK,
+        opens="density:DensityScreen",
+    ),
+    Action(
+        "about.card",
+        ("i",),
+        "show",
+        "card: class, cosines, what it writes and reads, neighbours",
+        "i card",
+        _WALK,
+        opens="card:CardScreen",
+    ),
     Action("show.scale", ("c",), "show", "one colour scale for the neuron, or one for each pane", scopes=_BOTH),
     Action("show.all-tokens", ("x",), "show", "colour own or all tokens", scopes=_BOTH),
     Action("compare.pin", ("P",), "show", "pin the neuron, for comparing; on the pinned one: let go of it"),
     Action("compare.swap", ("p",), "show", "the pinned neuron's panes in place, and back"),
-    Action("table.neurons", ("L",), "find", "all neurons as a table", "L neurons"),
-    Action("table.layers", ("O",), "find", "the layers as a table"),
+    Action("table.neurons", ("L",), "find", "all neurons as a table", "L neurons", opens="neurons:NeuronsScreen"),
+    Action("table.layers", ("O",), "find", "the layers as a table", opens="layers:LayersScreen"),
     Action(
         "search.open",
         ("F",),
         "find",
         "search the index: tokens that neurons peak on, or text in their contexts",
         "F search",
+        opens="search:SearchScreen",
     ),
     Action("list.sort", ("S",), "find", "sort the current list by a column"),
     Action(
@@ -196,6 +222,7 @@ ACTIONS = (
         "how to read the screen, and the keys",
         "? help",
         (*_BOTH, "table", *_ABOUT),
+        opens="overlay:HelpScreen",
     ),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from importlib import import_module
 from typing import ClassVar
 
 from textual import events
@@ -14,27 +15,22 @@ from textual.binding import Binding, BindingType
 from indexer.errors import GluscopeError
 
 from ..colour.depth import Depth, light_background
-from .actions import actions_in
+from .actions import ACTIONS, actions_in
 from .drawing.palette import Palette, palette
 from .error_text import told
-from .help import help_lines
 from .reading.messages import IndexOpened, OpeningFailed
-from .reading.opening import Opened, read_index
+from .reading.opening import Opened, Request, read_index
 from .reading.thread import ReadingThread
 from .screens.about import AboutScreen
 from .screens.base import BaseScreen
-from .screens.card import CardScreen
-from .screens.choice import ChoiceScreen
-from .screens.context import ContextScreen
-from .screens.density import DensityScreen
+from .screens.choice import ChoiceScreen, Menu
 from .screens.home import HomeScreen
-from .screens.layers import LayersScreen
-from .screens.neurons import NeuronsScreen
-from .screens.overlay import HelpScreen, PaletteScreen
-from .screens.search import SearchScreen
+from .screens.overlay import PaletteScreen
+from .session.explorer import Explorer
+from .session.session import KeptFiles, Session
 from .tables.menus import sort_choices, sorted_by
 from .terminal.clipboard import copy
-from .terminal.crash import CrashingApp
+from .terminal.crash import CrashingApp, report, write_log
 from .widgets.small import Small
 
 TWICE_SECONDS = 2.0
@@ -57,7 +53,7 @@ class ExplorerApp(CrashingApp):
         self._ascii_only = ascii_only
         self._light = light
         self._home: HomeScreen | None = None
-        self.reopening = False
+        self._request: Request | None = None
         self._interrupted = -TWICE_SECONDS
         self._loop_of_app: asyncio.AbstractEventLoop | None = None
         self.failure: GluscopeError | None = None
@@ -90,7 +86,6 @@ class ExplorerApp(CrashingApp):
             self.post_message(OpeningFailed(error))
 
     def on_index_opened(self, message: IndexOpened) -> None:
-        self.reopening = False
         if self.leaving:
             message.reading.stop(Opened.close)
             return
@@ -100,12 +95,12 @@ class ExplorerApp(CrashingApp):
         self._open(message.opened)
 
     def on_opening_failed(self, message: OpeningFailed) -> None:
-        self.reopening = False
         if self.leaving:
             return
         if self._home is not None:
+            self._home.session.reopening = False
             self._close_down_to(self._home)
-            self._home.say(told(message.error), bad=True)
+            self._home.session.say(told(message.error), bad=True)
             return
         self.failure = message.error
         self.leaving = True
@@ -114,11 +109,11 @@ class ExplorerApp(CrashingApp):
     def reopen(self) -> str:
         """Open what stands at the index's path by now, at the same place; what to say meanwhile. Where that fails all
         stays as it is."""
-        if self._home is not None and not self.reopening:
-            self.reopening = True
+        if self._home is not None and self._request is not None and not self._home.session.reopening:
+            self._home.session.reopening = True
             self.keep_state()
             explorer = self._home.explorer
-            reading = read_index(self._home.request.anew(explorer.current.title if explorer.list_is_over else ""))
+            reading = read_index(self._request.anew(explorer.current.title if explorer.list_is_over else ""))
             self.run_worker(self._wait_for_index(reading), group="opening")
         return "reopening the index"
 
@@ -126,8 +121,12 @@ class ExplorerApp(CrashingApp):
         if self._light is None:
             theme = opened.remembered.theme
             self._light = theme == "light" if theme else light_background(os.environ)
+        self._request = opened.request
+        explorer = Explorer(opened.facts, opened.current, opened.view, opened.record)
+        session = Session(explorer, KeptFiles(opened.state, opened.marks), self.reading, self, self.palette)
+        session.notice = "; ".join(opened.notices)
+        before, self._home = self._home, HomeScreen(session)
         self._restyle()
-        before, self._home = self._home, HomeScreen(opened, self.reading)
         if before is None:
             self.push_screen(self._home)
             return
@@ -150,57 +149,41 @@ class ExplorerApp(CrashingApp):
 
     def _restyle(self) -> None:
         self.palette = palette(self._depth, light=bool(self._light), ascii_only=self._ascii_only)
+        if self._home is not None:
+            self._home.session.palette = self.palette
 
     # screens
 
-    def open_context(self, home: HomeScreen) -> None:
-        self.push_screen(ContextScreen(home))
-
-    def open_density(self) -> None:
-        self._open_about(DensityScreen)
-
-    def open_card(self) -> None:
-        self._open_about(CardScreen)
-
-    def _open_about(self, kind: type[AboutScreen]) -> None:
-        """Open what tells more about the neuron; where it is open its key closes it, and the other's replaces it."""
-        screen = self.screen
-        if isinstance(screen, AboutScreen):
+    def open_screen(self, action: str) -> None:
+        """Open the screen of an action. Of those that tell more about the neuron one is open at a time: its own key
+        closes it, another's replaces it."""
+        if self._home is None:
+            return
+        kind, screen = screen_of(action), self.screen
+        if isinstance(screen, AboutScreen) and issubclass(kind, AboutScreen):
             screen.leave()
-        if self._home is not None and type(screen) is not kind:
-            self.push_screen(kind(self._home))
+        if type(screen) is not kind:
+            self.push_screen(kind(self._home.session))
 
-    def open_help(self) -> None:
-        if self._home is not None:
-            self.push_screen(HelpScreen(tuple(help_lines(self._home.marks.path, self._home.state.path))))
-
-    def open_neurons(self, home: HomeScreen) -> None:
-        self.push_screen(NeuronsScreen(home, home.neurons_table))
-
-    def open_layers(self, home: HomeScreen) -> None:
-        self.push_screen(LayersScreen(home, home.layers_table))
-
-    def open_search(self, home: HomeScreen) -> None:
-        self.push_screen(SearchScreen(home, home.search_table))
-
-    def open_sort(self, home: HomeScreen) -> None:
+    def open_sort(self) -> None:
         """A menu of what the current list can be sorted by."""
-        weights = home.explorer.facts.weights
-        self.push_screen(
-            ChoiceScreen(
-                "sort the list by",
-                lambda: sort_choices(weights),
-                lambda chosen: home.sort_list(*sorted_by(chosen)),
-                hint="some letters, Enter",
-            )
+        if self._home is None:
+            return
+        home, weights = self._home, self._home.explorer.facts.weights
+        menu = Menu(
+            "sort the list by",
+            lambda: sort_choices(weights),
+            lambda chosen: home.sort_list(*sorted_by(chosen)),
+            hint="some letters, Enter",
         )
+        self.push_screen(ChoiceScreen(home.session, menu))
 
     def open_palette(self) -> None:
+        """All actions of the screen that is open, by name."""
         screen = self.screen
         if isinstance(screen, BaseScreen):
-            scope = "context" if isinstance(screen, ContextScreen) else "home"
-            actions = [action for action in actions_in(scope) if action.id != "app.palette"]
-            self.push_screen(PaletteScreen(actions, screen.action_perform))
+            actions = [action for action in actions_in(screen.scope) if action.id != "app.palette"]
+            self.push_screen(PaletteScreen(screen.session, actions, screen.action_perform))
 
     # leaving and copying
 
@@ -217,6 +200,10 @@ class ExplorerApp(CrashingApp):
         self._interrupted = now
         return "ctrl+c once more quits"
 
+    def to_shell(self) -> None:
+        """To the shell, until it brings the explorer back."""
+        self.action_suspend_process()
+
     def action_leave(self) -> None:
         self.leave()
 
@@ -231,8 +218,24 @@ class ExplorerApp(CrashingApp):
         if self._loop_of_app is not None:
             self._loop_of_app.call_soon_threadsafe(self.leave, return_code)
 
+    def ended(self) -> int:
+        """The exit code, once it has run; a crash is reported. Raises GluscopeError where the index can't be shown."""
+        if self.failure is not None:
+            raise self.failure
+        if self.crash is not None:
+            report(self.crash, write_log(self.crash, list(self.trail), (self.size.width, self.size.height)))
+            return 1
+        return self.return_code or 0
+
     def keep_state(self) -> str:
         """Write what the next start should know; a notice where that fails."""
         if self._home is None:
             return ""
-        return self._home.state.write(self._home.explorer.remembered(bool(self._light)))
+        return self._home.session.state.write(self._home.explorer.remembered(bool(self._light)))
+
+
+def screen_of(action: str) -> type[BaseScreen]:
+    """The class of the screen that an action opens, imported when it is opened first."""
+    module, _, name = next(one.opens for one in ACTIONS if one.id == action).partition(":")
+    kind: type[BaseScreen] = getattr(import_module(f".screens.{module}", __package__), name)
+    return kind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from .actions import ACTIONS, GROUPS, Action, key_lines
+from .actions import ACTIONS, GROUPS, SCOPES, Action, key_lines
 
 READING = (
     "Rows: the sign of gate, + above, - below. Columns: the sign of in, + left, - right.",
@@ -18,14 +18,6 @@ READING = (
     "is computed from gate; at the peak all four are exact.",
 )
 STATE = "for the next start: neuron, pane, ranking, signs, scale, wrapping, dark or light; delete it to start afresh"
-SCOPES = {
-    "density": "in the density",
-    "card": "in the card",
-    "home": "at home",
-    "context": "in an open context",
-    "table": "in a table",
-    "overlay": "in help and lists",
-}
 
 
 def help_lines(marks: Path, state: Path, problems: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:

@@ -6,16 +6,12 @@ import os
 import sys
 from concurrent.futures import wait
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from indexer.errors import GluscopeError
 
 from ..colour.depth import Depth, detect
 from ..text.encoding import writes_unicode
 from .reading.opening import Request, read_index
-
-if TYPE_CHECKING:
-    from .app import ExplorerApp
 
 SOON = 0.3
 """Seconds for which an index that is not open yet is waited for before the screen is taken over."""
@@ -47,7 +43,7 @@ def launch(request: Request, terminal: Terminal) -> int:
     decode_as_typed()
     app.run(mouse=terminal.mouse)
     app.reading.stop()
-    return _ended(app)
+    return app.ended()
 
 
 def depth_of(terminal: Terminal) -> Depth:
@@ -76,14 +72,3 @@ def _prepare_textual(depth: Depth) -> None:
         os.environ.pop(name, None)
     if os.environ.get("SSH_CONNECTION"):
         os.environ.setdefault("TEXTUAL_FPS", "30")
-
-
-def _ended(app: ExplorerApp) -> int:
-    if app.failure is not None:
-        raise app.failure
-    if app.crash is not None:
-        from .terminal.crash import report, write_log
-
-        report(app.crash, write_log(app.crash, list(app.trail), (app.size.width, app.size.height)))
-        return 1
-    return app.return_code or 0

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from textual.pilot import Pilot
 
 from gluscope_tui.colour.depth import Depth
 from gluscope_tui.tui.app import ExplorerApp
 from gluscope_tui.tui.reading.opening import Opened, Request, read_index
 from gluscope_tui.tui.reading.thread import ReadingThread
-from gluscope_tui.tui.screens.home import HomeScreen
 from tests.support.index_fixture import make_index
+from tests.support.walking import AppMaker
 from tests.support.weights_fixture import with_weights
-
-AppMaker = Callable[..., ExplorerApp]
 
 
 @pytest.fixture(scope="session")
@@ -70,16 +67,3 @@ def explorer_app(hostile_index: Path) -> Iterator[AppMaker]:
         reading.stop()
         if reading.opened.exception() is None:
             reading.opened.result().index.close()
-
-
-def home_of(app: ExplorerApp) -> HomeScreen:
-    """The home screen, wherever it is on the stack."""
-    return next(screen for screen in app.screen_stack if isinstance(screen, HomeScreen))
-
-
-async def settled(pilot: Pilot[None]) -> None:
-    """Nothing is being read any more, and everything is drawn; what was read may have asked for more."""
-    for _ in range(3):
-        await pilot.pause()
-        await pilot.app.workers.wait_for_complete()
-    await pilot.pause()

@@ -14,11 +14,11 @@ from indexer.addresses import NeuronAddress
 from indexer.database.records import NeuronRecord
 from indexer.errors import GluscopeError
 
+from ..session.session import Reading
 from ..session.view import Wanted
 from .messages import IndexReplaced, LoadDue, LoadFailed, NeuronLoaded, RowsLoaded, SequenceLoaded
 from .narrow_rows import narrow_rows
 from .opening import Opened
-from .thread import ReadingThread
 
 PAUSE = 0.035
 """Seconds without a key after which the neuron is read, while keys follow one another quickly."""
@@ -32,7 +32,7 @@ _KEPT = 64
 class Loader:
     """Decides what is read next. Its methods are called by handlers; its workers only read and post messages."""
 
-    def __init__(self, node: Widget, reading: ReadingThread[Opened]) -> None:
+    def __init__(self, node: Widget, reading: Reading) -> None:
         self._node = node
         self._reading = reading
         self._kept: OrderedDict[Wanted, NeuronRecord] = OrderedDict()
@@ -87,10 +87,6 @@ class Loader:
     def read_rows(self, neurons: Iterable[NeuronAddress], signs: str) -> None:
         self._start(self._node, partial(self._read_rows, tuple(neurons), signs), group="rows", exclusive=True)
 
-    def read_sequence(self, node: Widget, document: int, part: int) -> None:
-        """Read a sequence for a screen of its own."""
-        self._start(node, partial(self._read_sequence, node, document, part), group="sequence", exclusive=True)
-
     # workers
 
     @staticmethod
@@ -138,12 +134,16 @@ class Loader:
             return  # the list does without
         self._node.post_message(RowsLoaded(signs, rows))
 
-    async def _read_sequence(self, node: Widget, document: int, part: int) -> None:
-        try:
-            sequence = await asyncio.wrap_future(
-                self._reading.ask(lambda opened: opened.index.sequence(document, part))
-            )
-        except GluscopeError as error:
-            node.post_message(SequenceLoaded(document, part, None, error.cause))
-            return
-        node.post_message(SequenceLoaded(document, part, sequence))
+
+def read_sequence(node: Widget, reading: Reading, document: int, part: int) -> None:
+    """Read a sequence for a screen; SequenceLoaded tells it of that. Only the last one that was asked for matters."""
+    node.run_worker(partial(_read_sequence, node, reading, document, part), group="sequence", exclusive=True)  # type: ignore[arg-type]  # its alias hides the result
+
+
+async def _read_sequence(node: Widget, reading: Reading, document: int, part: int) -> None:
+    try:
+        sequence = await asyncio.wrap_future(reading.ask(lambda opened: opened.index.sequence(document, part)))
+    except GluscopeError as error:
+        node.post_message(SequenceLoaded(document, part, None, error.cause))
+        return
+    node.post_message(SequenceLoaded(document, part, sequence))

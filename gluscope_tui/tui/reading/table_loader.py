@@ -15,13 +15,13 @@ from indexer.database.records import Hit
 from indexer.errors import GluscopeError
 
 from ..session.current_list import CurrentList
+from ..session.session import Reading
 from ..tables.pages import PAGE, Row
 from ..tables.query import Query
 from ..tables.search import Asked, find_hits
 from .list_sorting import sorted_list
 from .messages import ListSorted, OrderLoaded, PageLoaded, QueryFailed, SearchDone
 from .opening import Opened
-from .thread import ReadingThread
 
 Result = TypeVar("Result")
 
@@ -32,7 +32,7 @@ FIRST = 4 * PAGE
 class TableLoader:
     """Methods are called by a screen's handlers; workers only read and post messages to it."""
 
-    def __init__(self, node: Widget, reading: ReadingThread[Opened]) -> None:
+    def __init__(self, node: Widget, reading: Reading) -> None:
         self._node = node
         self._reading = reading
         self._query: Future[Any] | None = None

@@ -4,40 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textual.app import ComposeResult
 
 from ...colour.style import StyledLine
-from ..drawing.layout import LEAST_HEIGHT, LEAST_WIDTH, Rectangle, top_to_show
+from ..drawing.layout import LEAST_HEIGHT, LEAST_WIDTH, Rectangle, home_layout, top_to_show
+from ..session.session import Session
 from ..widgets.header import HeaderLine
 from ..widgets.hints import Hints
 from ..widgets.small import NEEDED, Small
 from ..widgets.styled_lines import StyledLines, StyledPicture
 from . import pictures
 from .base import BaseScreen
-
-if TYPE_CHECKING:
-    from ..app import ExplorerApp
-    from .home import HomeScreen
-
-WALKS = (
-    "list.next", "list.previous", "list.page-down", "list.page-up", "layer.previous", "layer.next",
-    "expert.next", "expert.previous", "go.back", "go.forward", "go.random", "show.signs",
-)  # fmt: skip
-"""What moves home's neuron while the screen above stays open."""
+from .walking import list_page, walking
 
 
 class AboutScreen(BaseScreen):
-    """Lines about home's neuron, under home's header. A subclass names its scope in `scope` and in its bindings."""
+    """Lines about home's neuron, under home's header. A subclass says what they are, and its scope."""
 
-    app: ExplorerApp
-    scope = "density"
-    """Of the registry: which keys there are."""
-
-    def __init__(self, home: HomeScreen) -> None:
-        super().__init__()
-        self.home = home
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self.top = 0
         self._count = 0
 
@@ -52,7 +39,7 @@ class AboutScreen(BaseScreen):
     # parts
 
     def compose(self) -> ComposeResult:
-        palette = self.app.palette
+        palette = self.palette
         yield HeaderLine(palette, id="header")
         yield StyledLines(palette, id="lines")
         yield Hints(palette, id="hints")
@@ -69,7 +56,7 @@ class AboutScreen(BaseScreen):
 
     def draw(self) -> None:
         """Show the neuron that home shows."""
-        palette, (width, height) = self.app.palette, self.app.size
+        palette, (width, height) = self.palette, self.app.size
         self.query_one(Small).show(NEEDED, palette)
         if "lines" not in self.rectangles(width, height):
             return
@@ -78,9 +65,9 @@ class AboutScreen(BaseScreen):
         self._count = len(shown)
         line = self.in_sight()
         self.top = top_to_show(self.top, line, line, rows, self._count)
-        self.query_one(HeaderLine).show(pictures.header(self.home.explorer), palette)
+        self.query_one(HeaderLine).show(pictures.header(self.session.explorer), palette)
         self.query_one(StyledLines).show(StyledPicture(shown, self.top), palette)
-        foot = pictures.foot(self.home.explorer, self.home.notice, self.home.notice_is_bad, self.scope)
+        foot = pictures.foot(self.session, self.scope)
         self.query_one(Hints).show(foot, palette)
 
     def follow(self) -> None:
@@ -89,32 +76,30 @@ class AboutScreen(BaseScreen):
     # keys
 
     def before_action(self) -> None:
-        self.home.before_action()
+        self.session.notice = ""
 
     def handlers(self) -> Mapping[str, Callable[[], Any]]:
-        app, home = self.app, self.home
-        page = max(1, app.size.height - 3)
+        session, page = self.session, max(1, self.app.size.height - 3)
         return {
-            **{id: partial(self._walk, id) for id in WALKS},
+            **{id: partial(self._walk, step) for id, step in walking(session, self._list_page).items()},
             "about.down": lambda: self.move(1),
             "about.up": lambda: self.move(-1),
             "about.page-down": lambda: self.scroll(page),
             "about.page-up": lambda: self.scroll(-page),
-            "about.density": app.open_density,
-            "about.card": app.open_card,
-            "app.theme": app.toggle_theme,
-            "app.help": app.open_help,
+            **self.of_every_screen(session.say),
             "app.undo": self.leave,
             "app.quit": self.leave,
-            "app.reopen": lambda: home.say(app.reopen()),
-            "app.interrupt": lambda: home.say(app.interrupt()),
-            "app.suspend": app.action_suspend_process,
         }
 
-    def _walk(self, id: str) -> None:
-        """Do at home what the key means there; what home then shows comes here too."""
-        self.home.handlers()[id]()
-        self.home.after_action()
+    def _list_page(self) -> int:
+        """A screenful of the list as home shows it."""
+        view, (width, height) = self.session.explorer.view, self.app.size
+        return list_page(home_layout(width, height, view.focused, zoomed=view.zoomed, in_list=view.in_list))
+
+    def _walk(self, step: Callable[[], Any]) -> None:
+        """Do what the key means at home; what home then shows comes here too."""
+        step()
+        self.session.front.wish_changed()
 
     def scroll(self, by: int) -> None:
         self.top = min(max(0, self.top + by), max(0, self._count - (self.app.size.height - 2)))
@@ -129,4 +114,4 @@ class AboutScreen(BaseScreen):
 
     def leave(self) -> None:
         self.close()
-        self.home.redraw()
+        self.session.front.redraw()

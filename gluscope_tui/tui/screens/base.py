@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 from textual import events
 from textual.binding import Binding
@@ -12,6 +13,8 @@ from textual.screen import Screen
 
 from ..actions import actions_in
 from ..drawing.layout import Rectangle
+from ..drawing.palette import Palette
+from ..session.session import Session
 from ..session.typing_line import MOVES, Typing
 from ..terminal.crash import CrashingApp
 from ..terminal.opaque import forget_painted
@@ -36,14 +39,28 @@ class BaseScreen(Screen[None], inherit_bindings=False):
 
     DEFAULT_CSS = "BaseScreen { background: ansi_default; overflow: hidden; }"
     app: CrashingApp
+    scope: ClassVar[str] = ""
+    """Of the registry: which keys there are. A subclass says it where it is made: `class X(BaseScreen, scope="x")`."""
     ALLOW_SELECT = False
     AUTO_FOCUS = ""
 
-    def __init__(self) -> None:
+    def __init_subclass__(cls, *, scope: str = "", **more: Any) -> None:
+        if scope:
+            cls.scope = scope
+            cls.BINDINGS = bindings(scope)
+        super().__init_subclass__(**more)
+
+    def __init__(self, session: Session) -> None:
         super().__init__()
+        self.session = session
         self._arrangement = Arrangement(self.rectangles)
         self._early: list[str] = []
         self.typing: Typing | None = None
+
+    @property
+    def palette(self) -> Palette:
+        """The looks of the moment."""
+        return self.session.palette
 
     @property
     def layout(self) -> Layout:
@@ -76,6 +93,19 @@ class BaseScreen(Screen[None], inherit_bindings=False):
     def handlers(self) -> Mapping[str, Callable[..., Any]]:
         """What each action of the screen does, by the action's id."""
         raise NotImplementedError
+
+    def of_every_screen(self, say: Callable[[str], Any]) -> Mapping[str, Callable[[], Any]]:
+        """The handlers that mean the same on every screen: those of the app, and those that open another screen."""
+        screens = self.session.screens
+        opening = [action.id for action in actions_in(self.scope) if action.opens]
+        return {
+            **{id: partial(screens.open_screen, id) for id in opening},
+            "app.theme": screens.toggle_theme,
+            "app.palette": screens.open_palette,
+            "app.reopen": lambda: say(screens.reopen()),
+            "app.interrupt": lambda: say(screens.interrupt()),
+            "app.suspend": screens.to_shell,
+        }
 
     # keys
 

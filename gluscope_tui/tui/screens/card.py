@@ -15,20 +15,17 @@ from ..session.current_list import CurrentList
 from ..session.goto import Target, checked
 from ..widgets.styled_lines import StyledLines
 from .about import AboutScreen
-from .base import bindings
 
 
-class CardScreen(AboutScreen):
+class CardScreen(AboutScreen, scope="card"):
     """Class, cosines, tokens and nearest neurons. Enter goes to the nearest neuron under the cursor."""
 
-    BINDINGS = bindings("card")
-    scope = "card"
     column = place = 0
     _of: NeuronAddress | None = None
     _count_above = 0  # lines before the first nearest neuron
 
     def lines(self, width: int, height: int) -> Sequence[StyledLine]:
-        palette, explorer = self.app.palette, self.home.explorer
+        palette, explorer = self.palette, self.session.explorer
         writes, reads = list_rows(height)
         look = CardLook(
             writes,
@@ -53,7 +50,7 @@ class CardScreen(AboutScreen):
         return self._count_above + self.place if self._nearest() and self.place else self.top
 
     def _nearest(self, column: int | None = None) -> tuple[Neighbour, ...]:
-        weights = self.home.explorer.record.weights
+        weights = self.session.explorer.record.weights
         return () if weights is None else nearest(weights, self.column if column is None else column)
 
     def handlers(self) -> Mapping[str, Callable[[], Any]]:
@@ -86,28 +83,28 @@ class CardScreen(AboutScreen):
         """To the nearest neuron under the cursor; the card stays open."""
         found = self._nearest()
         if not found:
-            self.home.say("no nearest neuron is known")
+            self.session.say("no nearest neuron is known")
         elif (neuron := self._held(found[self.place])) is None:
-            self.home.say(f"{found[self.place].neuron} is not in this index")
+            self.session.say(f"{found[self.place].neuron} is not in this index")
         else:
-            self.home.explorer.go(Target(neuron=neuron))
-            self.home.after_action()
+            self.session.explorer.go(Target(neuron=neuron))
+            self.session.front.wish_changed()
 
     def use_list(self) -> None:
         """The nearest neurons of the cursor's column become the current list, the neuron itself first."""
-        explorer = self.home.explorer
+        explorer = self.session.explorer
         here = explorer.shown.neuron
         held = [neuron for neighbour in self._nearest() if (neuron := self._held(neighbour)) is not None]
         if explorer.stale or not held:
-            self.home.say("no nearest neuron is known")
+            self.session.say("no nearest neuron is known")
             return
         title = f"nearest {here} by {COLUMNS[self.column]}"
         explorer.use_list(CurrentList(title, tuple(dict.fromkeys((here, *held)))))
-        self.home.say(f"the list is now: {title}; j and k walk it")
+        self.session.say(f"the list is now: {title}; j and k walk it")
 
     def _held(self, neighbour: Neighbour) -> NeuronAddress | None:
         """The nearest neuron, if the index holds it."""
         try:
-            return checked(neighbour.neuron, self.home.explorer.facts.sites)
+            return checked(neighbour.neuron, self.session.explorer.facts.sites)
         except GluscopeError:
             return None

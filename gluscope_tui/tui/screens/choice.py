@@ -3,48 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from textual.app import ComposeResult
 
 from ..drawing.layout import Rectangle, top_to_show
+from ..session.session import Session
 from ..session.typing_line import Typing
 from ..tables.menus import Choice
 from ..widgets.prompt import Prompt
 from ..widgets.text_lines import TextLines, TextPicture
 from .base import BaseScreen
 
-if TYPE_CHECKING:
-    from ..app import ExplorerApp
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """What a menu asks, its lines, and what is done with the id of the chosen one.
+
+    `none` stands where no line has the words; `hint` where nothing is typed. With `stays` the menu is left by Escape
+    alone, and its lines are asked for again after each choice.
+    """
+
+    label: str
+    choices: Callable[[], Sequence[Choice]]
+    take: Callable[[str], None]
+    none: str = "nothing has these words"
+    hint: str = ""
+    stays: bool = False
 
 
 class ChoiceScreen(BaseScreen):
-    """All choices under a prompt; what is typed leaves those that have all its words.
+    """All choices under a prompt; what is typed leaves those that have all its words."""
 
-    With `stays` the menu is left by Escape alone, and its lines are asked for again after each choice.
-    """
-
-    app: ExplorerApp
-
-    def __init__(
-        self,
-        label: str,
-        choices: Callable[[], Sequence[Choice]],
-        take: Callable[[str], None],
-        *,
-        none: str = "nothing has these words",
-        hint: str = "",
-        stays: bool = False,
-    ) -> None:
-        super().__init__()
-        self._choices, self._take, self._none, self._stays = choices, take, none, stays
+    def __init__(self, session: Session, menu: Menu) -> None:
+        super().__init__(session)
+        self._menu = menu
         self._chosen = self._top = 0
-        self.typing = Typing("choice", label, hint=hint)
+        self.typing = Typing("choice", menu.label, hint=menu.hint)
         self._found: Sequence[Choice] = ()
 
     def compose(self) -> ComposeResult:
-        yield Prompt(self.app.palette, id="prompt")
-        yield TextLines(self.app.palette, id="lines")
+        yield Prompt(self.palette, id="prompt")
+        yield TextLines(self.palette, id="lines")
 
     def rectangles(self, width: int, height: int) -> Mapping[str, Rectangle]:
         places = {"prompt": Rectangle(0, 0, width, 1)}
@@ -57,15 +58,17 @@ class ChoiceScreen(BaseScreen):
             return
         words = self.typing.text.lower().split()
         self._found = [
-            choice for choice in self._choices() if all(word in f"{choice.id} {choice.text}".lower() for word in words)
+            choice
+            for choice in self._menu.choices()
+            if all(word in f"{choice.id} {choice.text}".lower() for word in words)
         ]
-        self.query_one(Prompt).show(self.typing, self.app.palette)
+        self.query_one(Prompt).show(self.typing, self.palette)
         rows = max(1, self.app.size.height - 1)
         self._chosen = min(max(self._chosen, 0), max(0, len(self._found) - 1))
         self._top = top_to_show(self._top, self._chosen, self._chosen, rows, max(1, len(self._found)))
         lines = tuple(("key", choice.text) for choice in self._found)
-        picture = TextPicture(lines or (("text", self._none),), self._top, self._chosen)
-        self.query_one(TextLines).show(picture, self.app.palette)
+        picture = TextPicture(lines or (("text", self._menu.none),), self._top, self._chosen)
+        self.query_one(TextLines).show(picture, self.palette)
 
     def retype(self, typing: Typing | None) -> None:
         self._chosen = 0
@@ -92,10 +95,10 @@ class ChoiceScreen(BaseScreen):
     def _do(self) -> None:
         if self.is_current and self._chosen < len(self._found):
             chosen = self._found[self._chosen].id
-            if not self._stays:
+            if not self._menu.stays:
                 self.close()
-            self._take(chosen)
-            if self._stays:
+            self._menu.take(chosen)
+            if self._menu.stays:
                 self.redraw()
 
     def handlers(self) -> Mapping[str, Callable[[], Any]]:

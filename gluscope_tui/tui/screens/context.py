@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textual.app import ComposeResult
 
@@ -15,7 +15,9 @@ from indexer.quadrants import QUADRANTS, Quadrant
 from ..actions import hints
 from ..drawing.contexts import fragments
 from ..drawing.layout import Rectangle
+from ..reading.loader import read_sequence
 from ..reading.messages import SequenceLoaded
+from ..session.session import Session
 from ..widgets.context_text import ContextText, TextOfContext
 from ..widgets.hints import Foot, Hints
 from ..widgets.legend import Legend
@@ -23,26 +25,19 @@ from ..widgets.small import NEEDED, Small
 from ..widgets.source_line import SourceLine, SourceOfContext
 from ..widgets.token_table import TableOfContext, TokenTable
 from . import pictures
-from .base import BaseScreen, bindings
-
-if TYPE_CHECKING:
-    from ..app import ExplorerApp
-    from .home import HomeScreen
+from .base import BaseScreen
+from .walking import coloring
 
 BESIDE_FROM = 110
 TABLE_WIDTH = 60
 
 
-class ContextScreen(BaseScreen):
+class ContextScreen(BaseScreen, scope="context"):
     """Shows the context under home's cursor, and moves that cursor."""
 
-    app: ExplorerApp
-    BINDINGS = bindings("context")
-
-    def __init__(self, home: HomeScreen) -> None:
-        super().__init__()
-        self._home = home
-        self._explorer = home.explorer
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._explorer = session.explorer
         self._sequence: SequenceRecord | None = None
         self._problem = ""
         self._notice = ""
@@ -50,7 +45,7 @@ class ContextScreen(BaseScreen):
         self._asked: tuple[int, int] | None = None
 
     def compose(self) -> ComposeResult:
-        palette = self.app.palette
+        palette = self.palette
         yield SourceLine(palette, id="source")
         yield ContextText(palette, id="text")
         yield TokenTable(palette, id="table")
@@ -77,7 +72,7 @@ class ContextScreen(BaseScreen):
 
     def draw(self) -> None:
         """Show the context under the cursor; ask for its sequence when it is another one."""
-        explorer, palette = self._explorer, self.app.palette
+        explorer, palette = self._explorer, self.palette
         example, token = explorer.example, explorer.token
         self.query_one(Small).show(NEEDED, palette)
         if example is None or token is None:
@@ -85,7 +80,7 @@ class ContextScreen(BaseScreen):
         place = (example.document, example.part)
         if place != self._asked:
             self._asked, self._sequence, self._problem = place, None, ""
-            self._home.loader.read_sequence(self, *place)
+            read_sequence(self, self.session.reading, *place)
         quadrant = explorer.view.focused
         look = pictures.look(explorer, quadrant, palette)
         whole = example if self._sequence is None else widened(example, self._sequence)
@@ -136,7 +131,6 @@ class ContextScreen(BaseScreen):
     def handlers(self) -> Mapping[str, Callable[[], Any]]:
         explorer = self._explorer
         page = max(1, self.query_one(TokenTable).size.height - 2)
-        home = self._home.handlers()
         return {
             "token.down": lambda: explorer.move_token(1),
             "token.up": lambda: explorer.move_token(-1),
@@ -149,19 +143,12 @@ class ContextScreen(BaseScreen):
             **{f"pane.{q.letters}": partial(self._focus, q) for q in QUADRANTS},
             "pane.next": lambda: self._say(explorer.next_pane(1)),
             "pane.previous": lambda: self._say(explorer.next_pane(-1)),
-            "show.colour": home["show.colour"],
-            "show.scale": home["show.scale"],
-            "show.all-tokens": home["show.all-tokens"],
+            **coloring(explorer),
             "keep.copy": self._copy,
-            "keep.command": lambda: self._say(self.app.copy_text(explorer.command())),
-            "app.palette": self.app.open_palette,
-            "app.theme": self.app.toggle_theme,
-            "app.help": self.app.open_help,
+            "keep.command": lambda: self._say(self.session.screens.copy_text(explorer.command())),
+            **self.of_every_screen(self._say),
             "app.undo": self._close,
             "app.quit": self._close,
-            "app.reopen": lambda: self._say(self.app.reopen()),
-            "app.interrupt": lambda: self._say(self.app.interrupt()),
-            "app.suspend": self.app.action_suspend_process,
         }
 
     def _focus(self, quadrant: Quadrant) -> None:
@@ -175,11 +162,11 @@ class ContextScreen(BaseScreen):
 
     def _copy(self) -> None:
         if (example := self._explorer.example) is not None:
-            self._say(self.app.copy_text(example.text))
+            self._say(self.session.screens.copy_text(example.text))
 
     def _close(self) -> None:
         self.close()
-        self._home.redraw()
+        self.session.front.redraw()
 
 
 @lru_cache(maxsize=8)

@@ -8,16 +8,13 @@ from ...colour.style import StyledLine
 from ...views.density import Ink
 from ...views.sample import plot
 from .about import AboutScreen
-from .base import bindings
 
 
-class DensityScreen(AboutScreen):
+class DensityScreen(AboutScreen, scope="density"):
     """A picture of the uniform sample."""
 
-    BINDINGS = bindings("density")
-
     def lines(self, width: int, height: int) -> Sequence[StyledLine]:
-        palette, sample = self.app.palette, self.home.explorer.record.sample
+        palette, sample = self.palette, self.session.explorer.record.sample
         if sample is None:
             return ()
         ink = Ink(palette.ramp, palette.text, palette.faint, palette.strong, palette.ascii_only)

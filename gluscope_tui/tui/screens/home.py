@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textual.widget import Widget
 
@@ -17,17 +17,12 @@ from ..drawing.layout import Layout, Rectangle, home_layout
 from ..error_text import REOPEN, told
 from ..reading.loader import Loader
 from ..reading.messages import IndexReplaced, ListSorted, LoadDue, LoadFailed, NeuronLoaded, QueryFailed, RowsLoaded
-from ..reading.opening import Opened
 from ..reading.table_loader import TableLoader
-from ..reading.thread import ReadingThread
-from ..session.current_list import CurrentList
-from ..session.explorer import Explorer
+from ..session.session import Session
 from ..session.typing_line import Typing
 from ..session.view import Wanted
-from ..tables.layers import LayersTable
-from ..tables.neurons import NeuronsTable
 from ..tables.query import Query
-from ..tables.search import SearchTable
+from ..terminal.pager import page_pane
 from ..widgets.header import HeaderLine
 from ..widgets.hints import Hints
 from ..widgets.inspector import Inspector
@@ -38,43 +33,35 @@ from ..widgets.prompt import Prompt
 from ..widgets.small import NEEDED, Small
 from ..widgets.tabs import TabRow
 from . import pictures
-from .base import BaseScreen, bindings
+from .base import BaseScreen
 from .home_keys import home_handlers
-
-if TYPE_CHECKING:
-    from ..app import ExplorerApp
 
 NOTICE_SECONDS = 8.0
 ROWS_KEPT = 20_000
 """Narrow rows of the list that are kept in memory."""
 
 
-class HomeScreen(BaseScreen):
-    """Owns the session: handlers change its state, then everything that looks different is drawn again."""
+class HomeScreen(BaseScreen, scope="home"):
+    """The session's front: handlers change its state, then everything that looks different is drawn again."""
 
-    app: ExplorerApp
-    BINDINGS = bindings("home")
-
-    def __init__(self, opened: Opened, reading: ReadingThread[Opened]) -> None:
-        super().__init__()
-        self.explorer = Explorer(opened.facts, opened.current, opened.view, opened.record)
-        self.request, self.state, self.marks = opened.request, opened.state, opened.marks
-        self.loader = Loader(self, reading)
-        self.reading = reading
-        self.sorter = TableLoader(self, reading)
-        self.neurons_table = NeuronsTable(opened.facts)
-        self.search_table = SearchTable()
-        self.layers_table = LayersTable()
-        self.notice, self.notice_is_bad = "; ".join(opened.notices), False
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        session.front = self
+        self.explorer = session.explorer
+        self.loader = Loader(self, session.reading)
+        self.sorter = TableLoader(self, session.reading)
         self.rows: dict[tuple[NeuronAddress, str], NeuronRow] = {}
         self._list_top = 0
         self._laid_out: tuple[object, ...] = ()
-        self._handlers = home_handlers(self)
+        self._handlers: Mapping[str, Callable[..., Any]] = {
+            **self.of_every_screen(session.tell),
+            **home_handlers(session, self),
+        }
 
     # parts
 
     def compose(self) -> Iterator[Widget]:
-        palette = self.app.palette
+        palette = self.palette
         yield HeaderLine(palette, id="header")
         yield TabRow(palette, id="tabs")
         for quadrant in QUADRANTS:
@@ -105,7 +92,7 @@ class HomeScreen(BaseScreen):
         places = dict(layout.parts)
         places.update({f"pane-{quadrant.letters}": place for quadrant, place in layout.panes.items()})
         last = Rectangle(0, height - 1, width, 1)
-        if layout.kind != "small" and (self.typing is not None or (self.notice and "hints" not in places)):
+        if layout.kind != "small" and (self.typing is not None or (self.session.notice and "hints" not in places)):
             for name in ("inspector", "hints"):
                 if places.get(name) == last:
                     del places[name]
@@ -119,8 +106,8 @@ class HomeScreen(BaseScreen):
         when that closes."""
         if not self.is_current:
             return
-        layout, palette, explorer = self.layout_now(), self.app.palette, self.explorer
-        shape = (layout, self.typing is None, bool(self.notice))
+        layout, palette, explorer = self.layout_now(), self.palette, self.explorer
+        shape = (layout, self.typing is None, bool(self.session.notice))
         if shape != self._laid_out:
             self._laid_out = shape
             self.rearrange()
@@ -136,14 +123,14 @@ class HomeScreen(BaseScreen):
             self._draw_list(layout.parts["list"].height)
         self.query_one(Inspector).show(pictures.inspected(explorer), palette)
         self.query_one(Legend).show(pictures.scale(explorer, palette), palette)
-        self.query_one(Hints).show(pictures.foot(explorer, self.notice, self.notice_is_bad), palette)
+        self.query_one(Hints).show(pictures.foot(self.session), palette)
         if self.typing is not None:
             self.query_one(Prompt).show(self.typing, palette)
 
     def _draw_list(self, height: int) -> None:
         picture = pictures.neuron_list(self.explorer, self.rows, self._list_top, height)
         self._list_top = picture.first
-        self.query_one(NeuronList).show(picture, self.app.palette)
+        self.query_one(NeuronList).show(picture, self.palette)
         if not self.explorer.stale and (missing := pictures.missing_rows(self.explorer, self.rows, picture)):
             self.loader.read_rows(missing, self.explorer.view.signs)
 
@@ -152,17 +139,20 @@ class HomeScreen(BaseScreen):
 
     # notices
 
-    def say(self, notice: str, *, bad: bool = False) -> None:
-        """A notice at the foot, until the next key or for a while; "" takes it away."""
-        self.notice, self.notice_is_bad = notice, bad
-        if notice:
+    def notice_changed(self) -> None:
+        """Show the notice for a while."""
+        if notice := self.session.notice:
             self.set_timer(NOTICE_SECONDS, lambda: self._expire(notice))
         self.redraw()
         self._tell_above()
 
     def _expire(self, notice: str) -> None:
-        if self.notice == notice:
-            self.say("")
+        if self.session.notice == notice:
+            self.session.say("")
+
+    def page_pane(self) -> str:
+        """The focused pane in the person's pager; why that failed, or ""."""
+        return page_pane(self.app, self.explorer)
 
     # keys
 
@@ -170,11 +160,14 @@ class HomeScreen(BaseScreen):
         return self._handlers
 
     def before_action(self) -> None:
-        self.notice = ""
+        self.session.notice = ""
 
     def after_action(self) -> None:
+        self.wish_changed()
+
+    def wish_changed(self) -> None:
         """Read what is wanted now, and draw."""
-        reading = self.explorer.stale and not self.app.reopening
+        reading = self.explorer.stale and not self.session.reopening
         if reading and (record := self.loader.want(self.explorer.wanted)) is not None:
             self.take(self.explorer.wanted, record)
         self.redraw()
@@ -216,13 +209,13 @@ class HomeScreen(BaseScreen):
     def on_load_failed(self, message: LoadFailed) -> None:
         message.stop()
         self.loader.arrived(message.wanted, None, ahead=False)
-        self.say(told(message.error), bad=True)
+        self.session.say(told(message.error), bad=True)
 
     def on_index_replaced(self, message: IndexReplaced) -> None:
         message.stop()
         if not self.explorer.replaced:
             self.explorer.replaced = True
-            self.say(f"{self.explorer.facts.path.name} was replaced by another file: {REOPEN}", bad=True)
+            self.session.say(f"{self.explorer.facts.path.name} was replaced by another file: {REOPEN}", bad=True)
 
     def on_rows_loaded(self, message: RowsLoaded) -> None:
         message.stop()
@@ -233,30 +226,23 @@ class HomeScreen(BaseScreen):
 
     # other lists
 
-    def take_list(self, current: CurrentList) -> None:
-        """Another current list, and what is at its place."""
-        self.explorer.use_list(current)
-        self.explorer.change(in_list=False)
-        self.notice = ""
-        self.after_action()
-
     def sort_list(self, sort: str, descending: bool) -> None:
         """The current list by a column; it is put in place once it is read."""
         query = Query("", sort, descending, self.explorer.view.signs)
-        self.say(f"sorting {full_count(len(self.explorer.current))} neurons by {query.order}")
+        self.session.say(f"sorting {full_count(len(self.explorer.current))} neurons by {query.order}")
         self.sorter.sort_list(self.explorer.current, query)
 
     def on_list_sorted(self, message: ListSorted) -> None:
         message.stop()
         current = self.explorer.current
         if current.neurons is message.before.neurons:
-            self.say("")
+            self.session.say("")
             after = message.after
-            self.take_list(after if after.neuron == current.neuron else after.find(current.neuron) or after)
+            self.session.take_list(after if after.neuron == current.neuron else after.find(current.neuron) or after)
 
     def on_query_failed(self, message: QueryFailed) -> None:
         message.stop()
-        self.say(told(message.error), bad=True)
+        self.session.say(told(message.error), bad=True)
 
     # prompt and mouse
 
@@ -273,7 +259,7 @@ class HomeScreen(BaseScreen):
     def on_pane_clicked(self, message: Pane.Clicked) -> None:
         self.explorer.focus(message.quadrant)
         self.explorer.view = self.explorer.view.with_cursor(message.cursor)
-        self.say("")
+        self.session.say("")
 
     def on_pane_wheel(self, message: Pane.Wheel) -> None:
         self.explorer.move_context(message.by, message.quadrant)
@@ -281,11 +267,11 @@ class HomeScreen(BaseScreen):
 
     def on_tab_row_chosen(self, message: TabRow.Chosen) -> None:
         self.explorer.focus(message.quadrant)
-        self.say("")
+        self.session.say("")
 
     def on_neuron_list_clicked(self, message: NeuronList.Clicked) -> None:
         self.explorer.choose(message.place)
-        self.notice = ""
+        self.session.notice = ""
         self.after_action()
 
     def on_neuron_list_wheel(self, message: NeuronList.Wheel) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import shlex
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textual.widget import Widget
 
@@ -20,31 +20,29 @@ from ..reading.messages import LayersLoaded
 from ..reading.table_loader import TableLoader
 from ..session.current_list import site_list
 from ..session.goto import find_site
+from ..session.session import Session
 from ..tables.layers import LayersTable
 from ..tables.view import Kept
 from ..widgets.table import Cell, Heading, Table, TablePicture
 from ..widgets.table_title import TitleOfTable
 from .table import TableScreen
 
-if TYPE_CHECKING:
-    from .home import HomeScreen
-
 _WIDTH = 6
 
 
 class LayersScreen(TableScreen):
-    """The table of home's LayersTable."""
+    """The table of the session's LayersTable."""
 
     heads = 2
     hints = ("j/k row", "h/l column", "⏎ jump", "s sort", "q back", "? help")
 
-    def __init__(self, home: HomeScreen, table: LayersTable) -> None:
-        super().__init__(home)
-        self._table = table
-        self._loader = TableLoader(self, home.reading)
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._table = session.outliving(LayersTable, LayersTable)
+        self._loader = TableLoader(self, session.reading)
 
     def on_mount(self) -> None:
-        explorer = self.home.explorer
+        explorer = self.session.explorer
         self._table.open(explorer.current.neuron.site, explorer.view.signs)
         if not self._table.is_known:
             signs = self._table.signs
@@ -65,7 +63,7 @@ class LayersScreen(TableScreen):
             self.say(message.problem, bad=True)
         else:
             self._table.put(message.signs, message.rows)
-            self._table.open(self.home.explorer.current.neuron.site, self._table.signs)
+            self._table.open(self.session.explorer.current.neuron.site, self._table.signs)
         self.redraw()
 
     # what is shown
@@ -89,10 +87,10 @@ class LayersScreen(TableScreen):
         )
 
     def make_body(self) -> Widget:
-        return Table(self.app.palette, id="table")
+        return Table(self.palette, id="table")
 
     def show_body(self, first: int, rows: int) -> None:
-        table, palette = self._table, self.app.palette
+        table, palette = self._table, self.palette
         shown = table.rows
         longest = max((len(row.site.name) for row in shown), default=0)
         widths = [max(longest, 4), *(_WIDTH for _ in table.headings[1:])]
@@ -127,17 +125,17 @@ class LayersScreen(TableScreen):
 
     def _copy(self) -> None:
         words = ["gluscope", "layers"] + (["--signs", self._table.signs] if self._table.signs != "aligned" else [])
-        self.say(self.app.copy_text(shlex.join([*words, "--db", str(self.home.explorer.facts.path)])))
+        self.say(self.session.screens.copy_text(shlex.join([*words, "--db", str(self.session.explorer.facts.path)])))
 
     def open_row(self) -> None:
         rows = self._table.rows
         if not rows:
             self.say("there is no layer to open")
             return
-        explorer = self.home.explorer
+        explorer = self.session.explorer
         site = find_site(rows[self.view.place].site, explorer.facts.sites)
         self.leave()
-        self.home.take_list(site_list(site, min(explorer.current.neuron.index, site.width - 1)))
+        self.session.take_list(site_list(site, min(explorer.current.neuron.index, site.width - 1)))
 
     def leave(self) -> None:
         self._loader.give_up()

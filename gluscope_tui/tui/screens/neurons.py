@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textual.widget import Widget
 
@@ -14,6 +14,7 @@ from ...views.table import level, shown
 from ..error_text import told
 from ..reading.messages import OrderLoaded, PageLoaded, QueryFailed
 from ..reading.table_loader import TableLoader
+from ..session.session import Session
 from ..session.typing_line import Typing
 from ..tables.cells import headings
 from ..tables.menus import column_choices, sort_choices, sorted_by
@@ -22,25 +23,22 @@ from ..tables.query import sortable
 from ..tables.view import Kept
 from ..widgets.table import Cell, Table, TablePicture
 from ..widgets.table_title import TitleOfTable
-from .choice import ChoiceScreen
+from .choice import ChoiceScreen, Menu
 from .table import TableScreen
-
-if TYPE_CHECKING:
-    from .home import HomeScreen
 
 
 class NeuronsScreen(TableScreen):
-    """The table of home's NeuronsTable."""
+    """The table of the session's NeuronsTable."""
 
-    def __init__(self, home: HomeScreen, table: NeuronsTable) -> None:
-        super().__init__(home)
-        self._table = table
-        self._loader = TableLoader(self, home.reading)
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._table = session.outliving(NeuronsTable, lambda: NeuronsTable(session.explorer.facts))
+        self._loader = TableLoader(self, session.reading)
         self._rest_asked = False
         self._refused = ""  # the condition that was left with Escape because it was refused
 
     def on_mount(self) -> None:
-        explorer = self.home.explorer
+        explorer = self.session.explorer
         self._table.open(explorer.current.neuron, explorer.view.signs)
         self._read()
         super().on_mount()
@@ -76,7 +74,7 @@ class NeuronsScreen(TableScreen):
     heads = 2
 
     def make_body(self) -> Widget:
-        return Table(self.app.palette, id="table")
+        return Table(self.palette, id="table")
 
     def show_body(self, first: int, rows: int) -> None:
         table = self._table
@@ -92,13 +90,13 @@ class NeuronsScreen(TableScreen):
             empty="no neuron meets this condition: / changes it",
             heads=self.heads,
         )
-        self.query_one(Table).show(picture, self.app.palette)
+        self.query_one(Table).show(picture, self.palette)
 
     def _cells(self, place: int) -> tuple[Cell, ...] | None:
         row = self._table.pages.row(place)
         if row is None:  # where it is in the list is known before anything is read
             return None
-        steps = self.app.palette.shades
+        steps = self.palette.shades
         cells = zip(self._table.columns, row, strict=True)
         return tuple(Cell(shown(name, value), level(name, value, steps)) for name, value in cells)
 
@@ -191,7 +189,8 @@ class NeuronsScreen(TableScreen):
 
     def _open_sort(self) -> None:
         weights = self._table.facts.weights
-        self.app.push_screen(ChoiceScreen("sort by", lambda: sort_choices(weights), self._sort, hint="some letters"))
+        menu = Menu("sort by", lambda: sort_choices(weights), self._sort, hint="some letters")
+        self.app.push_screen(ChoiceScreen(self.session, menu))
 
     def _sort(self, chosen: str) -> None:
         sort, descending = sorted_by(chosen)
@@ -201,15 +200,14 @@ class NeuronsScreen(TableScreen):
     def _open_columns(self) -> None:
         table = self._table
         names = sortable(table.facts.weights)
-        self.app.push_screen(
-            ChoiceScreen(
-                "columns",
-                lambda: column_choices(table.columns, names),
-                self._toggle,
-                hint="Enter shows or hides one, Escape goes back",
-                stays=True,
-            )
+        menu = Menu(
+            "columns",
+            lambda: column_choices(table.columns, names),
+            self._toggle,
+            hint="Enter shows or hides one, Escape goes back",
+            stays=True,
         )
+        self.app.push_screen(ChoiceScreen(self.session, menu))
 
     def _toggle(self, name: str) -> None:
         shown = self._table.columns
@@ -218,7 +216,7 @@ class NeuronsScreen(TableScreen):
 
     def _copy_command(self) -> None:
         table = self._table
-        self.say(self.app.copy_text(table.shown.command(table.columns, str(table.facts.path))))
+        self.say(self.session.screens.copy_text(table.shown.command(table.columns, str(table.facts.path))))
 
     def open_row(self) -> None:
         if self._table.stale:
@@ -227,7 +225,7 @@ class NeuronsScreen(TableScreen):
             self.say("there is no row to open")
         else:
             self.close()
-            self.home.take_list(self._table.as_list())
+            self.session.take_list(self._table.as_list())
 
     def on_table_clicked(self, message: Table.Clicked) -> None:
         self.click_in_table(message)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textual.app import ComposeResult
 
 from ..actions import Action, hints, key_lines
 from ..drawing.layout import Rectangle, top_to_show
+from ..help import help_lines
+from ..session.session import Session
 from ..tables.menus import Choice
 from ..widgets.hints import Foot, Hints
 from ..widgets.text_lines import TextLines, TextPicture
-from .base import BaseScreen, bindings
-from .choice import ChoiceScreen
-
-if TYPE_CHECKING:
-    from ..app import ExplorerApp
+from .base import BaseScreen
+from .choice import ChoiceScreen, Menu
 
 
 def wrapped(lines: Sequence[tuple[str, str]], width: int) -> tuple[tuple[str, str], ...]:
@@ -30,21 +29,18 @@ def wrapped(lines: Sequence[tuple[str, str]], width: int) -> tuple[tuple[str, st
     return tuple(out)
 
 
-class HelpScreen(BaseScreen):
-    """Lines that scroll."""
+class HelpScreen(BaseScreen, scope="overlay"):
+    """How to read the screen, the keys, where things are kept: lines that scroll."""
 
-    app: ExplorerApp
-    BINDINGS = bindings("overlay")
-
-    def __init__(self, lines: Sequence[tuple[str, str]]) -> None:
-        super().__init__()
-        self._lines = self._wrapped = tuple(lines)
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._lines = self._wrapped = tuple(help_lines(session.marks.path, session.state.path))
         self._top = 0
         self._notice = ""
 
     def compose(self) -> ComposeResult:
-        yield TextLines(self.app.palette, id="lines")
-        yield Hints(self.app.palette, id="hints")
+        yield TextLines(self.palette, id="lines")
+        yield Hints(self.palette, id="hints")
 
     def rectangles(self, width: int, height: int) -> Mapping[str, Rectangle]:
         if height < 2:
@@ -55,8 +51,8 @@ class HelpScreen(BaseScreen):
         rows = max(1, self.app.size.height - 1)
         self._wrapped = wrapped(self._lines, self.app.size.width)
         self._top = top_to_show(self._top, self._top, self._top, rows, len(self._wrapped))
-        self.query_one(TextLines).show(TextPicture(self._wrapped, self._top), self.app.palette)
-        self.query_one(Hints).show(Foot(hints("overlay"), self._notice), self.app.palette)
+        self.query_one(TextLines).show(TextPicture(self._wrapped, self._top), self.palette)
+        self.query_one(Hints).show(Foot(hints("overlay"), self._notice), self.palette)
 
     def before_action(self) -> None:
         self._notice = ""
@@ -78,26 +74,18 @@ class HelpScreen(BaseScreen):
             "line.page-up": lambda: self.scroll(-page),
             "line.first": lambda: self.scroll(-(10**9)),
             "line.last": lambda: self.scroll(10**9),
+            **self.of_every_screen(self._say),
             "app.undo": self.close,
             "app.quit": self.close,
-            "app.theme": self.app.toggle_theme,
-            "app.reopen": self._reopen,
-            "app.interrupt": self._interrupt,
-            "app.suspend": self.app.action_suspend_process,
         }
 
-    def _reopen(self) -> None:
-        self._notice = self.app.reopen()
-
-    def _interrupt(self) -> None:
-        self._notice = self.app.interrupt()
+    def _say(self, notice: str) -> None:
+        self._notice = notice
 
 
 class PaletteScreen(ChoiceScreen):
     """All actions of a screen: type some of the words, Enter does the chosen one."""
 
-    app: ExplorerApp
-
-    def __init__(self, actions: Sequence[Action], perform: Callable[[str], None]) -> None:
+    def __init__(self, session: Session, actions: Sequence[Action], perform: Callable[[str], None]) -> None:
         choices = [Choice(action.id, f"{key_lines(action):<14}  {action.title}  ({action.id})") for action in actions]
-        super().__init__("action", lambda: choices, perform, none="no action has these words")
+        super().__init__(session, Menu("action", lambda: choices, perform, none="no action has these words"))

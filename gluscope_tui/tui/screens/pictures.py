@@ -19,6 +19,7 @@ from ..drawing.layout import GRID_WIDTH, VALUES_FROM, Layout
 from ..drawing.palette import Palette
 from ..session.current_list import CurrentList
 from ..session.explorer import Explorer
+from ..session.session import Session
 from ..widgets.header import Header
 from ..widgets.hints import Foot
 from ..widgets.inspector import Inspected
@@ -131,8 +132,8 @@ def scale(explorer: Explorer, palette: Palette) -> Scale:
     return Scale(look(explorer, focused, palette), explorer.view.scale, focused)
 
 
-def foot(explorer: Explorer, notice: str, bad: bool, scope: str = "home") -> Foot:
-    return Foot(hints(scope, experts=explorer.has_experts), notice, bad)
+def foot(session: Session, scope: str = "home") -> Foot:
+    return Foot(hints(scope, experts=session.explorer.has_experts), session.notice, session.notice_is_bad)
 
 
 def neuron_list(explorer: Explorer, rows: Rows, top: int, height: int) -> ListPicture:

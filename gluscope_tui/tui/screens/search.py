@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textual import events
 from textual.widget import Widget
@@ -14,6 +14,7 @@ from indexer.errors import GluscopeError
 from ..error_text import told
 from ..reading.messages import SearchDone
 from ..reading.table_loader import TableLoader
+from ..session.session import Session
 from ..session.typing_line import Typing
 from ..tables.search import BEST, Asked, SearchTable, cut_short
 from ..tables.view import Kept
@@ -21,22 +22,19 @@ from ..widgets.hit_list import HitList, HitsPicture
 from ..widgets.table_title import TitleOfTable
 from .table import TableScreen
 
-if TYPE_CHECKING:
-    from .home import HomeScreen
-
 
 class SearchScreen(TableScreen):
-    """What home's SearchTable found; opens with the prompt."""
+    """What the session's SearchTable found; opens with the prompt."""
 
     hints = ("j/k row", "⏎ open", "/ search", "Tab peaks or contexts", "q back", "? help")
 
-    def __init__(self, home: HomeScreen, table: SearchTable) -> None:
-        super().__init__(home)
-        self._table = table
-        self._loader = TableLoader(self, home.reading)
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._table = session.outliving(SearchTable, SearchTable)
+        self._loader = TableLoader(self, session.reading)
 
     def on_mount(self) -> None:
-        found, signs = self._table.shown, self.home.explorer.view.signs
+        found, signs = self._table.shown, self.session.explorer.view.signs
         if found.text and found.signs != signs:
             self._search(replace(found, signs=signs))
         self._open_prompt()
@@ -53,7 +51,7 @@ class SearchScreen(TableScreen):
         return len(self._table.hits)
 
     def make_body(self) -> Widget:
-        return HitList(self.app.palette, id="table")
+        return HitList(self.palette, id="table")
 
     def show_body(self, first: int, rows: int) -> None:
         table = self._table
@@ -67,7 +65,7 @@ class SearchScreen(TableScreen):
                 max((len(str(hit.neuron)) for hit in table.hits), default=8),
                 self._empty,
             ),
-            self.app.palette,
+            self.palette,
         )
 
     @property
@@ -106,7 +104,7 @@ class SearchScreen(TableScreen):
     def accepted(self, text: str) -> None:
         if not text.strip():
             raise GluscopeError("there is nothing to search for", "type a word, such as France")
-        self._search(replace(self._table.wanted, text=text, signs=self.home.explorer.view.signs))
+        self._search(replace(self._table.wanted, text=text, signs=self.session.explorer.view.signs))
 
     def _search(self, asked: Asked) -> None:
         self._table.wanted = asked
@@ -140,8 +138,8 @@ class SearchScreen(TableScreen):
             self._table.wanted = other
 
     def _copy_command(self) -> None:
-        asked, path = self._table.shown, str(self.home.explorer.facts.path)
-        self.say(self.app.copy_text(asked.command(path)) if asked.text else "nothing was searched for yet")
+        asked, path = self._table.shown, str(self.session.explorer.facts.path)
+        self.say(self.session.screens.copy_text(asked.command(path)) if asked.text else "nothing was searched for yet")
 
     def open_row(self) -> None:
         table = self._table
@@ -149,13 +147,13 @@ class SearchScreen(TableScreen):
             self.say("there is nothing to open")
             return
         self.leave()
-        self.home.take_list(table.as_list())
+        self.session.take_list(table.as_list())
 
     def give_up(self) -> None:
         """Escape in the prompt: back to the hits, or home where there are none."""
         self._table.wanted = replace(self._table.wanted, text=self._table.shown.text)
         if self._table.hits:
-            self._table.wanted = replace(self._table.shown, signs=self.home.explorer.view.signs)
+            self._table.wanted = replace(self._table.shown, signs=self.session.explorer.view.signs)
             self.retype(None)
         else:
             self.leave()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textual.app import ComposeResult
 from textual.widget import Widget
@@ -14,6 +14,7 @@ from indexer.errors import GluscopeError
 from ..actions import hints
 from ..drawing.layout import LEAST_HEIGHT, LEAST_WIDTH, Rectangle
 from ..error_text import told
+from ..session.session import Session
 from ..session.typing_line import Typing
 from ..tables.view import Kept, TableView
 from ..widgets.hints import Foot, Hints, notice_lines
@@ -21,22 +22,14 @@ from ..widgets.prompt import Prompt
 from ..widgets.small import NEEDED, Small
 from ..widgets.table import Table
 from ..widgets.table_title import TableTitle, TitleOfTable
-from .base import BaseScreen, bindings
-
-if TYPE_CHECKING:
-    from ..app import ExplorerApp
-    from .home import HomeScreen
+from .base import BaseScreen
 
 
-class TableScreen(BaseScreen):
+class TableScreen(BaseScreen, scope="table"):
     """A table over home. The subclass says how many rows there are, what they show and what their keys do."""
 
-    app: ExplorerApp
-    BINDINGS = bindings("table")
-
-    def __init__(self, home: HomeScreen) -> None:
-        super().__init__()
-        self.home = home
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self._notice, self._notice_is_bad = "", False
 
     # what the subclass says
@@ -96,7 +89,7 @@ class TableScreen(BaseScreen):
     # parts
 
     def compose(self) -> ComposeResult:
-        palette = self.app.palette
+        palette = self.palette
         yield TableTitle(palette, id="title")
         yield self.make_body()
         yield Hints(palette, id="hints")
@@ -130,7 +123,7 @@ class TableScreen(BaseScreen):
         return max(1, self.app.size.height - 1 - self._foot - self.heads)
 
     def draw(self) -> None:
-        palette = self.app.palette
+        palette = self.palette
         self.query_one(Small).show(NEEDED, palette)
         rows = self.rows
         self.view = self.view.to(self.view.place, self.total).seen(rows, self.total)
@@ -169,13 +162,9 @@ class TableScreen(BaseScreen):
             "column.previous": lambda: self._aside(-1),
             "row.open": self.open_row,
             "keep.command": lambda: self.say("no shell command shows this"),
-            "app.theme": self.app.toggle_theme,
-            "app.help": self.app.open_help,
+            **self.of_every_screen(self.say),
             "app.undo": self.leave,
             "app.quit": self.leave,
-            "app.reopen": lambda: self.say(self.app.reopen()),
-            "app.interrupt": lambda: self.say(self.app.interrupt()),
-            "app.suspend": self.app.action_suspend_process,
             **self.own_handlers(),
         }
 

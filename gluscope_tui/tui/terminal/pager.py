@@ -6,17 +6,13 @@ import os
 import shlex
 import subprocess
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from textual.app import SuspendNotSupported
+from textual.app import App, SuspendNotSupported
 
 from ...text.spans import text_of, wrap
 from ...views.numbers import signed
 from ..drawing.titles import end, title
 from ..session.explorer import Explorer
-
-if TYPE_CHECKING:
-    from textual.app import App
 
 
 def pane_text(explorer: Explorer, width: int) -> Iterator[str]:

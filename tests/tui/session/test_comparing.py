@@ -7,9 +7,7 @@ from pathlib import Path
 from gluscope_tui.tui.screens.home import HomeScreen
 from gluscope_tui.tui.widgets.pane import Pane
 from indexer.quadrants import Quadrant
-
-from .conftest import AppMaker, home_of, settled
-from .walking import header_text, here, pane_text, press, state_of, typed
+from tests.support.walking import AppMaker, header_text, here, home_of, pane_text, press, settled, state_of, typed
 
 
 async def test_one_key_swaps_the_pinned_neurons_panes_in_place(explorer_app: AppMaker) -> None:
@@ -38,9 +36,9 @@ async def test_a_step_escape_and_unpinning_show_the_lists_neuron(explorer_app: A
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "p")
-        assert "nothing is pinned yet" in home_of(app).notice
+        assert "nothing is pinned yet" in home_of(app).session.notice
         await press(pilot, "P", "p")
-        assert "this is the pinned neuron" in home_of(app).notice
+        assert "this is the pinned neuron" in home_of(app).session.notice
         await press(pilot, "j", "p", "j")
         assert str(state_of(app).shown.neuron) == "L1N7"
         await press(pilot, "p", "escape")
@@ -68,7 +66,7 @@ async def test_an_empty_note_takes_a_mark_away(explorer_app: AppMaker, state_hom
         assert file.read_text() == "L1N5\tnote\nL1N9\t\n"
         await typed(pilot, "m\r")
         assert file.read_text() == "L1N5\tnote\n"
-        assert "no more" in home_of(app).notice
+        assert "no more" in home_of(app).session.notice
         await typed(pilot, "gL1N5\rm")
         await press(pilot, "ctrl+u", "enter")
         assert file.read_text() == ""

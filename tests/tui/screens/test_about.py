@@ -19,10 +19,8 @@ from gluscope_tui.tui.widgets.styled_lines import StyledLines
 from gluscope_tui.views.writes import bare
 from indexer.quadrants import QUADRANTS
 from tests.support import hostile
+from tests.support.walking import AppMaker, header_text, here, home_of, pane_text, press, state_of
 from tests.support.weights_fixture import KINDS
-
-from .conftest import AppMaker, home_of
-from .walking import header_text, here, pane_text, press, state_of
 
 
 def body(app: ExplorerApp) -> list[str]:

@@ -9,35 +9,9 @@ from gluscope_tui.tui.app import ExplorerApp
 from gluscope_tui.tui.screens.choice import ChoiceScreen
 from gluscope_tui.tui.screens.home import HomeScreen
 from gluscope_tui.tui.screens.neurons import NeuronsScreen
-from gluscope_tui.tui.widgets.hints import Hints
 from gluscope_tui.tui.widgets.table import Table
-from gluscope_tui.tui.widgets.table_title import TableTitle
-
-from .conftest import AppMaker, home_of, settled
-from .walking import header_text, here, press, state_of, typed
-
-
-def lines(app: ExplorerApp) -> list[str]:
-    table = app.screen.query_one(Table)
-    return [table.render_line(row).text for row in range(table.size.height)]
-
-
-def rows(app: ExplorerApp) -> list[list[str]]:
-    """The words of each row, without the cursor's mark."""
-    return [line.lstrip("▸ ").split() for line in lines(app)[2:] if line.strip()]
-
-
-def headline(app: ExplorerApp) -> str:
-    return app.screen.query_one(TableTitle).render_line(0).text
-
-
-def foot(app: ExplorerApp) -> str:
-    return app.screen.query_one(Hints).render_line(0).text
-
-
-def foot_lines(app: ExplorerApp) -> list[str]:
-    hints = app.screen.query_one(Hints)
-    return [hints.render_line(row).text.strip() for row in range(hints.size.height)]
+from tests.support.table_screens import foot, foot_lines, headline, lines, rows
+from tests.support.walking import AppMaker, header_text, here, home_of, press, settled, state_of, typed
 
 
 def screen(app: ExplorerApp) -> NeuronsScreen:

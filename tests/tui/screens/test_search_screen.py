@@ -16,9 +16,7 @@ from gluscope_tui.tui.widgets.neuron_list import NeuronList
 from gluscope_tui.tui.widgets.table_title import TableTitle
 from indexer.database.records import Hit
 from indexer.quadrants import Quadrant
-
-from .conftest import AppMaker, home_of, settled
-from .walking import header_text, here, press, state_of, typed
+from tests.support.walking import AppMaker, header_text, here, home_of, press, settled, state_of, typed
 
 
 def screen(app: ExplorerApp) -> SearchScreen:
@@ -109,7 +107,7 @@ async def test_every_step_through_the_hits_opens_pane_ranking_and_context_of_its
             assert explorer.shown == Wanted(hit.neuron, "aligned", hit.ranking)
             assert (explorer.view.focused, explorer.example) == (hit.quadrant, hit.example)
             await press(pilot, "j")
-        assert "the list ends here" in home_of(app).notice
+        assert "the list ends here" in home_of(app).session.notice
         await press(pilot, "r", "1", "end", "k")
         assert (explorer.view.ranking, explorer.example) == (expected[-2].ranking, expected[-2].example)
         await typed(pilot, "g-3\r")

@@ -12,9 +12,7 @@ from gluscope_tui.tui.widgets.header import HeaderLine
 from gluscope_tui.tui.widgets.inspector import Inspector
 from gluscope_tui.tui.widgets.pane import Pane
 from indexer.quadrants import Quadrant
-
-from .conftest import AppMaker, home_of, settled
-from .walking import header_text, here, pane_text, press, state_of, typed
+from tests.support.walking import AppMaker, header_text, here, home_of, pane_text, press, settled, state_of, typed
 
 
 async def test_j_and_k_step_through_the_list_and_stop_at_its_ends_with_a_notice(explorer_app: AppMaker) -> None:
@@ -22,12 +20,12 @@ async def test_j_and_k_step_through_the_list_and_stop_at_its_ends_with_a_notice(
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "k")
         assert here(app) == "L0N0"
-        assert not home_of(app).notice
+        assert not home_of(app).session.notice
         await press(pilot, "k")
         assert here(app) == "L0N0"
-        assert "ends here" in home_of(app).notice
+        assert "ends here" in home_of(app).session.notice
         await press(pilot, "j")
-        assert (here(app), home_of(app).notice) == ("L0N1", "")
+        assert (here(app), home_of(app).session.notice) == ("L0N1", "")
 
 
 async def test_h_and_l_go_through_the_layers_at_the_same_index_and_end_at_their_ends(explorer_app: AppMaker) -> None:
@@ -35,10 +33,10 @@ async def test_h_and_l_go_through_the_layers_at_the_same_index_and_end_at_their_
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "l", "right_square_bracket")
         assert here(app) == "L3N5"
-        assert "last layer" in home_of(app).notice
+        assert "last layer" in home_of(app).session.notice
         await press(pilot, "h", "left_square_bracket", "h", "h")
         assert here(app) == "L0N5"
-        assert "first layer" in home_of(app).notice
+        assert "first layer" in home_of(app).session.notice
 
 
 async def test_go_to_takes_what_is_typed_at_once_and_keeps_errors_in_the_prompt(explorer_app: AppMaker) -> None:
@@ -92,7 +90,7 @@ async def test_cursors_move_in_context_and_token_and_the_inspector_follows(explo
         await press(pilot, "end")
         assert explorer.example is explorer.examples()[-1]
         await press(pilot, "home", "up")
-        assert "first context" in home_of(app).notice
+        assert "first context" in home_of(app).session.notice
 
 
 async def test_undo_takes_the_topmost_away_and_q_at_home_quits(explorer_app: AppMaker) -> None:
@@ -122,7 +120,7 @@ async def test_ctrl_c_quits_only_when_pressed_twice(explorer_app: AppMaker) -> N
     app = explorer_app()
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "ctrl+c")
-        assert "once more" in home_of(app).notice
+        assert "once more" in home_of(app).session.notice
         assert app.is_running
         await pilot.press("ctrl+c")
     assert app.return_code == 0
@@ -144,7 +142,7 @@ async def test_found_text_stays_highlighted_while_neurons_change(explorer_app: A
         assert pane.picture is not None
         assert pane.picture.find == "the"
         await typed(pilot, "/no such words\r")
-        assert "not in these contexts" in home_of(app).notice
+        assert "not in these contexts" in home_of(app).session.notice
 
 
 async def test_an_open_context_shares_its_cursor_with_home(explorer_app: AppMaker) -> None:
@@ -205,9 +203,9 @@ async def test_marks_that_cannot_be_read_are_a_notice(explorer_app: AppMaker) ->
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
-        home_of(app).marks.path.mkdir(parents=True)
+        home_of(app).session.marks.path.mkdir(parents=True)
         await press(pilot, "M")
-        assert "can't be read" in home_of(app).notice
+        assert "can't be read" in home_of(app).session.notice
         await typed(pilot, "mnote\r")
         home = home_of(app)
         assert home.typing is not None
@@ -222,7 +220,7 @@ async def test_copying_leaves_the_text_in_a_file_and_says_so(explorer_app: AppMa
         assert example is not None
         file = state_home / "gluscope" / "copied.txt"
         assert file.read_text(encoding="utf-8", errors="surrogateescape") == example.text + "\n"
-        assert "copied.txt" in home_of(app).notice
+        assert "copied.txt" in home_of(app).session.notice
         await press(pilot, "C")
         command = file.read_text()
         assert command.startswith("gluscope show L1N5 -q -+ -n 16 --db ")

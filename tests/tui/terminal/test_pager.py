@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import AppMaker, home_of
-from .walking import press
+from tests.support.walking import AppMaker, home_of, press
 
 
 @pytest.mark.parametrize(
@@ -19,5 +18,5 @@ async def test_a_pager_that_cannot_be_read_is_told(
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "o")
-        assert words in home_of(app).notice
+        assert words in home_of(app).session.notice
         assert app.is_running

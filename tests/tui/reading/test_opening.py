@@ -21,9 +21,7 @@ from indexer.database.reader import Index
 from indexer.database.records import Hit
 from indexer.quadrants import Quadrant
 from tests.support.index_fixture import make_index
-
-from .conftest import AppMaker, home_of, settled
-from .walking import header_text, here, press, state_of
+from tests.support.walking import AppMaker, header_text, here, home_of, press, settled, state_of
 
 
 async def test_it_opens_at_the_telling_neuron_then_at_the_last_position(explorer_app: AppMaker) -> None:
@@ -124,7 +122,7 @@ async def test_a_list_of_ones_own_is_the_current_list(explorer_app: AppMaker) ->
     async with app.run_test(size=(120, 40)) as pilot:
         await settled(pilot)
         assert (here(app), "1/2 mine.tsv" in header_text(app)) == ("L3N1", True)
-        assert "2 lines are no neuron" in home_of(app).notice
+        assert "2 lines are no neuron" in home_of(app).session.notice
         await press(pilot, "j")
         assert here(app) == "L0N7"
 
@@ -148,7 +146,7 @@ async def test_a_list_of_what_search_prints_is_walked_context_by_context(
     async with app.run_test(size=(120, 40)) as pilot:
         await settled(pilot)
         explorer = state_of(app)
-        assert "last time" not in home_of(app).notice
+        assert "last time" not in home_of(app).session.notice
         for place, hit in enumerate(hits, 1):
             assert f"{place}/{len(hits) + 1} stdin" in header_text(app)
             assert (explorer.shown.neuron, explorer.view.focused) == (hit.neuron, hit.quadrant)
@@ -178,7 +176,7 @@ async def test_a_printed_context_is_found_under_raw_signs_too(explorer_app: AppM
             expected.position,
         )
         assert state_of(app).view.focused is hits[place].quadrant.flipped
-        assert home_of(app).notice == "as last time: raw signs (s)"
+        assert home_of(app).session.notice == "as last time: raw signs (s)"
 
 
 async def test_an_unfinished_index_and_one_that_counts_bos_say_so(

@@ -16,10 +16,8 @@ from gluscope_tui.tui.tables.pages import PAGE
 from gluscope_tui.tui.widgets.table_title import TableTitle
 from indexer.database.query.table import Table
 from indexer.database.reader import Index
-
-from .conftest import AppMaker, settled
-from .test_neurons_screen import foot, rows
-from .walking import here, press
+from tests.support.table_screens import foot, rows
+from tests.support.walking import AppMaker, here, press, settled
 
 
 def test_a_question_that_is_given_up_before_its_turn_is_never_asked() -> None:

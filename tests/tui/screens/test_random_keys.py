@@ -13,8 +13,7 @@ from gluscope_tui.tui.app import ExplorerApp
 from gluscope_tui.tui.screens.base import BaseScreen
 from gluscope_tui.tui.screens.home import HomeScreen
 from gluscope_tui.tui.widgets.lines import Lines
-
-from .conftest import AppMaker, home_of
+from tests.support.walking import AppMaker, home_of
 
 BURSTS = 90
 AVOIDED = {"app.quit", "app.interrupt", "app.suspend", "keep.pager"}  # they leave the screen

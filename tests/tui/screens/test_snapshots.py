@@ -8,8 +8,7 @@ import pytest
 from textual.pilot import Pilot
 
 from gluscope_tui.colour.depth import Depth
-
-from .conftest import AppMaker, settled
+from tests.support.walking import AppMaker, settled
 
 SCREENS: dict[str, tuple[tuple[int, int], str, tuple[str, ...], dict[str, Any]]] = {
     "home-80x24": ((80, 24), "L1N5", (), {}),

@@ -12,9 +12,7 @@ from gluscope_tui.tui.app import ExplorerApp
 from gluscope_tui.tui.screens.home import HomeScreen
 from gluscope_tui.tui.screens.layers import LayersScreen
 from gluscope_tui.tui.widgets.table import Table
-
-from .conftest import AppMaker, settled
-from .walking import header_text, here, press
+from tests.support.walking import AppMaker, header_text, here, press, settled
 
 
 def lines(app: ExplorerApp) -> list[str]:

@@ -17,9 +17,7 @@ from gluscope_tui.tui.screens.neurons import NeuronsScreen
 from gluscope_tui.tui.widgets.hints import Hints
 from indexer.quadrants import Quadrant
 from tests.support.index_fixture import make_index
-
-from .conftest import AppMaker, home_of, settled
-from .walking import header_text, here, pane_text, press, state_of, typed
+from tests.support.walking import AppMaker, header_text, here, home_of, pane_text, press, settled, state_of, typed
 
 
 @pytest.fixture
@@ -57,7 +55,7 @@ async def test_a_replaced_index_is_told_once_read_on_and_reopened_at_the_same_pl
         assert here(app) == str(state_of(app).shown.neuron) == "L1N8"
         assert "replaced: ctrl+r" in header_text(app)
         await typed(pilot, "gL3N20\r")
-        assert home_of(app).notice == ""  # told once; the header goes on telling
+        assert home_of(app).session.notice == ""  # told once; the header goes on telling
         await typed(pilot, "gL1N6\r")
         assert pane_text(app, Quadrant.NP) == before
         await press(pilot, "ctrl+r")
@@ -67,7 +65,7 @@ async def test_a_replaced_index_is_told_once_read_on_and_reopened_at_the_same_pl
         assert (here(app), explorer.view.ranking, explorer.view.focused) == ("L1N6", "gate", Quadrant.NP)
         assert pane_text(app, Quadrant.NP) != before
         assert "replaced" not in header_text(app)
-        assert "open anew" in home_of(app).notice
+        assert "open anew" in home_of(app).session.notice
         await press(pilot, "j", "k")
         assert "replaced" not in header_text(app)
 
@@ -80,7 +78,7 @@ async def test_the_notice_names_the_file_and_the_key(
         await settled(pilot)
         put_over(later_index, own_index)
         await press(pilot, "j")
-        assert home_of(app).notice == "own.db was replaced by another file: ctrl+r reopens it"
+        assert home_of(app).session.notice == "own.db was replaced by another file: ctrl+r reopens it"
         assert "replaced: ctrl+r" in header_text(app)
 
 
@@ -93,7 +91,7 @@ async def test_of_an_overwritten_index_nothing_is_shown_any_more(
         before = pane_text(app)[1:]
         shutil.copyfile(later_index, own_index)
         await typed(pilot, "gL3N20\r")
-        assert home_of(app).notice == "own.db was overwritten since it was opened: ctrl+r reopens it"
+        assert home_of(app).session.notice == "own.db was overwritten since it was opened: ctrl+r reopens it"
         assert str(state_of(app).shown.neuron) == "L1N5"
         assert pane_text(app)[1:] == before
         await press(pilot, "L", "s")
@@ -110,13 +108,13 @@ async def test_a_damaged_file_is_told_as_overwritten(explorer_app: AppMaker, own
         await settled(pilot)
         own_index.write_bytes(os.urandom(50_000))
         await typed(pilot, "gL3N20\r")
-        assert "overwritten" in home_of(app).notice
+        assert "overwritten" in home_of(app).session.notice
         await press(pilot, "ctrl+r")  # nothing that can be opened: all stays
-        assert "own.db is no index" in home_of(app).notice
+        assert "own.db is no index" in home_of(app).session.notice
         assert len(app.screen_stack) == 2
         await press(pilot, "question_mark", "ctrl+r")
         assert top(app) is HomeScreen
-        assert "own.db is no index" in home_of(app).notice
+        assert "own.db is no index" in home_of(app).session.notice
 
 
 async def test_weights_that_are_added_are_there_once_it_is_reopened(
@@ -151,7 +149,7 @@ async def test_a_smaller_model_at_the_same_path_opens_at_its_own_start(
         put_over(tmp_path / "small.db", own_index)
         await press(pilot, "j", "ctrl+r")
         assert here(app) == "L0N4"  # its telling neuron
-        assert "L3N31 is not in it" in home_of(app).notice
+        assert "L3N31 is not in it" in home_of(app).session.notice
 
 
 async def test_a_list_that_is_not_there_again_is_named(explorer_app: AppMaker, own_index: Path) -> None:
@@ -159,7 +157,7 @@ async def test_a_list_that_is_not_there_again_is_named(explorer_app: AppMaker, o
     async with app.run_test(size=(120, 40)) as pilot:
         await typed(pilot, "Fparis\r")
         await press(pilot, "enter", "ctrl+r")
-        assert home_of(app).notice == "the index is open anew, without the list peaks on paris"
+        assert home_of(app).session.notice == "the index is open anew, without the list peaks on paris"
 
 
 async def test_reopening_again_and_again_keeps_nothing_of_the_screens_before(

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual import events
 from textual.pilot import Pilot
 
 from gluscope_tui.tui.app import ExplorerApp
+from gluscope_tui.tui.screens.home import HomeScreen
 from gluscope_tui.tui.session.explorer import Explorer
 from gluscope_tui.tui.widgets.header import HeaderLine
 from gluscope_tui.tui.widgets.pane import Pane
 from indexer.quadrants import Quadrant
 
-from .conftest import home_of, settled
+AppMaker = Callable[..., ExplorerApp]
+
+
+def home_of(app: ExplorerApp) -> HomeScreen:
+    """The home screen, wherever it is on the stack."""
+    return next(screen for screen in app.screen_stack if isinstance(screen, HomeScreen))
+
+
+async def settled(pilot: Pilot[None]) -> None:
+    """Nothing is being read any more, and everything is drawn; what was read may have asked for more."""
+    for _ in range(3):
+        await pilot.pause()
+        await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
 
 
 def header_text(app: ExplorerApp) -> str:

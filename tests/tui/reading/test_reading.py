@@ -11,9 +11,7 @@ from textual import events
 
 from indexer.database.reader import Index
 from indexer.database.records import NeuronRecord
-
-from .conftest import AppMaker, home_of, settled
-from .walking import header_text, here, pane_text, press, state_of, typed
+from tests.support.walking import AppMaker, header_text, here, home_of, pane_text, press, settled, state_of, typed
 
 
 async def test_forty_quick_keys_end_on_the_right_neuron_with_few_reads(
@@ -91,7 +89,7 @@ async def test_a_read_that_fails_is_a_notice_and_the_old_contexts_stay(
 
         monkeypatch.setattr(Index, "neuron", broken)
         await typed(pilot, "g33\r")
-        assert "damaged" in home_of(app).notice
+        assert "damaged" in home_of(app).session.notice
         assert pane_text(app) == before
         monkeypatch.undo()
         await press(pilot, "j")

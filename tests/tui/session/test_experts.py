@@ -15,9 +15,7 @@ from indexer.addresses import parse_neuron, parse_site
 from indexer.database.records import SiteRecord
 from indexer.errors import GluscopeError
 from tests.support.index_fixture import make_index
-
-from .conftest import AppMaker, home_of
-from .walking import here, press, state_of, typed
+from tests.support.walking import AppMaker, here, home_of, press, state_of, typed
 
 SITES = "L0 L1E0 L1E1 L1E2 L1E3 L1S L2E0 L2E2 L2E3 L3E0 L3E1 L3E2 L3E3 L3S"
 
@@ -54,10 +52,10 @@ async def test_h_and_l_go_by_layer_in_the_same_expert_or_the_nearest(
             ("l", "L2E0N5", "L2 has no shared expert: this is L2E0"),
         ):
             await press(pilot, key)
-            assert (here(app), home_of(app).notice) == (neuron, notice)
+            assert (here(app), home_of(app).session.notice) == (neuron, notice)
         await typed(pilot, "gL1E1N7\r")
         await press(pilot, "right_square_bracket")
-        assert (here(app), home_of(app).notice) == ("L2E0N7", "L2 has no E1: this is L2E0")
+        assert (here(app), home_of(app).session.notice) == ("L2E0N7", "L2 has no E1: this is L2E0")
 
 
 async def test_e_goes_through_the_experts_of_the_layer_with_the_density_open_too(
@@ -66,9 +64,9 @@ async def test_e_goes_through_the_experts_of_the_layer_with_the_density_open_too
     app = explorer_app("L2E0N5", path=expert_index)
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "E")
-        assert (here(app), home_of(app).notice) == ("L2E0N5", "L2E0 is the first expert of its layer")
+        assert (here(app), home_of(app).session.notice) == ("L2E0N5", "L2E0 is the first expert of its layer")
         await press(pilot, "e")
-        assert (here(app), str(state_of(app).shown.neuron), home_of(app).notice) == ("L2E2N5", "L2E2N5", "")
+        assert (here(app), str(state_of(app).shown.neuron), home_of(app).session.notice) == ("L2E2N5", "L2E2N5", "")
         await press(pilot, "d", "e")
         assert isinstance(app.screen, DensityScreen)
         assert str(state_of(app).shown.neuron) == "L2E3N5"
@@ -83,7 +81,7 @@ async def test_e_goes_through_the_experts_of_the_layer_with_the_density_open_too
         assert here(app) == "L1E3N5"
         await press(pilot, "e", "e")
         assert here(app) == "L1SN5"
-        assert "last expert" in home_of(app).notice
+        assert "last expert" in home_of(app).session.notice
         await press(pilot, "j")
         assert here(app) == "L1SN6"
         assert "e/E expert" in app.screen.query_one(Hints).render_line(0).text
@@ -93,7 +91,7 @@ async def test_a_dense_model_says_that_there_is_no_other_expert(explorer_app: Ap
     app = explorer_app("L2N5")
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "e")
-        assert (here(app), home_of(app).notice) == ("L2N5", "L2 is the only gated MLP of its layer")
+        assert (here(app), home_of(app).session.notice) == ("L2N5", "L2 is the only gated MLP of its layer")
         await press(pilot, "j")
         assert "expert" not in app.screen.query_one(Hints).render_line(0).text
 

@@ -20,8 +20,7 @@ from gluscope_tui.views.table import level
 from indexer.addresses import parse_neuron
 from indexer.database.format.columns import COLUMNS
 from tests.support import hostile
-
-from .test_moving import SITES, site
+from tests.support.sites import SITES, site
 
 NUMBERING = Numbering(SITES)
 NAMES = ("neuron", "frequency_pp", "frequency_pn", "cos_in_out", "extreme_post_nn", "layer")

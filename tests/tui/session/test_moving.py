@@ -10,16 +10,10 @@ from gluscope_tui.tui.session.current_list import CurrentList, site_list
 from gluscope_tui.tui.session.goto import Target, parse_goto
 from gluscope_tui.tui.session.history import History
 from indexer.addresses import NeuronAddress, SiteAddress, parse_neuron
-from indexer.database.records import SiteRecord
 from indexer.errors import GluscopeError
 from indexer.quadrants import Quadrant
+from tests.support.sites import SITES
 
-
-def site(number: int, width: int = 1536) -> SiteRecord:
-    return SiteRecord(number, SiteAddress("", number), width, "silu", 1000, number * width, None, "llama")
-
-
-SITES = [site(number) for number in range(30)]
 HERE = site_list(SITES[12], 345)
 
 
