@@ -37,7 +37,8 @@ def command(
     text: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[TEXT]...", help="Files, folders, globs or -: text, .jsonl, .csv, .parquet, .gz, .zst."
+            metavar="[TEXT]...",
+            help="Files, folders, globs or -: text, JSON lines, .csv, .tsv, .parquet, compressed.",
         ),
     ] = None,
     db: Db = None,

@@ -20,12 +20,16 @@ _KINDS: dict[type, str] = {
 }
 
 
+class ColumnError(GluscopeError):
+    """A row has no such column, or the column doesn't hold text."""
+
+
 def text_of(value: Any, column: str, place: str) -> str:
     """The text that a cell holds: null is an empty document, anything else but text a GluscopeError."""
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise GluscopeError(f"{place}: column {column!r} holds {kind_of(value)}, not text", _FIX)
+        raise ColumnError(f"{place}: column {column!r} holds {kind_of(value)}, not text", _FIX)
     return value
 
 
@@ -34,12 +38,12 @@ def kind_of(value: Any) -> str:
     return _KINDS.get(type(value), type(value).__name__)
 
 
-def missing_column(column: str, columns: Sequence[str], place: str) -> GluscopeError:
+def missing_column(column: str, columns: Sequence[str], place: str) -> ColumnError:
     """What to tell where a table lacks the column; names the first of those that it has."""
     shown = ", ".join(columns[:_SHOWN]) + (", ..." if len(columns) > _SHOWN else "")
-    return GluscopeError(f"{place} has no column {column!r}; it has: {shown or 'none'}", _FIX)
+    return ColumnError(f"{place} has no column {column!r}; it has: {shown or 'none'}", _FIX)
 
 
-def column_of_wrong_type(column: str, type_name: str, place: str) -> GluscopeError:
+def column_of_wrong_type(column: str, type_name: str, place: str) -> ColumnError:
     """What to tell where the whole column holds something else."""
-    return GluscopeError(f"{place}: column {column!r} holds {type_name}, not text", _FIX)
+    return ColumnError(f"{place}: column {column!r} holds {type_name}, not text", _FIX)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..errors import GluscopeError
-from .decoding import NotTextError, decode, refuse_binary
+from .decoding import NotTextError
 from .document import Document
 from .hub import HubDataset
-from .inputs import STDIN, InputFile, expand, printable
-from .rows import check_file, read_file
-from .streams import HEAD, Meter
+from .inputs import STDIN, InputFile, LeftOut, expand, printable
+from .rows import check_file, is_json_line, json_lines, read_file, whole_text
+from .streams import Meter
 
 Notice = Callable[[str], None]
+_LONGEST_FIRST_LINE = 1 << 26  # characters of standard input that are tried as a JSON object
 _PEEKED = 1000  # empty documents at the start that are read to find whether there is any text
 
 
@@ -40,6 +42,7 @@ class Corpus:
         self._skip = skip
         self._notice = notice or _silent
         self._stdin: str | None = None
+        self._columns_used = dataset is not None
         self._meter = Meter()
         self.size: int | None = None  # bytes on the disk of all inputs; None where that isn't known
 
@@ -67,6 +70,8 @@ class Corpus:
             yield Document(number, source, text)
         if not some_text:
             raise self._empty(number + 1)
+        if self._column != "text" and not self._columns_used:
+            notice(f"--column {self._column} has no effect: no input has columns")
 
     def _empty(self, documents: int) -> GluscopeError:
         where = self._dataset.label if self._dataset else ", ".join(printable(path) for path in self._inputs)
@@ -79,33 +84,37 @@ class Corpus:
             return
         for path in self._inputs:
             if path == STDIN:
-                yield STDIN, self._read_stdin()
+                yield from self._read_stdin()
             else:
                 yield from self._read_input(path, meter, notice)
 
     def _read_input(self, path: str, meter: Meter, notice: Notice) -> Iterator[tuple[str, str]]:
-        passed_over: list[str] = []
-        count = 0
+        left_out = LeftOut()
         try:
-            for file in expand(path, self._skip):
+            for file in expand(path, self._skip, left_out):
+                self._columns_used = self._columns_used or file.kind != "text"
                 try:
                     yield from read_file(file, self._column, meter)
                 except NotTextError:
-                    if file.named or file.kind != "text":
+                    if file.named or file.kind not in ("text", "json"):
                         raise
-                    count += 1
-                    passed_over = passed_over or [file.label]
+                    reason = "not text" if file.kind == "text" else f"no documents in a {self._column!r} column"
+                    left_out.add(reason, file.path)
         finally:
-            if count:
-                others = "is no text file" if count == 1 else f"and {count - 1} more are no text files"
-                notice(f"passed over in {printable(path)}: {passed_over[0]} {others}")
+            for line in left_out.lines():
+                notice(f"left out of {printable(path)}: {line}")
 
-    def _read_stdin(self) -> str:
+    def _read_stdin(self) -> Iterator[tuple[str, str]]:
+        """Standard input: a document a line if its first line is a JSON object, else one document."""
         if self._stdin is None:
-            data = sys.stdin.buffer.read()
-            refuse_binary(data[:HEAD], "standard input")
-            self._stdin = decode(data, "standard input")
-        return self._stdin
+            self._stdin = whole_text(sys.stdin.buffer, "standard input")
+        text = self._stdin
+        first = text.lstrip()[:_LONGEST_FIRST_LINE].partition("\n")[0]
+        if is_json_line(first):
+            self._columns_used = True
+            yield from json_lines(io.StringIO(text, newline="\n"), self._column, STDIN)
+        else:
+            yield STDIN, text
 
     def check(self) -> None:
         """Find `size`, and raise what can be known without reading everything: see `open_corpus`."""

@@ -18,6 +18,7 @@ _MARKS = (  # UTF-32 first: its little-endian mark starts with that of UTF-16
 _TEXT_CONTROLS = b"\a\b\t\n\v\f\r\x1b"
 _NOT_CONTROLS = bytes(byte for byte in range(256) if byte >= 0x20 and byte != 0x7F) + _TEXT_CONTROLS
 _CONTROLS_ALLOWED = 16  # a text may hold a NUL; one that is mostly controls is no text
+_BLOCK = 1 << 16
 _FIX = "leave it out, or convert it to UTF-8 (iconv -f latin1 -t utf-8)"
 
 
@@ -68,6 +69,23 @@ def lines(stream: io.BufferedReader[Any], head: bytes, label: str) -> Iterator[s
         except UnicodeDecodeError as error:
             raise _not_utf8(f"{label}, line {number}", line[skipped:], error, start + skipped) from None
         start += len(line)
+
+
+def blocks(stream: io.BufferedReader[Any], head: bytes, label: str) -> Iterator[str]:
+    """A text in pieces of bounded size, without its byte order mark; NotTextError names the first bad byte."""
+    encoding = wide_encoding(head)
+    decoder = codecs.getincrementaldecoder(encoding or "utf-8-sig")()
+    start = 0
+    while True:
+        data = stream.read(_BLOCK)
+        held = decoder.getstate()[0]
+        try:
+            yield decoder.decode(data, final=not data)
+        except UnicodeDecodeError as error:
+            raise _not_utf8(label, held + data, error, start - len(held), encoding or "utf-8") from None
+        start += len(data)
+        if not data:
+            return
 
 
 def _wide_lines(stream: io.BufferedReader[Any], encoding: str, label: str) -> Iterator[str]:

@@ -6,14 +6,23 @@ import glob
 import os
 import stat
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import GluscopeError
 
 STDIN = "-"
-_TABLES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
-_COMPRESSIONS = {".gz": "gz", ".zst": "zst"}
+_TABLES = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+}
+_COMPRESSIONS = {".gz": "gz", ".bz2": "bz2", ".xz": "xz", ".zst": "zst", ".zstd": "zst"}
+_HUB_CACHE = {"blobs", "refs", "snapshots"}  # the folders of a repository in the hub's cache
+_Identity = tuple[int, int]  # device and inode
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +30,12 @@ class InputFile:
     """One file to read documents from."""
 
     path: str
-    kind: str  # "text", "jsonl", "csv" or "parquet"
-    compression: str | None  # "gz", "zst" or none
+    kind: str  # "text", "jsonl", "json", "csv", "tsv" or "parquet"
+    compression: str | None  # "gz", "bz2", "xz", "zst" or none
     named: bool  # by the user, not met in a folder or through a glob
     regular: bool  # can be opened twice: no pipe, no device
     size: int  # bytes on the disk
+    identity: _Identity
 
     @property
     def label(self) -> str:
@@ -38,24 +48,56 @@ def printable(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def expand(path: str, skip: Collection[str] = ()) -> Iterator[InputFile]:
+@dataclass(slots=True)
+class LeftOut:
+    """Files of one input that are not read, by reason: the first of them and how many there are."""
+
+    found: dict[str, tuple[str, int]] = field(default_factory=dict)
+
+    def add(self, reason: str, path: str) -> None:
+        first, count = self.found.get(reason, (printable(path), 0))
+        self.found[reason] = first, count + 1
+
+    def lines(self) -> list[str]:
+        """A line for each reason: `a.bin and 2 more: not text files`."""
+        return [
+            f"{first}{f' and {count - 1:,} more' if count > 1 else ''}: {reason}"
+            for reason, (first, count) in self.found.items()
+        ]
+
+
+def expand(path: str, skip: Collection[str] = (), left_out: LeftOut | None = None) -> Iterator[InputFile]:
     """The files that an input stands for, sorted by path bytes; those in `skip` (real paths) and hidden ones left out.
 
-    Raises GluscopeError where there is nothing of that name or a folder can't be read.
+    A folder or glob gives each file once, however many links lead to it. `left_out` is told of second links, of links
+    that lead nowhere, and of what the hub's cache keeps beside its snapshots. Raises GluscopeError if there is nothing
+    of that name or a folder can't be read.
     """
+    left_out = LeftOut() if left_out is None else left_out
     if os.path.isdir(path):
-        yield from _walk(path, frozenset(skip), ())
+        yield from _once(_walk(path, frozenset(skip), left_out), left_out)
     elif os.path.lexists(path):
         yield _file(path, named=True)
     elif glob.has_magic(path):
-        yield from _glob(path, frozenset(skip))
+        yield from _once(_glob(path, frozenset(skip), left_out), left_out)
     else:
         raise GluscopeError(
             f"{printable(path)!r} does not exist", "name a file, a folder, a glob, or - for standard input"
         )
 
 
-def _glob(pattern: str, skip: frozenset[str]) -> Iterator[InputFile]:
+def _once(files: Iterator[InputFile], left_out: LeftOut) -> Iterator[InputFile]:
+    """The files without those that were there before under another name."""
+    seen: set[_Identity] = set()
+    for file in files:
+        if file.identity in seen:
+            left_out.add("read already under another name", file.path)
+            continue
+        seen.add(file.identity)
+        yield file
+
+
+def _glob(pattern: str, skip: frozenset[str], left_out: LeftOut) -> Iterator[InputFile]:
     matches = glob.glob(pattern, recursive=True)
     if not matches:
         raise GluscopeError(
@@ -64,39 +106,71 @@ def _glob(pattern: str, skip: frozenset[str]) -> Iterator[InputFile]:
     found: dict[str, InputFile] = {}
     for match in matches:
         if os.path.isdir(match):
-            found.update((file.path, file) for file in _walk(match.rstrip(os.sep) or match, skip, ()))
+            found.update((file.path, file) for file in _walk(match.rstrip(os.sep) or match, skip, left_out))
         elif os.path.isfile(match) and not _skipped(match, skip):
             found[match] = _file(match, named=False)
     for path in sorted(found, key=os.fsencode):
         yield found[path]
 
 
-def _walk(folder: str, skip: frozenset[str], ancestors: tuple[tuple[int, int], ...]) -> Iterator[InputFile]:
+def _walk(top: str, skip: frozenset[str], left_out: LeftOut) -> Iterator[InputFile]:
     """A folder's files and those of its folders, whole paths in the order of their bytes.
 
-    Links to folders are followed but for those that lead back up. One folder's names are in memory at a time.
+    Links to folders are followed but for those that lead back up. The names of one folder and of those above it are in
+    memory at a time.
     """
-    here = os.stat(folder)
-    identity = (here.st_dev, here.st_ino)
-    if identity in ancestors:
-        return
+    open_folders = [(_identity(top), iter(_entries(top, left_out)))]
+    while open_folders:
+        path, is_folder = next(open_folders[-1][1], (None, False))
+        if path is None:
+            open_folders.pop()
+        elif _skipped(path, skip):
+            continue
+        elif not is_folder:
+            yield _file(path, named=False)
+        elif (identity := _identity(path)) not in [above for above, _ in open_folders]:
+            open_folders.append((identity, iter(_entries(path, left_out))))
+
+
+def _entries(folder: str, left_out: LeftOut) -> list[tuple[str, bool]]:
+    """The visible files and folders in a folder, each with whether it is a folder, in the order of their paths."""
     try:
         with os.scandir(folder) as entries:
-            visible = [(entry.name, entry.is_dir(), entry.is_file()) for entry in entries if entry.name[0] != "."]
+            names = [(entry.name, _kind(entry)) for entry in entries if entry.name[0] != "."]
     except OSError as error:
         raise GluscopeError(
             f"folder {printable(folder)!r} can't be read: {error.strerror}", "check its permissions"
         ) from None
+    if {name for name, kind in names if kind == "folder"} >= _HUB_CACHE:
+        left_out.add("kept by the hub's cache beside the snapshots", os.path.join(folder, "blobs"))
+        names = [(name, kind) for name, kind in names if name == "snapshots"]
     # "a.txt" comes before "a/b.txt": a folder sorts as its name with the slash that its files' paths have
-    visible.sort(key=lambda entry: os.fsencode(entry[0]) + (b"/" if entry[1] else b""))
-    for name, is_folder, is_file in visible:
-        path = os.path.join(folder, name)
-        if _skipped(path, skip):
-            continue
-        if is_folder:
-            yield from _walk(path, skip, (*ancestors, identity))
-        elif is_file:
-            yield _file(path, named=False)
+    names.sort(key=lambda entry: os.fsencode(entry[0]) + (b"/" if entry[1] == "folder" else b""))
+    for name, kind in names:
+        if kind == "broken":
+            left_out.add("a link that leads nowhere", os.path.join(folder, name))
+    return [(os.path.join(folder, name), kind == "folder") for name, kind in names if kind in ("file", "folder")]
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    try:
+        if entry.is_dir():
+            return "folder"
+        if entry.is_file():
+            return "file"
+        return "broken" if entry.is_symlink() and not os.path.exists(entry.path) else "other"
+    except OSError:  # a link to itself
+        return "broken"
+
+
+def _identity(path: str) -> _Identity:
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise GluscopeError(
+            f"folder {printable(path)!r} can't be read: {error.strerror}", "check its permissions"
+        ) from None
+    return status.st_dev, status.st_ino
 
 
 def _skipped(path: str, skip: frozenset[str]) -> bool:
@@ -125,4 +199,5 @@ def _file(path: str, *, named: bool) -> InputFile:
         named=named,
         regular=stat.S_ISREG(status.st_mode),
         size=status.st_size,
+        identity=(status.st_dev, status.st_ino),
     )

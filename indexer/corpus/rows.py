@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import chain
+from typing import IO, Any
 
 from ..errors import GluscopeError
-from .columns import kind_of, missing_column, text_of
-from .decoding import decode, lines, refuse_binary
+from .columns import ColumnError, kind_of, missing_column, text_of
+from .decoding import NotTextError, blocks, decode, lines, refuse_binary, wide_encoding
 from .inputs import InputFile
+from .json_array import elements
 from .parquet import check_parquet, read_parquet
-from .streams import Meter, open_bytes, unreadable
+from .streams import HEAD, Meter, open_bytes, unreadable
 
 Pair = tuple[str, str]
 """A source and its text."""
@@ -25,8 +30,8 @@ def read_file(file: InputFile, column: str, meter: Meter) -> Iterator[Pair]:
     """The (source, text) pairs of a file, lazily; GluscopeError names the file and the line, row or byte."""
     if file.kind == "parquet":
         return read_parquet(file, column, meter)
-    reader = {"jsonl": _read_jsonl, "csv": _read_csv, "text": _read_text}[file.kind]
-    return reader(file, column, meter)
+    reader = {"jsonl": _read_jsonl, "json": _read_json, "csv": _read_csv, "tsv": _read_csv, "text": _read_text}
+    return reader[file.kind](file, column, meter)
 
 
 def check_file(file: InputFile, column: str) -> None:
@@ -43,33 +48,122 @@ def check_file(file: InputFile, column: str) -> None:
     elif file.kind == "text" and file.named:
         with open_bytes(file, Meter()) as (head, _):
             refuse_binary(head, file.label)
+    elif file.kind == "json" and not file.named:  # passed over if it turns out to hold no documents
+        with suppress(NotTextError):
+            next(read_file(file, column, Meter()), None)
     elif file.kind != "text":
         for _ in read_file(file, column, Meter()):
             break
 
 
 def _read_text(file: InputFile, column: str, meter: Meter) -> Iterator[Pair]:  # noqa: ARG001
-    with open_bytes(file, meter) as (head, stream):
-        refuse_binary(head, file.label)
-        yield file.label, decode(stream.read(), file.label)
+    with open_bytes(file, meter) as (_, stream):
+        yield file.label, whole_text(stream, file.label)
+
+
+def whole_text(stream: IO[bytes], label: str) -> str:
+    """All of a text; GluscopeError if it is not text or does not fit into memory."""
+    try:
+        data = stream.read()
+        refuse_binary(data[:HEAD], label)
+        return decode(data, label)
+    except MemoryError:
+        raise GluscopeError(
+            f"{label} does not fit into memory as one document",
+            "split it, or write it as JSON lines",
+        ) from None
 
 
 def _read_jsonl(file: InputFile, column: str, meter: Meter) -> Iterator[Pair]:
     with open_bytes(file, meter) as (head, stream):
         refuse_binary(head, file.label)
-        for number, line in enumerate(lines(stream, head, file.label), 1):
-            if not line.isspace():
-                yield f"{file.label}:{number}", _json_text(line, column, f"{file.label}, line {number}")
+        yield from json_lines(lines(stream, head, file.label), column, file.label)
 
 
-def _json_text(line: str, column: str, place: str) -> str:
+def json_lines(text: Iterable[str], column: str, label: str) -> Iterator[Pair]:
+    """The (source, text) pairs of lines that each hold an object; blank lines are passed over."""
+    for number, line in enumerate(text, 1):
+        if not line.isspace():
+            place = f"{label}, line {number}"
+            yield f"{label}:{number}", _json_text(_json(line, place), column, place)
+
+
+def is_json_line(line: str) -> bool:
+    """Whether a line holds a whole JSON object."""
+    if not line.lstrip().startswith("{"):
+        return False
     try:
-        row = json.loads(line)
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _read_json(file: InputFile, column: str, meter: Meter) -> Iterator[Pair]:
+    """JSON lines under another name, or one array of objects; NotTextError for any other JSON.
+
+    A folder holds JSON of many kinds, so there the first object must have the column, else it is no file of documents.
+    """
+    with open_bytes(file, meter) as (head, stream):
+        refuse_binary(head, file.label)
+        if _first_character(head) == "[":
+            pairs = _json_array(blocks(stream, head, file.label), column, file)
+        else:
+            pairs = _json_lines_only(lines(stream, head, file.label), column, file.label)
+        try:
+            start = next(pairs, None)
+        except ColumnError as error:
+            raise error if file.named else NotTextError(error.cause, error.fix) from None
+        yield from () if start is None else chain([start], pairs)
+
+
+def _first_character(head: bytes) -> str:
+    """The first character that is not blank in the decoded start of a file; empty if there is none."""
+    decoder = codecs.getincrementaldecoder(wide_encoding(head) or "utf-8-sig")("replace")
+    return decoder.decode(head).lstrip()[:1]
+
+
+def _json_lines_only(text: Iterator[str], column: str, label: str) -> Iterator[Pair]:
+    """JSON lines, if the first line that is not blank is one; NotTextError if it is anything else."""
+    blank = 0
+    for first in text:
+        if first.isspace():
+            blank += 1
+        elif is_json_line(first):
+            yield from json_lines(chain(["\n"] * blank, [first], text), column, label)
+        else:
+            raise NotTextError(
+                f"{label} holds neither JSON lines nor an array of objects",
+                "write one object a line, or rename it to .txt to read it as plain text",
+            )
+
+
+def _json_array(text: Iterator[str], column: str, file: InputFile) -> Iterator[Pair]:
+    number = 0
+    try:
+        for row in elements(text):
+            number += 1
+            place = f"{file.label}, element {number}"
+            yield f"{file.label}:{number}", _json_text(row, column, place)
     except (ValueError, RecursionError) as error:
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-        raise GluscopeError(f"{place} is broken JSON: {reason}", "mend or remove the line") from None
-    if not isinstance(row, dict):
         raise GluscopeError(
+            f"{file.label} is broken JSON after element {number}: {_reason(error)}", "mend or fetch it again"
+        ) from None
+
+
+def _json(line: str, place: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise GluscopeError(f"{place} is broken JSON: {_reason(error)}", "mend or remove the line") from None
+
+
+def _reason(error: Exception) -> str:
+    return error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+
+
+def _json_text(row: Any, column: str, place: str) -> str:
+    if not isinstance(row, dict):
+        raise ColumnError(
             f"{place} holds {kind_of(row)}, not an object", f'write one object a line: {{"{column}": "..."}}'
         )
     if column not in row:
@@ -81,8 +175,9 @@ def _read_csv(file: InputFile, column: str, meter: Meter) -> Iterator[Pair]:
     csv.field_size_limit(_LONGEST_FIELD)
     with open_bytes(file, meter) as (head, stream):
         refuse_binary(head, file.label)
+        text = lines(stream, head, file.label)
         # strict: an open quote at the end would otherwise swallow the rest of the file into one document
-        table = csv.reader(lines(stream, head, file.label), strict=True)
+        table = csv.reader(text, delimiter="\t" if file.kind == "tsv" else ",", strict=True)
         rows = _csv_rows(table, file.label)
         header = next(rows, None)
         if header is None:

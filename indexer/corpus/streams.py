@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import lzma
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,12 +110,18 @@ class _Guarded(io.RawIOBase):
             return self._stream.readinto(buffer) or 0
         except EOFError:
             raise GluscopeError(f"{label} is cut short: its compressed data ends too early", "fetch it again") from None
-        except (gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
-            raise GluscopeError(
-                f"{label} can't be decompressed as .{self._file.compression}: {error}", "fetch it again, or rename it"
-            ) from None
+        except (gzip.BadGzipFile, zlib.error, lzma.LZMAError, zstandard.ZstdError) as error:
+            raise self._broken(error) from None
         except OSError as error:
+            if self._file.compression == "bz2" and error.errno is None:  # bz2 has no error of its own
+                raise self._broken(error) from None
             raise unreadable(self._file, error) from None
+
+    def _broken(self, error: Exception) -> GluscopeError:
+        return GluscopeError(
+            f"{self._file.label} can't be decompressed as .{self._file.compression}: {error}",
+            "fetch it again, or rename it",
+        )
 
 
 def unreadable(file: InputFile, error: OSError) -> GluscopeError:
@@ -135,6 +143,10 @@ def open_bytes(file: InputFile, meter: Meter) -> Iterator[tuple[bytes, io.Buffer
         stream: _Readable = counted
         if file.compression == "gz":
             stream = gzip.GzipFile(fileobj=counted, mode="rb")
+        elif file.compression == "bz2":
+            stream = bz2.BZ2File(counted)
+        elif file.compression == "xz":
+            stream = lzma.LZMAFile(counted)  # noqa: SIM115  # closed with what it reads
         elif file.compression == "zst":
             stream = _Zstd(counted)
         guarded = io.BufferedReader(_Guarded(stream, file), _BUFFER)

@@ -115,7 +115,7 @@ def test_files_that_are_no_text_are_passed_over_in_folders_with_one_notice(tmp_p
         "text of a.txt",
         "text of z.txt",
     ]
-    assert heard == [f"passed over in {tmp_path}: {tmp_path}/b.png and 2 more are no text files"]
+    assert heard == [f"left out of {tmp_path}: {tmp_path}/b.png and 2 more: not text"]
 
 
 def test_an_unfinished_iteration_tells_what_it_passed_over(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_an_unfinished_iteration_tells_what_it_passed_over(tmp_path: Path) -> No
     next(documents)
     assert heard == []
     del documents
-    assert heard == [f"passed over in {tmp_path}: {tmp_path}/a.bin is no text file"]
+    assert heard == [f"left out of {tmp_path}: {tmp_path}/a.bin: not text"]
 
 
 def test_the_index_that_is_being_made_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow
 import pyarrow.parquet
@@ -268,3 +269,30 @@ def test_a_data_set_that_cannot_be_had_is_refused(tmp_path: Path, options: dict[
     with pytest.raises(GluscopeError, match=message) as refused:
         open_corpus([], **asked)  # type: ignore[arg-type]  # only strings here
     assert len(str(refused.value).splitlines()) == 2
+
+
+class TooLarge(io.RawIOBase):
+    """A stream that no memory holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._read = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self._read > 1 << 20:
+            raise MemoryError
+        self._read += len(buffer)
+        buffer[:] = b"a" * len(buffer)
+        return len(buffer)
+
+
+def test_a_text_larger_than_memory_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "huge.txt.gz"
+    path.write_bytes(gzip.compress(b"text"))
+    corpus = open_corpus([path])
+    monkeypatch.setattr("indexer.corpus.streams.gzip.GzipFile", lambda **_: TooLarge())
+    with pytest.raises(GluscopeError, match=r"huge.txt.gz does not fit into memory as one document"):
+        list(corpus)
