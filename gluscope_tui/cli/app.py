@@ -1,4 +1,4 @@
-"""The command `gluscope`: finds the command, runs it, and turns what went wrong into a message and an exit code."""
+"""The command `gluscope`: runs the command asked for and turns errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ COMMANDS = {
     "show": "Show neurons: their four quadrants and their contexts.",
     "neurons": "List neurons: any columns, sorted and filtered.",
     "search": "Find neurons by a token they peak on, or by a text in their contexts.",
-    "layers": "Tell what each layer does: quadrants, open gates, classes of weights.",
+    "layers": "Show what each layer does: quadrants, open gates, weight classes.",
     "plot": "Draw one column of all neurons against another.",
-    "merge": "Join indexes that were made apart, from shards or other layers.",
-    "info": "Tell what an index is made of: model, corpus, settings, versions.",
-    "bench": "Measure the speed of indexing beside that of the bare model.",
+    "merge": "Join indexes of shards or of different layers into one.",
+    "info": "Show where an index comes from: model, corpus, settings, versions.",
+    "bench": "Compare the speed of indexing with the speed of the bare model.",
     "demo": "Index Python's documentation with a small model, show a neuron.",
     "tui": "Explore an index in the terminal.",
-    "models": "Tell which model families can be indexed, and how.",
+    "models": "List the model families that can be indexed, and how.",
     "doctor": "Check the terminal, the libraries and an index.",
 }
-"""The commands and their summaries, in the order of the help. Each is the function `command` in the module of its name
-in this package, which is imported only when the command is asked for."""
+"""The commands and their summaries, in the order of the help. Each is the function `command` of the module
+with its name, which is imported only when the command is asked for."""
 
 
 def main() -> None:
@@ -61,7 +61,7 @@ def main() -> None:
 def _end_at_once() -> None:
     """Exit as interrupted, whatever other threads are doing and however often Ctrl-C is pressed meanwhile.
 
-    The interpreter's own end would wait for threads, run into those that read ahead, and die of the next signal.
+    The interpreter's own exit would wait for threads, crash into the read-ahead ones, and die of the next signal.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for stream in (sys.stdout, sys.stderr):
@@ -71,7 +71,7 @@ def _end_at_once() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a command line; the exit code. Bugs keep their traceback."""
+    """Run a command line and return its exit code. Bugs keep their traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -95,7 +95,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 class Command(TyperCommand):
-    """A command whose help names arguments without the types of Python: NEURON..., not {NEURON...}... <list[str]>."""
+    """A command whose help shows no Python types: NEURON..., not {NEURON...}... <list[str]>."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         pieces = (re.sub(r"^\{(.*?)\}", r"\1", piece) for piece in super().collect_usage_pieces(ctx))
@@ -117,13 +117,13 @@ def _blanks(match: re.Match[str]) -> str:
 
 
 def _print_help(text: str) -> NoReturn:
-    """Print help as all output is printed, so that a full disk is told in the same way, and end the command."""
+    """Print help through the usual output, so that a full disk gives the usual message, and end the command."""
     emit_lines([text])
     raise typer.Exit
 
 
 def application(arguments: Sequence[str]) -> typer.Typer:
-    """The commands as Typer knows them; only those named among the arguments are imported."""
+    """The Typer application. It imports only the commands that the arguments name."""
     app = typer.Typer(
         cls=Group,
         rich_markup_mode=None,
@@ -143,12 +143,12 @@ def _command(name: str) -> Callable[..., Any]:
 
 
 def _to_complete() -> list[str]:
-    """The words of the command line that a shell asks Typer to complete, if it does."""
+    """The words of the command line that a shell asks Typer to complete; none otherwise."""
     return f"{os.environ.get('COMP_WORDS', '')} {os.environ.get('_TYPER_COMPLETE_ARGS', '')}".split()
 
 
 def _listed_only() -> None:
-    """Stands in the help for a command that was not asked for."""
+    """Stands in for a command that was not asked for: only its summary is needed."""
 
 
 def _version(asked: bool) -> None:

@@ -1,4 +1,4 @@
-"""`gluscope bench`: what indexing costs beside the bare model."""
+"""`gluscope bench`: the speed of indexing compared with the bare model."""
 
 from __future__ import annotations
 
@@ -25,10 +25,14 @@ _TELLING = 3  # rounds, from which their spread says something
 def command(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A Hugging Face id, a folder, or a .gguf file.")],
     text: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Text, as for gluscope index.")],
-    sequences: Annotated[int, typer.Option(min=1, metavar="N", help="Sequences that are measured.")] = 16,
-    rounds: Annotated[int, typer.Option(min=1, metavar="N", help="Rounds: bare and indexing, interleaved.")] = 6,
+    sequences: Annotated[int, typer.Option(min=1, metavar="N", help="Sequences to measure.")] = 16,
+    rounds: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Rounds, each with a bare pass and indexing in turns.")
+    ] = 6,
     format: Annotated[Literal["plain", "json"], typer.Option("--format", "-f", help="How to print.")] = "plain",
-    column: Annotated[str, typer.Option(metavar="NAME", help="Of tables and JSON lines: where the text is.")] = "text",
+    column: Annotated[
+        str, typer.Option(metavar="NAME", help="The column of tables and JSON lines that holds the text.")
+    ] = "text",
     context: Annotated[int, typer.Option(min=2, metavar="N", help="Tokens a sequence, BOS included.")] = 512,
     layers: Annotated[str, typer.Option(metavar="LIST", help="Only these layers, e.g. 0-3,7.")] = "all",
     rank_by: Annotated[str, typer.Option(metavar="LIST", help="Rankings, as for gluscope index.")] = ",".join(
@@ -41,9 +45,9 @@ def command(
     batch_tokens: Annotated[str, typer.Option(metavar="N", help="Padded tokens a forward pass.")] = "auto",
     compile: Annotated[Compile, typer.Option(help="Compile the statistics.")] = "auto",
 ) -> None:
-    """Measure the speed of indexing beside that of the bare forward pass, in one process, interleaved.
+    """Compare the speed of indexing with the bare forward pass, in one process and in turns.
 
-    cold: with empty rankings; steady: as after 20,000 sequences; limit: no ranking changes.
+    cold: empty rankings; steady: as after 20,000 sequences; limit: no ranking changes.
     Example: gluscope bench HuggingFaceTB/SmolLM2-135M corpus/ --sequences 8.
     """
     require_index_extra("bench")
@@ -55,7 +59,7 @@ def command(
         dtype=dtype,
         batch_tokens=None if batch_tokens == "auto" else parse_amount("--batch-tokens", batch_tokens),
     )
-    with telling_what_is_left(lambda: "stopped: a measurement keeps nothing"):
+    with telling_what_is_left(lambda: "stopped; nothing was kept"):
         from indexer.jobs.bench import bench
 
         from .progress import narrator
@@ -72,7 +76,7 @@ def command(
             )
     if rounds < _TELLING:
         few = "one round says" if rounds == 1 else f"{rounds} rounds say"
-        tell(f"{few} little of how much the numbers stray: give --rounds {_TELLING} or more")
+        tell(f"{few} little about the spread: give --rounds {_TELLING} or more")
     if format == "json":
         emit_object(measured.as_dict())
         return

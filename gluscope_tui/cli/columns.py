@@ -16,7 +16,7 @@ from .options import require_utf8
 
 
 def complete(incomplete: str) -> list[str]:
-    """Columns whose names go on from what was typed; of a list or an expression, from its last word."""
+    """Columns that complete what was typed; in a list or an expression, its last word."""
     match = re.search(r"\w*\Z", incomplete)
     start = incomplete[: match.start()] if match else incomplete
     word = incomplete[len(start) :]
@@ -31,13 +31,13 @@ Where = Annotated[
         metavar="CONDITION",
         callback=require_utf8,
         autocompletion=complete,
-        help="Only neurons of which it is true: 'frequency_np > 0.3 and layer >= 20'.",
+        help="Only neurons that meet it: 'frequency_np > 0.3 and layer >= 20'.",
     ),
 ]
 
 
 def parse_columns(text: str, *, has_weights: bool) -> tuple[str, ...]:
-    """Columns such as neuron,layer, or `all` that the index has; GluscopeError naming the nearest to a bad one."""
+    """Columns such as neuron,layer, or `all` of the index. GluscopeError names the nearest column to a bad name."""
     if text.strip().lower() == "all":
         return tuple(name for name, column in COLUMNS.items() if has_weights or column.table != "w")
     names = [part.strip() for part in text.split(",") if part.strip()]
@@ -47,6 +47,6 @@ def parse_columns(text: str, *, has_weights: bool) -> tuple[str, ...]:
 
 
 def columns_in(*expressions: str | None) -> list[str]:
-    """The columns that are named in expressions, in the order in which they are."""
+    """The columns that expressions name, in order."""
     words: Iterable[str] = re.findall(r"[A-Za-z_]\w*", " ".join(one for one in expressions if one))
     return list(dict.fromkeys(column.name for word in words if (column := column_named(word))))

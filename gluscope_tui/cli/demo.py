@@ -1,4 +1,4 @@
-"""`gluscope demo`: makes the demo's index, or finds it made, and shows its telling neuron."""
+"""`gluscope demo`: makes the demo's index unless it is there, and shows its telling neuron."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _left(model: str | None) -> str:
 
 
 def show_telling(db: Path) -> None:
-    """Show the telling neuron of an index, and tell commands to try next, which work as pasted."""
+    """Show the telling neuron of an index, and suggest commands that work as pasted."""
     from .show import command as show
 
     with indexer.open(db) as index:

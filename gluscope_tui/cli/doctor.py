@@ -1,4 +1,4 @@
-"""`gluscope doctor`: what a bug report needs, and what a person can mend."""
+"""`gluscope doctor`: what a bug report needs and what the user can fix."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def command(
     ] = "plain",
     db: Db = None,
 ) -> None:
-    """Check libraries, terminal, colours, widths, clipboard, index and the files that are kept.
+    """Check libraries, terminal, colours, widths, clipboard, index and kept files.
 
     Examples: gluscope doctor; gluscope doctor --db gluscope.db; gluscope doctor -f json > report.json
     """
@@ -76,7 +76,7 @@ def _lines(findings: Iterator[Finding]) -> Iterator[str]:
 
 
 def _strips() -> Iterator[str]:
-    """The three ramps, whatever depth was detected: the eye decides which of them work."""
+    """The three ramps, whatever depth was detected, so that the user can see which ones work."""
     from ..colour.depth import light_background
     from ..doctor.terminal import ramps
     from ..views.page import painted

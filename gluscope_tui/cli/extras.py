@@ -1,4 +1,4 @@
-"""What an installation that only reads leaves out."""
+"""The modules that a reading installation leaves out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ INDEX_MODULES = (
 
 
 def require_index_extra(command: str) -> None:
-    """GluscopeError, in one line, where a module that `command` needs is not installed; imports none of them."""
+    """GluscopeError, in one line, if a module that `command` needs is not installed. Imports none of them."""
     missing = [name for name in INDEX_MODULES if find_spec(name) is None]
     if missing:
         names = ", ".join(missing) if len(missing) < 4 else f"{len(missing)} libraries that run models"

@@ -43,15 +43,16 @@ def command(
     ] = None,
     db: Db = None,
     column: Annotated[
-        str, typer.Option(metavar="NAME", help="Of JSON lines, CSV, Parquet and data sets: where the text is.")
+        str,
+        typer.Option(metavar="NAME", help="The column of JSON lines, CSV, Parquet or data sets that holds the text."),
     ] = "text",
     dataset: Annotated[str | None, typer.Option(metavar="ID", help="A Hugging Face data set, streamed.")] = None,
     config: Annotated[str | None, typer.Option(metavar="C", help="The data set's configuration.")] = None,
     split: Annotated[str, typer.Option(metavar="NAME", help="The data set's split.")] = "train",
     context: Annotated[int, typer.Option(min=2, metavar="N", help="Tokens a sequence, BOS included.")] = 1024,
-    long: Annotated[Long, typer.Option(help="A longer document: its first sequence only, or all of them.")] = "split",
+    long: Annotated[Long, typer.Option(help="Longer documents: only the first sequence, or all of them.")] = "split",
     tokens: Annotated[
-        str, typer.Option(metavar="N", help="End with the document that reaches 500k, 20M, all.")
+        str, typer.Option(metavar="N", help="Stop after the document that reaches it: 500k, 20M, all.")
     ] = "all",
     bos: Annotated[
         Bos, typer.Option(help="BOS in front of every sequence; auto: where the tokenizer has one.")
@@ -66,11 +67,11 @@ def command(
         DEFAULT_RANKINGS
     ),
     duplicates: Annotated[
-        Duplicates, typer.Option(help="Examples with the same tokens up to the peak: one, or all of them.")
+        Duplicates, typer.Option(help="Examples with equal tokens up to the peak: keep one, or all.")
     ] = "fold",
     window: Annotated[str, typer.Option(metavar="B,A", help="Tokens kept before and after the peak.")] = "24,7",
     sample: Annotated[int, typer.Option(min=0, metavar="N", help="Positions drawn uniformly, for densities.")] = 1024,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of the random ranking and the sample.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the random ranking and the sample.")] = 0,
     dtype: Annotated[
         str, typer.Option(metavar="TYPE", help="As in transformers: auto, float32, bfloat16, ...")
     ] = "auto",
@@ -78,7 +79,9 @@ def command(
     device_map: Annotated[
         str | None, typer.Option(metavar="MAP", help="As in transformers: spread over devices.")
     ] = None,
-    revision: Annotated[str | None, typer.Option(metavar="REV", help="Of the model, as in transformers.")] = None,
+    revision: Annotated[
+        str | None, typer.Option(metavar="REV", help="Revision of the model, as in transformers.")
+    ] = None,
     batch_tokens: Annotated[str, typer.Option(metavar="N", help="Padded tokens a forward pass.")] = "auto",
     compile: Annotated[Compile, typer.Option(help="Compile the statistics.")] = "auto",
     checkpoint_every: Annotated[
@@ -91,13 +94,11 @@ def command(
         bool, typer.Option("--no-weights", help="Leave out what the weights say: classes, tokens, nearest neurons.")
     ] = False,
     weights_only: Annotated[
-        bool, typer.Option("--weights-only", help="Add what the weights say to an index that is there; reads no text.")
+        bool, typer.Option("--weights-only", help="Add what the weights say to an existing index; reads no text.")
     ] = False,
-    snapshot: Annotated[
-        bool, typer.Option("--snapshot", help="At every checkpoint an index that can be read already.")
-    ] = False,
+    snapshot: Annotated[bool, typer.Option("--snapshot", help="Write a readable index at every checkpoint.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only run some batches, and tell what memory, disk and time it takes.")
+        bool, typer.Option("--dry-run", help="Run a few batches and estimate memory, disk and time.")
     ] = False,
     format: Annotated[
         Format | None, typer.Option("--format", "-f", help="--dry-run: table on a terminal, plain in a pipe, or json.")
@@ -115,11 +116,11 @@ def command(
     """
     require_index_extra("index")
     if format is not None and not dry_run:
-        raise GluscopeError("--format belongs to --dry-run: a run prints no data", "leave it out, or add --dry-run")
+        raise GluscopeError("--format needs --dry-run: a run prints no data", "leave it out, or add --dry-run")
     if weights_only and no_weights:
         raise GluscopeError("--weights-only and --no-weights contradict each other", "leave one of them out")
     if dataset is None and (config is not None or split != "train"):
-        raise GluscopeError("--config and --split belong to a --dataset", "name the --dataset, or leave them out")
+        raise GluscopeError("--config and --split need a --dataset", "name the --dataset, or leave them out")
     if weights_only:
         _add_weights(model, bool(text or dataset), index_path(db), device, device_map, trust_remote_code, overwrite)
         return
@@ -175,8 +176,8 @@ def command(
 def _try_out(
     model: str, inputs: Inputs, db: Path, settings: Settings, execution: Execution, format: Format | None
 ) -> None:
-    """`--dry-run`: nothing is left behind."""
-    with telling_what_is_left(lambda: "stopped: nothing was written"):
+    """`--dry-run`: writes nothing."""
+    with telling_what_is_left(lambda: "stopped; nothing was written"):
         from indexer.jobs.dry_run import dry_run
 
         from ..views.forecast import lines
@@ -200,11 +201,11 @@ def _add_weights(
     trust_remote_code: bool,
     overwrite: bool,
 ) -> None:
-    """`--weights-only`: nothing is indexed."""
+    """`--weights-only`: adds to an index and reads no text."""
     if text:
-        raise GluscopeError("--weights-only reads no text", "leave the text out; the index keeps its own")
+        raise GluscopeError("--weights-only reads no text", "leave the text out")
     execution = Execution(device=device, device_map=device_map, trust_remote_code=trust_remote_code)
-    with telling_what_is_left(lambda: f"stopped: {db} is as it was, the same command begins anew"):
+    with telling_what_is_left(lambda: f"stopped; {db} is unchanged. Run the same command to start again"):
         from indexer.jobs.add_weights import add_weights
 
         from .progress import narrator
@@ -215,7 +216,7 @@ def _add_weights(
 
 
 def parse_rankings(text: str) -> tuple[str, ...]:
-    """Rankings such as post,gate, in their usual order, each once; GluscopeError for an unknown one, or for none."""
+    """Rankings such as post,gate, in their usual order, each once. GluscopeError if one is unknown or none is named."""
     asked = {part.strip().lower() for part in text.split(",") if part.strip()}
     for name in sorted(asked - set(RANKINGS)):
         raise GluscopeError(f"--rank-by: unknown ranking {name!a}", f"use some of {','.join(RANKINGS)}")
@@ -228,14 +229,14 @@ def parse_window(text: str) -> tuple[int, int]:
     """Tokens before and after the peak, such as 24,7; GluscopeError otherwise."""
     match = re.fullmatch(r"\s*(\d{1,9})\s*,\s*(\d{1,9})\s*", text, re.ASCII)
     if match is None:
-        raise GluscopeError(f"--window: {text!a} is no pair of numbers", "write it like --window 24,7")
+        raise GluscopeError(f"--window: {text!a} is not a pair of numbers", "write it like --window 24,7")
     return int(match[1]), int(match[2])
 
 
 def _window(text: str, context: int) -> tuple[int, int]:
-    """What `--window` asks for, no wider than a sequence; says so where that is less."""
+    """The window asked for, cut to the length of a sequence with a notice."""
     asked = parse_window(text)
     window = min(asked[0], context - 1), min(asked[1], context - 1)
     if window != asked:
-        tell(f"--window {text} reaches beyond sequences of {context:,} tokens: taken as {window[0]},{window[1]}")
+        tell(f"--window {text} is longer than a sequence of {context:,} tokens: using {window[0]},{window[1]}")
     return window

@@ -19,13 +19,13 @@ from .printing import Printer, emit_object
 def command(
     file: Annotated[str | None, typer.Argument(metavar="[FILE]", help="The index; the same as --db.")] = None,
     format: Annotated[Literal["rich", "plain", "json"] | None, format_option("rich")] = None,
-    sites: Annotated[bool, typer.Option("--sites", help="rich: a line a site, also for those that agree.")] = False,
+    sites: Annotated[bool, typer.Option("--sites", help="rich: a line for each site, even if they agree.")] = False,
     color: Color = "auto",
     db: Db = None,
 ) -> None:
-    """Tell what an index is made of: model, corpus, settings, coverage, software, size, sites.
+    """Show where an index comes from: model, corpus, settings, coverage, software, size, sites.
 
-    A site is one gated MLP: L12 that of a layer, L12E3 an expert in it, L12S its shared expert.
+    A site is one gated MLP: L12 in a layer, L12E3 an expert of that layer, L12S its shared expert.
     Examples: gluscope info; gluscope info smollm2.db --sites; gluscope info -f json.
     """
     with indexer.open(reading_path(one_index(file, db, "info"))) as index:

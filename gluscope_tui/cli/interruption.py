@@ -1,4 +1,4 @@
-"""Tells what becomes of a long command's work when it is interrupted."""
+"""Says what happens to a long command's work when it is interrupted."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Said = TypeVar("Said")
 
 @contextmanager
 def insisting(report: Callable[[Said], None]) -> Iterator[Callable[[Said], None]]:
-    """Within the context Ctrl-C interrupts as always, and if a library swallowed that, the next report does.
+    """Within the context Ctrl-C interrupts as always. If a library swallows it, the next report raises it again.
 
-    Compilers run Python in callbacks that no exception leaves.
+    Compilers run Python in callbacks that swallow exceptions.
     """
     asked = False
 
@@ -42,7 +42,7 @@ def insisting(report: Callable[[Said], None]) -> Iterator[Callable[[Said], None]
 
 @contextmanager
 def telling_what_is_left(left: Callable[[], str]) -> Iterator[None]:
-    """Where the `with` is interrupted, tell a line: what the interruption says itself, or else `left`."""
+    """If the block is interrupted, print one line: the interruption's own message, or else `left`."""
     try:
         yield
     except KeyboardInterrupt as interrupt:

@@ -1,4 +1,4 @@
-"""`gluscope layers`: what each layer does, a row each."""
+"""`gluscope layers`: a row for each layer or expert."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def command(
     color: Color = "auto",
     db: Db = None,
 ) -> None:
-    """Tell what each layer does: how often its neurons are in each quadrant, how often gates are open, their classes.
+    """Show what each layer does: how often its neurons are in each quadrant, how often gates are open, their classes.
 
-    A row a site, that is, a gated MLP: L12 of a layer, L12E3 of an expert in it, L12S of its shared expert.
-    Frequencies are means over neurons, in per cent in the table; classes count neurons. Example: gluscope layers.
+    Each row is a site, a gated MLP: L12 in a layer, L12E3 an expert of that layer, L12S its shared expert.
+    Frequencies are means over neurons (per cent in the table); classes count neurons. Example: gluscope layers.
     """
     from ..views import layers as view
 
@@ -43,4 +43,4 @@ def command(
     if left_out:
         tell(f"{', '.join(left_out)}: no room, widen the terminal or use --format csv")
     if printer.format == "table" and rows and rows[0].classes is None:
-        tell("no classes: this index has nothing of the model's weights; gluscope index --weights-only adds it")
+        tell("no classes: this index lacks the model's weights; add them with gluscope index --weights-only")

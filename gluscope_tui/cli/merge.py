@@ -16,17 +16,17 @@ def command(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The index to make.")],
     inputs: Annotated[list[Path], typer.Argument(metavar="IN...", help="Finished indexes, in any order.")],
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace OUT if it is there; it may be one of IN.")
+        bool, typer.Option("--overwrite", help="Replace OUT if it exists; it may be one of IN.")
     ] = False,
 ) -> None:
-    """Join indexes that were made apart, from shards or from other layers, into one, exactly.
+    """Join indexes of shards, or of different layers, into one. The result is that of a single run.
 
     Example: gluscope merge all.db part-*.db.
     """
     require_index_extra("merge")
     from indexer.database.reader import Index
 
-    with telling_what_is_left(lambda: f"stopped: {out} is as it was, the same command begins anew"):
+    with telling_what_is_left(lambda: f"stopped; {out} is unchanged. Run the same command to start again"):
         from indexer.jobs.merge import merge
 
         from .progress import narrator

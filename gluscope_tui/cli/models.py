@@ -1,4 +1,4 @@
-"""`gluscope models`: which families of the installed transformers can be indexed, and whether one model can."""
+"""`gluscope models`: which model families can be indexed, and whether a given model can."""
 
 from __future__ import annotations
 
@@ -31,19 +31,21 @@ def command(
         str | None, typer.Argument(metavar="[MODEL]", help="One model: an id, a folder or a .gguf file.")
     ] = None,
     status: Annotated[
-        Status, typer.Option("--status", "-s", help="Which families; unbuilt: their defaults make no model here.")
+        Status, typer.Option("--status", "-s", help="Which families; unbuilt: the defaults give no model here.")
     ] = "supported",
     format: Annotated[Literal["table", "plain", "json", "jsonl", "csv", "md"] | None, format_option("table")] = None,
-    summary: Annotated[bool, typer.Option("--summary", help="Only how many families each adapter reads.")] = False,
-    revision: Annotated[str | None, typer.Option("--revision", help="Of a model on the hub.")] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Only count the families that each adapter reads.")
+    ] = False,
+    revision: Annotated[str | None, typer.Option("--revision", help="Revision of a model on the hub.")] = None,
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run the code that comes with the model.")
     ] = False,
     color: Color = "auto",
 ) -> None:
-    """Tell which model families gluscope reads, how, and why it refuses the others; or tell it of one model.
+    """List the model families that gluscope reads, how it reads them, and why it refuses others; or check one model.
 
-    Nothing is run and no weights are read. Examples: gluscope models; gluscope models -s refused;
+    Runs no model and reads no weights. Examples: gluscope models; gluscope models -s refused;
     gluscope models Qwen/Qwen3-8B; gluscope models -s all -f json > families.json
     """
     require_index_extra("models")
@@ -72,7 +74,7 @@ def command(
 
 
 def _print(columns: Sequence[tuple[str, str]], rows: Sequence[dict[str, Any]], printer: Printer) -> None:
-    """Rows as they are for scripts, their `columns` for people; `how` is the adapter, or the reason against."""
+    """All fields of the rows for scripts, some `columns` for people; `how` is the adapter or the reason for refusal."""
     if printer.format == "md":
         heads = [head for head, _ in columns]
         printer.write(rows, Columns(heads, lambda row: [_cell(row, key) for _, key in columns], dict))
@@ -99,7 +101,7 @@ def _one(family: Family, layers: int, neurons: int, chosen: str) -> None:
 
 
 def summary_rows(found: Sequence[Family]) -> list[dict[str, Any]]:
-    """How many families each adapter reads and which, most first; what is refused in the last row."""
+    """How many families each adapter reads, with examples, most first. The last row counts refused families."""
     by_adapter: dict[str, list[str]] = {}
     for family in found:
         if family.status == "supported":
@@ -115,7 +117,7 @@ def summary_rows(found: Sequence[Family]) -> list[dict[str, Any]]:
 def _table(
     columns: Sequence[tuple[str, str]], rows: Sequence[dict[str, Any]], printer: Printer
 ) -> Iterator[StyledLine]:
-    """Bold headings over rows in columns, all but the last as wide as they may be; it is cut at the terminal's edge."""
+    """Bold headings over rows. Only the last column is cut at the terminal's edge."""
     from ..colour.depth import Depth
     from ..colour.style import PLAIN, Style
     from ..text.cells import cell_len, fit

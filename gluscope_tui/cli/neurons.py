@@ -50,7 +50,7 @@ def command(
     color: Color = "auto",
     db: Db = None,
 ) -> None:
-    """List neurons, a row each: sorted by any column, filtered by a condition over columns.
+    """List neurons, one a row, sorted by any column and filtered by a condition over columns.
 
     Examples: gluscope neurons --sort frequency_np; gluscope neurons -w 'cos_in_out < -0.5 and layer >= 20' -n 0 -f csv.
     """
@@ -63,7 +63,7 @@ def command(
         first = next(rows, None)
         if first is None:
             printer.write((), layout(names))
-            tell("no neuron meets the condition" if where else "there is no neuron")
+            tell("no neuron meets the condition" if where else "the index has no neurons")
             raise typer.Exit(1)
         table = _Table(names, printer)
         printer.write(chain([first], rows), layout(names), table.lines)
@@ -72,7 +72,7 @@ def command(
 
 
 def _names(index: Index, columns: str | None, sort: str | None, where: str | None) -> tuple[str, ...]:
-    """The columns asked for, else the address, what is sorted and filtered by, and the usual ones."""
+    """The columns asked for; by default the address, the columns used to sort and filter, and the usual ones."""
     has_weights = index.table.has_weights
     if columns is not None:
         return parse_columns(columns, has_weights=has_weights)
@@ -81,7 +81,7 @@ def _names(index: Index, columns: str | None, sort: str | None, where: str | Non
 
 
 class _Table:
-    """The table for people, and what it leaves out."""
+    """The table for people. It remembers which rows and columns it leaves out."""
 
     def __init__(self, names: tuple[str, ...], printer: Printer) -> None:
         self._names = names
@@ -99,7 +99,7 @@ class _Table:
         return lines
 
     def tell_left_out(self, total: int) -> None:
-        """Tell on stderr which of the `total` neurons and of the columns are not in the table."""
+        """Say on stderr how many of the `total` neurons and which columns the table leaves out."""
         if self._rows < total:
             tell(f"{full_count(self._rows)} of {full_count(total)} neurons: more with -n")
         if without_room := self._names[self._columns :]:

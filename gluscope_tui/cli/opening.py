@@ -1,4 +1,4 @@
-"""Finds and opens the index of a reading command, and says on stderr what a person should know about it."""
+"""Finds and opens the index that a reading command reads, with notices on stderr."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .output import tell
 
 
 def open_index(db: Path | None) -> Index:
-    """The index that `--db` names, else the usual one, open: close it, or use it in a `with`."""
+    """Open the index that `--db` names, or the default one. Close it, or use it in a `with`."""
     index = indexer.open(reading_path(db))
     warn_incomplete(index)
     return index
 
 
 def reading_path(db: Path | None) -> Path:
-    """As `find_index`; says so where it is the demo's index."""
+    """The path from `find_index`, whose notice it prints."""
     path, notice = find_index(db)
     if notice:
         tell(f"{notice}, {path}")
@@ -30,9 +30,9 @@ def reading_path(db: Path | None) -> Path:
 
 
 def find_index(db: Path | None) -> tuple[Path, str]:
-    """The index to read and a notice about it: the demo's stands in where none is named and ./gluscope.db is missing.
+    """The index to read and a notice about it. Without a name and ./gluscope.db it is the demo's.
 
-    GluscopeError where there is no index at all.
+    GluscopeError if there is no index at all.
     """
     path = index_path(db)
     if db is not None or os.environ.get("GLUSCOPE_DB") or path.exists():
@@ -47,7 +47,7 @@ def find_index(db: Path | None) -> tuple[Path, str]:
 
 
 def warn_incomplete(index: Index) -> None:
-    """Say how far an index is that is not complete."""
+    """Say how much an incomplete index covers."""
     if not index.complete:
         from ..views.info import state
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the values people write for options."""
+"""Options that several commands share, and parsers of option values."""
 
 from __future__ import annotations
 
@@ -15,28 +15,24 @@ from indexer.quadrants import QUADRANTS, Quadrant, parse_quadrant
 
 Db = Annotated[
     Path | None,
-    typer.Option("--db", "-d", metavar="FILE", help="The index; else $GLUSCOPE_DB, else ./gluscope.db."),
+    typer.Option("--db", "-d", metavar="FILE", help="The index; default: $GLUSCOPE_DB, then ./gluscope.db."),
 ]
-Signs = Annotated[
-    Literal["aligned", "raw"], typer.Option("--signs", help="Signs after alignment, or as the model has them.")
-]
+Signs = Annotated[Literal["aligned", "raw"], typer.Option("--signs", help="Signs after alignment, or as in the model.")]
 Quadrants = Annotated[
     list[str] | None,
     typer.Option("--quadrant", "-q", metavar="Q", help="Only this quadrant: ++, +-, -+, --; may be repeated."),
 ]
 Color = Annotated[
     Literal["auto", "always", "never", "none", "16", "256", "true"],
-    typer.Option(
-        "--color", help="rich, table: how many colours; never: no escape sequence at all; none: bold and underline."
-    ),
+    typer.Option("--color", help="How many colours; never: no escape sequences; none: only bold and underline."),
 ]
 MOST = 10**9
-"""Of a limit: more than any index has neurons."""
+"""The largest limit: more neurons than any index has."""
 
 
 def format_option(people: str) -> Any:
-    """`--format`, where `people` is what a terminal gets."""
-    return typer.Option("--format", "-f", help=f"{people} on a terminal, plain in a pipe, unless said here.")
+    """The option `--format`; `people` names the format for terminals."""
+    return typer.Option("--format", "-f", help=f"{people} on a terminal and plain in a pipe by default.")
 
 
 RowFormat = Annotated[Literal["table", "plain", "json", "jsonl", "csv"] | None, format_option("table")]
@@ -48,12 +44,12 @@ _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
 
 
 def index_path(db: Path | None) -> Path:
-    """The index file: the option, else $GLUSCOPE_DB, else ./gluscope.db."""
+    """The index file: the option, $GLUSCOPE_DB or ./gluscope.db, in this order."""
     return db if db is not None else Path(os.environ.get("GLUSCOPE_DB") or DEFAULT_DB)
 
 
 def one_index(file: str | Path | None, db: Path | None, command: str) -> Path | None:
-    """The index that an argument or `--db` names; GluscopeError where both do, and not the same."""
+    """The index that an argument or `--db` names. GluscopeError if they name different files."""
     if file is None or db is None:
         return db if file is None else Path(file)
     if os.path.realpath(file) != os.path.realpath(db):
@@ -64,14 +60,14 @@ def one_index(file: str | Path | None, db: Path | None, command: str) -> Path | 
 
 
 def require_utf8(text: str | None) -> str | None:
-    """The text; GluscopeError where the shell gave bytes that are not UTF-8, which no index holds."""
+    """The text. GluscopeError if the command line holds bytes that are not UTF-8, since no index does."""
     if text is not None and any("\udc80" <= character <= "\udcff" for character in text):
         raise GluscopeError(f"{text!a} is not UTF-8 text", "write it in UTF-8")
     return text
 
 
 def parse_quadrants(asked: list[str] | None) -> tuple[Quadrant, ...]:
-    """The quadrants that `--quadrant` names, in their usual order, or all; GluscopeError for what is none."""
+    """The quadrants that `--quadrant` names, in their usual order, or all. GluscopeError for anything else."""
     wanted = {parse_quadrant(text.removeprefix("=")) for text in asked} if asked else set(QUADRANTS)
     return tuple(quadrant for quadrant in QUADRANTS if quadrant in wanted)
 
@@ -80,7 +76,7 @@ def parse_amount(option: str, text: str) -> int:
     """An amount such as 1024, 500k, 1.5M or 20M; GluscopeError otherwise."""
     match = _NUMBER.fullmatch(text.strip())
     if match is None:
-        raise GluscopeError(f"{option}: {text!a} is no amount", f"write it like {option} 500k or {option} 20M")
+        raise GluscopeError(f"{option}: {text!a} is not an amount", f"write it like {option} 500k or {option} 20M")
     return round(float(match[1]) * _UNITS[match[2].lower()])
 
 
@@ -90,9 +86,9 @@ def parse_numbers(option: str, text: str) -> tuple[int, ...]:
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d{1,6})\s*(?:-\s*(\d{1,6})\s*)?", part, re.ASCII)
         if match is None:
-            raise GluscopeError(f"{option}: {text!a} is no list of numbers", f"write it like {option} 0-3,7")
+            raise GluscopeError(f"{option}: {text!a} is not a list of numbers", f"write it like {option} 0-3,7")
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
-            raise GluscopeError(f"{option}: {part!a} ends before it begins", f"write {option} {last}-{first}")
+            raise GluscopeError(f"{option}: {part!a} runs backwards", f"write {option} {last}-{first}")
         numbers.update(range(first, last + 1))
     return tuple(sorted(numbers))

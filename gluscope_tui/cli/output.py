@@ -1,4 +1,4 @@
-"""Where commands write: data to stdout, narration and complaints to stderr, cleaned."""
+"""Writes data to stdout, notices and errors to stderr, cleaned."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..text.clean import clean
 def emit(pieces: Iterable[str]) -> None:
     """Write data to stdout as it comes.
 
-    Ends the command quietly where the reader has gone away (`| head`); GluscopeError where stdout can't be written.
+    Ends the command quietly if the reader has gone away (`| head`). GluscopeError if stdout can't be written.
     """
     for piece in pieces:
         with _writing():
@@ -44,26 +44,26 @@ def _fix(error: OSError) -> str:
 
 
 def _give_up(stream: TextIO) -> None:
-    """Let what the stream still holds go nowhere, so that Python doesn't fail to write it at exit."""
+    """Discard what the stream still holds, so that Python does not fail to write it at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 
 def emit_lines(lines: Iterable[str]) -> None:
-    """Write lines to stdout, each with its end."""
+    """Write lines to stdout, adding the newlines."""
     emit(f"{line}\n" for line in lines)
 
 
 def tell(message: str) -> None:
-    """One line for the person at the terminal; what came from outside in it is made safe."""
+    """Print one cleaned line on stderr."""
     narrate(f"{clean(message)}\n")
 
 
 def narrate(text: str, stream: TextIO | None = None) -> None:
     """Write safe text to stderr, or to `stream`, at once.
 
-    If that fails (its disk is full, its reader is gone) nobody can be told, and the command goes on.
+    If that fails (a full disk, a reader that has gone away) the message is lost and the command goes on.
     """
     stream = sys.stderr if stream is None else stream
     try:
@@ -74,7 +74,7 @@ def narrate(text: str, stream: TextIO | None = None) -> None:
 
 
 def complain(error: GluscopeError) -> None:
-    """The cause and the fix of an error, a line each."""
+    """Print the cause and the fix of an error, a line each."""
     tell(f"error: {error.cause}")
     if error.fix:
         tell(error.fix)

@@ -1,4 +1,4 @@
-"""`gluscope plot`: one column of all neurons against another, and how they correlate."""
+"""`gluscope plot`: one column of all neurons against another, with their correlation."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def command(
     x: Annotated[str, typer.Argument(metavar="X", autocompletion=complete, help="The column from left to right.")],
     y: Annotated[str, typer.Argument(metavar="Y", autocompletion=complete, help="The column from bottom to top.")],
     where: Where = None,
-    x_scale: Annotated[Scale, typer.Option("--x-scale", help="asinh: large values as logarithms, 0 and minus too.")] = (
-        "auto"
-    ),
+    x_scale: Annotated[
+        Scale, typer.Option("--x-scale", help="asinh: logarithmic for large values, also negative ones.")
+    ] = ("auto"),
     y_scale: Annotated[Scale, typer.Option("--y-scale", help="As --x-scale.")] = "auto",
     format: Annotated[Literal["rich", "plain", "json", "csv"] | None, format_option("rich, the picture,")] = None,
     signs: Signs = "aligned",
@@ -39,7 +39,7 @@ def command(
         int | None, typer.Option("--width", min=_NARROWEST, max=WIDEST, metavar="W", help="rich: cells a line.")
     ] = None,
     height: Annotated[int, typer.Option("--height", min=6, max=_HIGHEST, metavar="H", help="rich: lines.")] = _LINES,
-    ascii: Annotated[bool, typer.Option("--ascii", help="rich: nothing but ASCII.")] = False,
+    ascii: Annotated[bool, typer.Option("--ascii", help="rich: only ASCII.")] = False,
     color: Color = "auto",
     db: Db = None,
 ) -> None:
@@ -78,22 +78,24 @@ def command(
             scales = (_scale(names[0], x_scale, xs), _scale(names[1], y_scale, ys))
             _rich(told, (xs, ys), scales, (max(printer.width, _NARROWEST), height), printer, ascii_only=ascii)
     if not points:
-        tell("no neuron has both")
+        tell("no neuron has both values")
         raise typer.Exit(1)
 
 
 def _number(name: str) -> str:
-    """The name of a column of numbers; GluscopeError for another."""
+    """The full name of a numeric column. GluscopeError for other columns."""
     found = column(name)
     if found.kind == "text":
-        raise GluscopeError(f"column {found.name} holds texts, not numbers", f"name one of {column_list(numbers=True)}")
+        raise GluscopeError(f"column {found.name} holds text, not numbers", f"name one of {column_list(numbers=True)}")
     return found.name
 
 
 def _scale(name: str, asked: Scale, values: Sequence[float]) -> str:
-    """The scale of an axis; auto: linear for what has limits, asinh for magnitudes, which are heavy-tailed."""
+    """The scale of an axis. auto: linear for bounded columns, asinh for magnitudes, which are heavy-tailed."""
     if asked == "log" and min(values) <= 0:
-        raise GluscopeError(f"{name} has values of 0 or less, which have no logarithm", "use asinh instead of log")
+        raise GluscopeError(
+            f"{name} has values that are 0 or negative, which have no logarithm", "use asinh instead of log"
+        )
     if asked != "auto":
         return asked
     heavy = name.startswith(("mean_", "extreme_", "dot_", "count_", "norm_")) or name == "zero"
@@ -118,7 +120,7 @@ def _rich(
     printer.paint(picture(x, y, xs, ys, size, printer.depth, light=printer.light, ascii_only=ascii_only))
     emit_lines([f"Pearson {_told(told['pearson'])}  Spearman {_told(told['spearman'])}"])
     if told["without"]:
-        tell(f"{full_count(int(str(told['without'])))} neurons have not both")
+        tell(f"{full_count(int(str(told['without'])))} neurons lack one of the values")
 
 
 def _told(coefficient: object) -> str:

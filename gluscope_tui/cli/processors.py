@@ -1,4 +1,4 @@
-"""How the commands that run a model share the processors."""
+"""How commands that run a model share the processors."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import os
 
 
 def let_workers_sleep() -> None:
-    """Have the threads of torch sleep between two operations, unless OMP_WAIT_POLICY says otherwise.
+    """Let torch's threads sleep between operations, unless OMP_WAIT_POLICY says otherwise.
 
-    To be called before torch is imported. By default they spin for some milliseconds after every operation, on the
-    processors on which rankings are filled meanwhile.
+    Call it before torch is imported. By default the threads spin for some milliseconds after every operation, on
+    processors that are filling rankings.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")

@@ -1,4 +1,4 @@
-"""Tells on stderr how far a run is: one line that is rewritten on a terminal, a line now and then elsewhere."""
+"""Reports progress on stderr: one line that is rewritten on a terminal, occasional lines elsewhere."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ELSEWHERE = 20.0
 
 @contextmanager
 def narrator(stream: TextIO | None = None) -> Iterator[Callable[[Progress], None]]:
-    """A function that takes reports while the `with` lasts; it leaves the cursor on a fresh line."""
+    """A function that prints reports within the `with`; afterwards the cursor is on a fresh line."""
     voice = _Narrator(sys.stderr if stream is None else stream)
     try:
         yield voice.report
@@ -31,7 +31,7 @@ def narrator(stream: TextIO | None = None) -> Iterator[Callable[[Progress], None
 
 
 def line(progress: Progress) -> str:
-    """What a report says: `indexing 14.0k of 113k tokens, 1.20k/s, 1:23 left`."""
+    """A report as text: `indexing 14.0k of 113k tokens, 1.20k/s, 1:23 left`."""
     words = [clean(progress.message or progress.phase)]
     if progress.done or progress.total:
         words.append(short_count(progress.done) + (f" of {short_count(progress.total)}" if progress.total else ""))

@@ -1,4 +1,4 @@
-"""`gluscope search`: neurons that peak on a token, and contexts that hold a text."""
+"""`gluscope search`: neurons that peak on a token or have a text in their contexts."""
 
 from __future__ import annotations
 
@@ -29,18 +29,16 @@ def command(
         typer.Argument(metavar="TEXT", callback=require_utf8, help="A token's text, or a text in a context."),
     ] = None,
     where: Annotated[
-        Literal["peak", "context"], typer.Option("--in", help="Among the tokens that examples peak on, or in contexts.")
+        Literal["peak", "context"], typer.Option("--in", help="Among tokens that examples peak on, or in contexts.")
     ] = "peak",
-    exact: Annotated[bool, typer.Option("--exact", help="Case and blanks as written.")] = False,
+    exact: Annotated[bool, typer.Option("--exact", help="Match case and blanks.")] = False,
     quadrant: Quadrants = None,
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=0, max=MOST, metavar="N", help="Neurons a quadrant; 0: all.")
     ] = 5,
     format: RowFormat = None,
     signs: Signs = "aligned",
-    build: Annotated[
-        bool, typer.Option("--build", help="Add what searches read to an index that was made without it.")
-    ] = False,
+    build: Annotated[bool, typer.Option("--build", help="Add the search tables to an index without them.")] = False,
     color: Color = "auto",
     db: Db = None,
 ) -> None:
@@ -53,7 +51,7 @@ def command(
         if text is None:
             return
     if text is None:
-        raise GluscopeError("there is nothing to search for", "give a text: gluscope search France")
+        raise GluscopeError("no text to search for", "give a text: gluscope search France")
     from ..views.hits import COLUMNS
 
     asked = set(parse_quadrants(quadrant))
@@ -66,10 +64,10 @@ def command(
         found = hits(where, exactly=exact)
         first = next(found, None)
         if where == "context" and index.searches.is_cut(text):
-            tell("more sequences hold these words than were searched: a longer text finds all of them")
+            tell("only some matches were searched; use a longer text")
         if first is None:
             printer.write((), COLUMNS)
-            tell("no neuron peaks on it" if where == "peak" else "no context holds it")
+            tell("no neuron peaks on this token" if where == "peak" else "no context holds this text")
             if hint := _elsewhere(hits, where, exact=exact):
                 tell(hint)
             raise typer.Exit(1)
@@ -78,16 +76,16 @@ def command(
 
 
 def _elsewhere(hits: Callable[..., Iterator[Hit]], where: str, *, exact: bool) -> str:
-    """What finds something where this search found nothing; "" where nothing else does either."""
+    """A hint at a search that does find something, or ""."""
     if exact and next(hits(where, exactly=False), None) is not None:
-        return "it is there with other case or blanks: leave out --exact"
+        return "found with different case or blanks: leave out --exact"
     if where == "peak" and next(hits("context", exactly=exact), None) is not None:
-        return "contexts hold it: add --in context"
+        return "found in contexts: add --in context"
     return ""
 
 
 def _table(printer: Printer, wanted: str, *, exact: bool) -> Callable[[Iterable[Hit]], Iterator[StyledLine]]:
-    """The lines for people, in which the text that is `wanted` can be seen."""
+    """A function that makes the table; the `wanted` text is visible in every line."""
     from ..views import hits
 
     pattern = hits.shown_pattern(wanted, exact=exact) if wanted else None

@@ -1,4 +1,4 @@
-"""`gluscope show`: reads neurons of an index and prints them in the format asked for."""
+"""`gluscope show`: prints neurons of an index in the format asked for."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def command(
     format: Annotated[Literal["rich", "plain", "json", "jsonl", "md"] | None, format_option("rich")] = None,
     signs: Signs = "aligned",
     plot: Annotated[
-        bool, typer.Option("--plot", help="The density of gate and in over the sample, and quantiles by quadrant.")
+        bool, typer.Option("--plot", help="Add the density of gate and in over the sample, and quantiles by quadrant.")
     ] = False,
-    wrap: Annotated[bool, typer.Option("--wrap", help="rich: contexts whole instead of one line each.")] = False,
+    wrap: Annotated[bool, typer.Option("--wrap", help="rich: whole contexts instead of one line each.")] = False,
     width: Annotated[
         int | None,
         typer.Option(
@@ -103,9 +103,9 @@ class Asked(NamedTuple):
 
 
 class Reading:
-    """The records of the neurons asked for, one by one, each with the quadrants to show of it.
+    """The records of the neurons asked for, one by one, each with the quadrants to show.
 
-    An address that the index lacks is reported and passed over.
+    Addresses that the index lacks are reported and skipped.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Reading:
         *,
         own: bool,
     ) -> None:
-        """`quadrants`: those to show; `own`: but of a neuron with a quadrant beside it only that."""
+        """`quadrants`: the ones to show. `own`: a quadrant beside a neuron's address takes precedence."""
         self._index = index
         self._asked = asked
         self._quadrants = quadrants
@@ -137,12 +137,12 @@ class Reading:
             yield self._read(address, shown), shown
 
     def records(self) -> Iterator[NeuronRecord]:
-        """The records alone: they hold no quadrant that isn't shown."""
+        """Only the records, if they hold just the quadrants to show."""
         return (record for record, _ in self)
 
 
 def _asked(neurons: Iterable[str]) -> Iterator[Asked]:
-    """The addresses; `-` stands for those in the lines of stdin, but for blank lines and comments."""
+    """The addresses; `-` stands for the lines of stdin, without blank lines and comments."""
     for neuron in neurons:
         if neuron != "-":
             yield Asked(neuron)
@@ -154,7 +154,7 @@ def _asked(neurons: Iterable[str]) -> Iterator[Asked]:
 
 
 def _beside(line: str) -> Quadrant | None:
-    """The quadrant beside the address: the second of the fields between tabs, or all that follows it."""
+    """The quadrant beside the address: the second tab-separated field, or all that follows the address."""
     address, tab, rest = line.strip().partition("\t")
     field = rest.split("\t")[0] if tab else address.partition(" ")[2]
     try:
@@ -164,7 +164,7 @@ def _beside(line: str) -> Quadrant | None:
 
 
 def _rankings(index: Index, rank_by: str | None, chosen: str, limit: int | None) -> tuple[str, ...] | None:
-    """The rankings to read: the one asked for, else all for scripts and one for people; checked here, once."""
+    """The rankings to read: the one asked for, or by default all for scripts and one for people. Checked once, here."""
     if rank_by is not None and rank_by not in index.rankings:
         raise GluscopeError(f"this index has no ranking {rank_by!a}", f"use one of {', '.join(index.rankings)}")
     if chosen in ("json", "jsonl"):

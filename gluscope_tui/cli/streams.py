@@ -1,4 +1,4 @@
-"""Standard streams that the caller closed, made safe to use before a command runs."""
+"""Opens closed standard streams before a command runs, and reads stdin."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _MODES = (os.O_WRONLY, os.O_RDONLY, os.O_WRONLY)
 
 
 def open_closed_streams() -> None:
-    """Open what is closed of stdin, stdout and stderr.
+    """Open those of stdin, stdout and stderr that are closed.
 
-    Reading stdin or writing stdout is then an OSError, as it should be, and stderr takes what it is given. If the
+    Reading stdin or writing stdout then raises OSError, as it should, and stderr discards what it is given. If the
     descriptors stayed free, the next file to be opened, such as the index, would get one of them.
     """
     for descriptor, mode in enumerate(_MODES):

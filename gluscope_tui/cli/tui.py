@@ -1,4 +1,4 @@
-"""`gluscope tui`: opens the explorer on an index, at a neuron, with a list of one's own."""
+"""`gluscope tui`: opens the explorer on an index, at a neuron, with a list of neurons."""
 
 from __future__ import annotations
 
@@ -25,13 +25,11 @@ def command(
         typer.Option(
             "--list",
             metavar="FILE",
-            help="Neurons to walk through, one a line, or contexts as search and show print them; - reads stdin.",
+            help="Neurons to walk through, one a line, or contexts printed by search or show; - reads stdin.",
         ),
     ] = None,
     color: Annotated[str, typer.Option("--color", metavar="WHEN", help="auto, none, 16, 256 or true.")] = "auto",
-    ascii: Annotated[
-        bool, typer.Option("--ascii", help="Nothing but ASCII, for terminals that can't do more.")
-    ] = False,
+    ascii: Annotated[bool, typer.Option("--ascii", help="Only ASCII, for terminals that can't show more.")] = False,
     mouse: Annotated[bool, typer.Option("--mouse/--no-mouse", help="Clicks and the wheel.")] = True,
     db: Db = None,
 ) -> None:
@@ -54,7 +52,7 @@ def command(
 
 
 def _places(places: list[str]) -> tuple[str, Path | None]:
-    """The neuron and the index among the arguments; GluscopeError where there are two of a kind."""
+    """The neuron and the index among the arguments. GluscopeError if one is named twice."""
     files = [place for place in places if place.endswith(".db") or os.path.isfile(place)]
     neurons = [place for place in places if place not in files]
     for several, what in ((files, "an index"), (neurons, "a neuron")):
@@ -64,17 +62,19 @@ def _places(places: list[str]) -> tuple[str, Path | None]:
 
 
 def _lines(name: str) -> list[str]:
-    """The lines of a file or of stdin, which then gives way to the terminal."""
+    """The lines of a file or of stdin; stdin is then connected to the terminal."""
     if name != "-":
         try:
             return Path(name).read_text(encoding="utf-8-sig", errors="replace").splitlines()
         except OSError as error:
-            raise GluscopeError(f"{name} can't be read: {error.strerror}", "name a file with a neuron a line") from None
+            raise GluscopeError(
+                f"{name} can't be read: {error.strerror}", "name a file with one neuron a line"
+            ) from None
     lines = [line.rstrip("\n") for line in stdin_lines()]
     try:
         terminal = os.open("/dev/tty", os.O_RDWR)
     except OSError:
-        raise GluscopeError("there is no terminal to read keys from", "start it in a terminal") from None
+        raise GluscopeError("no terminal to read keys from", "start gluscope tui in a terminal") from None
     os.dup2(terminal, 0)
     os.close(terminal)
     return lines

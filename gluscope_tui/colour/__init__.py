@@ -1,1 +1,1 @@
-"""Colour without a framework: what a terminal can show, ramps for each depth, contrast, legends. Pure functions."""
+"""Colour without a framework: depths, ramps, contrast, legends. Pure functions."""

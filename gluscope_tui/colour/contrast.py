@@ -1,4 +1,4 @@
-"""Luminance and contrast as WCAG 2 defines them, for any colour a terminal can be told to show."""
+"""Luminance and contrast as WCAG 2 defines them, for any terminal colour."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CUBE = (0, 95, 135, 175, 215, 255)
 
 
 def rgb(colour: Colour, palette: tuple[Rgb, ...] = XTERM) -> Rgb:
-    """Red, green and blue of a colour; the first 16 of the palette are only what a terminal commonly shows."""
+    """Red, green and blue of a colour; the first 16 of the palette are the usual ones, since terminals differ."""
     if isinstance(colour, tuple):
         return colour
     if colour < 16:

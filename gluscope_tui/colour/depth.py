@@ -1,4 +1,4 @@
-"""How many colours the terminal shows, and why we think so."""
+"""How many colours the terminal shows, and the reason for that choice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from indexer.errors import GluscopeError
 
 
 class Depth(Enum):
-    """What may be written to the terminal, from least to most."""
+    """The escape sequences that may be written to the terminal, from least to most."""
 
     PLAIN = "plain text"  # no escape sequence at all
     NONE = "no colour"  # bold, underline and reverse only
@@ -51,7 +51,7 @@ def detect(
             raise GluscopeError(f"{source}: unknown choice of colour {choice!a}", f"use {', '.join(CHOICES)}")
         return _chosen(choice, source, environment)
     if not terminal:
-        return Detection(Depth.PLAIN, "the output is no terminal")
+        return Detection(Depth.PLAIN, "the output is not a terminal")
     return _of_terminal(environment)
 
 

@@ -1,4 +1,4 @@
-"""The line that tells what the colours mean."""
+"""The legend of the colours."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What `gluscope doctor` looks at: findings with what improves them. A module a subject; nothing is changed."""
+"""The checks of `gluscope doctor`, a module for each subject. They change nothing."""

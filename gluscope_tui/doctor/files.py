@@ -1,4 +1,4 @@
-"""The index's health, and the files that the explorer keeps."""
+"""Checks the index and the files that the explorer keeps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LARGE = 10 * 2**30
 
 
 def index_health(path: Path) -> Iterator[Finding]:
-    """Whether the index opens, is complete, and can be read at its first, last and telling neuron."""
+    """Whether the index opens, is complete, and can be read at its first, last and telling neurons."""
     try:
         with indexer.open(path) as index:
             info = index.info()
@@ -38,11 +38,11 @@ def index_health(path: Path) -> Iterator[Finding]:
         return
     wal = [name for name in (f"{path}-wal", f"{path}-journal") if os.path.exists(name)]
     if wal:
-        yield Finding("index", "beside it", wal[0], "another program writes to the index: it should be read only")
+        yield Finding("index", "beside it", wal[0], "another program writes to the index, which should only be read")
 
 
 def kept_files(path: Path | None) -> Iterator[Finding]:
-    """The state folder, what is in it for an index, broken files and crash logs."""
+    """The state folder, the files it holds for an index, broken files and crash logs."""
     folder = state_folder()
     nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
     writable = os.access(nearest, os.W_OK)
@@ -69,5 +69,5 @@ def _state_problem(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, ValueError):
-        return f"it can't be read: rm {path}"
-    return "" if StateFile.is_sound(text) else "it is broken and will be set aside at the next start"
+        return f"the file can't be read: rm {path}"
+    return "" if StateFile.is_sound(text) else "the file is broken and will be set aside at the next start"

@@ -1,4 +1,4 @@
-"""A finding: what was looked at, what is there, and the line that improves it."""
+"""A finding of the doctor."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`mend` says what would make it better, "" where nothing needs to be."""
+    """What was checked, what was found, and how to fix it (`mend`, "" if nothing is wrong)."""
 
     subject: str
     name: str

@@ -24,7 +24,7 @@ _PATIENCE = 60.0
 
 
 def libraries() -> Iterator[Finding]:
-    """Versions, read from what is installed without importing it; torch is asked in a process of its own."""
+    """Versions of the installed libraries, without importing them. A process of its own asks torch for its device."""
     yield Finding("software", "gluscope", __version__)
     supported = (3, 10) <= sys.version_info[:2] <= (3, 13)
     mend = "" if supported else "use Python 3.10 to 3.13"

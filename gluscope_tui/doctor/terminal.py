@@ -1,4 +1,4 @@
-"""The terminal: what it is, how many colours and why, where copied text goes."""
+"""Checks the terminal: its kind, how many colours and why, where copied text goes."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ _LEAST = (40, 10)
 
 
 def terminal(environment: Mapping[str, str], *, is_terminal: bool) -> Iterator[Finding]:
-    """What the environment says of the terminal, and of tmux and ssh around it."""
+    """What the environment says about the terminal, tmux and ssh."""
     term = environment.get("TERM", "")
-    yield Finding("terminal", "TERM", term or "not set", "" if term not in ("", "dumb") else "set TERM to what it is")
+    yield Finding(
+        "terminal", "TERM", term or "not set", "" if term not in ("", "dumb") else "set TERM to the terminal's type"
+    )
     yield Finding("terminal", "COLORTERM", environment.get("COLORTERM") or "not set")
     size = shutil.get_terminal_size()
     small = size.columns < _LEAST[0] or size.lines < _LEAST[1]

@@ -1,4 +1,4 @@
-"""Whether the terminal gives characters the widths that the layout counts with: it is asked where its cursor went."""
+"""Checks that the terminal's character widths are those of the layout, by asking for the cursor's position."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _PATIENCE = 0.5
 
 
 def widths(measure: Callable[[str], int | None] | None = None) -> Iterator[Finding]:
-    """The samples whose width the terminal sees otherwise; one finding where all agree or nothing can be asked."""
+    """The samples whose width differs in the terminal; one finding if all agree or the terminal can't be asked."""
     with_terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") not in (None, "", "dumb")
     if measure is None and not with_terminal:
-        yield Finding("widths", "asked", "no: this is no terminal")
+        yield Finding("widths", "asked", "no: not a terminal")
         return
     wrong = 0
     for name, sample in SAMPLES.items():
@@ -49,7 +49,7 @@ def widths(measure: Callable[[str], int | None] | None = None) -> Iterator[Findi
 
 
 def ask_terminal(sample: str) -> int | None:
-    """How many cells the terminal's cursor moves for a text; None where it does not answer."""
+    """How many cells the terminal's cursor moves for a text; None if the terminal does not answer."""
     descriptor = sys.stdin.fileno()
     before = termios.tcgetattr(descriptor)
     try:

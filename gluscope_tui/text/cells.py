@@ -17,13 +17,13 @@ def fit(text: str, width: int) -> str:
 
 
 def column(text: str, width: int) -> str:
-    """The text moved to the right end of `width` cells, as numbers are; cut if it is longer."""
+    """The text right-aligned in `width` cells, as numbers are; cut if it is longer."""
     room = width - cell_len(text)
     return " " * room + text if room > 0 else fit(text, width)
 
 
 def flow(parts: Iterable[str], width: int) -> list[str]:
-    """Parts with two blanks between them, in lines of at most `width` cells; a longer one breaks at blanks."""
+    """Parts joined by two blanks, in lines of at most `width` cells; longer parts break at blanks."""
     lines = [""]
     for part in parts:
         words = [part] if cell_len(part) <= width else part.split(" ")
@@ -38,7 +38,7 @@ def flow(parts: Iterable[str], width: int) -> list[str]:
 
 
 def shorten(text: str, width: int, *, ascii_only: bool = False) -> str:
-    """A name from outside, cleaned and cut to at most `width` cells with an ellipsis where something is missing."""
+    """A name from outside, cleaned and cut to at most `width` cells, with an ellipsis if it was cut."""
     shown = clean(text, ascii_only=ascii_only)
     if cell_len(shown) <= width:
         return shown

@@ -1,4 +1,4 @@
-"""Whether what a stream writes can be any character, or only the few of an older encoding."""
+"""Whether a stream can write any character, or only those of an older encoding."""
 
 from __future__ import annotations
 

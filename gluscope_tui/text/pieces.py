@@ -1,4 +1,4 @@
-"""Tokens as pieces that a line may hold: cleaned, measured, and each knowing which tokens share it."""
+"""Tokens as cleaned, measured pieces of a line; each piece knows the tokens that share it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def pieces(
 ) -> list[Piece]:
     """The pieces of the tokens, in order; together they show every token.
 
-    A token that is "" (a later part of a character) or that only combines with what is before it shares the
+    A token that is "" (a later part of a character) or that only combines with the text before it shares the
     cells of the character it belongs to. With `collapse` a run of blanks or newlines is one stand-in, also across
     tokens, but the peak always has cells of its own.
     """

@@ -69,7 +69,7 @@ def wrap(
     marks: tuple[str, str] | None = None,
     ascii_only: bool = False,
 ) -> list[Line]:
-    """All the tokens as lines of exactly `width` cells each, broken behind blanks where there are any.
+    """All the tokens as lines of exactly `width` cells each, broken after blanks where possible.
 
     The peak has cells of its own, with the one-cell `marks` around it. What is wider than a line shows as ?.
     """
@@ -90,7 +90,7 @@ def wrap(
 
 
 def text_of(line: Iterable[Span]) -> str:
-    """What a line shows."""
+    """The text of a line."""
     return "".join(span.text for span in line)
 
 
@@ -164,7 +164,7 @@ def _units(parts: Iterable[Piece], width: int) -> Iterable[Span]:
 
 
 def _break(line: Sequence[Span]) -> int:
-    """Where to break a full line: behind its last blank, else at its end."""
+    """Where to break a full line: after its last blank, or at its end."""
     for place in range(len(line), 0, -1):
         if line[place - 1].text in _BREAKS:
             return place

@@ -1,1 +1,1 @@
-"""From records to what is shown: tables, contexts and the formats of `gluscope show`. No Textual here."""
+"""Turns records into lines, tables, JSON and Markdown, without Textual."""

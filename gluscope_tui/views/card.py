@@ -1,4 +1,4 @@
-"""The card of a neuron: class and cosines with their bands of chance, tokens it writes and reads, nearest neurons."""
+"""The card of a neuron: class, cosines and their bands of chance, tokens written and read, nearest neurons."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .numbers import signed
 from .writes import bare
 
 COLUMNS = ("w_out", "w_in")
-"""By what the nearest neurons are near: the columns in which they stand."""
+"""The columns of nearest neurons, by the vectors compared."""
 _LABEL = 14
 _NEAREST_CELLS = 26
 
@@ -52,14 +52,14 @@ def card(weights: NeuronWeights, width: int, look: CardLook, chosen: tuple[int, 
 
 
 def list_rows(height: int) -> tuple[int, int]:
-    """The rows that each list of tokens written, and read, may take so that the whole card has `height` rows."""
+    """The most rows for each list of tokens written and read, so that the whole card has `height` rows."""
     spare = height - 14  # class, cosines, and a list of 8 nearest neurons under its title
     reads = max(1, spare // 6)
     return max(reads, min(4, (spare - 4 * reads) // 2)), reads
 
 
 def missing(reason: str, path: str, width: int, look: CardLook) -> list[StyledLine]:
-    """What stands instead of a card where an index hasn't the weights of a neuron: why, and how to add them."""
+    """The text shown if the index lacks a neuron's weights: the reason, and how to add them."""
     command = f"gluscope index --weights-only MODEL --db {shlex.quote(path)}"
     cause = reason.partition("; gluscope index ")[0]  # an old index names the command too, without its own file
     lines = [f"the weights are not in this index: {cause}", "", "this adds them:", f"  {command}"]
@@ -73,7 +73,7 @@ def missing(reason: str, path: str, width: int, look: CardLook) -> list[StyledLi
 
 
 def column_at(cell: int) -> int:
-    """The column of nearest neurons in which a cell of a line lies."""
+    """The column of nearest neurons that contains a cell of a line."""
     return min(cell // _NEAREST_CELLS, len(COLUMNS) - 1)
 
 

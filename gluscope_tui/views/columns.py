@@ -1,4 +1,4 @@
-"""Rows for scripts: what stands in each column, as text and as JSON."""
+"""Rows for scripts, as text and as JSON."""
 
 from __future__ import annotations
 

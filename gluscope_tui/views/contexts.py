@@ -1,4 +1,4 @@
-"""Contexts as lines of coloured fragments: from an example to what stands on the screen."""
+"""Contexts as lines of coloured fragments."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def colour_of(ranking: str) -> str:
 
 
 def neuron_scale(record: NeuronRecord, quantity: str) -> float:
-    """The largest magnitude of a quantity in any quadrant of the neuron; 0.0 where there is none."""
+    """The largest magnitude of a quantity in any quadrant of the neuron; 0.0 without tokens."""
     return max((pane_scale(quadrant, quantity) for quadrant in record.quadrants.values()), default=0.0)
 
 
 def pane_scale(quadrant: QuadrantRecord, quantity: str) -> float:
-    """The largest magnitude of a quantity in the quadrant; 0.0 where no token is."""
+    """The largest magnitude of a quantity in the quadrant; 0.0 without tokens."""
     return abs(quadrant.extreme[quantity] or 0.0)
 
 
@@ -62,7 +62,7 @@ def lies_in(example: Example, token: int, quadrant: Quadrant) -> bool:
 
 
 def levels(example: Example, quadrant: Quadrant, look: Look) -> tuple[int, ...]:
-    """For every token its level on the scale with the value's sign, 0 where it gets no colour."""
+    """Each token's level on the scale with the value's sign; 0 for tokens without colour."""
     out = []
     for token, value in enumerate(example.values(look.quantity)):
         if value is None or (look.own_only and not lies_in(example, token, quadrant)):

@@ -9,7 +9,7 @@ from operator import mul, ne
 
 
 def pearson(xs: Sequence[float], ys: Sequence[float]) -> float | None:
-    """The linear correlation, from -1 to 1; None for fewer than two points, or where one of the two never changes."""
+    """The linear correlation, from -1 to 1; None for fewer than two points, or if a column is constant."""
     count = len(xs)
     if count < 2:
         return None
@@ -22,12 +22,12 @@ def pearson(xs: Sequence[float], ys: Sequence[float]) -> float | None:
 
 
 def spearman(xs: Sequence[float], ys: Sequence[float]) -> float | None:
-    """The correlation of the ranks, equal values sharing the mean of theirs; None as for `pearson`."""
+    """The correlation of the ranks; equal values share the mean of their ranks. None as for `pearson`."""
     return pearson(ranks(xs), ranks(ys))
 
 
 def ranks(values: Sequence[float]) -> list[float]:
-    """The rank of each value, from 1; equal values have the mean of the ranks that they fill."""
+    """The rank of each value, from 1; equal values share the mean of their ranks."""
     order = sorted(range(len(values)), key=values.__getitem__)
     ascending = [values[place] for place in order]
     found: list[float] = [*range(1, len(values) + 1)]

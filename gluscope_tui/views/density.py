@@ -18,7 +18,7 @@ from .numbers import full_count, signed
 
 LEAST_WIDTH, LEAST_HEIGHT = 34, 12
 _MARGINAL_CELLS = 4  # of gate's marginal, at the right
-_MARGINAL_ROWS = 2  # of that of in, below
+_MARGINAL_ROWS = 2  # of in's marginal, below
 _FAINTEST = 0.4  # share of the ramp that one position already has, so that no outlier is overlooked
 _SHADES = 5
 _BOLD = Style(bold=True)
@@ -26,7 +26,7 @@ _BOLD = Style(bold=True)
 
 @dataclass(frozen=True, slots=True)
 class Ink:
-    """What a picture may be drawn with: colours where the ramp has backgrounds, else shaded characters."""
+    """How a picture is drawn: in colours if the ramp has backgrounds, else in shaded characters."""
 
     ramp: Ramp
     ground: Style = PLAIN
@@ -104,7 +104,7 @@ def _axis(values: Sequence[float], half: int) -> Axis:
 
 def picture(sample: Sample, width: int, height: int, ink: Ink) -> list[StyledLine]:
     """The density in `width` x `height` cells (or LEAST_WIDTH x LEAST_HEIGHT): the four quadrants where their
-    panes lie, both marginals, the ends of the axes, and what a shade stands for."""
+    panes are, both marginals, the ends of the axes, and the meaning of a shade."""
     width, height = max(width, LEAST_WIDTH), max(height, LEAST_HEIGHT)
     rows, columns = (height - 6 - _MARGINAL_ROWS) // 2, (width - _MARGINAL_CELLS - 10) // 2  # on each side of 0
     found = density(sample, rows * (2 if ink.halves else 1), columns)
@@ -190,7 +190,7 @@ def _cell(counts: Sequence[int], largest: int, hue: int, ink: Ink) -> tuple[str,
 
 
 def _colour(count: int, largest: int, hue: int, ink: Ink) -> int | tuple[int, int, int] | None:
-    """The colour of a pixel; orange or blue as tokens of the quadrant are, None where no position is."""
+    """The colour of a pixel: orange or blue, as in contexts of the quadrant; None without positions."""
     if not count:
         return None
     faintest = math.ceil(_FAINTEST * ink.ramp.steps)
@@ -227,7 +227,7 @@ def _bars_below(found: Density, gutter: int, columns: int, ink: Ink) -> list[Sty
 
 
 def _scale(found: Density, sample: Sample, width: int, ink: Ink) -> list[StyledLine]:
-    """What a shade stands for, the positions, and where the axes bend."""
+    """The meaning of a shade, the number of positions, and where the axes bend."""
     zero = len(sample) - sum(found.of_gate())
     where = f"{full_count(len(sample))} sampled" + (f", {full_count(zero)} in no quadrant" if zero else "")
     firsts: dict[tuple[str, Style], int] = {}

@@ -1,4 +1,4 @@
-"""What a run is expected to take, as lines of a name and a value."""
+"""The forecast of a run, as lines of a name and a value."""
 
 from __future__ import annotations
 

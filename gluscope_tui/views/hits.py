@@ -1,4 +1,4 @@
-"""What a search found, for people and for scripts."""
+"""Hits of a search, for people and for scripts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def fields(hit: Hit) -> tuple[str, ...]:
 
 
 def as_object(hit: Hit) -> dict[str, Any]:
-    """The JSON of a hit: where it is, how strong, and its example as `gluscope show` tells it."""
+    """The JSON of a hit: its place, its strength, and its example as in `gluscope show`."""
     return {
         "neuron": hit.neuron.name,
         "quadrant": hit.quadrant.value,
@@ -50,19 +50,19 @@ def as_object(hit: Hit) -> dict[str, Any]:
 
 
 COLUMNS = Columns(FIELDS, fields, as_object, only_csv=frozenset({"strength"}))
-"""Plain lines are those of `gluscope show`, which knows no strength."""
+"""Plain lines have the fields of `gluscope show`, so they leave out the strength."""
 
 
 def shown_pattern(text: str, *, exact: bool) -> re.Pattern[str]:
-    """Finds a text that was searched for where contexts are shown, cleaned."""
+    """A pattern that finds the searched text in cleaned contexts."""
     parts = [re.escape(clean(part)) for part in text.split()] or [re.escape(clean(text))]
     return re.compile(f"[{BLANK}{NEWLINE}{TAB} ]+".join(parts), 0 if exact else re.IGNORECASE)
 
 
 def lines(hits: Iterable[Hit], width: int, depth: Depth, wanted: re.Pattern[str] | None = None) -> Iterator[StyledLine]:
-    """For each quadrant a heading and a line a hit, their peaks in one column.
+    """A heading for each quadrant and a line for each hit, with the peaks in one column.
 
-    A line is moved where else the text that is `wanted` couldn't be seen in it; it is underlined.
+    The `wanted` text is underlined; a line that would not show it is shifted.
     """
     plain_only = depth is Depth.PLAIN
     for number, (quadrant, group) in enumerate(groupby(hits, key=lambda hit: hit.quadrant)):
@@ -104,7 +104,7 @@ def _context(hit: Hit, room: int, wanted: re.Pattern[str] | None, *, plain_only:
 
 
 def _back(text: str, place: int, cells: int) -> tuple[int, int]:
-    """The place so many cells before another, and the cells that are missing where a wide character is in the way."""
+    """The place that is `cells` before another, and the cells missing if a wide character is in the way."""
     while place > 0 and cells >= (width := cell_len(text[place - 1])):
         place -= 1
         cells -= width

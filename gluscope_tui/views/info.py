@@ -17,7 +17,7 @@ _WITHOUT_LIMIT = ("tokens", "layers", "experts")  # settings that leave nothing 
 
 
 def sections(info: IndexInfo, *, every_site: bool = False) -> Iterator[tuple[str, list[Field]]]:
-    """Titled groups of names and values, for reading; everything is cleaned.
+    """Titled groups of cleaned names and values, for people.
 
     Sites that agree share a line unless `every_site`.
     """
@@ -43,7 +43,7 @@ def sections(info: IndexInfo, *, every_site: bool = False) -> Iterator[tuple[str
 
 
 def state(info: IndexInfo) -> str:
-    """Whether an index is complete, and if not how far it is."""
+    """Whether an index is complete, or how far it is."""
     if info.complete:
         return "complete"
     tokens = max((cell["tokens"] for cell in info.coverage.get("cells", ())), default=None)
@@ -56,13 +56,13 @@ def state(info: IndexInfo) -> str:
 
 
 def _weights(info: IndexInfo) -> str:
-    """Whether the index has what the weights say, and why not."""
+    """Whether the index has numbers of the weights, or why not."""
     reason = info.weights.get("reason")
     return clean(str(info.weights.get("state", "missing"))) + (f": {clean(str(reason))}" if reason else "")
 
 
 def plain(info: IndexInfo) -> Iterator[str]:
-    """A line a field: section.name, tab, value; numbers in full, other values as JSON where they are no text."""
+    """A line for each field: section.name, tab, value. Numbers are exact; other values that are not text are JSON."""
     telling = info.telling_neuron
     yield f"index.path\t{clean(info.path)}"
     yield f"index.size\t{info.size}"
@@ -92,7 +92,7 @@ def size(count: int) -> str:
 
 
 def _fields(values: Mapping[str, Any], told: Mapping[str, Any]) -> Iterator[Field]:
-    """Names and values; of a value that has parts, only those that the settings don't tell as well."""
+    """Names and values. Of a value with parts, those that repeat the settings are left out."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             parts = {part: value[part] for part in value if part not in told or told[part] != value[part]}
@@ -103,7 +103,7 @@ def _fields(values: Mapping[str, Any], told: Mapping[str, Any]) -> Iterator[Fiel
 
 
 def _coverage(info: IndexInfo) -> Iterator[Field]:
-    """How many batches of the plan the sites were fed; a line for each group of sites that differ."""
+    """How many batches of the plan the sites were fed, a line for each group of sites."""
     total = info.coverage["batches"]
     of = "the batches so far" if total is None else f"{full_count(total)} batches"
     for cell in info.coverage["cells"]:

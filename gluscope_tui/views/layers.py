@@ -44,7 +44,7 @@ class Cell:
 
 
 def as_object(row: LayerRow) -> dict[str, Any]:
-    """The row by FIELDS; null where there is no token, or no weights."""
+    """The row by FIELDS; null without tokens, or without weights."""
     classes = [None] * len(CLASSES) if row.classes is None else [row.classes[name] for name in CLASSES]
     values = (
         row.site.name,
@@ -91,7 +91,7 @@ def lines(
 
 
 def headings(rows: Sequence[LayerRow]) -> list[tuple[str, str]]:
-    """The headings of the columns, two lines each; the classes only where the index knows them."""
+    """The headings of the columns, two lines each; classes only if the index has them."""
     heads = [("", "site"), ("neu-", "rons"), *(("", quadrant.value) for quadrant in QUADRANTS), ("gate", "> 0")]
     return heads + list(_CLASS_TITLES) if any(row.classes is not None for row in rows) else heads
 

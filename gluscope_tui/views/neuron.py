@@ -1,4 +1,4 @@
-"""What stands above the contexts of a neuron: who it is, and the table of its quadrants."""
+"""The header of a neuron above its contexts: its name, and the table of its quadrants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A neuron as `gluscope show` puts it on a terminal: header, table, legend, contexts."""
+"""A neuron as `gluscope show` prints it on a terminal: header, table, legend, contexts."""
 
 from __future__ import annotations
 
@@ -84,13 +84,13 @@ def _look(record: NeuronRecord, ranking: str, colours: Ramp, page: Page) -> Look
 
 
 def _named(name: str, lines: list[str], style: Style) -> Iterator[StyledLine]:
-    """Lines of which the first begins with a name in its own style."""
+    """Lines; the first begins with a name in its own style."""
     yield ((name, style), (lines[0].removeprefix(name), PLAIN))
     yield from (((line, PLAIN),) for line in lines[1:])
 
 
 def _broken(line: StyledLine, width: int) -> Iterator[StyledLine]:
-    """A line, in several where it is longer than `width` cells: no stretch of one style is cut."""
+    """A line, broken between styles if it is longer than `width` cells."""
     part: StyledLine = ()
     for text, style in line:
         if part and width_of((*part, (text, style))) > width:
@@ -148,7 +148,7 @@ def _styled(value: str, fragments: tuple[Fragment, ...]) -> StyledLine:
 
 
 def painted(line: StyledLine) -> str:
-    """The line with its escape sequences, without blanks at its end that nobody sees."""
+    """The line with its escape sequences, without invisible blanks at its end."""
     runs: list[tuple[str, Style]] = []
     for text, style in line:
         if runs and runs[-1][1] == style:

@@ -1,4 +1,4 @@
-"""What the sample of a neuron tells, as lines: quantiles by quadrant, percentiles of values, and its density beside."""
+"""The sample of a neuron as lines: quantiles by quadrant, percentiles of values, the density beside them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from .numbers import float32, full_count, signed
 BESIDE_FROM = 72
 """Width from which the quantiles stand beside the density instead of below it."""
 PLOT_ROWS = 22
-"""Rows of the density where nothing limits it: as many as the quantiles of four quadrants take."""
+"""Rows of the density by default: as many as the quantiles of four quadrants take."""
 MOST_ROWS = 28
-"""A sample of a thousand positions in more rows than these is no picture any more."""
+"""A sample of a thousand positions is too sparse for more rows."""
 _FEW = (0.05, 0.5, 0.95)
 _GAP = 2
 
 
 def place_text(place: Place | None) -> str:
-    """`p97`, `p99.8` or `> all 1,024`; "" where there is none. Rounded down, so that p100 is never said."""
+    """`p97`, `p99.8` or `> all 1,024`; "" if there is no percentile. Rounded down, so that p100 is never shown."""
     if place is None:
         return ""
     if place.beyond:
@@ -37,7 +37,7 @@ def place_text(place: Place | None) -> str:
 
 
 def table(found: dict[Quadrant, Quantiles], shown: Iterable[Quadrant], width: int, ink: Ink) -> list[StyledLine]:
-    """The quantiles of the quadrants: five columns, or three (5, 50 and 95 %) where `width` is too little."""
+    """The quantiles of the quadrants: five columns, or three (5, 50 and 95 %) if `width` is too small."""
     chosen = [quadrant for quadrant in QUADRANTS if quadrant in set(shown)]
     for probabilities in (PROBABILITIES, _FEW):
         lines = _table(found, chosen, probabilities, ink)

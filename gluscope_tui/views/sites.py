@@ -1,4 +1,4 @@
-"""The sites of an index for people: one line for all that agree, or one line each."""
+"""The sites of an index for people: one line for sites that agree, or one line each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def one_by_one(sites: Iterable[SiteRecord], tokens: int) -> Iterator[tuple[str, 
 
 
 def together(sites: Iterable[SiteRecord], tokens: int) -> Iterator[tuple[str, str]]:
-    """Names and description of the sites that agree in all but counts and errors, whose range is given."""
+    """Names and description of sites that agree; counts and errors may differ and are given as ranges."""
     groups: dict[object, list[SiteRecord]] = defaultdict(list)
     for site in sites:
         address, proven = site.address, site.identity_error is not None
@@ -54,7 +54,7 @@ def _names(addresses: Sequence[SiteAddress]) -> str:
 
 
 def _description(sites: Sequence[SiteRecord], tokens: int) -> str:
-    """What sites that agree are; several: with `each`."""
+    """The description of sites that agree; `each` marks numbers of one site."""
     first = sites[0]
     routed = first.address.expert is not None
     parts = [
@@ -73,6 +73,6 @@ def _description(sites: Sequence[SiteRecord], tokens: int) -> str:
 
 
 def _range(shown: Callable[..., str], values: Sequence[float]) -> str:
-    """The least and the largest value, or the one that all have."""
+    """The smallest and the largest value, or the only one."""
     least, most = shown(min(values)), shown(max(values))
     return least if least == most else f"{least} to {most}"

@@ -1,4 +1,4 @@
-"""Rows of columns of neurons: for people as a table that fits, for scripts as plain, CSV and JSON."""
+"""Rows of neurons: a table that fits for people, plain, CSV and JSON for scripts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def title(name: str) -> tuple[str, ...]:
 
 
 def shown(name: str, value: Value) -> str:
-    """A value for people: three digits, a percentage where it is a frequency, nothing as `-`."""
+    """A value for people: three digits, a percentage for frequencies, `-` for null."""
     kind = COLUMNS[name].kind
     if value is None:
         return "-"
@@ -43,7 +43,7 @@ def shown(name: str, value: Value) -> str:
 
 
 def percent(share: float) -> str:
-    """Three digits of a percentage, fewer under 1 %; never 0% for what is not 0."""
+    """Three digits of a percentage, fewer under 1 %; 0% only for 0."""
     points = 100 * share
     digits = 1 if points >= 9.995 else 2 if points >= 0.9995 else 3
     return "0%" if points == 0 else f"{points:.{digits}f}%" if points >= 0.0005 else f"{points:.0e}%"
@@ -65,7 +65,7 @@ def lines(
     *,
     light: bool = False,
 ) -> tuple[list[StyledLine], int]:
-    """The table's lines, bold headings first, and how many columns are left out because the lines are too short.
+    """The table's lines, bold headings first, and how many columns did not fit.
 
     With colours shares and cosines are shaded, as in the explorer.
     """
@@ -116,7 +116,7 @@ def columns(names: Sequence[str]) -> Columns[Sequence[Value]]:
 
 
 def field(kind: Column, value: Value) -> str:
-    """A value for scripts: a float32 as its shortest decimal, other numbers in full, nothing as nothing."""
+    """A value for scripts: a float32 as its shortest decimal, other numbers in full, "" for null."""
     if value is None:
         return ""
     if isinstance(value, str):

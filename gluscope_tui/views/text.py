@@ -8,9 +8,9 @@ from ..text.pieces import pieces
 
 
 def around_peak(example: Example, *, ascii_only: bool = False) -> tuple[str, str, str]:
-    """The cleaned text before the peak, that of the peak, and that after it; blanks are kept one by one.
+    """The cleaned texts before, at and after the peak; blanks are kept one by one.
 
-    A peak that is a later part of a character has that whole character.
+    A peak that is a later part of a character gets the whole character.
     """
     parts = pieces(example.tokens, example.peak, collapse=False, ascii_only=ascii_only)
     own = [place for place, piece in enumerate(parts) if piece.belongs_to(example.peak)]

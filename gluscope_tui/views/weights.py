@@ -1,4 +1,4 @@
-"""What the weights of a neuron say, as a few lines for reading and as JSON."""
+"""The weights of a neuron, as a few lines for people and as JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LABEL_CELLS = 12
 
 
 def class_of(weights: NeuronWeights) -> str:
-    """The input-output class, or why there is none."""
+    """The input-output class, or the reason for its absence."""
     return weights.rw_class or "no class: a vector is zero"
 
 
@@ -41,7 +41,7 @@ def block(weights: NeuronWeights, width: int) -> Iterator[str]:
 
 
 def as_json(weights: NeuronWeights | None) -> dict[str, Any] | None:
-    """All of it, as docs/formats.md says; None where the index hasn't it."""
+    """The JSON that docs/formats.md describes; None if the index has no weights of the neuron."""
     if weights is None:
         return None
     return {

@@ -1,4 +1,4 @@
-"""What a neuron writes in a quadrant, in words: the tokens that it promotes there, by the sign of post."""
+"""The tokens that a neuron promotes in a quadrant, by the sign of post."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..text.clean import BLANK, clean
 
 
 def output_sign(record: QuadrantRecord) -> int:
-    """1 where the neuron writes along w_out in the quadrant, -1 where against it, 0 where it writes nothing.
+    """1 if the neuron writes along w_out in the quadrant, -1 if against it, 0 if it writes nothing.
 
     The sign of post, which is one and the same in a quadrant: every activation has one sign on each side of 0.
     """

@@ -23,14 +23,14 @@ def what_is_left(db: Path) -> str:
     try:
         found = [checkpoint_file.read(one) for one in (folder, *rank_folders(folder))]
     except GluscopeError:
-        return f"stopped: what is kept in {folder} can't be read"
+        return f"stopped; what is kept in {folder} can't be read"
     marks = [one.mark for one in found if one is not None]
     if not marks:
-        return f"stopped: {db} is as it was" if db.exists() else "stopped before anything was kept"
+        return f"stopped; {db} is unchanged" if db.exists() else "stopped; nothing was kept"
     tokens = sum(mark.covered for mark in marks)
     if all(mark.finished for mark in marks):
-        return f"stopped: all {tokens:,} tokens are read and kept, the same command continues with the rest"
-    return f"stopped: {tokens:,} tokens are kept in {folder}, the same command continues"
+        return f"stopped; all {tokens:,} tokens are read and kept. Run the same command to finish"
+    return f"stopped; {tokens:,} tokens are kept in {folder}. Run the same command to continue"
 
 
 class Stop:

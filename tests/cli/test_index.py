@@ -120,14 +120,14 @@ def test_every_option_reaches_the_run(calls: list[Call]) -> None:
     [
         (["m"], "no text"),
         ([], "MODEL"),
-        (["m", "t", "--layers", "3-1"], "ends before it begins"),
-        (["m", "t", "--layers", "x"], "'x' is no list of numbers"),
-        (["m", "t", "--tokens", "many"], "--tokens: 'many' is no amount"),
-        (["m", "t", "--tokens=-5"], "--tokens: '-5' is no amount"),
-        (["m", "t", "--window", "3"], "no pair of numbers"),
+        (["m", "t", "--layers", "3-1"], "runs backwards"),
+        (["m", "t", "--layers", "x"], "'x' is not a list of numbers"),
+        (["m", "t", "--tokens", "many"], "--tokens: 'many' is not an amount"),
+        (["m", "t", "--tokens=-5"], "--tokens: '-5' is not an amount"),
+        (["m", "t", "--window", "3"], "not a pair of numbers"),
         (["m", "--weights-only", "--no-weights"], "contradict each other"),
-        (["m", "t", "--split", "test"], "belong to a --dataset"),
-        (["m", "t", "--config", "en"], "belong to a --dataset"),
+        (["m", "t", "--split", "test"], "need a --dataset"),
+        (["m", "t", "--config", "en"], "need a --dataset"),
         (["m", "t", "--rank-by", "post,loud"], "unknown ranking 'loud'"),
         (["m", "t", "--rank-by", ","], "no ranking"),
         (["m", "t", "--bos", "maybe"], "maybe"),
@@ -149,7 +149,7 @@ def test_a_window_wider_than_sequences_is_taken_as_wide_as_they_are_and_that_is_
 ) -> None:
     assert run(["index", "m", "t", "--window", "99999,3", "--context", "64"]) == 0
     assert calls[0]["settings"].window == (63, 3)
-    assert "--window 99999,3 reaches beyond sequences of 64 tokens: taken as 63,3" in capsys.readouterr().err
+    assert "--window 99999,3 is longer than a sequence of 64 tokens: using 63,3" in capsys.readouterr().err
     assert run(["index", "m", "t", "--window", "63,0", "--context", "64"]) == 0
     assert "--window" not in capsys.readouterr().err
 
@@ -211,10 +211,10 @@ def test_durations() -> None:
 @pytest.mark.parametrize(
     ("place", "arguments", "told"),
     [
-        ("indexer.jobs.merge.merge", ["merge", "all.db", "a.db", "b.db"], "stopped: all.db is as it was"),
-        ("indexer.jobs.bench.bench", ["bench", "m", "t"], "stopped: a measurement keeps nothing"),
-        ("indexer.jobs.dry_run.dry_run", ["index", "m", "t", "--dry-run"], "stopped: nothing was written"),
-        ("indexer.jobs.demo.make_demo", ["demo"], "stopped before anything was kept"),
+        ("indexer.jobs.merge.merge", ["merge", "all.db", "a.db", "b.db"], "stopped; all.db is unchanged"),
+        ("indexer.jobs.bench.bench", ["bench", "m", "t"], "stopped; nothing was kept"),
+        ("indexer.jobs.dry_run.dry_run", ["index", "m", "t", "--dry-run"], "stopped; nothing was written"),
+        ("indexer.jobs.demo.make_demo", ["demo"], "stopped; nothing was kept"),
     ],
 )
 def test_every_long_command_says_what_an_interruption_leaves(

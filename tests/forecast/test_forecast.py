@@ -184,4 +184,4 @@ def test_the_command_prints_a_table_and_nothing_else_on_stdout(
     assert re.search(r"^time in all +\d+ s$", capsys.readouterr().out, re.MULTILINE)
     assert not (tmp_path / "x.db").exists()
     assert command_line([*command.replace(" --dry-run", "").split(), "-f", "json"]) == 2
-    assert "--format belongs to --dry-run" in capsys.readouterr().err
+    assert "--format needs --dry-run" in capsys.readouterr().err

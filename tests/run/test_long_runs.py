@@ -70,14 +70,14 @@ def test_what_is_done_ends_at_what_was_to_be_done(folder: Folder, shards: int) -
 @pytest.mark.parametrize(
     ("place", "kept"),
     [
-        ("indexer.jobs.prepare.find_sites", "stopped before anything was kept"),
+        ("indexer.jobs.prepare.find_sites", "stopped; nothing was kept"),
         (
             "indexer.jobs.index.model_weights",
-            "stopped: all {} tokens are read and kept, the same command continues with the",
+            "stopped; all {} tokens are read and kept. Run the same command to",
         ),
         (
             "indexer.jobs.index.write_index",
-            "stopped: all {} tokens are read and kept, the same command continues with the",
+            "stopped; all {} tokens are read and kept. Run the same command to",
         ),
     ],
 )
@@ -110,10 +110,10 @@ def test_an_interrupted_command_that_goes_on_from_an_index_leaves_it_as_it_was(
     before = db.read_bytes()
     monkeypatch.setattr("indexer.jobs.add_weights.load", interrupted)
     assert command_line(["index", "--weights-only", str(folder.model), "--db", str(db), "--overwrite"]) == 130
-    assert f"stopped: {db} is as it was" in capsys.readouterr().err
+    assert f"stopped; {db} is unchanged" in capsys.readouterr().err
     monkeypatch.setattr("indexer.jobs.prepare.load", interrupted)
     assert command_line(["index", str(folder.model), str(folder.corpus), "--db", str(db), "--overwrite"]) == 130
-    assert f"stopped: {db} is as it was" in capsys.readouterr().err
+    assert f"stopped; {db} is unchanged" in capsys.readouterr().err
     assert db.read_bytes() == before
 
 
