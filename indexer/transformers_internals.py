@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 def own_implementations(config: Any) -> None:
@@ -69,9 +69,142 @@ def demand_quantiser(form: Any) -> None:
     automatic.from_config(form, pre_quantized=True).validate_environment(device_map=None, weights_only=True)
 
 
+def activation_names() -> frozenset[str]:
+    """The names of activations that config.json may give."""
+    from transformers import activations
+
+    held: Any = activations
+    return frozenset(held.ACT2FN)
+
+
 def gguf_splits() -> frozenset[str]:
     """The ways of splitting text (`tokenizer.ggml.pre`) for which transformers builds a tokenizer that splits so."""
     from transformers.integrations.gguf import gguf_tokenizer_mapping
 
     mapping: Any = gguf_tokenizer_mapping
     return frozenset(mapping.GGUF_PRE_TOKENIZER_SPLITS)
+
+
+def stacks_experts(module: nn.Module) -> bool:
+    """Whether a module holds a layer's experts as stacked matrices, which one of transformers' functions runs."""
+    return hasattr(module, "_is_expert_parallel")
+
+
+def is_spread(module: Any) -> bool:
+    """Whether a module's experts are spread over several processes."""
+    return bool(module._is_expert_parallel)
+
+
+def has_own_product(module: nn.Module) -> bool:
+    """Whether a module's class makes the product of gate and in by code of its own."""
+    from transformers.integrations import moe
+
+    held: Any = moe
+    return getattr(type(module), "_apply_gate", None) is not held._default_apply_gate
+
+
+def product_of(module: Any) -> Callable[[Tensor], Tensor]:
+    """What makes post (# row neuron) of a module's gate and in (# row 2·neuron)."""
+    product: Callable[[Tensor], Tensor] = module._apply_gate
+    return product
+
+
+@contextmanager
+def replaced_product(module: Any, product: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Within the context, a module makes its product by `product`."""
+    module._apply_gate = product
+    try:
+        yield
+    finally:
+        del module._apply_gate
+
+
+def sparsified_gate(module: Any, gate: Tensor) -> Tensor:
+    """The gate of a module of Gemma 3n after all but its largest values are taken out, before the activation."""
+    sparse: Tensor = module._gaussian_topk(gate)
+    return sparse
+
+
+ExpertsFunction = Callable[[Any, Tensor, Tensor, Tensor], Tensor]
+"""Module, hidden (# token d_model), experts of a token (# token choice), their weights (the same) -> token d_model."""
+
+
+def run_experts_by(modules: Iterable[Any], name: str, function: ExpertsFunction) -> None:
+    """From now on, `modules` run their experts by `function`, which transformers knows as `name`."""
+    from transformers.integrations import moe
+
+    registry: Any = moe.ALL_EXPERTS_FUNCTIONS
+    registry[name] = function
+    for module in modules:
+        module.config._experts_implementation_internal = name
+
+
+@contextmanager
+def experts_run_by(modules: Iterable[Any], name: str, function: ExpertsFunction) -> Iterator[None]:
+    """Within the context, `modules` run their experts by `function`, which transformers knows as `name`."""
+    from transformers.integrations import moe
+
+    configs = list({id(module.config): module.config for module in modules}.values())
+    before = [config._experts_implementation_internal for config in configs]
+    registry: Any = moe.ALL_EXPERTS_FUNCTIONS
+    registry[name] = function
+    try:
+        for config in configs:
+            config._experts_implementation_internal = name
+        yield
+    finally:
+        for config, implementation in zip(configs, before, strict=True):
+            config._experts_implementation_internal = implementation
+        del registry[name]
+
+
+def run_grouped(module: Any, hidden: Tensor, index: Tensor, weights: Tensor) -> Tensor:
+    """What a module's experts give, by transformers' grouped product over rows sorted by expert."""
+    from transformers.integrations import moe
+
+    held: Any = moe
+    found: Tensor = held.grouped_mm_experts_forward(module, hidden, index, weights)
+    return found
+
+
+@contextmanager
+def without_grouped_product() -> Iterator[None]:
+    """Within the context, transformers takes torch's grouped product for absent, and loops over experts."""
+    from transformers.integrations import moe
+
+    held: Any = moe
+    usual = held._can_use_grouped_mm
+    held._can_use_grouped_mm = lambda *_: False
+    try:
+        yield
+    finally:
+        held._can_use_grouped_mm = usual
+
+
+@contextmanager
+def rows_unpacked() -> Iterator[None]:
+    """Within the context, transformers takes it for known that no row holds several sequences.
+
+    Otherwise it looks at the positions of every batch, and a GPU's host has to wait for what it finds.
+    """
+    from transformers import masking_utils
+
+    held: Any = masking_utils
+    usual = getattr(held, "find_packed_sequence_indices", None)
+    if usual is None:
+        yield
+        return
+    held.find_packed_sequence_indices = lambda _positions: None
+    try:
+        yield
+    finally:
+        held.find_packed_sequence_indices = usual
+
+
+def fetched(location: str, name: str, **wanted: Any) -> str | None:
+    """The path of a file of a model on the hub, or in its cache; None where it has none of that name."""
+    from transformers.utils.hub import cached_file
+
+    find: Any = cached_file
+    found: str | None = find(location, name, _raise_exceptions_for_missing_entries=False, **wanted)
+    return found

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from ..errors import GluscopeError
 from ..sites.experts import ExpertLayer
+from ..transformers_internals import product_of
 from .experts import Routed
 from .proof import relative_error, tolerance
 
@@ -40,7 +41,7 @@ def prove_expert_forms(layers: Iterable[ExpertLayer]) -> None:
     GluscopeError as in `prove_experts`.
     """
     for layer in layers:
-        module: Any = layer.module
+        product = product_of(layer.module)
         like = next(layer.module.parameters())
         dtype = like.dtype if like.dtype.is_floating_point and like.dtype.itemsize > 1 else torch.bfloat16
         both = torch.randn(8, 2 * layer.width, generator=torch.Generator().manual_seed(0))  # row gate-and-up
@@ -48,7 +49,7 @@ def prove_expert_forms(layers: Iterable[ExpertLayer]) -> None:
             gate_up = (both * scale).to(like.device, dtype)
             with torch.inference_mode():
                 gate, in_ = layer.values(gate_up)
-                error = relative_error(layer.act_fn(gate) * in_, module._apply_gate(gate_up))
+                error = relative_error(layer.act_fn(gate) * in_, product(gate_up))
             _demand(layer, error, tolerance(dtype), "does not compute act(gate) * in on large values")
 
 

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from transformers.integrations import moe
 
 from ..models.grouped_experts import run_experts
 from ..sites.experts import ExpertLayer
+from ..transformers_internals import experts_run_by, product_of, replaced_product
 
 _IMPLEMENTATION = "gluscope_observed"
 
@@ -58,17 +58,8 @@ def capture_experts(layers: Iterable[ExpertLayer], observe: ObserveExperts) -> I
         with _watching(layer, hidden, index, weights, observe):
             return run_experts(module, hidden, index, weights)
 
-    configs = list({id(config): config for layer in observed.values() if (config := _config(layer))}.values())
-    before = [config._experts_implementation_internal for config in configs]
-    moe.ALL_EXPERTS_FUNCTIONS[_IMPLEMENTATION] = run
-    try:
-        for config in configs:
-            config._experts_implementation_internal = _IMPLEMENTATION
+    with experts_run_by(observed, _IMPLEMENTATION, run):
         yield
-    finally:
-        for config, implementation in zip(configs, before, strict=True):
-            config._experts_implementation_internal = implementation
-        del moe.ALL_EXPERTS_FUNCTIONS[_IMPLEMENTATION]  # type: ignore[no-untyped-call]  # of the library
 
 
 @contextmanager
@@ -76,15 +67,14 @@ def _watching(
     layer: ExpertLayer, hidden: Tensor, index: Tensor, weights: Tensor, observe: ObserveExperts
 ) -> Iterator[None]:
     """Within the context, what the module makes of its projection is observed on the way."""
-    module: Any = layer.module
-    product = module._apply_gate
+    product = product_of(layer.module)
     acts: list[Tensor] = []
 
     def keep(_module: nn.Module, _args: Any, output: Tensor) -> None:
         acts.append(output)
 
     def apply_gate(gate_up: Tensor) -> Tensor:
-        post: Tensor = product(gate_up)
+        post = product(gate_up)
         gate, in_ = layer.values(gate_up)
         act = acts.pop() if acts else layer.act_fn(gate)
         # The library sorts the same ids by the same call, so equal ones are in the same order.
@@ -95,15 +85,9 @@ def _watching(
         return post
 
     hook = layer.act_fn.register_forward_hook(keep) if isinstance(layer.act_fn, nn.Module) else None
-    module._apply_gate = apply_gate
     try:
-        yield
+        with replaced_product(layer.module, apply_gate):
+            yield
     finally:
-        del module._apply_gate
         if hook is not None:
             hook.remove()
-
-
-def _config(layer: ExpertLayer) -> Any:
-    module: Any = layer.module
-    return module.config

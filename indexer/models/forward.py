@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from transformers import masking_utils
 
 from ..devices import upload
 from ..sites import Site, is_encoder_decoder
 from ..sites.experts import ExpertSite
+from ..transformers_internals import rows_unpacked
 
 if TYPE_CHECKING:
     from .loaded import LoadedModel
@@ -40,31 +40,13 @@ def run_body(
         inputs |= _two_stacks(loaded, ids, inputs.get("attention_mask"))
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode())
-        stack.enter_context(_unpacked())
+        stack.enter_context(rows_unpacked())
         if loaded.tables is not None:
             loaded.tables.reset()
         for handle in _stops(sites):
             stack.callback(handle.remove)
         with suppress(_Finished):
             model(**{name: upload(t, torch.device(loaded.device)) for name, t in inputs.items()}, use_cache=False)
-
-
-@contextmanager
-def _unpacked() -> Iterator[None]:
-    """Within the context, the library takes it for known that no row holds several sequences.
-
-    Otherwise it looks at the positions of every batch, and a GPU's host has to wait for what it finds.
-    """
-    held: Any = masking_utils
-    usual = getattr(held, "find_packed_sequence_indices", None)
-    if usual is None:
-        yield
-        return
-    held.find_packed_sequence_indices = lambda _positions: None
-    try:
-        yield
-    finally:
-        held.find_packed_sequence_indices = usual
 
 
 def _two_stacks(loaded: LoadedModel, ids: Tensor, mask: Tensor | None) -> dict[str, Tensor]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
-from transformers.integrations import moe
+
+from ..transformers_internals import run_experts_by, run_grouped, stacks_experts, without_grouped_product
 
 _LOOPED = "gluscope_looped"
 _ALIGNMENT = 16  # bytes of which torch's grouped product wants every row to be a multiple
@@ -19,20 +18,18 @@ def run_experts(module: Any, hidden: Tensor, index: Tensor, weights: Tensor) -> 
     Where rows have a length that torch's grouped product refuses, the library's loop over experts takes its place.
     """
     if fits(module):
-        return moe.grouped_mm_experts_forward(module, hidden, index, weights)
-    with _looping():
-        return moe.grouped_mm_experts_forward(module, hidden, index, weights)
+        return run_grouped(module, hidden, index, weights)
+    with without_grouped_product():
+        return run_grouped(module, hidden, index, weights)
 
 
 def run_what_does_not_fit(body: nn.Module) -> str | None:
     """Let a model run experts that torch's grouped product refuses, and a notice of that; None where it has none."""
-    stacked: list[Any] = [module for module in body.modules() if hasattr(module, "_is_expert_parallel")]
+    stacked: list[Any] = [module for module in body.modules() if stacks_experts(module)]
     odd = [module for module in stacked if not fits(module)]
     if not odd:
         return None
-    moe.ALL_EXPERTS_FUNCTIONS[_LOOPED] = run_experts
-    for module in odd:
-        module.config._experts_implementation_internal = _LOOPED
+    run_experts_by(odd, _LOOPED, run_experts)
     sizes = " by ".join(map(str, odd[0].down_proj.shape[1:]))
     return f"experts run one after the other, which takes longer: torch has no grouped product of matrices {sizes}"
 
@@ -43,15 +40,3 @@ def fits(module: Any) -> bool:
     if not isinstance(down, Tensor):
         return True
     return all(size * down.element_size() % _ALIGNMENT == 0 for size in down.shape[1:])
-
-
-@contextmanager
-def _looping() -> Iterator[None]:
-    """Within the context, the library takes torch's grouped product for one that isn't there."""
-    held: Any = moe
-    usual = held._can_use_grouped_mm
-    held._can_use_grouped_mm = lambda *_: False
-    try:
-        yield
-    finally:
-        held._can_use_grouped_mm = usual

@@ -195,10 +195,11 @@ def bare_model(described: Described, trust_remote_code: bool) -> nn.Module:
 
 def _why_unbuilt(described: Described, error: Exception) -> Exception:
     """A plainer error for settings that classes of transformers stumble over."""
-    from transformers.activations import ACT2FN
+    from ..transformers_internals import activation_names
 
+    known = activation_names()
     for name, value in described.config.to_dict().items():
-        if ("act" in name.split("_") or "activation" in name) and isinstance(value, str) and value not in ACT2FN:
+        if ("act" in name.split("_") or "activation" in name) and isinstance(value, str) and value not in known:
             return GluscopeError(
                 in_a_line(f"{described.where}: {name} = {value!r}, an activation that transformers doesn't have"),
                 "correct it: silu and gelu_pytorch_tanh are the usual ones",

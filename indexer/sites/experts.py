@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor, nn
-from transformers.integrations import moe
 
 from ..addresses import SiteAddress
 from ..database.format.activations import clamped_name, sign_preserving
 from ..errors import GluscopeError
+from ..transformers_internals import has_own_product, is_spread, stacks_experts
 from .activation import Activation, identify
 from .expert_forms import ODD_FORMS, PLAIN, UNREAD, ClampedActivation, ExpertForm
 from .numbering import addresses
@@ -75,7 +75,7 @@ class ExpertSite(Site):
 
 def find_experts(body: nn.Module) -> Iterator[ExpertSite]:
     """A site for each routed expert of the model; GluscopeError where its experts can't be read."""
-    stacked = {path: module for path, module in body.named_modules() if hasattr(module, "_is_expert_parallel")}
+    stacked = {path: module for path, module in body.named_modules() if stacks_experts(module)}
     for module in body.modules():
         if reason := UNREAD.get(type(module).__name__):
             raise refusal(body, f"{reason} ({type(module).__name__})")
@@ -134,7 +134,7 @@ def _layer(body: nn.Module, path: str, address: SiteAddress, module: nn.Module) 
     held: Any = module
     if not held.has_gate:
         raise refusal(body, f"its experts ({kind}) are not gated")
-    if held._is_expert_parallel:
+    if is_spread(module):
         raise refusal(body, f"its experts ({kind}) are spread over several processes")
     form = _form(body, module)
     act_fn, activation = _activation(held, form)
@@ -163,8 +163,7 @@ def _form(body: nn.Module, module: nn.Module) -> ExpertForm:
     if (form := ODD_FORMS.get(kind.__name__)) is not None:
         return form
     held: Any = module
-    own = getattr(kind, "_apply_gate", None) is not moe._default_apply_gate
-    if own or not held.is_concatenated or not hasattr(module, "act_fn"):
+    if has_own_product(module) or not held.is_concatenated or not hasattr(module, "act_fn"):
         raise refusal(body, f"gluscope doesn't know the product of its experts ({kind.__name__})")
     return PLAIN
 

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..database.format.activations import clamped_name
+from ..transformers_internals import sparsified_gate
 from .activation import Activation, identify
 from .expert_forms import ClampedActivation, ScaledSigmoid
 
@@ -39,7 +40,7 @@ def _sparsified(module: Any) -> Form:
         return Form(module.act_fn)
 
     def act(gate: Tensor) -> Tensor:
-        sparse: Tensor = module.act_fn(module._gaussian_topk(gate))
+        sparse: Tensor = module.act_fn(sparsified_gate(module, gate))
         return sparse
 
     return Form(act, "sparsified", note="gate sparsified")

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ..models.load import encoder_class
 from ..models.loaded import LoadedModel, Origin
 from ..sites import is_encoder_decoder
+from ..transformers_internals import fetched
 
 _INDEX = "model.safetensors.index.json"
 _WHOLE = "model.safetensors"
@@ -136,10 +137,8 @@ def _file(origin: Origin, name: str) -> Path | None:
     if origin.source.local:
         path = Path(origin.source.location) / name
         return path if path.is_file() else None
-    from transformers.utils.hub import cached_file
-
     wanted = {key: value for key, value in origin.arguments.items() if key in ("revision", "local_files_only")}
-    found = cached_file(origin.source.location, name, _raise_exceptions_for_missing_entries=False, **wanted)
+    found = fetched(origin.source.location, name, **wanted)
     return None if found is None else Path(found)
 
 
