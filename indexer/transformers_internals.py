@@ -42,8 +42,8 @@ def no_gguf_bar() -> Iterator[None]:
         gguf.tqdm = before
 
 
-def gguf_names(model: nn.Module, architecture: str) -> set[str] | None:
-    """The names of the tensors of a GGUF file that transformers loads into `model`.
+def gguf_names(model: nn.Module, architecture: str) -> dict[str, str] | None:
+    """The names of a GGUF file's tensors, with those of the weights of `model` that transformers loads them into.
 
     None where it reads the architecture by its newer reader, whose loading report names those that it leaves.
     """
@@ -56,7 +56,8 @@ def gguf_names(model: nn.Module, architecture: str) -> set[str] | None:
     reader: Any = modeling_gguf_pytorch_utils
     kind = reader.TENSOR_PROCESSORS.get(architecture, reader.TensorProcessor)
     config: Any = model.config
-    return set(reader.get_gguf_hf_weights_map(model, kind(config=config.to_dict())))
+    found_names: dict[str, str] = reader.get_gguf_hf_weights_map(model, kind(config=config.to_dict()))
+    return found_names
 
 
 def demand_quantiser(form: Any) -> None:
@@ -83,6 +84,17 @@ def gguf_splits() -> frozenset[str]:
 
     mapping: Any = gguf_tokenizer_mapping
     return frozenset(mapping.GGUF_PRE_TOKENIZER_SPLITS)
+
+
+def gguf_vocabulary(path: str) -> tuple[Any, dict[str, str]]:
+    """A `tokenizers.Tokenizer` of a GGUF file's vocabulary, and its special tokens by their names (bos_token ...)."""
+    from transformers.integrations.gguf import gguf_tokenizer_mapping
+
+    mapping: Any = gguf_tokenizer_mapping
+    architecture, vocabulary, settings = mapping.get_gguf_tokenizer(path)
+    backend, _ = mapping.convert_gguf_tokenizer(architecture, vocabulary)
+    special = ("bos_token", "eos_token", "unk_token", "pad_token")
+    return backend, {name: settings[name] for name in special if settings.get(name) is not None}
 
 
 def stacks_experts(module: nn.Module) -> bool:

@@ -9,8 +9,9 @@ from typing import Any
 from ..errors import GluscopeError
 from ..library_errors import in_a_line, told
 from .config_limits import checked
+from .gguf_architectures import architecture_of
 from .gguf_file import GgufFile, read_head
-from .gguf_settings import architecture_of, settings_of
+from .gguf_settings import settings_of
 from .source import ModelSource
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import GluscopeError
+from ..library_errors import told
 from .gguf_file import GgufFile, Texts
 
 _FORMS = ("gpt2", "llama", "t5", "gemma4")
@@ -14,7 +15,27 @@ _SINGLE_DIGITS = ("smollm", "starcoder", "refact", "command-r", "codeshell", "ex
 """Ways of splitting that take each digit apart, then split as GPT-2."""
 
 
-def demand_tokens(file: GgufFile) -> None:
+def gguf_tokenizer(file: GgufFile) -> tuple[Any, tuple[str, ...]]:
+    """The tokenizer of a file, and what is to be told of it; nothing is read of what lies beside the file.
+
+    A byte-level vocabulary is learned on pieces of text; split otherwise, the same text has other tokens. GluscopeError
+    where there is no vocabulary, for a form that transformers can't build and for a way of splitting not known here.
+    """
+    from transformers import PreTrainedTokenizerFast
+
+    from ..transformers_internals import gguf_vocabulary
+
+    _demand_tokens(file)
+    with told(f"the tokenizer of {file.path.name} can't be built", "use the model's safetensors form"):
+        backend, special = gguf_vocabulary(str(file.path))
+        kind: Any = PreTrainedTokenizerFast
+        tokenizer = kind(tokenizer_object=backend, **special)
+    if file.keys.get("tokenizer.ggml.model") == "gpt2":
+        _split(file, tokenizer)
+    return tokenizer, _beginning(file, tokenizer)
+
+
+def _demand_tokens(file: GgufFile) -> None:
     """GluscopeError where the file has no vocabulary, or one of a form that transformers can't build."""
     if not isinstance(file.keys.get("tokenizer.ggml.tokens"), Texts):
         raise GluscopeError(
@@ -27,17 +48,6 @@ def demand_tokens(file: GgufFile) -> None:
             f"{file.path.name} has a tokenizer of the form {str(form)[:40]!r}, which transformers can't build",
             "use the model's safetensors form",
         )
-
-
-def split_as_the_file_says(file: GgufFile, tokenizer: Any) -> tuple[str, ...]:
-    """Let the tokenizer split text as the file says, and tell what of it can't be had.
-
-    A byte-level vocabulary is learned on pieces of text; split otherwise, the same text has other tokens. GluscopeError
-    for a way of splitting that is not known here.
-    """
-    if file.keys.get("tokenizer.ggml.model") == "gpt2":
-        _split(file, tokenizer)
-    return _beginning(file, tokenizer)
 
 
 def _split(file: GgufFile, tokenizer: Any) -> None:

@@ -211,8 +211,10 @@ def encoder_class(config: Any) -> Any:
     """The class of an encoder that was saved without its decoder, such as T5EncoderModel; None of any other model."""
     import transformers as library
 
-    name = next(iter(getattr(config, "architectures", None) or ()), "")
-    found: Any = getattr(library, name, None) if isinstance(name, str) and name.endswith("EncoderModel") else None
+    from ..sites.refuse import named_architecture
+
+    name = named_architecture(config)
+    found: Any = getattr(library, name, None) if name.endswith("EncoderModel") else None
     return found if found is not None and type(config) is getattr(found, "config_class", None) else None
 
 
@@ -238,18 +240,16 @@ def _tokenizer(origin: Origin, gguf: GgufFile | None) -> tuple[Any, tuple[str, .
     """The tokenizer, and what is to be told of it."""
     from transformers import AutoTokenizer
 
-    from .gguf_tokenizer import demand_tokens, split_as_the_file_says
+    from .gguf_tokenizer import gguf_tokenizer
 
     name = origin.source.name
     if gguf is not None:
-        demand_tokens(gguf)
-    own = {} if gguf is not None else {"config": origin.config}
+        return gguf_tokenizer(gguf)
     with told(
         f"{name} has no tokenizer that transformers can load",
         "save one beside the model: tokenizer.save_pretrained(folder); a newer form needs newer libraries",
     ):
-        tokenizer = AutoTokenizer.from_pretrained(origin.source.location, **origin.arguments, **own)
-    return tokenizer, () if gguf is None else split_as_the_file_says(gguf, tokenizer)
+        return AutoTokenizer.from_pretrained(origin.source.location, config=origin.config, **origin.arguments), ()
 
 
 def _body(
@@ -275,7 +275,7 @@ def _body(
     else:
         from ..transformers_internals import gguf_names
 
-        demand_whole_gguf(gguf, body, report, gguf_names(model, gguf.architecture))
+        demand_whole_gguf(gguf, model, body, report, gguf_names(model, gguf.architecture))
         apply_rotary_factors(gguf, body)
     demand_values(source.name, body)
     return body.eval(), notices

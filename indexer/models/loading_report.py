@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,12 +10,13 @@ from torch import nn
 
 from ..errors import GluscopeError
 from ..library_errors import in_a_line
+from .gguf_architectures import ROTARY_FACTORS, architecture_of
 from .gguf_file import GgufFile
 
 _RECOMPUTED = ("inv_freq", "position_ids", "masked_bias", "attn.bias", "attention.bias")
 """Ends of the names of what older checkpoints keep although the model computes it itself."""
 
-_ROTARY = frozenset({"rope_freqs.weight", "rope_factors_short.weight", "rope_factors_long.weight"})
+_ROTARY = frozenset({ROTARY_FACTORS, "rope_factors_short.weight", "rope_factors_long.weight"})
 """Tensors of a GGUF file that are read into the settings or the rotary embedding."""
 
 
@@ -61,12 +62,17 @@ def _left_over(name: str, body: nn.Module, prefix: str, keys: Sequence[str]) -> 
     return (f"weights that the model's body doesn't have: {len(other)}, such as {_shown(other)}",) if other else ()
 
 
-def demand_whole_gguf(file: GgufFile, body: nn.Module, report: dict[str, Any], taken: Iterable[str] | None) -> None:
-    """Compare the tensors of a GGUF file with those the model took (None: the report tells).
+def demand_whole_gguf(
+    file: GgufFile, model: nn.Module, body: nn.Module, report: dict[str, Any], names: Mapping[str, str] | None
+) -> None:
+    """Compare the tensors of a GGUF file with those that `model` took, by transformers' table of their names
+    (file -> model; None: the report tells).
 
-    A bias that the file lacks is 0, as in llama.cpp. GluscopeError for a weight that is missing and a tensor not taken.
+    A tensor that the table knows by a name without its end is loaded here. A bias that the file lacks is 0, as in
+    llama.cpp. GluscopeError for a weight that is missing and a tensor without a place.
     """
-    missing = [str(key) for key in report["missing_keys"]]
+    loaded = set() if names is None else _take(file, model, names)
+    missing = [str(key) for key in report["missing_keys"] if str(key) not in loaded]
     parameters = dict(body.named_parameters())
     for key in missing:
         inner = next((path for path in parameters if key == path or key.endswith(f".{path}")), None)
@@ -84,11 +90,10 @@ def demand_whole_gguf(file: GgufFile, body: nn.Module, report: dict[str, Any], t
             f"{file.path.name} has {len(wrong)} weights of another shape than its keys say, such as {_shown(wrong)}",
             "download it again, or use the model's safetensors form",
         )
-    if taken is None:
+    if names is None:
         unused = sorted(str(key) for key in report["unexpected_keys"])
     else:
-        known = set(taken)
-        unused = [name for name in file.tensors if name not in known and name.removesuffix(".weight") not in known]
+        unused = [name for name in file.tensors if name not in names and _base(name) not in names]
     unused = [name for name in unused if name not in _ROTARY]
     if unused:
         raise GluscopeError(
@@ -97,12 +102,33 @@ def demand_whole_gguf(file: GgufFile, body: nn.Module, report: dict[str, Any], t
         )
 
 
+_EXPERTS = ("ffn_gate_exps", "ffn_up_exps", "ffn_down_exps")
+"""Ends of the names of stacked experts, which transformers joins as it loads them."""
+
+
+def _base(name: str) -> str:
+    return name.removesuffix(".weight")
+
+
+def _take(file: GgufFile, model: nn.Module, names: Mapping[str, str]) -> set[str]:
+    """Load tensors that transformers leaves out, whose names its table has without `.weight`; the weights loaded."""
+    state = model.state_dict()
+    found = set()
+    for name in file.tensors:
+        if name in names or _base(name) not in names or _base(name).endswith(_EXPERTS):
+            continue
+        key = names[_base(name)]
+        with torch.no_grad():
+            state[key].copy_(torch.from_numpy(file.numbers(name)).reshape(state[key].shape))
+        found.add(key)
+    return found
+
+
 def apply_rotary_factors(file: GgufFile, body: nn.Module) -> None:
     """Divide the frequencies of the rotary embedding by the file's factors, as llama.cpp does (Llama 3.1 and later)."""
-    name = "rope_freqs.weight"
-    if name not in file.tensors:
+    if ROTARY_FACTORS not in file.tensors or not architecture_of(file).rotary_factors:
         return
-    factors = torch.from_numpy(file.numbers(name))  # frequency
+    factors = torch.from_numpy(file.numbers(ROTARY_FACTORS))  # frequency
     holders = [module for module in body.modules() if isinstance(getattr(module, "inv_freq", None), torch.Tensor)]
     if not holders or any(holder.inv_freq.shape != factors.shape for holder in holders):
         raise GluscopeError(

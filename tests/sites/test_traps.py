@@ -50,7 +50,9 @@ def captured(model: nn.Module) -> dict[str, tuple[Site, Tensor, Values]]:
         found[site.address.name] = site, entered[site.module], (gate.clone(), in_.clone(), post.clone())
 
     ids = torch.randint(5, 300, (2, 9), generator=torch.Generator().manual_seed(0))  # batch position
-    loaded: Any = SimpleNamespace(model=model, device="cpu", causal=True, hides_start=False, decoder_start=0)
+    loaded: Any = SimpleNamespace(
+        model=model, device="cpu", causal=True, hides_start=False, decoder_start=0, tables=None
+    )
     with capture(sites, observe):
         run_body(loaded, ids)
     for handle in handles:
@@ -294,7 +296,9 @@ def captured_half(model: nn.Module) -> list[tuple[Site, Tensor, Values]]:
     """What is read in a model of half precision, proven within its tolerance."""
     found: list[tuple[Site, Tensor, Values]] = []
     ids = torch.randint(5, 300, (1, 6), generator=torch.Generator().manual_seed(0))
-    loaded: Any = SimpleNamespace(model=model, device="cpu", causal=True, hides_start=False, decoder_start=0)
+    loaded: Any = SimpleNamespace(
+        model=model, device="cpu", causal=True, hides_start=False, decoder_start=0, tables=None
+    )
 
     def observe(site: Site, *values: Tensor) -> None:
         prove(site, *values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.models.families.record import SAMPLE, recorded
+from tests.models.families.record import LEFT, SAMPLE, recorded
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -12,6 +12,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    every = metafunc.config.getoption("--all-families", default=False)
+    if "left" in metafunc.fixturenames:
+        metafunc.parametrize("left", [*recorded("refused"), *recorded("through")] if every else LEFT)
     if "family" in metafunc.fixturenames:
-        every = metafunc.config.getoption("--all-families", default=False)
         metafunc.parametrize("family", [*recorded("read"), *recorded("experts")] if every else SAMPLE)

@@ -15,6 +15,7 @@ from torch import Tensor
 from indexer.database.bulk.stored import StoredIndex
 from indexer.errors import GluscopeError
 from indexer.jobs.index import index
+from indexer.models.families import SUPPORTED, family_of
 from indexer.settings import Execution, Inputs, Settings
 from indexer.sites import find_sites, text_body
 
@@ -88,6 +89,7 @@ def test_a_family_is_indexed_as_its_own_code_computes(family: str, tmp_path: Pat
     corpus.write_text("".join(json.dumps({"text": text}) + "\n" for text in TEXTS))
     settings = Settings(context=CONTEXT, top_k=2, sample=8)
     db = index(str(folder), Inputs((str(corpus),)), tmp_path / "g.db", settings, Execution(compile="off"))
+    assert family_of(str(folder))[0].status == SUPPORTED
     auto: Any = transformers.AutoModel
     body: Any = text_body(auto.from_pretrained(folder).eval())
     paths = {site.address.name: site.path for site in find_sites(body)}
@@ -105,6 +107,35 @@ def test_a_family_is_indexed_as_its_own_code_computes(family: str, tmp_path: Pat
                 for quantity in range(4):
                     scale = np.abs(wanted[quantity]).max()
                     assert np.abs(found[quantity] - wanted[quantity]).max() <= 1e-4 * scale
+
+
+def test_models_never_says_supported_of_what_index_refuses(left: str, tmp_path: Path) -> None:
+    """Of families that are refused, or read through another: `models` and `index` say the same."""
+    try:
+        folder = made(tmp_path / "model", left)
+    except Exception as error:  # whatever a library's class raises for its own small settings
+        pytest.skip(f"can't be made small: {type(error).__name__}")
+    (tmp_path / "text.txt").write_text(TEXTS[0])
+    supported = status(folder) == SUPPORTED
+    try:
+        index(
+            str(folder),
+            Inputs((str(tmp_path / "text.txt"),)),
+            tmp_path / "g.db",
+            Settings(context=CONTEXT, top_k=2, sample=8),
+            Execution(compile="off", weights=False),
+        )
+    except GluscopeError:
+        assert not supported
+    else:
+        assert supported
+
+
+def status(folder: Path) -> str:
+    try:
+        return family_of(str(folder))[0].status
+    except GluscopeError:
+        return "refused"
 
 
 def test_every_family_is_what_the_record_says(pytestconfig: pytest.Config) -> None:
