@@ -6,7 +6,7 @@ Three files, appended to; integers are little-endian:
 - `sources.bin`: the sources of the documents one after the other, UTF-8.
 - `sequences.bin`: a header of one record's size, then a record of fixed size for each sequence, in order: document
   (int64), part (int32), tokens (int32), offset of its first token (int64, in tokens), offset and bytes of its source
-  (int64, int32), and the CRC-32 of those (uint32).
+  (int64, int32), the CRC-32 of its token ids and of its source (uint32 each), and the CRC-32 of all those (uint32).
 
 `flush` writes the records after what they point at, so a record that is whole, and whose CRC is right, can be read:
 whatever the moment at which a run was cut off, the intact sequences are a beginning of what was added.
@@ -21,10 +21,9 @@ import zlib
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 import numpy as np
 
@@ -32,10 +31,10 @@ from ..disk import create, refused
 from ..errors import GluscopeError
 from .sequences import Ids, TokenSequence
 
-_BODY = struct.Struct("<qiiqqi")
+_BODY = struct.Struct("<qiiqqiII")
 _CRC = struct.Struct("<I")
 _RECORD = _BODY.size + _CRC.size
-_HEADER = b"gluscope texts 1".ljust(_RECORD, b"\0")
+_HEADER = b"gluscope texts 2".ljust(_RECORD, b"\0")
 _BUFFERED = 1 << 20  # bytes kept in memory between writes
 _NAMES = ("tokens.bin", "sources.bin", "sequences.bin")
 
@@ -48,9 +47,11 @@ class _Record:
     offset: int  # of its first token, in tokens
     source_offset: int
     source_bytes: int
+    tokens_crc: int
+    source_crc: int
 
     def pack(self) -> bytes:
-        body = _BODY.pack(self.document, self.part, self.tokens, self.offset, self.source_offset, self.source_bytes)
+        body = _BODY.pack(*astuple(self))
         return body + _CRC.pack(zlib.crc32(body))
 
     @classmethod
@@ -87,7 +88,7 @@ class Texts:
     def ids(self, number: int) -> Ids:
         """The token ids of a sequence, by position, BOS included."""
         record = self._record(number)
-        data = os.pread(self._tokens, 4 * record.tokens, 4 * record.offset)
+        data = self._whole(self._tokens, 4 * record.tokens, 4 * record.offset, record.tokens_crc)
         return np.frombuffer(data, dtype="<i4").astype(np.int32)  # position
 
     def document(self, number: int) -> int:
@@ -138,7 +139,15 @@ class Texts:
         return _Record.unpack(os.pread(self._records, _RECORD, _RECORD * (1 + number)))
 
     def _source(self, record: _Record) -> str:
-        return os.pread(self._sources, record.source_bytes, record.source_offset).decode("utf-8")
+        data = self._whole(self._sources, record.source_bytes, record.source_offset, record.source_crc)
+        return data.decode("utf-8")
+
+    def _whole(self, file: int, size: int, offset: int, crc: int) -> bytes:
+        """Some bytes of a file; GluscopeError where they are not those that were written."""
+        data = os.pread(file, size, offset)
+        if zlib.crc32(data) != crc:
+            raise GluscopeError(f"the texts in {self._folder} are damaged", _START_AGAIN)
+        return data
 
     def _count_intact(self) -> int:
         """Whole records at the start whose tokens and source are there; what was cut off is at the end."""
@@ -155,45 +164,25 @@ class Texts:
             count -= 1
         return count
 
-    def sizes(self, count: int) -> tuple[int, int, int]:
-        """Bytes of the three files, in their order, that hold exactly the first `count` sequences."""
-        if count == 0:
-            return 0, 0, _RECORD
-        last = self._record(count - 1)
-        return 4 * (last.offset + last.tokens), last.source_offset + last.source_bytes, _RECORD * (1 + count)
-
 
 class TextsWriter:
     """Appends sequences to a folder, in order; memory holds at most a mebibyte of them."""
 
-    def __init__(self, folder: str | Path, keep: int = 0) -> None:
-        """Begin in a folder, which is made if need be; go on after its first `keep` sequences, dropping later ones.
-
-        Raises GluscopeError where the folder can't be written or doesn't hold that many intact sequences.
-        """
+    def __init__(self, folder: str | Path) -> None:
+        """Begin in a folder, which is made if need be. Raises GluscopeError where it can't be written."""
         self._folder = Path(folder)
         self._stack = ExitStack()
         self._last: _Record | None = None
-        sizes = (0, 0, 0)
-        if keep:
-            with Texts(folder) as texts:
-                if len(texts) < keep:
-                    raise GluscopeError(f"{folder} holds {len(texts)} of {keep} sequences", _START_AGAIN)
-                sizes = texts.sizes(keep)
-                self._last = texts._record(keep - 1)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._files = [
-                _Appended(self._stack, self._folder / name, size) for name, size in zip(_NAMES, sizes, strict=True)
-            ]
+            self._files = [_Appended(self._stack, self._folder / name) for name in _NAMES]
         except OSError as error:
             self._stack.close()
             raise self._refused(error) from None
         self._tokens, self._sources, self._records = self._files
-        if not keep:
-            self._records.add(_HEADER)
-        self.sequences = keep
-        """Sequences added, those kept included."""
+        self._records.add(_HEADER)
+        self.sequences = 0
+        """Sequences added."""
 
     def add(self, sequence: TokenSequence) -> None:
         """Append a sequence; its number must be that of the sequences before it.
@@ -203,7 +192,7 @@ class TextsWriter:
         if sequence.number != self.sequences:
             raise ValueError(f"sequence {sequence.number} added as number {self.sequences}")
         record = self._record_of(sequence)
-        self._tokens.add(sequence.ids.astype("<i4", copy=False).tobytes())
+        self._tokens.add(_bytes(sequence.ids))
         self._records.add(record.pack())
         self._last = record
         self.sequences += 1
@@ -240,14 +229,23 @@ class TextsWriter:
     def _record_of(self, sequence: TokenSequence) -> _Record:
         last = self._last
         if last is not None and last.document == sequence.document:
-            source_offset, source_bytes = last.source_offset, last.source_bytes
+            source_offset, source_bytes, source_crc = last.source_offset, last.source_bytes, last.source_crc
         else:
             source = sequence.source.encode("utf-8", "backslashreplace")
             source_offset = self._sources.size
-            source_bytes = len(source)
+            source_bytes, source_crc = len(source), zlib.crc32(source)
             self._sources.add(source)
-        offset = self._tokens.size // 4
-        return _Record(sequence.document, sequence.part, sequence.length, offset, source_offset, source_bytes)
+        ids = _bytes(sequence.ids)
+        return _Record(
+            document=sequence.document,
+            part=sequence.part,
+            tokens=sequence.length,
+            offset=self._tokens.size // 4,
+            source_offset=source_offset,
+            source_bytes=source_bytes,
+            tokens_crc=zlib.crc32(ids),
+            source_crc=source_crc,
+        )
 
     def _refused(self, error: OSError) -> GluscopeError:
         return refused(self._folder, error, "make the index elsewhere (--db)")
@@ -256,12 +254,10 @@ class TextsWriter:
 class _Appended:
     """One file that only grows, written in large pieces."""
 
-    def __init__(self, stack: ExitStack, path: Path, size: int) -> None:
-        self._file = stack.enter_context(_reopened(path) if size else create(path))
-        self._file.truncate(size)
-        self._file.seek(size)
+    def __init__(self, stack: ExitStack, path: Path) -> None:
+        self._file = stack.enter_context(create(path))
         self._waiting = bytearray()
-        self.size = size  # with what waits
+        self.size = 0  # with what waits
 
     @property
     def waiting(self) -> int:
@@ -279,8 +275,9 @@ class _Appended:
             os.fsync(self._file.fileno())
 
 
-def _reopened(path: Path) -> IO[bytes]:
-    return open(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), "r+b", buffering=0)
+def _bytes(ids: Ids) -> bytes:
+    """Token ids as they are written."""
+    return ids.astype("<i4", copy=False).tobytes()
 
 
 _START_AGAIN = "start the run again"

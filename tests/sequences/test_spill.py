@@ -22,9 +22,9 @@ from indexer.sequences.spill import Texts, TextsWriter
 NAMES = ("tokens.bin", "sources.bin", "sequences.bin")
 
 
-def corpus(count: int, start: int = 0) -> Iterator[TokenSequence]:
+def corpus(count: int) -> Iterator[TokenSequence]:
     """Sequences of documents 0, 2, 4 ... (the others are empty), of three parts each."""
-    for number in range(start, count):
+    for number in range(count):
         ids = np.arange(number % 5 + 1, dtype=np.int32) * 1000 + number
         document = number // 3 * 2
         yield TokenSequence(number, document, number % 3, ids, f"folder/日本{document}.txt:{document}")
@@ -34,9 +34,9 @@ def plain(sequence: TokenSequence) -> tuple[int, int, int, list[int], str]:
     return sequence.number, sequence.document, sequence.part, sequence.ids.tolist(), sequence.source
 
 
-def write(folder: Path, count: int, keep: int = 0) -> None:
-    with TextsWriter(folder, keep) as writer:
-        for sequence in corpus(count, keep):
+def write(folder: Path, count: int) -> None:
+    with TextsWriter(folder) as writer:
+        for sequence in corpus(count):
             writer.add(sequence)
 
 
@@ -96,28 +96,18 @@ def test_what_was_flushed_can_be_read_beside_the_writer(tmp_path: Path) -> None:
         assert writer.sequences == 20
 
 
-@given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 2000))
+@given(st.integers(0, 40), st.integers(0, 2000))
 def test_wherever_it_was_cut_off_the_intact_sequences_are_a_beginning(
-    tmp_path_factory: pytest.TempPathFactory, count: int, keep: int, lost: int
+    tmp_path_factory: pytest.TempPathFactory, count: int, lost: int
 ) -> None:
     folder = tmp_path_factory.mktemp("texts")
     write(folder, count)
     for name, share in zip(NAMES, (lost % 7, lost % 3, lost % 11), strict=True):
         size = (folder / name).stat().st_size
         with open(folder / name, "r+b") as file:
-            file.truncate(max(size - lost * share // 10, 40 if name == "sequences.bin" else 0))
+            file.truncate(max(size - lost * share // 10, 48 if name == "sequences.bin" else 0))
     left = everything(folder)
     assert left == expected(count)[: len(left)]
-    if keep <= len(left):
-        write(folder, max(count, keep), keep)
-        assert everything(folder) == expected(max(count, keep))
-
-
-def test_a_run_goes_on_after_the_sequences_that_are_kept(tmp_path: Path) -> None:
-    write(tmp_path / "once", 50)
-    write(tmp_path / "twice", 35)
-    write(tmp_path / "twice", 50, keep=22)
-    assert all((tmp_path / "once" / name).read_bytes() == (tmp_path / "twice" / name).read_bytes() for name in NAMES)
 
 
 def test_beginning_again_drops_what_was_there(tmp_path: Path) -> None:
@@ -134,17 +124,10 @@ def test_zeros_at_the_end_as_a_loss_of_power_leaves_them_are_no_sequences(tmp_pa
     assert everything(tmp_path) == expected(10)
 
 
-def test_more_to_keep_than_there_is_is_refused(tmp_path: Path) -> None:
-    write(tmp_path, 10)
-    with pytest.raises(GluscopeError, match="holds 10 of 11 sequences"):
-        TextsWriter(tmp_path, keep=11)
-    assert everything(tmp_path) == expected(10)
-
-
 def test_damage_in_the_middle_is_refused_when_it_is_read(tmp_path: Path) -> None:
     write(tmp_path, 10)
     data = bytearray((tmp_path / "sequences.bin").read_bytes())
-    data[40 * 4 + 8] ^= 1
+    data[48 * 4 + 8] ^= 1
     (tmp_path / "sequences.bin").write_bytes(data)
     with Texts(tmp_path) as texts:
         assert texts.document(2) == 0
@@ -152,11 +135,31 @@ def test_damage_in_the_middle_is_refused_when_it_is_read(tmp_path: Path) -> None
             texts.document(3)
 
 
+@pytest.mark.parametrize("name", ["tokens.bin", "sources.bin"])
+def test_a_bit_that_changed_in_what_was_written_is_told_when_it_is_read(tmp_path: Path, name: str) -> None:
+    write(tmp_path, 10)
+    data = bytearray((tmp_path / name).read_bytes())
+    data[5] ^= 1
+    (tmp_path / name).write_bytes(data)
+    with Texts(tmp_path) as texts, pytest.raises(GluscopeError, match="are damaged"):
+        list(texts.used(range(10)))
+
+
+def test_a_link_in_place_of_a_file_is_not_written_through(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_bytes(b"a person's own")
+    (tmp_path / "texts").mkdir()
+    for name in NAMES:
+        (tmp_path / "texts" / name).symlink_to("../mine")
+    write(tmp_path / "texts", 10)
+    assert everything(tmp_path / "texts") == expected(10)
+    assert (tmp_path / "mine").read_bytes() == b"a person's own"
+
+
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GluscopeError, match="can't be read: No such file"):
         Texts(tmp_path)
     for name in NAMES:
-        (tmp_path / name).write_bytes(b"something else, long enough to hold a header")
+        (tmp_path / name).write_bytes(b"something else that is long enough to hold a header")
     with pytest.raises(GluscopeError, match="holds no texts of this version"):
         Texts(tmp_path)
 
