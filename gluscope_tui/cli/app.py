@@ -21,7 +21,7 @@ from indexer.errors import GluscopeError
 
 from .complaints import mendable
 from .output import complain, emit, emit_lines
-from .streams import open_closed_streams
+from .streams import muffle_stderr, open_closed_streams
 
 NAME = "gluscope"
 MENDABLE = 2
@@ -49,6 +49,7 @@ with its name, which is imported only when the command is asked for."""
 def main() -> None:
     """Run this process's command line and exit: 0 fine, 1 nothing found, 2 the user can mend it, 130 interrupted."""
     open_closed_streams()
+    muffle_stderr()
     try:
         code = run(sys.argv[1:])
     except KeyboardInterrupt:  # a second one, while the first was told

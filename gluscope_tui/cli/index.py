@@ -6,6 +6,7 @@ import os
 import re
 from contextlib import nullcontext
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Literal
 
 import typer
@@ -170,7 +171,7 @@ def command(
         with narrator() as report:
             made = index(model, inputs, path, settings, execution, overwrite=overwrite, progress=report)
     if first:
-        tell(f"{made} is ready: gluscope info --db {made}")
+        tell(f"{made} is ready: gluscope info --db {quote(str(made))}")
 
 
 def _try_out(
@@ -212,7 +213,7 @@ def _add_weights(
 
         with narrator() as report:
             made = add_weights(model, db, execution, overwrite=overwrite, progress=report)
-    tell(f"{made} is ready: gluscope info --db {made}")
+    tell(f"{made} is ready: gluscope info --db {quote(str(made))}")
 
 
 def parse_rankings(text: str) -> tuple[str, ...]:

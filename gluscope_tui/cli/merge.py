@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -35,4 +36,4 @@ def command(
             made = merge(out, inputs, report, overwrite=overwrite)
     with Index(made) as index:
         complete = index.info().complete
-    tell(f"{made} is ready{'' if complete else ', but not complete'}: gluscope info --db {made}")
+    tell(f"{made} is ready{'' if complete else ', but not complete'}: gluscope info --db {quote(str(made))}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from io import TextIOWrapper
+from io import BufferedWriter, FileIO, TextIOWrapper
+from typing import Any
 
 from indexer.errors import GluscopeError
 
@@ -26,6 +27,27 @@ def open_closed_streams() -> None:
     sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
+class Unheard(FileIO):
+    """A stream to write to whose errors nobody hears: what can't be written is lost.
+
+    Libraries write to stderr by themselves, such as a bar while weights are loaded, and would end the command.
+    """
+
+    def write(self, data: Any, /) -> int:
+        """Write as much as the stream takes; where it takes nothing, all of it counts as written."""
+        try:
+            return super().write(data) or len(data)
+        except OSError:
+            return len(data)
+
+
+def muffle_stderr() -> None:
+    """Let nothing that fails to be written to this process's stderr stop it."""
+    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+    raw = Unheard(2, "wb", closefd=False)
+    sys.stderr = TextIOWrapper(BufferedWriter(raw), encoding, errors="backslashreplace", line_buffering=True)
 
 
 def stdin_lines() -> Iterator[str]:

@@ -110,3 +110,13 @@ def test_an_argument_that_is_not_utf8_is_told(
     argument = b"rw_class = '\xff'".decode(errors="surrogateescape")  # as Python reads the command line
     assert run([*command, argument, "--db", str(truth.path)]) == 2
     assert capsys.readouterr().err.splitlines()[1:] == ["write it in UTF-8"]
+
+
+def test_a_library_that_writes_to_a_stderr_that_nobody_reads_does_not_end_the_command() -> None:
+    code = "import sys; from gluscope_tui.cli.streams import muffle_stderr; muffle_stderr()"
+    code += "; sys.stderr.write('bar'); sys.stderr.flush(); print('lost', file=sys.stderr); print('on')"
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=writing, cwd=ROOT, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stdout) == (0, b"on\n")

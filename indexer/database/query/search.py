@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -107,7 +108,7 @@ class Search:
         if not {"peaks", "contexts"} <= self._connection.tables:
             raise MissingPart(
                 f"{self._connection.path} was made without what searches read",
-                f"gluscope search --build --db {self._connection.path}",
+                f"gluscope search --build --db {shlex.quote(self._connection.path)}",
             )
 
     def _best(
