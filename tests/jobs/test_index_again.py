@@ -75,7 +75,8 @@ class Command:
 
 
 @pytest.fixture
-def command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+def command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    monkeypatch.setattr("indexer.run.snapshots.COST", 1e9)  # none is due, however slow the machine is
     (tmp_path / "out").mkdir()
     corpus = write_corpus(tmp_path / "texts.jsonl")
     return Command(tmp_path, save_model(tmp_path / "model"), corpus, tmp_path / "out" / "x.db", capsys)

@@ -1,0 +1,28 @@
+"""Commands that write are killed at random moments: nothing is lost, and the same command ends as if it never was."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ..support.small_runs import save_model, write_corpus
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_moment_loses_nothing(tmp_path: Path) -> None:
+    """In a process of its own, which has no threads that a fork would lack. See `tests/support/kills.py`."""
+    model = save_model(tmp_path / "model")
+    corpus = write_corpus(tmp_path / "texts.jsonl")
+    command = [sys.executable, "-m", "tests.support.kills", "--model", str(model), "--times", "2", "--seed", "1"]
+    done = subprocess.run(
+        [*command, "--tokens", "300,900", "--batch-tokens", "64", str(corpus)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("2 kills") == 8
