@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, get_args, get_origin, get_type_hints
 
 from .errors import GluscopeError
 from .ranking import DEFAULT_RANKINGS
@@ -47,6 +49,28 @@ class Settings:
         _demand("--seed", self.seed, -(2**63), 2**63 - 1)
         _demand("--batch-tokens", self.batch_tokens, 1, 2**63 - 1)
 
+    def to_json(self) -> dict[str, Any]:
+        """The settings by name, tuples as lists."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> Settings:
+        """What `to_json` gave, of this version or of an older one without the settings that came later, which then have
+        their defaults. Other keys are passed over. ValueError for a value of another type or out of range."""
+        hints = get_type_hints(cls)
+        values: dict[str, Any] = {
+            field.name: tuple(value) if isinstance(value := saved[field.name], list) else value
+            for field in fields(cls)
+            if field.name in saved
+        }
+        for name, value in values.items():
+            if not _fits(value, hints[name]):
+                raise ValueError(f"{name} is {value!a:.60}")
+        try:
+            return cls(**values)
+        except GluscopeError as error:
+            raise ValueError(error.cause) from error
+
 
 @dataclass(frozen=True, slots=True)
 class Execution:
@@ -71,6 +95,17 @@ class Inputs:
     dataset: str | None = None  # a Hugging Face data set, streamed
     config: str | None = None
     split: str = "train"
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value is of a type, as the fields of `Settings` have them."""
+    inner = get_args(hint)
+    if get_origin(hint) is tuple:
+        kinds = inner[:1] * len(value) if inner[-1] is Ellipsis and isinstance(value, tuple) else inner
+        return isinstance(value, tuple) and len(value) == len(kinds) and all(map(_fits, value, kinds))
+    if inner:
+        return any(_fits(value, one) for one in inner)
+    return type(value) is hint
 
 
 def _demand(option: str, value: int | None, least: int, most: int | None = None) -> None:

@@ -15,8 +15,8 @@ from torch.profiler import ProfilerActivity, profile
 
 from indexer.corpus import open_corpus
 from indexer.forecast.estimate import state_bytes
-from indexer.index_file.identity import resolve
 from indexer.jobs.bench import Passes, measure
+from indexer.jobs.prepare import resolve
 from indexer.models.loaded import LoadedModel
 from indexer.progress import Progress
 from indexer.run.accumulator import Run

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from indexer.index_file.identity import resolve
+from indexer.jobs.prepare import resolve
 from indexer.models.loaded import LoadedModel
 from indexer.run.accumulator import Run
 from indexer.sequences.batches import Batch, plan

@@ -3,73 +3,87 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import GluscopeError
-from ..models.loaded import LoadedModel
 from ..settings import Settings
 
-Identity = dict[str, Any]
 
-CPU_BATCH_TOKENS = 2048
-ACCELERATOR_BATCH_TOKENS = 32768
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What an index is known by, beside its corpus, which is known by its tokens as they are read."""
 
-ENCODER_FOLD_AFTER = 7
-"""Tokens after the peak that a fold key knows where the model has read them too."""
+    weights: str  # fingerprint
+    settings: Settings  # nothing in them is left to the machine or the model
 
+    def to_json(self) -> dict[str, Any]:
+        """As an index keeps it."""
+        return {"weights": self.weights, **self.settings.to_json()}
 
-def resolve(settings: Settings, loaded: LoadedModel, layers: tuple[int, ...] | None) -> Settings:
-    """The settings with everything that was left to the machine or the model filled in."""
-    batch_tokens = settings.batch_tokens
-    if batch_tokens is None:
-        batch_tokens = CPU_BATCH_TOKENS if loaded.device == "cpu" else ACCELERATOR_BATCH_TOKENS
-    return replace(
-        settings,
-        dtype=loaded.dtype,
-        revision=loaded.revision,
-        batch_tokens=batch_tokens,
-        fold_after=0 if loaded.causal else ENCODER_FOLD_AFTER,
-        layers=None if layers is None else tuple(sorted(set(layers))),
-        experts=None if settings.experts is None else tuple(sorted(set(settings.experts))),
-    )
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> Identity:
+        """What `to_json` gave, of this version or an older one. ValueError where it can't be that."""
+        weights = saved.get("weights")
+        if not isinstance(weights, str):
+            raise ValueError("the weights are not named")
+        return cls(weights, Settings.from_json(saved))
 
 
-def identity(settings: Settings, loaded: LoadedModel) -> Identity:
-    """What a run is known by, ready for JSON; the corpus is known by its tokens as they are read."""
-    plain = {key: _plain(value) for key, value in asdict(settings).items()}
-    tables = {} if loaded.tables is None else {"tables": loaded.tables.names}  # they decide what a batch may be
-    return {"weights": loaded.fingerprint, **plain, **tables}
+@dataclass(frozen=True, slots=True)
+class RunIdentity:
+    """What an unfinished run is known by: the index that it makes, and the part of it."""
+
+    index: Identity
+    shard: str | None  # such as 2/8
+    processes: int | None  # of torchrun; None: it is one process
+
+    def to_json(self) -> dict[str, Any]:
+        """As a run folder keeps it."""
+        return {**self.index.to_json(), "shard": self.shard, "processes": self.processes}
+
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> RunIdentity:
+        """What `to_json` gave, of this version or an older one. ValueError where it can't be that."""
+        shard, processes = saved.get("shard"), saved.get("processes")
+        if not (shard is None or isinstance(shard, str)) or not (processes is None or type(processes) is int):
+            raise ValueError("the part of the run is not named")
+        return cls(Identity.from_json(saved), shard, processes)
 
 
-def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+def difference(before: Identity, now: Identity) -> str | None:
     """The first setting in which two identities differ, in words; None where they are the same.
 
     The dtype comes before the weights, which are other ones in another dtype, and these before the model's revision.
     """
-    known = {"fold_after": 0, **before}  # older runs don't name it
-    for key in sorted(now, key=lambda key: (key == "revision", key == "weights")):
-        if key in known and known[key] == now[key]:
+    old, new = before.to_json(), now.to_json()
+    for key in sorted(new, key=lambda key: (key == "revision", key == "weights", key)):
+        if old[key] == new[key]:
             continue
         if key == "weights":
             return "it was made with other weights"
-        if key == "tables":
-            return "it was made when sequences took the rotary positions of the longest in their batch"
-        if key == "processes":
-            return f"it was begun with {_processes(before.get(key))}, not {_processes(now[key])}"
-        option = "--" + key.replace("_", "-")
-        return f"it was made with {option} {_shown(before.get(key))}, not {_shown(now[key])}"
+        return f"it was made with --{key.replace('_', '-')} {_shown(old[key])}, not {_shown(new[key])}"
     return None
 
 
-def demand_same(before: Mapping[str, Any], now: Mapping[str, Any], what: str, fix: str) -> None:
+def run_difference(before: RunIdentity, now: RunIdentity) -> str | None:
+    """The first thing in which two unfinished runs differ, in words; None where they are the same."""
+    if before.processes != now.processes:
+        return f"it was begun with {_processes(before.processes)}, not {_processes(now.processes)}"
+    if before.shard != now.shard:
+        return f"it was made with --shard {_shown(before.shard)}, not {_shown(now.shard)}"
+    return difference(before.index, now.index)
+
+
+def same_but(identity: Identity, **settings: Any) -> Identity:
+    """The identity with other settings."""
+    return replace(identity, settings=replace(identity.settings, **settings))
+
+
+def demand_same(before: RunIdentity, now: RunIdentity, what: str, fix: str) -> None:
     """GluscopeError naming the first difference, if there is one."""
-    if (found := difference(before, now)) is not None:
+    if (found := run_difference(before, now)) is not None:
         raise GluscopeError(f"{what} is another one: {found}", fix)
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _processes(count: int | None) -> str:

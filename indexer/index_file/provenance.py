@@ -6,7 +6,6 @@ import importlib.metadata
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import Any
 
 from .. import __version__
@@ -14,6 +13,7 @@ from ..corpus import Corpus
 from ..models.loaded import LoadedModel
 from .coverage import Coverage
 from .identity import Identity
+from .run_info import RunInfo
 
 _SOFTWARE = ("torch", "transformers", "tokenizers", "gguf", "safetensors", "numpy", "sqlite-utils")
 
@@ -64,19 +64,12 @@ def run_info(
             "bos": read.bos,
             "eos": read.eos,
         },
-        "settings": {key: value for key, value in identity.items() if key != "weights"},
+        "settings": identity.settings.to_json(),
         "coverage": coverage.to_json(),
         "software": {
             "gluscope": __version__,
             "python": platform.python_version(),
             **{name: importlib.metadata.version(name) for name in _SOFTWARE},
         },
-        "run": {
-            "identity": identity,
-            "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "seconds": round(seconds, 1),
-            "tokens_per_second": round(tokens / seconds, 1) if seconds else None,
-            "batches": max((len(batches.numbers) for batches in coverage.sites.values()), default=0),
-            "notices": list(notices),
-        },
+        "run": RunInfo.now(identity, seconds, tokens, coverage, notices).to_json(),
     }

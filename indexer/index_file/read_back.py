@@ -6,9 +6,7 @@ hashes from (seed, document, part, position).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -21,21 +19,13 @@ from ..database.bulk.stored import StoredIndex
 from ..quadrants import QUADRANTS, QUANTITIES
 from ..ranking import RANKINGS
 from ..sequences.sequences import TokenSequence
-from ..settings import Settings
 from ..statistics.hashing import fold_keys_at, position_hashes
 from ..statistics.rankings import EMPTY, RankingList, magnitude_keys, random_keys
 from ..statistics.sample import PositionSample
 from ..statistics.site_state import drawn_examples, magnitude_lists, random_lists
+from .run_info import stored_run
 
 _Keys = npt.NDArray[np.int64]
-
-
-def stored_settings(info: Mapping[str, Any]) -> Settings:
-    """The settings that an index was made with."""
-    saved = info["settings"]
-    known: dict[str, Any] = {field.name: saved[field.name] for field in fields(Settings) if field.name in saved}
-    lists: dict[str, Any] = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
-    return Settings(**{**known, **lists})
 
 
 class Restated:
@@ -43,7 +33,7 @@ class Restated:
 
     def __init__(self, stored: StoredIndex) -> None:
         self._stored = stored
-        self.settings = stored_settings(stored.info)
+        self.settings = stored_run(stored).identity.settings
         self._texts = _Texts(stored)
 
     def sample(self, sample_id: int) -> PositionSample:

@@ -14,7 +14,6 @@ import torch
 
 from ..corpus import Corpus, open_corpus
 from ..errors import GluscopeError
-from ..index_file.identity import resolve
 from ..models.forward import run_body
 from ..models.load import load
 from ..models.loaded import LoadedModel
@@ -31,6 +30,7 @@ from ..statistics.expert_state import ExpertState
 from ..statistics.rankings import BestK
 from ..statistics.reduction import Fuser
 from ..statistics.sample import PositionSample
+from .prepare import resolve
 
 SEEN = 20_000
 """`steady` is indexing after this many sequences."""

@@ -288,7 +288,7 @@ def _resume(job: Job, run: Run, overwrite: bool) -> Mark | None:
             job.notice(f"continuing after {saved.mark.tokens:,} tokens")
             return saved.mark
     clear(job.folder)
-    write_json(job.folder / checkpoint_file.IDENTITY, job.run_identity)
+    write_json(job.folder / checkpoint_file.IDENTITY, job.run_identity.to_json())
     return None
 
 

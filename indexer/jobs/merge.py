@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,8 +18,9 @@ from ..database.records import SiteRecord
 from ..disk import full_disk_told
 from ..errors import GluscopeError
 from ..index_file.coverage import NOTHING, Batches, Coverage, in_words
-from ..index_file.identity import difference
+from ..index_file.identity import difference, same_but
 from ..index_file.read_back import JoinedTexts, Restated
+from ..index_file.run_info import RunInfo, stored_run
 from ..index_file.site_arrays import site_arrays
 from ..index_file.write import SamplePositions, write_index
 from ..progress import Meter, Progress, Report
@@ -29,9 +29,6 @@ from ..run.output_file import OutputFile, unmade
 from ..statistics.sample import PositionSample
 from ..statistics.site_state import SiteState
 from ..weights.join import joined_weights
-
-_MERGED_SETTINGS = ("layers",)
-"""Settings in which indexes that are joined may differ: they say which sites there are."""
 
 
 class _Input(NamedTuple):
@@ -109,9 +106,8 @@ def _demand_one_plan(parts: Sequence[_Input]) -> None:
     """GluscopeError naming the first difference in weights, settings or text."""
     one = parts[0]
     for other in parts[1:]:
-        before, now = (dict(part.stored.info["run"]["identity"]) for part in (one, other))
-        for name in _MERGED_SETTINGS:
-            before.pop(name), now.pop(name)
+        # which layers there are is what may differ in indexes that are joined
+        before, now = (same_but(stored_run(part.stored).identity, layers=None) for part in (one, other))
         found = difference(before, now)
         if found is None and one.stored.info["corpus"]["hash"] != other.stored.info["corpus"]["hash"]:
             found = "it was made from other text"
@@ -252,26 +248,25 @@ def _state(site: SiteArrays, restated: Restated) -> SiteState:
 def _info(parts: Sequence[_Input], coverage: Coverage, addresses: Sequence[SiteAddress]) -> dict[str, Any]:
     """The provenance of the joined index: that of the first input, but for what is joined."""
     infos = [part.stored.info for part in parts]
+    runs = [stored_run(part.stored) for part in parts]
     first = infos[0]
-    layers = _layers(infos, addresses)
-    seconds = sum(float(info["run"]["seconds"]) for info in infos)
-    tokens = sum(int(batches.tokens) for batches in _distinct(parts))
+    layers = _layers([run.identity.settings.layers for run in runs], addresses, int(first["model"]["layers"]))
+    run = RunInfo.now(
+        same_but(runs[0].identity, layers=layers),
+        sum(run.seconds for run in runs),
+        sum(int(batches.tokens) for batches in _distinct(parts)),
+        coverage,
+        sorted({notice for run in runs for notice in run.notices}),
+        merged=sum(run.merged for run in runs),
+    )
     return {
         "complete": coverage.complete,
         "model": {**first["model"], **_listed([info["model"] for info in infos], ("device",))},
         "corpus": first["corpus"],
-        "settings": {**first["settings"], "layers": layers},
+        "settings": run.identity.settings.to_json(),
         "coverage": coverage.to_json(),
         "software": _listed([info["software"] for info in infos], list(first["software"])),
-        "run": {
-            "identity": {**first["run"]["identity"], "layers": layers},
-            "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "seconds": round(seconds, 1),
-            "tokens_per_second": round(tokens / seconds, 1) if seconds else None,
-            "batches": max(len(batches.numbers) for batches in coverage.sites.values()),
-            "notices": sorted({notice for info in infos for notice in info["run"]["notices"]}),
-            "merged": sum(int(info["run"].get("merged", 1)) for info in infos),
-        },
+        "run": run.to_json(),
     }
 
 
@@ -281,11 +276,12 @@ def _distinct(parts: Sequence[_Input]) -> Iterator[Batches]:
         yield max(part.coverage.sites.values(), key=lambda batches: batches.tokens)
 
 
-def _layers(infos: Sequence[Mapping[str, Any]], addresses: Sequence[SiteAddress]) -> list[int] | None:
+def _layers(
+    chosen: Sequence[tuple[int, ...] | None], addresses: Sequence[SiteAddress], of_model: int
+) -> tuple[int, ...] | None:
     """The setting `layers` of the joined index: None where no layer of the model is left out."""
-    chosen = [info["settings"]["layers"] for info in infos]
     union = sorted({address.layer for address in addresses})
-    return None if None in chosen or union == list(range(int(infos[0]["model"]["layers"]))) else union
+    return None if None in chosen or union == list(range(of_model)) else tuple(union)
 
 
 def _listed(values: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, str]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..capture.expert_proof import prove_expert_forms
 from ..capture.proof import prove_forms
 from ..corpus import Corpus, open_corpus
 from ..errors import GluscopeError
-from ..index_file.identity import Identity, identity, resolve
+from ..index_file.identity import Identity, RunIdentity
 from ..models.load import load
 from ..models.loaded import LoadedModel
 from ..models.probe import read_by_text
@@ -31,6 +31,13 @@ FUSE_FROM = 100_000_000
 
 Compiling takes some 10 s once, and less than one in every later run, for which it is kept.
 """
+
+
+CPU_BATCH_TOKENS = 2048
+ACCELERATOR_BATCH_TOKENS = 32768
+
+ENCODER_FOLD_AFTER = 7
+"""Tokens after the peak that a fold key knows where the model has read them too."""
 
 
 def silent(_progress: Progress) -> None:
@@ -124,11 +131,11 @@ class Job:
         self.report(Progress("notice", message=message))
 
     @property
-    def run_identity(self) -> Identity:
+    def run_identity(self) -> RunIdentity:
         """What an unfinished run is known by."""
         group = self.part.group
         shard = self.part.shard.name if group is None else None
-        return {**self.identity, "shard": shard, "processes": None if group is None else group.size}
+        return RunIdentity(self.identity, shard, None if group is None else group.size)
 
     def fuses(self) -> bool:
         """Whether to compile the statistics: where there is work enough to make up for the time that takes."""
@@ -171,5 +178,21 @@ def prepare(model: str, corpus: Corpus, part: Part, settings: Settings, executio
         settings=settings,
         execution=execution,
         report=report,
-        identity=identity(settings, loaded),
+        identity=Identity(loaded.fingerprint, settings),
+    )
+
+
+def resolve(settings: Settings, loaded: LoadedModel, layers: tuple[int, ...] | None) -> Settings:
+    """The settings with everything that was left to the machine or the model filled in."""
+    batch_tokens = settings.batch_tokens
+    if batch_tokens is None:
+        batch_tokens = CPU_BATCH_TOKENS if loaded.device == "cpu" else ACCELERATOR_BATCH_TOKENS
+    return replace(
+        settings,
+        dtype=loaded.dtype,
+        revision=loaded.revision,
+        batch_tokens=batch_tokens,
+        fold_after=0 if loaded.causal else ENCODER_FOLD_AFTER,
+        layers=None if layers is None else tuple(sorted(set(layers))),
+        experts=None if settings.experts is None else tuple(sorted(set(settings.experts))),
     )

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..disk import open_regular, write_json
 from ..errors import GluscopeError
+from ..index_file.identity import RunIdentity
 
 VERSION = 3
 _UNSUMMED = 2
@@ -130,16 +131,13 @@ def read(folder: Path) -> Checkpoint | None:
     raise unreadable(folder, f"{NAME} was written by another version of gluscope")
 
 
-def read_identity(folder: Path, checkpoint: Checkpoint) -> dict[str, Any]:
+def read_identity(folder: Path, checkpoint: Checkpoint) -> RunIdentity:
     """What the run of a checkpoint is known by. GluscopeError where that can't be read, or has been changed."""
     try:
         with open_regular(checkpoint.demand_whole(folder, IDENTITY)) as file:
-            saved = json.loads(file.read())
-    except (OSError, ValueError, RecursionError) as error:
+            return RunIdentity.from_json(json.loads(file.read()))
+    except (AttributeError, OSError, ValueError, RecursionError) as error:
         raise unreadable(folder, f"{IDENTITY}: {error}") from error
-    if not isinstance(saved, dict):
-        raise unreadable(folder, f"{IDENTITY} is damaged")
-    return saved
 
 
 def unreadable(folder: Path, why: str) -> GluscopeError:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..database.bulk.stored import StoredIndex
 from ..errors import GluscopeError
 from ..index_file.coverage import NOTHING, Batches, Coverage
-from ..index_file.identity import Identity, difference
+from ..index_file.identity import Identity, difference, same_but
 from ..index_file.read_back import Restated
+from ..index_file.run_info import RunInfo, stored_run
 from .accumulator import Run
 from .shards import Shard
 
@@ -30,22 +29,22 @@ class Base:
     covered: Batches
     sequences: int  # of its corpus
     hash: str
-    run: Mapping[str, Any]  # what it tells of how it was made
+    run: RunInfo
 
     @property
     def seconds(self) -> float:
         """How long it took to make."""
-        return float(self.run["seconds"])
+        return self.run.seconds
 
     def plan_only(self) -> Base:
         """The same for a process that goes on with the plan but leaves what the index holds to another."""
-        return replace(self, covered=NOTHING, run={**self.run, "seconds": 0.0, "notices": []})
+        return replace(self, covered=NOTHING, run=replace(self.run, seconds=0.0, notices=()))
 
     def restore(self, run: Run) -> None:
         """Put what the index holds into the states of a run."""
         if not len(self.covered.numbers):
             return
-        run.take_notices(self.run["notices"])
+        run.take_notices(self.run.notices)
         with StoredIndex(self.path) as stored:
             restated = Restated(stored)
             for record in stored.sites:
@@ -63,7 +62,7 @@ class Base:
 
     def shorter(self, identity: Identity) -> GluscopeError:
         """The error for text that ends before that of the index."""
-        return self.changed(difference(self.run["identity"], identity) or "it was made from other text")
+        return self.changed(difference(self.run.identity, identity) or "it was made from other text")
 
 
 def is_finished(path: Path) -> bool:
@@ -77,9 +76,9 @@ def finished_base(path: Path, identity: Identity, shard: Shard) -> Base:
     with StoredIndex(path) as stored:
         coverage = _coverage(stored)
         info = stored.info
-    before = info["run"]["identity"]
+        run = stored_run(stored)
     what = f"{path} is finished, but"
-    if (found := difference({**before, "tokens": None}, {**identity, "tokens": None})) is not None:
+    if (found := difference(same_but(run.identity, tokens=None), same_but(identity, tokens=None))) is not None:
         raise GluscopeError(f"{what} {found}", _REPLACE)
     if (coverage.complete and shard.count > 1) or (not coverage.complete and coverage.shard != shard.name):
         held = "it holds the whole corpus" if coverage.complete else f"it is part {coverage.shard} of an index"
@@ -94,7 +93,7 @@ def finished_base(path: Path, identity: Identity, shard: Shard) -> Base:
         covered=next(iter(coverage.sites.values())),
         sequences=int(info["corpus"]["sequences"]),
         hash=str(info["corpus"]["hash"]),
-        run=info["run"],
+        run=run,
     )
 
 

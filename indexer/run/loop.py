@@ -61,6 +61,7 @@ class Loop:
         self._spill = spill
         self._corpus = corpus
         self._identity = identity
+        self._settings = identity.settings
         self._shard = shard
         self._mark = mark
         self._base = base
@@ -151,7 +152,8 @@ class Loop:
 
     def _plan(self) -> Iterator[Batch]:
         """The batches; where reading on fails, what is done is kept first."""
-        batch_tokens = self._identity["batch_tokens"]
+        batch_tokens = self._settings.batch_tokens
+        assert batch_tokens is not None  # resolved
         batches = plan(self._spilled(), batch_tokens, self.borders, self._run.alike)
         while True:
             try:
@@ -182,7 +184,7 @@ class Loop:
 
     def _same_length(self, base: Base) -> bool:
         """Whether the run asks for no more text than the index that is there."""
-        return bool(base.run["identity"]["tokens"] == self._identity["tokens"])
+        return bool(base.run.identity.settings.tokens == self._settings.tokens)
 
     def _pass(self, batch: Batch, own: bool) -> None:
         self.batches = batch.number + 1
@@ -203,7 +205,7 @@ class Loop:
 
         Estimated from the bytes read while the corpus is still being read.
         """
-        total = expected_tokens(self._read, self._corpus, self._identity["tokens"])
+        total = expected_tokens(self._read, self._corpus, self._settings.tokens)
         return None if total is None else self._covered + max(0, total - self.tokens) // self._shard.count
 
     def _keep(self) -> None:
