@@ -25,6 +25,7 @@ import platform
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from datetime import datetime, timezone
 from importlib import import_module
@@ -57,6 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
     out.mkdir(parents=True, exist_ok=True)
     if options.run_part is not None:
         return _run(options.run_part, options, out)
+    if not options.inline:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that a part under way is ended too
     began = time.monotonic()
     report: dict[str, Any] = {
         "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -95,8 +98,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--patience", type=float, default=1.0, help="time limits times this (default: 1)")
     parser.add_argument("--run-part", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    if options.cpu:
-        options.device = "cpu"
+    options.device = {"cuda": "cuda:0"}.get(options.device, options.device) if not options.cpu else "cpu"
     return options
 
 
@@ -116,7 +118,10 @@ def _process(number: int, options: argparse.Namespace, out: Path) -> str:
     words = [sys.executable, "-u", str(Path(__file__).resolve()), "--run-part", str(number), "--out", str(out)]
     words += ["--cpu"] if options.cpu else ["--device", options.device]
     words += ["--patience", str(options.patience)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
+    paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "PYTHONPATH": paths}
+    # kernels are chosen by the sizes that are compiled first: no part takes those of another
+    environment["TORCHINDUCTOR_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / f"gluscope-compiled-{number}")
     _rows_file(out, number).unlink(missing_ok=True)
     with subprocess.Popen(words, env=environment, start_new_session=True) as process:
         try:

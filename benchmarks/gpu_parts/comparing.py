@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from indexer.database.records import Example, NeuronRecord, QuadrantRecord
+from indexer.database.records import Example, NeuronRecord, QuadrantRecord, Quantities
 from indexer.settings import Settings
 from tests.support import naive
 from tests.support.naive import Computed
@@ -138,3 +139,20 @@ def _lists(one: QuadrantRecord, other: QuadrantRecord, scale: Mapping[str, float
         for a, b in both:
             off = abs(abs(a.value) - abs(b.value)) / (scale[ranking] or 1.0)
             yield off, f"{ranking} of document {a.document}: {b.value!r}, not {a.value!r}"
+
+
+def without_last_digits(record: NeuronRecord) -> NeuronRecord:
+    """The record with its means as floats of single precision print: their sums may be added up in another order."""
+    quadrants = {
+        name: replace(
+            quadrant,
+            mean=Quantities(
+                *(
+                    None if mean is None else float(f"{mean:.6e}")
+                    for mean in (quadrant.mean[quantity] for quantity in naive.QUANTITIES)
+                )
+            ),
+        )
+        for name, quadrant in record.quadrants.items()
+    }
+    return replace(record, quadrants=quadrants)

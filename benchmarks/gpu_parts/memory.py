@@ -30,13 +30,13 @@ _SHARES = (0.45, 0.25)
 
 
 def run(kit: Kit) -> None:
-    width, rows = (64, 8) if kit.small else (8192, 64)
+    width, rows = (64, 8) if kit.small else (4096, 64)
     hidden = 32 if kit.small else 512
     context = 64 if kit.small else CONTEXT
     made: list[Callable[..., Path]] = []
     with kit.case("enough memory") as figures:
         model = save_tiny(
-            kit.folder / "model", "llama", hidden_size=hidden, intermediate_size=width, num_hidden_layers=3
+            kit.folder / "model", "llama", hidden_size=hidden, intermediate_size=width, num_hidden_layers=2
         )
         text = write_text(kit.folder / "texts.jsonl", 2 * rows, 3 * context)
         settings = Settings(

@@ -8,17 +8,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from indexer.database.reader import Index
-from indexer.database.records import NeuronRecord, Quantities
+from indexer.database.records import NeuronRecord
 from indexer.jobs.index import index
 from indexer.progress import Progress
 from indexer.settings import Execution, Inputs, Settings
 from tests.support.tiny_experts import save_mixture
 from tests.support.tiny_models import save_tiny
 
+from .comparing import without_last_digits
 from .kit import ROOT, Kit
 from .making import write_text
 
@@ -55,8 +55,12 @@ def _resumed(kit: Kit, name: str, model: Path) -> dict[str, object]:
     killed = _killed(kit, model, text, kit.folder / f"{name}-killed.db")
     notices.clear()
     resumed, _ = _records(make(f"{name}-killed.db"))
-    differences = [address for address in whole if _rounded(whole[address]) != _rounded(resumed[address])]
-    unlike = [address for address in whole if _rounded(whole[address]) != _rounded(again[address])]
+    differences = [
+        address for address in whole if without_last_digits(whole[address]) != without_last_digits(resumed[address])
+    ]
+    unlike = [
+        address for address in whole if without_last_digits(whole[address]) != without_last_digits(again[address])
+    ]
     told = [notice for notice in notices if "continuing after" in notice]
     return {
         "passed": bool(told) and not differences and not unlike,
@@ -98,21 +102,3 @@ def _records(db: Path) -> tuple[dict[str, NeuronRecord], int]:
             for neuron in range(0, site.width, 4)
         }
         return found, int(opened.info().corpus["tokens"])
-
-
-def _rounded(record: NeuronRecord) -> NeuronRecord:
-    """The record with its means rounded, whose sums may be added up in another order."""
-    quadrants = {
-        name: replace(
-            quadrant,
-            mean=Quantities(
-                **{key: None if value is None else float(f"{value:.7e}") for key, value in _fields(quadrant.mean)}
-            ),
-        )
-        for name, quadrant in record.quadrants.items()
-    }
-    return replace(record, quadrants=quadrants)
-
-
-def _fields(mean: Quantities) -> list[tuple[str, float | None]]:
-    return [(name, getattr(mean, name)) for name in Quantities.__slots__]

@@ -265,16 +265,20 @@ class Fuser:
         if not self.enabled:
             return function(*arguments)
         if function not in self._compiled:
-            self._compiled[function] = torch.compile(function, dynamic=True, options=dict(_ONE_KERNEL))
+            # On a GPU the first shape as it is, then what has changed left open: a site's width never changes, and
+            # kernels for a known one read several values at once. Elsewhere compiling once is enough.
+            dynamic = None if torch.cuda.is_available() else True
+            self._compiled[function] = torch.compile(function, dynamic=dynamic, options=dict(_ONE_KERNEL))
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 result: Result = self._compiled[function](*arguments)
                 return result
-        except (RuntimeError, OSError, ImportError) as error:
-            # torch wraps a missing compiler, missing headers and its own limits in RuntimeErrors of many kinds.
-            if isinstance(error, torch.OutOfMemoryError):
-                raise
+        except (torch.OutOfMemoryError, MemoryError):
+            raise
+        except Exception as error:
+            # A missing compiler, missing headers and limits of torch and Triton come as errors of many kinds. What is
+            # wrong with the arguments comes again from the function itself.
             self.enabled = False
             self._notice(f"the statistics run uncompiled, slower: {_reason(error)}")
             return function(*arguments)

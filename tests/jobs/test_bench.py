@@ -93,16 +93,35 @@ def test_few_rounds_are_told_to_say_little(monkeypatch: pytest.MonkeyPatch, caps
         assert told in err if told else err == ""
 
 
-def test_a_compiler_that_fails_leaves_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
+class OutOfResources(Exception):
+    """As Triton's: nothing but an Exception."""
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, FileNotFoundError, AssertionError, OutOfResources])
+def test_a_compiler_that_fails_leaves_tensors(kind: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
-        raise RuntimeError("no compiler")
+        raise kind("no compiler")
 
     for compiled, told in ((abs, "compiled"), (broken, "tensors")):
         monkeypatch.setattr(torch, "compile", lambda *_, result=compiled, **__: result)
         fuse = Fuser(True, lambda _: None, loops=False)
         assert fuse.backend == "tensors"
-        fuse(abs, -3)
+        assert fuse(abs, -3) == 3
         assert fuse.backend == told
+
+
+@pytest.mark.parametrize("kind", [torch.OutOfMemoryError, MemoryError])
+def test_memory_that_a_compiled_function_lacks_is_no_fault_of_the_compiler(
+    kind: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise kind("out of memory")
+
+    monkeypatch.setattr(torch, "compile", lambda *_, **__: broken)
+    fuse = Fuser(True, pytest.fail, loops=False)
+    with pytest.raises(kind):
+        fuse(abs, -3)
+    assert fuse.enabled
 
 
 def test_a_sample_takes_as_many_positions_as_after_those_that_were_seen() -> None:
