@@ -1,6 +1,6 @@
 """How fast an index of the size of an 8B is to read: show, the explorer, sorting, filtering and searching.
 
-    python benchmarks/at_8b.py [--db FILE] [--rounds 5] [--tui] [--markdown]
+    python benchmarks/at_8b.py [--db FILE] [--rounds 5] [--tui] [--save]
 
 Makes a synthetic index with the shape of Llama-3.1-8B, 32 layers of 14,336 neurons, once (--db keeps it; a few
 minutes), and measures each command in a process of its own, warm: the fastest and the median of some rounds. Rows of
@@ -207,7 +207,7 @@ def main() -> None:
     parser.add_argument("--db", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tui", action="store_true", help="the explorer too; needs tmux")
-    parser.add_argument("--markdown", action="store_true")
+    parser.add_argument("--save", action="store_true", help="into benchmarks/results, for the README's table")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         db: Path = options.db or Path(folder) / "8b.db"
@@ -219,14 +219,15 @@ def main() -> None:
         size = db.stat().st_size
     neurons = LAYERS * WIDTH
     print(f"{neurons:,} neurons, {size / 1e9:.2f} GB, {size / neurons:.0f} bytes a neuron")
-    if options.markdown:
-        print("\n| 458,752 neurons | median | limit |\n|---|---|---|")
     for name, times, limit in rows:
-        middle, told = statistics.median(times), f"{limit:g} s" if limit else ""
-        if options.markdown:
-            print(f"| {name} | {middle:.2f} s | {told} |")
-        else:
-            print(f"{name:<36} {middle:6.2f} s  (fastest {min(times):.2f})  limit {told}")
+        told = f"{limit:g} s" if limit else ""
+        print(f"{name:<36} {statistics.median(times):6.2f} s  (fastest {min(times):.2f})  limit {told}")
+    if options.save:
+        from benchmarks import results
+
+        seconds = {name: round(statistics.median(times), 3) for name, times, _ in rows}
+        command = "python benchmarks/at_8b.py" + (" --tui" if options.tui else "")
+        print(f"kept in {results.write('at_8b', command, {'neurons': neurons, 'seconds': seconds})}")
 
 
 if __name__ == "__main__":

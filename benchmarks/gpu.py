@@ -1,6 +1,6 @@
 """Whether gluscope is right and quick on a CUDA device: one command, one table, JSON beside it, in under 8 minutes.
 
-    python benchmarks/gpu.py [--parts 1,3] [--out gpu-results] [--device cuda] [--cpu] [--inline]
+    python benchmarks/gpu.py [--parts 1,3] [--out gpu-results] [--device cuda] [--cpu] [--inline] [--save]
 
 Needs the repository and what it depends on, and no network: weights are random, text is made up.
 
@@ -22,6 +22,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
@@ -36,6 +37,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks import results  # noqa: E402
 from benchmarks.gpu_parts.kit import Kit, Row  # noqa: E402
 
 PARTS: dict[int, tuple[str, str, int]] = {
@@ -85,6 +87,8 @@ def main(arguments: list[str] | None = None) -> int:
         report["seconds"] = round(time.monotonic() - began, 1)
         _write(report, out)
     print("\n" + _table(report))
+    if options.save:
+        shutil.copyfile(out / "gpu.json", results.FOLDER / "gpu.json")
     return 0 if all(part["state"] == "passed" for part in report["parts"].values()) else 1
 
 
@@ -96,6 +100,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--cpu", action="store_true", help="rehearse on the CPU with small models")
     parser.add_argument("--inline", action="store_true", help="all parts in this process, without time limits")
     parser.add_argument("--patience", type=float, default=1.0, help="time limits times this (default: 1)")
+    parser.add_argument("--save", action="store_true", help="into benchmarks/results, for the README's table")
     parser.add_argument("--run-part", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     options.device = {"cuda": "cuda:0"}.get(options.device, options.device) if not options.cpu else "cpu"

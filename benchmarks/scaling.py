@@ -1,6 +1,6 @@
 """How indexing scales: tokens a second and peak memory against the number of neurons and the length of the corpus.
 
-    python benchmarks/scaling.py MODEL TEXT [--layers 1,5,15,30] [--tokens 8k,16k,32k,64k]
+    python benchmarks/scaling.py MODEL TEXT [--layers 1,5,15,30] [--tokens 8k,16k,32k,64k] [--save]
 
 Each run is `gluscope index` in a process of its own, the layers spread evenly over the model. Speed is that between
 two lengths of the corpus, further tokens / further seconds, so that loading, compiling and writing don't count; memory
@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[1]
 class Made:
     """One run."""
 
+    layers: int
     neurons: int
     tokens: int
     seconds: float
@@ -39,6 +40,7 @@ class Made:
 class Point:
     """What a longer run says beyond a shorter one."""
 
+    layers: int
     neurons: int
     tokens: int
     tokens_per_second: float
@@ -47,7 +49,7 @@ class Point:
     @classmethod
     def between(cls, shorter: Made, longer: Made) -> Point:
         rate = (longer.tokens - shorter.tokens) / (longer.seconds - shorter.seconds)
-        return cls(longer.neurons, longer.tokens, rate, longer.peak_bytes)
+        return cls(longer.layers, longer.neurons, longer.tokens, rate, longer.peak_bytes)
 
 
 def amount(text: str) -> int:
@@ -77,7 +79,9 @@ def measure(model: str, text: str, layers: str, tokens: int, folder: Path) -> Ma
         ).stdout
     )  # fmt: skip
     db.unlink()
-    return Made(info["neurons"], info["corpus"]["tokens"], info["run"]["seconds"], usage.ru_maxrss * 1024)
+    return Made(
+        layers.count(",") + 1, info["neurons"], info["corpus"]["tokens"], info["run"]["seconds"], usage.ru_maxrss * 1024
+    )
 
 
 def spread(layers: int, wanted: int) -> str:
@@ -101,6 +105,7 @@ def main() -> None:
     parser.add_argument("--layers", default="1,5,15,30")
     parser.add_argument("--tokens", default="8k,16k,32k,64k", help="lengths of the corpus, two at least")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--save", action="store_true", help="into benchmarks/results, for the README's tables")
     options = parser.parse_args()
     sizes = [amount(size) for size in options.tokens.split(",")]
     counts = [int(count) for count in options.layers.split(",")]
@@ -113,8 +118,14 @@ def main() -> None:
         few = spread(options.of_layers, counts[0])
         made = [measure(options.model, options.text, few, size, Path(folder)) for size in sizes]
         result["corpus"] += [Point.between(*pair) for pair in pairwise(made)]
+    plain: dict[str, Any] = {name: [asdict(point) for point in points] for name, points in result.items()}
+    if options.save:
+        sys.path.insert(0, str(ROOT))
+        from benchmarks import results
+
+        named = f"python benchmarks/scaling.py {Path(options.model).name} TEXT"
+        print(f"kept in {results.write('scaling', named, plain)}", file=sys.stderr)
     if options.json:
-        plain: dict[str, Any] = {name: [asdict(point) for point in points] for name, points in result.items()}
         print(json.dumps(plain))
         return
     print(f"against neurons\n\n{rows(result['neurons'])}\n\nagainst the corpus\n\n{rows(result['corpus'])}")

@@ -1,0 +1,191 @@
+"""Renders the tables of figures in README.md from benchmarks/results, between their markers.
+
+    python benchmarks/publish.py [--check]
+
+A table stands between `<!-- figures: NAME -->` and `<!-- end of figures -->`. `--check` writes nothing and exits with 1
+where a table is stale.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import statistics
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import results  # noqa: E402
+
+PAGES = ("README.md",)
+REGIMES = ("cold", "steady", "limit")
+
+_MARKED = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+
+Read = Callable[[str], dict[str, Any]]
+"""From a benchmark's name to its figures."""
+
+
+def comparison(read: Read) -> str:
+    """gluscope beside GLUScope."""
+    share = statistics.median(read("repeated")["steady"])
+    size = read("size")["bytes_a_neuron"] / 1024
+    return table(
+        ("", "GLUScope (2026)", "gluscope"),
+        (
+            ("neurons anyone can look at", "174", "all of them"),
+            ("disk a neuron", "13.4 MB", f"{size:.1f} KiB, with weights and full-text search"),
+            ("speed, share of the bare model's", "0.19", f"about {share:.2f} (see below)"),
+            ("examples", "top 16", "top 16 and a random draw, folded duplicates"),
+            ("BOS and other first tokens", "counted", "left out"),
+        ),
+    )
+
+
+def speed(read: Read) -> str:
+    """Indexing beside the bare model, and how far runs stray."""
+    found, again = read("speed"), read("repeated")
+    rows = [
+        (
+            row["name"],
+            str(row["rounds"]),
+            f"{row['bare']['median']:,.0f}",
+            *(_spread(row["ratio"][regime]) for regime in REGIMES),
+        )
+        for row in found["rows"]
+    ]
+    head = ("", "rounds", "bare, tokens/s", "cold: empty rankings", "steady: as after 20,000 sequences")
+    *others, last = (f"{value:.2f}" for value in again["steady"])
+    share = 100 * again["share_of_a_layer"]
+    lines = (
+        table((*head, "limit: no ranking changes"), rows),
+        f"Measured on {found['date']}, on {found['machine']}: single rounds stray, even above 1, and medians too.",
+        f"{len(others) + 1} runs of SmolLM2 in float32 on one day had {', '.join(others)} and {last} in `steady`;",
+        f"timed apart, its statistics take {share:.1f} % of a layer's time.",
+    )
+    return "\n".join(lines) + "\n"
+
+
+def scaling(read: Read) -> str:
+    """Speed and memory against neurons, and against the corpus."""
+    found = read("scaling")
+    neurons = [
+        (str(row["layers"]), f"{row['neurons']:,}", f"{row['tokens_per_second']:.0f}", _gib(row["peak_bytes"]))
+        for row in found["neurons"]
+    ]
+    corpus = [
+        (f"{row['tokens']:,} tokens", f"{row['tokens_per_second']:.0f}", _gib(row["peak_bytes"]))
+        for row in found["corpus"]
+    ]
+    return "\n".join(
+        (
+            table(("layers", "neurons", "tokens/s while rankings fill", "peak memory"), neurons),
+            table(("one layer, corpus of", "tokens/s since the length before", "peak memory"), corpus),
+        )
+    )
+
+
+FINDING: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("`gluscope show`", ("show",)),
+    (
+        "first page of a sort by frequency, mean, cosine",
+        tuple(f"first page, sorted by a {name}" for name in ("frequency", "mean", "cosine")),
+    ),
+    ("a filter; a filter and a sort", ("first page of a filter", "first page, filtered and sorted")),
+    (
+        "a search for a peak; for a text; for a word that is a quarter of all tokens",
+        ("search for a peak", "search in contexts", "search a common word in contexts"),
+    ),
+    ("the explorer's start; from neuron to neuron", ("tui, start", "tui, neuron to neuron")),
+    ("`gluscope layers`; `gluscope plot`", ("layers", "plot")),
+)
+"""What a row says, and the names that benchmarks/at_8b.py gives its figures."""
+
+
+def finding(read: Read) -> str:
+    """Commands and the explorer on an index of an 8B's size."""
+    seconds: Mapping[str, float] = read("at_8b")["seconds"]
+    rows = [(what, "; ".join(f"{seconds[name]:.2f}" for name in names)) for what, names in FINDING]
+    return table(("what", "seconds"), rows)
+
+
+def gpu(read: Read) -> str:
+    """What benchmarks/gpu.py found of speed; that it was not run, where there is nothing."""
+    found = read("gpu")
+    rows = [
+        (
+            row["case"],
+            f"{row['figures']['bare_tokens_per_s']:,}",
+            *(_spread(dict(zip(("min", "median", "max"), row["figures"][regime], strict=True))) for regime in REGIMES),
+            f"{row['figures']['peak_gb']:.1f} GB" if "peak_gb" in row["figures"] else "",
+        )
+        for row in found.get("parts", {}).get("3", {}).get("rows", ())
+        if "bare_tokens_per_s" in row["figures"] and row["passed"]
+    ]
+    if not rows:
+        return "Not measured on a GPU yet.\n"
+    head = ("random weights, sequences of 1,024, batches of 4,096", "bare, tokens/s", *REGIMES, "peak memory")
+    return f"On one {found['machine']['device']} (`benchmarks/gpu.py`, {found['made'][:10]}):\n\n{table(head, rows)}"
+
+
+TABLES: dict[str, Callable[[Read], str]] = {
+    "comparison": comparison,
+    "speed": speed,
+    "scaling": scaling,
+    "finding": finding,
+    "gpu": gpu,
+}
+"""Name in a marker -> what renders it."""
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *("| " + " | ".join(row) + " |" for row in rows)]
+    return "\n".join(lines).replace("|  |", "| |") + "\n"
+
+
+def rendered(text: str, folder: Path = results.FOLDER) -> str:
+    """A page with every table as the results in a folder have it. KeyError for a marker that names no table."""
+
+    def read(name: str) -> dict[str, Any]:
+        return results.read(name, folder) or {}
+
+    return _MARKED.sub(lambda found: f"{found[1]}{TABLES[found[2]](read)}{found[3]}", text)
+
+
+def marked(text: str) -> list[str]:
+    """The names of the tables that a page has, in order."""
+    return [found[2] for found in _MARKED.finditer(text)]
+
+
+def _spread(of: Mapping[str, float]) -> str:
+    return f"{of['median']:.2f} ({of['min']:.2f} to {of['max']:.2f})"
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.2f} GiB"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 where a table is stale")
+    options = parser.parse_args(arguments)
+    stale = []
+    for page in PAGES:
+        before = (ROOT / page).read_text(encoding="utf-8")
+        after = rendered(before)
+        if after != before:
+            stale.append(page)
+            if not options.check:
+                (ROOT / page).write_text(after, encoding="utf-8")
+    for page in stale:
+        print(f"{page}: {'stale' if options.check else 'rendered'}")
+    return 1 if stale and options.check else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
