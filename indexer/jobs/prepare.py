@@ -120,7 +120,8 @@ class Job:
 
     def sequences(self) -> Sequences:
         """The text as the model is fed it."""
-        return sequences(self.corpus, text_encoder(self.loaded.tokenizer), self.settings, *self.around)
+        enough = self.settings.context if self.settings.long == "truncate" else None
+        return sequences(self.corpus, text_encoder(self.loaded.tokenizer, enough), self.settings, *self.around)
 
     @property
     def around(self) -> Around:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TypeAlias
@@ -131,7 +131,7 @@ def sequences(
     return Sequences(_chunks(iter(documents), encode, settings, bos, eos))
 
 
-def cut(ids: list[int], bos: int | None, context: int, long: str, eos: int | None = None) -> list[Ids]:
+def cut(ids: Sequence[int], bos: int | None, context: int, long: str, eos: int | None = None) -> list[Ids]:
     """A document's token ids as sequences of at most `context` tokens, each between BOS and EOS where there are any.
 
     With `long` "truncate": the first of them only.

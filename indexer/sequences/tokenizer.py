@@ -9,19 +9,25 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..errors import GluscopeError
+from .long_texts import LongTexts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-Encode = Callable[[Sequence[str]], list[list[int]]]
+Encode = Callable[[Sequence[str]], Sequence[Sequence[int]]]
+
+_LONG = 1 << 18
+"""Characters of a text from which on it is encoded window by window: the library keeps some 400 bytes a token."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 _METASPACE = "\u2581"
 
 
-def text_encoder(tokenizer: PreTrainedTokenizerBase) -> Encode:
-    """A function from texts to their token ids, in order, a list each, without special tokens.
+def text_encoder(tokenizer: PreTrainedTokenizerBase, enough: int | None = None) -> Encode:
+    """A function from texts to their token ids, in order, a sequence each, without special tokens.
+
+    Of a long text no more ids need be given than the first `enough`.
 
     Text is text: what reads like a special token (`<s>`, `<|im_start|>`) is split like any other. Lone surrogates are
     read as U+FFFD. The function has a copy of the tokenizer of its own, so that a thread may use it.
@@ -35,13 +41,23 @@ def text_encoder(tokenizer: PreTrainedTokenizerBase) -> Encode:
             for text in texts
         ]
     own = _text_only(backend, _special_tokens(tokenizer))
-    return lambda texts: [
-        encoding.ids for encoding in own.encode_batch_fast([_clean(text) for text in texts], add_special_tokens=False)
-    ]
+    long_texts = LongTexts(own)
+
+    def whole(texts: Sequence[str]) -> list[Sequence[int]]:
+        return [encoding.ids for encoding in own.encode_batch_fast(texts, add_special_tokens=False)]
+
+    def encode(texts: Sequence[str]) -> list[Sequence[int]]:
+        cleaned = [_clean(text) for text in texts]
+        if all(len(text) < _LONG for text in cleaned):
+            return whole(cleaned)
+        found = [long_texts.encode(text, enough) if len(text) >= _LONG else None for text in cleaned]
+        return [whole([text])[0] if ids is None else ids for text, ids in zip(cleaned, found, strict=True)]
+
+    return encode
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
-    """The token ids of texts, a list each: `text_encoder` for a single use."""
+def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Sequence[Sequence[int]]:
+    """The token ids of texts, a sequence each: `text_encoder` for a single use."""
     return text_encoder(tokenizer)(texts)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -79,7 +79,7 @@ def unigram() -> PreTrainedTokenizerFast:
 
 
 def ids_of(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
-    return encode(tokenizer, [text])[0]
+    return list(encode(tokenizer, [text])[0])
 
 
 def joined(tokenizer: PreTrainedTokenizerFast, text: str) -> str:
@@ -276,7 +276,7 @@ def test_lone_surrogates_become_replacement_characters(
 def test_the_encoder_works_in_threads_beside_the_tokenizer(byte_level_tokenizer: PreTrainedTokenizerFast) -> None:
     encoder = text_encoder(byte_level_tokenizer)
     expected = encoder(TEXTS)
-    results: list[list[list[int]]] = []
+    results: list[list[Sequence[int]]] = []
     threads = [
         threading.Thread(target=lambda: results.append([encoder(TEXTS)[0] for _ in range(50)])) for _ in range(3)
     ]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
+from indexer.sequences.long_texts import LongTexts, Sizes
 from indexer.sequences.tokenizer import bos_id, encode, text_encoder, token_bytes
 
 from ..support.real_models import gemma3_path, smollm2_path
@@ -71,3 +72,11 @@ def test_a_document_of_a_million_tokens_is_encoded(tokenizer: Any) -> None:
 def test_lone_surrogates_are_encoded(tokenizer: Any) -> None:
     (ids,) = encode(tokenizer, ["a\ud800b"])
     assert b"".join(token_bytes(tokenizer, ids)).decode() == "a\ufffdb"
+
+
+def test_a_long_text_has_the_ids_of_the_whole_when_it_is_encoded_in_windows(tokenizer: Any) -> None:
+    text = "\n\n".join(topics.values())[:100_000] + "".join(HARD[:3]) * 20
+    whole = tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids
+    found = LongTexts(tokenizer.backend_tokenizer, Sizes(window=5000, before=500, after=500, edge=100)).encode(text)
+    assert found is not None
+    assert list(found) == whole
