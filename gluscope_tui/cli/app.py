@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -20,11 +21,12 @@ from indexer import __version__
 from indexer.errors import GluscopeError
 
 from .complaints import mendable
-from .output import complain, emit, emit_lines
+from .output import complain, emit, emit_lines, tell
 from .streams import muffle_stderr, open_closed_streams
 
 NAME = "gluscope"
 MENDABLE = 2
+DEBUG = "GLUSCOPE_DEBUG"
 INTERRUPTED = 130
 
 COMMANDS = {
@@ -83,6 +85,8 @@ def run(arguments: Sequence[str]) -> int:
         emit(())
     except GluscopeError as error:
         complain(error)
+        if os.environ.get(DEBUG) or list(arguments[:1]) == ["--debug"]:
+            _tell_all(error)
         return MENDABLE
     except typer.TyperException as error:
         command = next((argument for argument in arguments if argument in COMMANDS), None)
@@ -93,6 +97,13 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     return code if isinstance(code, int) else 0
+
+
+def _tell_all(error: GluscopeError) -> None:
+    """Print what a library raised and where, a cleaned line at a time."""
+    for part in traceback.format_exception(error):
+        for line in part.rstrip().splitlines():
+            tell(line)
 
 
 class Command(TyperCommand):
@@ -161,6 +172,9 @@ def _version(asked: bool) -> None:
 def _top(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    debug: Annotated[  # `run` looks for it itself: an error ends the command before its options count
+        bool, typer.Option("--debug", help=f"Print what libraries raised, after an error ({DEBUG}=1 does too).")
     ] = False,
 ) -> None:
     """The terminal explorer for the gated neurons of language models."""

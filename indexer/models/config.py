@@ -56,11 +56,16 @@ def resolve(source: ModelSource, revision: str | None, trust_remote_code: bool) 
 def _commit(source: ModelSource, revision: str | None, cached: bool) -> str:
     """The commit that the hub, or its cache, has for a revision; the cache remembers it."""
     from huggingface_hub import errors as hub
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import hf_hub_download, is_offline_mode
 
     try:
         config = hf_hub_download(source.location, "config.json", revision=revision, local_files_only=cached)
     except hub.LocalEntryNotFoundError as error:
+        if is_offline_mode():
+            raise GluscopeError(
+                f"there is no folder {source.name}, and the cache of the hub doesn't hold a model of that id",
+                "HF_HUB_OFFLINE keeps gluscope from asking the hub: unset it, or give a local folder or a .gguf file",
+            ) from error
         raise GluscopeError(
             f"there is no folder {source.name}, and the Hugging Face hub can't be reached",
             "check the connection, or give a local folder or a .gguf file",

@@ -1,4 +1,11 @@
-"""Which families of the installed transformers can be indexed, and how: each built without weights and looked at."""
+"""Which families of the installed transformers can be indexed, and how: each built without weights and looked at.
+
+To add a family: where its MLPs have children of new names, a row of `LAYOUTS` in sites/layouts.py; where they compute
+more than down(act(gate) * in), a row of `ODD` in sites/odd.py, or of `REFUSED` with the reason; for experts a form in
+sites/expert_forms.py. Then its values by hand in tests/models/families/by_hand.py, settings of a small one in
+tests/models/families/tiny.py where its defaults make none, and `python -m tests.models.families.record`. The tests of
+that folder fail for a family that is read and not recorded, and for one that `models` and `index` see differently.
+"""
 
 from __future__ import annotations
 

@@ -311,10 +311,10 @@ def _with_weights(
                 **origin.arguments,
             )
         except OSError as error:
-            raise GluscopeError(
-                f"{unreadable}: {said(error)}",
-                "gluscope reads safetensors and GGUF; a model with pickles only must be converted first",
-            ) from error
+            cached = "the hub can't be reached, and its cache lacks them: load the model once with a connection"
+            form_only = "gluscope reads safetensors and GGUF; a model with pickles only must be converted first"
+            fix = cached if origin.arguments.get("local_files_only") else form_only
+            raise GluscopeError(f"{unreadable}: {said(error)}", fix) from error
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise GluscopeError(
                 f"{source.name} doesn't fit into the memory of {device}", "use --dtype bfloat16, or --device-map auto"

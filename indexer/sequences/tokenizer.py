@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..errors import GluscopeError
+from ..library_errors import told
 from .long_texts import LongTexts
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ Encode = Callable[[Sequence[str]], Sequence[Sequence[int]]]
 _LONG = 1 << 18
 """Characters of a text from which on it is encoded window by window: the library keeps some 400 bytes a token."""
 
+_FAILS, _OTHER = "the model's tokenizer fails on text", "check the model's tokenizer, or save it again"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 _METASPACE = "\u2581"
@@ -34,14 +36,18 @@ def text_encoder(tokenizer: PreTrainedTokenizerBase, enough: int | None = None) 
     """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:  # a tokenizer in plain Python
-        return lambda texts: [
-            list(
-                tokenizer(_clean(text), add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
+
+        def plainly(texts: Sequence[str]) -> list[list[int]]:
+            found = (
+                tokenizer(_clean(text), add_special_tokens=False, split_special_tokens=True, verbose=False)
+                for text in texts
             )
-            for text in texts
-        ]
-    own = _text_only(backend, _special_tokens(tokenizer))
-    long_texts = LongTexts(own)
+            return [list(each["input_ids"]) for each in found]
+
+        return _told(plainly)
+    with told(_FAILS, _OTHER):
+        own = _text_only(backend, _special_tokens(tokenizer))
+        long_texts = LongTexts(own)
 
     def whole(texts: Sequence[str]) -> list[Sequence[int]]:
         return [encoding.ids for encoding in own.encode_batch_fast(texts, add_special_tokens=False)]
@@ -53,7 +59,17 @@ def text_encoder(tokenizer: PreTrainedTokenizerBase, enough: int | None = None) 
         found = [long_texts.encode(text, enough) if len(text) >= _LONG else None for text in cleaned]
         return [whole([text])[0] if ids is None else ids for text, ids in zip(cleaned, found, strict=True)]
 
-    return encode
+    return _told(encode)
+
+
+def _told(encode: Encode) -> Encode:
+    """`encode`, with a GluscopeError for whatever the library raises."""
+
+    def encoded(texts: Sequence[str]) -> Sequence[Sequence[int]]:
+        with told(_FAILS, _OTHER):
+            return encode(texts)
+
+    return encoded
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Sequence[Sequence[int]]:

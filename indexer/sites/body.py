@@ -18,8 +18,9 @@ def text_body(model: nn.Module) -> nn.Module:
     return text_body(base) if isinstance(base, nn.Module) and base is not model else model
 
 
+_SEES_BY_PADDING = "its tokens see those after them or not, by whether a batch is padded"
 _WANTS_MORE = {
-    "Aimv2TextModel": "its tokens see those after them or not, by whether a batch is padded",
+    "Aimv2TextModel": _SEES_BY_PADDING,
     "CpmAntModel": "it puts a prompt of its own in front of the text",
     "DiaModel": "its decoder reads audio codes",
     "HiggsAudioV2Model": "it takes text and audio apart before its MLPs",
@@ -35,6 +36,8 @@ def wants_more(body: nn.Module) -> str | None:
     """Why `body` can't run on token ids alone, or None where it can."""
     if "input_ids" not in inspect.signature(body.forward).parameters:
         return "it doesn't read text"
+    if type(body).__name__ == "GemmaModel" and getattr(body.config, "use_bidirectional_attention", False):
+        return _SEES_BY_PADDING  # PaliGemma: the mask of a padded batch is causal, attention without a mask isn't
     return _WANTS_MORE.get(type(body).__name__)
 
 

@@ -61,3 +61,15 @@ def test_a_gguf_file_is_read_as_its_own_library_reads_it(
     with capture(sites, lambda site, *values: errors.append(prove(site, *values))):
         run_body(loaded, ids, None, sites)
     assert errors == [0.0] * layers
+
+
+@pytest.mark.real
+def test_digits_of_smollm2_are_tokens_of_their_own() -> None:
+    """As its own tokenizer.json and llama.cpp have it (tokenizer.ggml.pre: smollm)."""
+    loaded = load(str(smollm2_path()))
+    for text in ("in 1984", "3.14159", "x=2048;", "12 345"):
+        tokens = loaded.tokenizer.convert_ids_to_tokens(loaded.tokenizer(text, add_special_tokens=False)["input_ids"])
+        digits = [token for token in tokens if any(character.isdigit() for character in token)]
+        assert all(len(token) == 1 for token in digits)
+        assert len(digits) == sum(character.isdigit() for character in text)
+    assert any("add_bos_token" in notice for notice in loaded.notices)

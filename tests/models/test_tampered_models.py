@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -14,9 +14,11 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
+from gluscope_tui.cli.app import run
 from indexer.errors import GluscopeError
 from indexer.models.families import family_of
 from indexer.models.load import load
+from indexer.sequences.tokenizer import text_encoder
 from tests.support.tiny_models import save_tiny, tiny_tokenizer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -321,3 +323,22 @@ def test_bits_flipped_in_a_config_are_two_lines(folder: Path) -> None:
         (folder / "config.json").write_bytes(spoilt)
         error = tried(folder)
         assert error is None or (error.cause + error.fix).isprintable()
+
+
+def test_the_original_error_is_there_for_who_asks(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(folder / "config.json", num_attention_heads=5)
+    assert run(["models", str(folder)]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+    assert run(["--debug", "models", str(folder)]) == 2
+    shown = capsys.readouterr().err
+    assert "Traceback" in shown
+    assert "StrictDataclass" in shown
+    assert "\x1b" not in shown
+
+
+def test_a_tokenizer_that_fails_on_text_is_told() -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("no such piece")
+
+    with pytest.raises(GluscopeError, match="tokenizer fails on text: no such piece"):
+        text_encoder(cast(Any, fail))(["text"])
