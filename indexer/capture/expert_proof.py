@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,14 +11,17 @@ from torch.nn import functional
 from ..errors import GluscopeError
 from ..sites.experts import ExpertLayer
 from ..transformers_internals import product_of
-from .experts import Routed
+from .looped_experts import capture_looped
 from .proof import relative_error, tolerance
+from .routed import Routed
 
 _ROWS = 16
 _ROW_TOLERANCE = 0.05
 """Of a row computed again from the weights, by whatever kernel; that of another token or expert is off by 1."""
 
 _STRESS_MAGNITUDE = 128.0
+_STRESS_ROWS = 8
+_ON_LARGE = "does not compute act(gate) * in on large values"
 
 
 def prove_experts(layer: ExpertLayer, routed: Routed) -> float:
@@ -41,16 +43,46 @@ def prove_expert_forms(layers: Iterable[ExpertLayer]) -> None:
     GluscopeError as in `prove_experts`.
     """
     for layer in layers:
+        if layer.looped is not None:
+            _demand(layer, _looped_error(layer), tolerance(_dtype(layer)), _ON_LARGE)
+            continue
         product = product_of(layer.module)
         like = next(layer.module.parameters())
-        dtype = like.dtype if like.dtype.is_floating_point and like.dtype.itemsize > 1 else torch.bfloat16
+        dtype = _dtype(layer)
         both = torch.randn(8, 2 * layer.width, generator=torch.Generator().manual_seed(0))  # row gate-and-up
         for scale in (1.0, _STRESS_MAGNITUDE / float(both.abs().max())):
             gate_up = (both * scale).to(like.device, dtype)
             with torch.inference_mode():
                 gate, in_ = layer.values(gate_up)
                 error = relative_error(layer.act_fn(gate) * in_, product(gate_up))
-            _demand(layer, error, tolerance(dtype), "does not compute act(gate) * in on large values")
+            _demand(layer, error, tolerance(dtype), _ON_LARGE)
+
+
+def _dtype(layer: ExpertLayer) -> torch.dtype:
+    """The dtype that a layer computes in."""
+    own = next(layer.module.parameters()).dtype
+    return own if own.is_floating_point and own.itemsize > 1 else torch.bfloat16
+
+
+def _looped_error(layer: ExpertLayer) -> float:
+    """The identity error of a module that is run alone, on inputs that make gate and in as large as 128."""
+    assert layer.looped is not None  # asked before
+    errors: list[float] = []
+    largest: list[float] = []
+
+    def measure(_layer: ExpertLayer, routed: Routed) -> None:
+        largest.append(max(float(routed.gate.abs().max()), float(routed.in_.abs().max())))
+        errors.append(relative_error(routed.act * routed.in_, routed.post))
+
+    matrices = layer.matrices(0)
+    like = next(layer.module.parameters())
+    width = like.shape[-1] if matrices is None else matrices[0].shape[1]
+    hidden = torch.randn(_STRESS_ROWS, width, generator=torch.Generator().manual_seed(0))  # token d_model
+    with torch.inference_mode(), capture_looped([layer], measure):
+        layer.looped.alone(layer.module, hidden.to(like.device, _dtype(layer)))
+        scale = _STRESS_MAGNITUDE / max(largest[0], 1e-6)
+        layer.looped.alone(layer.module, (hidden * scale).to(like.device, _dtype(layer)))
+    return max(errors)
 
 
 def _row_error(layer: ExpertLayer, routed: Routed) -> float:
@@ -64,7 +96,8 @@ def _row_error(layer: ExpertLayer, routed: Routed) -> float:
             expert = int(routed.expert[row])
             if expert >= layer.count:
                 continue
-            expected = _gate(layer, expert, routed.hidden[routed.token[row]])
+            source = routed.token if routed.source is None else routed.source
+            expected = _gate(layer, expert, routed.hidden[source[row]])
             errors.append(relative_error(routed.gate[row], expected))
     return max(errors, default=0.0)
 
@@ -72,9 +105,7 @@ def _row_error(layer: ExpertLayer, routed: Routed) -> float:
 def _gate(layer: ExpertLayer, expert: int, hidden: Tensor) -> Tensor:
     matrices = layer.matrices(expert)
     assert matrices is not None  # asked before
-    held: Any = layer.module
-    bias = layer.form.split(held.gate_up_proj_bias[expert])[0] if held.has_bias else None
-    return functional.linear(hidden.to(matrices[0].dtype), matrices[0], bias)
+    return functional.linear(hidden.to(matrices[0].dtype), matrices[0], layer.gate_bias(expert))
 
 
 def _demand(layer: ExpertLayer, error: float, allowed: float, what: str) -> None:

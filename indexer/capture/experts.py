@@ -6,9 +6,9 @@ observed is the product of the two factors in its middle, and the order of the r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,27 +16,10 @@ from torch import Tensor, nn
 from ..models.grouped_experts import run_experts
 from ..sites.experts import ExpertLayer
 from ..transformers_internals import experts_run_by, product_of, replaced_product
+from .looped_experts import capture_looped
+from .routed import ObserveExperts, Routed
 
 _IMPLEMENTATION = "gluscope_observed"
-
-
-class Routed(NamedTuple):
-    """What the routed experts of a layer computed for a batch; rows are (expert, token) pairs, sorted by expert.
-
-    Values are the model's own tensors, in its dtype: read them at once and don't write to them.
-    """
-
-    hidden: Tensor  # token d_model: what entered the experts; tokens are those of the flattened batch
-    expert: Tensor  # row
-    token: Tensor  # row
-    reached: Tensor  # row: False where the router gave the expert no weight, so that the token skips it
-    gate: Tensor  # row neuron
-    in_: Tensor  # row neuron
-    act: Tensor  # row neuron
-    post: Tensor  # row neuron
-
-
-ObserveExperts = Callable[[ExpertLayer, Routed], None]
 
 
 @contextmanager
@@ -46,6 +29,17 @@ def capture_experts(layers: Iterable[ExpertLayer], observe: ObserveExperts) -> I
     Nothing is computed twice and nothing copied but the order of the rows. The model runs its experts grouped, as it
     does by default, whatever it was set to. Nothing stays registered, even after an exception.
     """
+    chosen = list(layers)
+    with (
+        capture_looped([layer for layer in chosen if layer.looped is not None], observe),
+        _capture_grouped([layer for layer in chosen if layer.looped is None], observe),
+    ):
+        yield
+
+
+@contextmanager
+def _capture_grouped(layers: Iterable[ExpertLayer], observe: ObserveExperts) -> Iterator[None]:
+    """The same for experts that the library runs as one grouped product."""
     observed = {layer.module: layer for layer in layers}
     if not observed:
         yield

@@ -30,6 +30,7 @@ _LACKING: dict[str, Mapping[str, Any]] = {
     "chameleon": {"vocabulary_map": {"<image>": 8711}},
     "cohere_compass_text": {"rope_parameters": {"full_attention": _SECTIONS}},
     "emu3": {"vocabulary_map": {"<image>": 151851}},
+    "dbrx": {"attn_config": {"rope_theta": 10000.0}},
     "dots1": {"n_routed_experts": 8, "n_shared_experts": 1, "n_group": 1, "topk_group": 1, "num_experts_per_tok": 2},
     "hunyuan_v1_dense": {"head_dim": 128},
     "hunyuan_v1_moe": {"head_dim": 128},

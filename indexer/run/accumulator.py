@@ -10,8 +10,9 @@ from torch import Tensor
 
 from ..capture.dense import capture, capture_act
 from ..capture.expert_proof import prove_experts
-from ..capture.experts import Routed, capture_experts
+from ..capture.experts import capture_experts
 from ..capture.proof import prove
+from ..capture.routed import Routed
 from ..database.format.activations import twin
 from ..devices import follows, home
 from ..errors import GluscopeError

@@ -22,9 +22,12 @@ _SEES_BY_PADDING = "its tokens see those after them or not, by whether a batch i
 _WANTS_MORE = {
     "Aimv2TextModel": _SEES_BY_PADDING,
     "CpmAntModel": "it puts a prompt of its own in front of the text",
+    "CsmBackboneModel": "it reads frames of audio codes beside text",
+    "CsmForConditionalGeneration": "it reads frames of audio codes beside text",
     "DiaModel": "its decoder reads audio codes",
     "HiggsAudioV2Model": "it takes text and audio apart before its MLPs",
     "HiggsAudioV2ForConditionalGeneration": "it takes text and audio apart before its MLPs",
+    "HrmTextModel": "it runs each of its layers several times a pass, so its neurons have several values at a token",
     "KyutaiSpeechToTextModel": "it reads audio codes beside text",
     "UdopModel": "it reads the places of words on a page beside text",
     "VoxtralRealtimeTextModel": "it reads the delay of an audio stream beside text",

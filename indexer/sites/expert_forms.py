@@ -153,16 +153,10 @@ ODD_FORMS = {
 """Classes with a product of their own, by name."""
 
 UNREAD = {
-    "DbrxExpertGLU": "its experts lie in two-dimensional parameters, and their values pass through no hook",
-    "DbrxExperts": "its experts lie in two-dimensional parameters, and their values pass through no hook",
     "DogeCDMoE": "it adds experts of one neuron each to a gated MLP, after its down projection",
     "InklingSharedExperts": "its shared experts multiply the product by a routing weight before the down projection",
-    "JetMoeMoE": "its experts are run by linear maps of a kind of their own",
-    "Llama4TextExperts": "its experts are run on all tokens, with inputs that the router scales",
-    "LongcatFlashExperts": "its experts are run one after the other, and their values pass through no hook",
     "NemotronHExperts": "its experts are not gated",
     "NllbMoeExperts": "its experts are not gated",
-    "Step3p7Experts": "its experts are run one after the other, and clamp act after the activation function",
     "SwitchTransformersExperts": "its experts are not gated",
 }
 """Classes of experts that can't be read, and why."""

@@ -15,6 +15,7 @@ from ..errors import GluscopeError
 from ..transformers_internals import has_own_product, is_spread, stacks_experts
 from .activation import Activation, identify
 from .expert_forms import ODD_FORMS, PLAIN, UNREAD, ClampedActivation, ExpertForm
+from .looped_experts import LOOPED, PARTS, LoopedForm
 from .numbering import addresses
 from .refuse import refusal
 from .site import Site, ranges
@@ -39,6 +40,7 @@ class ExpertLayer:
     act_fn: Activation  # gate, as it leaves its projection, to act
     path: str
     module: nn.Module
+    looped: LoopedForm | None = None  # where its class runs its experts in a way of its own
 
     @property
     def name(self) -> str:
@@ -53,12 +55,21 @@ class ExpertLayer:
     def matrices(self, expert: int) -> tuple[Tensor, Tensor, Tensor] | None:
         """Views of an expert's gate, in and out weights, each `# neuron d_model`; None where they can't be read."""
         held: Any = self.module
+        if self.looped is not None:
+            return self.looped.matrices(held, expert) if all(map(_is_plain, held.parameters())) else None
         both, down = held.gate_up_proj, held.down_proj
         if not all(map(_readable, (both, down))):
             return None
         columns = both[expert] if held.is_transposed else both[expert].T  # d_model gate-and-up
         gate, in_ = self.form.split(columns)
         return gate.T, in_.T, down[expert] if held.is_transposed else down[expert].T
+
+    def gate_bias(self, expert: int) -> Tensor | None:
+        """What is added to an expert's gate (# neuron); None: nothing."""
+        held: Any = self.module
+        if self.looped is not None or not held.has_bias:
+            return None
+        return self.form.split(held.gate_up_proj_bias[expert])[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,13 +86,13 @@ class ExpertSite(Site):
 
 def find_experts(body: nn.Module) -> Iterator[ExpertSite]:
     """A site for each routed expert of the model; GluscopeError where its experts can't be read."""
-    stacked = {path: module for path, module in body.named_modules() if stacks_experts(module)}
+    stacked = {path: module for path, module in body.named_modules() if _is_read(module)}
     for module in body.modules():
         if reason := UNREAD.get(type(module).__name__):
             raise refusal(body, f"{reason} ({type(module).__name__})")
     for path, module in body.named_modules():
         known = any(other == path or other.startswith(f"{path}.") for other in stacked)
-        if not known and _holds_experts(module):
+        if not known and type(module).__name__ not in PARTS and _holds_experts(module):
             raise refusal(body, f"gluscope doesn't know how its experts ({type(module).__name__}) are run")
     paths = [path for path in stacked if not any(part in _OTHER_SENSES for part in path.split("."))]
     for path, address in addresses(body, paths).items():
@@ -129,9 +140,16 @@ def _holds_experts(module: nn.Module) -> bool:
     )
 
 
+def _is_read(module: nn.Module) -> bool:
+    """Whether a module is one of experts that transformers runs grouped, or by a loop that is known."""
+    return stacks_experts(module) or type(module).__name__ in LOOPED
+
+
 def _layer(body: nn.Module, path: str, address: SiteAddress, module: nn.Module) -> ExpertLayer:
     kind = type(module).__name__
     held: Any = module
+    if (looped := LOOPED.get(kind)) is not None:
+        return _looped_layer(path, address, module, looped)
     if not held.has_gate:
         raise refusal(body, f"its experts ({kind}) are not gated")
     if is_spread(module):
@@ -154,6 +172,24 @@ def _layer(body: nn.Module, path: str, address: SiteAddress, module: nn.Module) 
         act_fn=act_fn,
         path=path,
         module=module,
+    )
+
+
+def _looped_layer(path: str, address: SiteAddress, module: nn.Module, looped: LoopedForm) -> ExpertLayer:
+    act_fn = looped.act_fn(module)
+    clamped = act_fn is not getattr(module, "act_fn", act_fn)
+    return ExpertLayer(
+        stack=address.stack,
+        layer=address.layer,
+        count=int(looped.count(module)),
+        width=int(looped.width(module)),
+        form=looped.form,
+        adapter=looped.form.adapter,
+        activation="act_clamped" if clamped else identify(act_fn),
+        act_fn=act_fn,
+        path=path,
+        module=module,
+        looped=looped,
     )
 
 
@@ -198,6 +234,9 @@ def _sites(layer: ExpertLayer) -> Iterator[ExpertSite]:
 
 def _readable(parameter: Any) -> bool:
     """Whether a parameter holds the numbers of its matrices as they are: stacked, not quantised, loaded."""
-    if not isinstance(parameter, Tensor) or parameter.is_meta:
-        return False
-    return parameter.dim() == 3 and parameter.is_floating_point() and parameter.dtype.itemsize > 1
+    return isinstance(parameter, Tensor) and parameter.dim() == 3 and _is_plain(parameter)
+
+
+def _is_plain(parameter: Tensor) -> bool:
+    """Whether a parameter holds numbers as they are: not quantised, and loaded."""
+    return not parameter.is_meta and parameter.is_floating_point() and parameter.dtype.itemsize > 1

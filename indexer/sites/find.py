@@ -14,6 +14,7 @@ from .activation import Activation, identify
 from .body import text_body, wants_more
 from .experts import find_experts, with_shared
 from .layouts import ACTIVATION_ATTRIBUTES, LAYOUTS, NAMED_LAYOUTS, Layout, has_child
+from .looped_experts import LOOPED, PARTS
 from .numbering import addresses, in_a_layer
 from .odd import ODD, REFUSED, Form
 from .refuse import not_gated, refusal
@@ -59,6 +60,8 @@ def _candidates(body: nn.Module) -> Iterator[tuple[str, nn.Module, Layout]]:
         if not in_a_layer(path):
             continue
         kind = type(module).__name__
+        if kind in LOOPED or kind in PARTS:
+            continue
         if reason := REFUSED.get(kind):
             raise refusal(body, f"its gated MLP ({kind}) is not a plain one: {reason}")
         for layout in (NAMED_LAYOUTS[kind],) if kind in NAMED_LAYOUTS else LAYOUTS:

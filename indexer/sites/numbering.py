@@ -14,6 +14,12 @@ from .refuse import refusal
 
 _NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")
 _OTHER_SENSES = {"audio", "image", "img", "speech", "video", "vision", "visual"}
+_INNER_LAYERS = {"LongcatFlashModel": 2}
+"""Models each of whose layers is several, one after the other, as their own caches number them: class -> how many.
+
+What such a layer has once is counted to the first of them.
+"""
+
 _STACKS = {"encoder": "enc", "decoder": "dec"}
 
 
@@ -35,11 +41,22 @@ def addresses(body: nn.Module, paths: Sequence[str]) -> dict[str, SiteAddress]:
     for alike in forms.values():
         numbers = [[int(number) for number in _NUMBER.findall(path)] for path in alike]
         changing = [place for place, values in enumerate(zip(*numbers, strict=True)) if len(set(values)) > 1] or [0]
+        if (inner := _INNER_LAYERS.get(type(body).__name__)) is not None:
+            found |= {
+                path: SiteAddress("", _nested(values, inner)) for path, values in zip(alike, numbers, strict=True)
+            }
+            continue
         if len(changing) > 1:
             raise refusal(body, f"{alike[-1]} lies in a layer within a layer, which gluscope can't number")
         for path, values in zip(alike, numbers, strict=True):
             found[path] = SiteAddress(_stack(body, path), values[changing[0]])
     return found
+
+
+def _nested(numbers: Sequence[int], inner: int) -> int:
+    """The layer of a path that leads through a layer, and perhaps one of the `inner` ones in it."""
+    outer, *within = numbers
+    return outer * inner + (within[0] if within else 0)
 
 
 def _stack(body: nn.Module, path: str) -> str:

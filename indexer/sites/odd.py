@@ -107,6 +107,6 @@ ODD: dict[str, Callable[[nn.Module], Form]] = {
 """Classes that gluscope reads by a form of their own."""
 
 REFUSED = {
-    "Zamba2MLP": "several layers share its weights and add an adapter of their own to its output",
+    "Zamba2MLP": "several layers share its weights, and each adds an adapter of its own to gate and in",
 }
 """Classes that look like a gated MLP and are not read: class -> why."""

@@ -36,7 +36,8 @@ def _pair_of_children(module: nn.Module) -> tuple[str, str] | None:
     if len(maps) != 2:
         return None
     (first, inner), (second, outer) = maps
-    back = inner.outputs == outer.inputs and inner.inputs == outer.outputs and inner.outputs > inner.inputs
+    back = inner.outputs == outer.inputs and inner.inputs == outer.outputs
+    back = back and (inner.outputs > inner.inputs or (first, second) == ("up_proj", "down_proj"))
     return (first, second) if back else None
 
 
@@ -68,6 +69,9 @@ def not_gated(body: nn.Module) -> GluscopeError:
                 what = f"its MLP ({type(module).__name__}) is not gated: {first}, an activation function, {second}"
                 return refusal(body, what)
     settings = getattr(body, "config", None)
-    if any(isinstance(count := getattr(settings, name, None), int) and count > 1 for name in _EXPERT_SETTINGS):
+    has_experts = any("expert" in path.lower() for path, _ in body.named_modules())
+    if has_experts and any(
+        isinstance(count := getattr(settings, name, None), int) and count > 1 for name in _EXPERT_SETTINGS
+    ):
         return refusal(body, "it is a mixture of experts of a kind that gluscope doesn't know")
     return refusal(body, "no gated MLP was found in it")

@@ -21,7 +21,7 @@ Values = dict[str, tuple[Tensor, Tensor, Tensor]]
 
 
 def loaded(model: nn.Module, *, causal: bool = True) -> Any:
-    return SimpleNamespace(model=text_body(model), device="cpu", causal=causal)
+    return SimpleNamespace(model=text_body(model), device="cpu", causal=causal, tables=None)
 
 
 def tokens(*shape: int, seed: int = 1) -> Tensor:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from indexer.capture.expert_proof import prove_expert_forms, prove_experts
-from indexer.capture.experts import Routed, capture_experts
+from indexer.capture.experts import capture_experts
+from indexer.capture.routed import Routed
 from indexer.models.grouped_experts import run_what_does_not_fit
 from indexer.sites import find_sites
 from indexer.sites.experts import ExpertLayer, ExpertSite, expert_layers

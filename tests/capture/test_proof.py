@@ -22,7 +22,7 @@ def prove_batch(model: nn.Module) -> dict[str, float]:
     sites = find_sites(model)
     errors: dict[str, float] = {}
     ids = torch.randint(3, 300, (2, 9), generator=torch.Generator().manual_seed(0))  # batch position
-    body: Any = SimpleNamespace(model=text_body(model), device="cpu", causal=True)
+    body: Any = SimpleNamespace(model=text_body(model), device="cpu", causal=True, tables=None)
     with capture(sites, lambda site, *values: errors.__setitem__(site.address.name, prove(site, *values))):
         run_body(body, ids, None, sites)
     return errors

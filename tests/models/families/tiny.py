@@ -55,6 +55,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "bamba": _MAMBA,
     "chameleon": {"vocabulary_map": {"<image>": 5}},
     "cohere_compass_text": {"rope_parameters": {"full_attention": {**_SECTIONS["rope_parameters"]}}},
+    "dbrx": {
+        "attn_config": {"rope_theta": 10000.0},
+        "n_layers": 2,
+        "n_heads": 2,
+        "ffn_config": {"ffn_hidden_size": 40},
+    },
     "deepseek_v2": {"num_experts_per_tok": 2, "n_group": 1, "topk_group": 1},
     "dots1": _ROUTED,
     "ernie4_5_vl_moe_text": {"rope_parameters": {**_SECTIONS["rope_parameters"], "mrope_section": [3, 3, 2]}},
@@ -87,6 +93,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "step3p5": {"sliding_window": 8},
     "t5": _GATED_T5,
     "zamba": {"num_hidden_layers": 4, "layer_types": ["mamba", "hybrid", "mamba", "hybrid"]},
+    "zamba2": {"num_hidden_layers": 4, "layer_types": ["mamba", "hybrid", "mamba", "hybrid"]},
     "zaya": {"num_experts_per_tok": 1},
 }
 """model_type -> what a family needs beside them."""

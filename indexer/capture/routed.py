@@ -1,0 +1,30 @@
+"""What the routed experts of a layer computed for a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from torch import Tensor
+
+from ..sites.experts import ExpertLayer
+
+
+class Routed(NamedTuple):
+    """What the routed experts of a layer computed for a batch; rows are (expert, token) pairs, sorted by expert.
+
+    Values are the model's own tensors, in its dtype: read them at once and don't write to them.
+    """
+
+    hidden: Tensor  # token d_model: what entered the experts; tokens are those of the flattened batch
+    expert: Tensor  # row
+    token: Tensor  # row
+    reached: Tensor  # row: False where the router gave the expert no weight, so that the token skips it
+    gate: Tensor  # row neuron
+    in_: Tensor  # row neuron
+    act: Tensor  # row neuron
+    post: Tensor  # row neuron
+    source: Tensor | None = None  # row: place in `hidden`, where that isn't the token
+
+
+ObserveExperts = Callable[[ExpertLayer, Routed], None]
