@@ -13,7 +13,7 @@ from ..models.loaded import LoadedModel
 from ..progress import Meter, Progress, Report
 from ..sequences.tokenizer import token_bytes
 from ..sites import Site, find_sites
-from ..sites.weights import gate_in_dot
+from ..sites.weights import gate_in_dot, site_weights
 from .cosines import SiteCosines, site_cosines
 from .neighbours import Nearest, nearest_neurons
 from .norms import Norms, find_norms
@@ -85,13 +85,13 @@ def _lists(
     if total > MOST_COMPARED:
         lacking.append(f"no nearest neurons: the model has {total:,} neurons, more than are compared")
     compared = [one for one in vectors if one.reason is None] if total <= MOST_COMPARED else []
-    nearest = nearest_neurons(
-        wanted,
-        compared,
-        {name: site.first_neuron for name, site in sites.items()},
-        _flips(one.site for one in compared),
-        _counter(report, "comparing neurons with each other", 2 * width),
-    )
+    done = _counter(report, "comparing neurons with each other", 2 * width)
+    first = {name: site.first_neuron for name, site in sites.items()}
+    nearest: dict[str, Nearest] = {}
+    for d_model in {_d_model(one): None for one in wanted}:  # two stacks may have widths of their own
+        alike = [one for one in compared if _d_model(one) == d_model]
+        mine = [one for one in wanted if _d_model(one) == d_model]
+        nearest |= nearest_neurons(mine, alike, first, _flips(one.site for one in alike), done)
     return _Lists(tokens, nearest, tuple(lacking))
 
 
@@ -104,9 +104,9 @@ def _token_lists(
     lists = TokenLists(wanted, int(usable_tokens(loaded.tokenizer, len(own)).sum()))
     width = sum(one.site.width for one in wanted)
     done = _counter(report, "comparing neurons with tokens", width * COMPARED_WITH_TOKENS)
-    if own.shape[1] != _d_model(wanted[0]):
-        return lists, ["no tokens: the embeddings have another width than the MLPs read"]
     for stack, rows in stacks.items():
+        if rows.shape[1] != next(_d_model(one) for one in wanted if one.site.address.stack == stack):
+            return lists, ["no tokens: the embeddings have another width than the MLPs read"]
         lists.read(rows, usable_tokens(loaded.tokenizer, len(rows)), stack, done)
     out = unembedding(loaded)
     if (reason := _why_no_writes(out, norms)) is not None:
@@ -124,7 +124,9 @@ def _why_no_writes(out: Unembedding, norms: Norms) -> str | None:
 
 
 def _d_model(vectors: SiteVectors) -> int:
-    return next(block.shape[1] for _, block in vectors.parts("gate", 1))
+    weights = site_weights(vectors.site)
+    assert weights is not None  # else there is a reason
+    return int(weights.gate.shape[1])
 
 
 def _flips(sites: Iterable[Site]) -> dict[str, Bool]:

@@ -191,15 +191,18 @@ def test_experts_in_a_latent_space_have_no_such_numbers_and_the_reason_is_told(t
     assert not {site.name for site in routed} & set(found.sites)
 
 
-def test_the_two_stacks_of_t5gemma_read_their_own_embeddings_and_the_decoder_writes_to_its_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize("width", [32, 48])
+def test_the_two_stacks_of_t5gemma_read_their_own_embeddings_and_the_decoder_writes_to_its_own(
+    width: int, tmp_path: Path
+) -> None:
     config_class: Any = transformers.T5GemmaConfig
     config = config_class(
         **{
             stack: {
-                **{"vocab_size": 320, "hidden_size": 32, "intermediate_size": 40, "num_hidden_layers": 2},
+                **{"vocab_size": 320, "hidden_size": size, "intermediate_size": 40, "num_hidden_layers": 2},
                 **{"num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 16, "query_pre_attn_scalar": 16},
             }
-            for stack in ("encoder", "decoder")
+            for stack, size in (("encoder", 32), ("decoder", width))
         },
         tie_word_embeddings=True,
         pad_token_id=0,
