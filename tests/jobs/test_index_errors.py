@@ -138,14 +138,15 @@ MIXTRAL = transformers.MixtralConfig(
     num_key_value_heads=1,
     num_local_experts=2,
 )
-JETMOE = transformers.JetMoeConfig(
+DOGE = transformers.DogeConfig(
     vocab_size=VOCABULARY,
     hidden_size=16,
     intermediate_size=8,
     num_hidden_layers=1,
+    num_attention_heads=2,
     num_key_value_heads=1,
-    kv_channels=8,
-    num_local_experts=2,
+    is_moe=True,
+    num_experts=4,
     num_experts_per_tok=1,
 )
 LINES = "".join(json.dumps({"text": one}) + "\n" for one in TEXTS * 50)
@@ -157,7 +158,7 @@ INDEX: dict[str, Case] = {
         lambda folder: [*model(save(MIXTRAL))(folder), "--experts", "0,7"],
         "no expert 7",
     ),
-    "experts that can't be read": (model(save(JETMOE)), "its experts are run by linear maps of a kind of their own"),
+    "experts that can't be read": (model(save(DOGE)), "it adds experts of one neuron each to a gated MLP"),
     "a pickle": (model(pickle), "pickle"),
     "cut weights": (model(truncate), "truncated or damaged"),
     "NaN": (model(nan), "L0: a value is NaN or infinite in document 12 "),

@@ -226,7 +226,7 @@ def test_trap_t5_keeps_its_down_projection_in_float32_in_a_half_model() -> None:
         ("dia", "its decoder reads audio codes"),
         ("udop", "the places of words on a page"),
         ("pixtral", "doesn't read text"),
-        ("hrm_text", "has two gated MLPs"),
+        ("hrm_text", "several times a pass"),
         ("blt", "has two gated MLPs"),
     ],
 )
