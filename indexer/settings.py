@@ -16,6 +16,13 @@ WIDEST_WINDOW = 2**16 - 1
 """Tokens before or after a peak."""
 
 
+EVERY_TOKEN = "token"
+"""All tokens of a quadrant are offered to the draw of `random`: it is uniform."""
+
+ONE_A_SEQUENCE = "sequence"
+"""A sequence offers one token of the quadrant, as in older indexes: tokens of long sequences are drawn too rarely."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What is kept in the index and identifies a run; the defaults are those of `gluscope index`."""
@@ -36,6 +43,7 @@ class Settings:
     dtype: str = "auto"
     revision: str | None = None
     batch_tokens: int | None = None  # padded tokens a forward pass; None: resolved from the device
+    draw: str = EVERY_TOKEN  # what a sequence offers to `random`; older runs: ONE_A_SEQUENCE
     fold_after: int = 0  # tokens after a peak that a fold key knows; resolved from the model: it reads both ways
 
     def __post_init__(self) -> None:
@@ -47,6 +55,8 @@ class Settings:
         _demand("--window", max(self.window), 0, WIDEST_WINDOW)
         _demand("--sample", self.sample, 0, 2**31 - 1)
         _demand("--seed", self.seed, -(2**63), 2**63 - 1)
+        if self.draw not in (EVERY_TOKEN, ONE_A_SEQUENCE):
+            raise GluscopeError(f"unknown draw {self.draw!a:.60}", f"use {EVERY_TOKEN} or {ONE_A_SEQUENCE}")
         _demand("--batch-tokens", self.batch_tokens, 1, 2**63 - 1)
 
     def to_json(self) -> dict[str, Any]:
@@ -55,10 +65,12 @@ class Settings:
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Settings:
-        """What `to_json` gave, of this version or of an older one without the settings that came later, which then have
-        their defaults. Other keys are passed over. ValueError for a value of another type or out of range."""
+        """What `to_json` gave, of this version or an older one. ValueError for a value of another type or out of range.
+
+        Settings that came later have the values that the older version worked with; other keys are passed over.
+        """
         hints = get_type_hints(cls)
-        values: dict[str, Any] = {
+        values: dict[str, Any] = {"draw": ONE_A_SEQUENCE} | {
             field.name: tuple(value) if isinstance(value := saved[field.name], list) else value
             for field in fields(cls)
             if field.name in saved

@@ -17,7 +17,8 @@ from ..run.accumulator import Run
 from ..sequences.batches import Batch
 from ..settings import Settings
 from ..sites import Site
-from ..statistics.site_state import bytes_per_neuron, drawn_examples, magnitude_lists, random_lists
+from ..statistics.row_layout import drawn_examples, drawn_lists, ranked_lists
+from ..statistics.stack import bytes_per_neuron
 
 # Of SmolLM2-135M's neurons with the default settings; see PAGE_SIZE in database/schema.py.
 _DISTINCT = 0.87  # peaks / entries of the lists
@@ -93,13 +94,8 @@ def state_bytes(sites: Sequence[Site], settings: Settings) -> dict[torch.device,
 def file_bytes(sites: Sequence[Site], settings: Settings, tokens: int | None, sequences: int | None) -> int:
     """The expected size of an index of that many tokens and sequences; None: many, and their text isn't counted."""
     slots = sum(settings.window) + 1
-    entries = sum(
-        (k if sequences is None else min(k, sequences)) * len(lists)
-        for k, lists in (
-            (settings.top_k, magnitude_lists(settings)),
-            (drawn_examples(settings), random_lists(settings)),
-        )
-    )
+    ranked = settings.top_k if sequences is None else min(settings.top_k, sequences)  # each sequence offers one
+    entries = ranked * len(ranked_lists(settings)) + drawn_examples(settings) * len(drawn_lists(settings))
     peaks = _DISTINCT * entries
     total = 0.0
     for site in sites:

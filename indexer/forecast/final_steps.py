@@ -102,7 +102,7 @@ def writing_seconds(
     That is written to the folder for temporary files, and removed; None where that can't hold it.
     """
     site = sites[0]
-    sample = site_samples(run, [site])[site.address.name]
+    sample = site_samples(run.states, run.sample, [site])[site.address.name]
     arrays: SiteArrays = site_arrays(
         run.states[site.address.name],
         address=site.address,

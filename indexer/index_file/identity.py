@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import GluscopeError
-from ..settings import Settings
+from ..settings import EVERY_TOKEN, ONE_A_SEQUENCE, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,9 @@ class RunIdentity:
         return cls(Identity.from_json(saved), shard, processes)
 
 
+_DRAWN = {EVERY_TOKEN: "from all tokens", ONE_A_SEQUENCE: "one a sequence, as older versions did"}
+
+
 def difference(before: Identity, now: Identity) -> str | None:
     """The first setting in which two identities differ, in words; None where they are the same.
 
@@ -59,6 +62,10 @@ def difference(before: Identity, now: Identity) -> str | None:
     old, new = before.to_json(), now.to_json()
     for key in sorted(new, key=lambda key: (key == "revision", key == "weights", key)):
         if old[key] == new[key]:
+            continue
+        if key == "draw":
+            if "random" in new["rank_by"]:
+                return f"its random examples were drawn {_DRAWN[old[key]]}, not {_DRAWN[new[key]]}"
             continue
         if key == "weights":
             return "it was made with other weights"

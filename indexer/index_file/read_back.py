@@ -19,10 +19,10 @@ from ..database.bulk.stored import StoredIndex
 from ..quadrants import QUADRANTS, QUANTITIES
 from ..ranking import RANKINGS
 from ..sequences.sequences import TokenSequence
+from ..statistics.best_k import EMPTY, drawn_keys, magnitude_keys
 from ..statistics.hashing import fold_keys_at, position_hashes
-from ..statistics.rankings import EMPTY, RankingList, magnitude_keys, random_keys
+from ..statistics.row_layout import QUANTITY_ROWS, RankingList, drawn_examples, drawn_lists, ranked_lists
 from ..statistics.sample import PositionSample
-from ..statistics.site_state import drawn_examples, magnitude_lists, random_lists
 from .run_info import stored_run
 
 _Keys = npt.NDArray[np.int64]
@@ -51,8 +51,8 @@ class Restated:
         sample[:, : site.sample.shape[1]] = site.sample
         tensors = {
             "count": torch.from_numpy(site.count),
-            "total": torch.from_numpy(site.sum.reshape(16, -1)),
-            "extreme": torch.from_numpy(site.extreme.reshape(16, -1)),
+            "total": torch.from_numpy(site.sum.reshape(QUANTITY_ROWS, -1)),
+            "extreme": torch.from_numpy(site.extreme.reshape(QUANTITY_ROWS, -1)),
             "sample": torch.from_numpy(sample),
             "tokens_counted": torch.tensor([site.tokens_counted]),
         }
@@ -60,7 +60,7 @@ class Restated:
             drawn = self.sample(site.sample_id)
             tensors |= {f"drawn.{n}": torch.from_numpy(getattr(drawn, n)) for n in ("hash", "sequence", "position")}
         lists = {(ranked.ranking, ranked.quadrant): ranked for ranked in site.lists}
-        for name, kept in (("ranked", magnitude_lists(self.settings)), ("random", random_lists(self.settings))):
+        for name, kept in (("ranked", ranked_lists(self.settings)), ("random", drawn_lists(self.settings))):
             k = drawn_examples(self.settings) if name == "random" else self.settings.top_k
             empty = self._none(k, lanes=1 + len(site.sample))
             best = self._best([(which, lists[which]) for which in kept], empty)
@@ -112,7 +112,7 @@ class Restated:
         sequence, position = ranked.sequence[filled], ranked.position[filled].astype(np.int64)
         if RANKINGS[which.ranking].drawn:
             hashes = self._texts.hashes(self.settings.seed, sequence, position)
-            keys[filled] = random_keys(torch.from_numpy(hashes)).numpy()
+            keys[filled] = drawn_keys(torch.from_numpy(hashes)).numpy()
         else:
             magnitude = magnitudes(ranked)[filled].astype(np.float32)
             keys[filled] = magnitude_keys(torch.from_numpy(magnitude), torch.from_numpy(sequence)).numpy()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,12 +10,10 @@ import torch
 
 from ..addresses import SiteAddress
 from ..database.bulk.arrays import Float64, Int64, ListArrays, SiteArrays
-from ..run.accumulator import Run
 from ..sites import Site
-from ..statistics.expert_state import ExpertState
-from ..statistics.rankings import BestK
+from ..statistics.best_k import BestK
 from ..statistics.sample import PositionSample
-from ..statistics.site_state import SiteState
+from ..statistics.stack import SiteState
 from .write import SamplePositions
 
 
@@ -32,13 +30,15 @@ class SiteSample(NamedTuple):
         return cls(id_, order, SamplePositions(sample.sequence[order], sample.position[order]))
 
 
-def site_samples(run: Run, sites: Sequence[Site]) -> dict[str, SiteSample]:
-    """The samples of the sites, by name: one for all that count every position, and one for each expert."""
-    shared = SiteSample.of(0, run.sample)
+def site_samples(
+    states: Mapping[str, SiteState], sample: PositionSample, sites: Sequence[Site]
+) -> dict[str, SiteSample]:
+    """The samples of the sites, by name: `sample` for all that count every position, and one for each expert."""
+    shared = SiteSample.of(0, sample)
     found = {}
     for number, site in enumerate(sites, start=1):
-        state = run.states[site.address.name]
-        found[site.address.name] = SiteSample.of(number, state.drawn) if isinstance(state, ExpertState) else shared
+        own = states[site.address.name].own_sample
+        found[site.address.name] = shared if own is None else SiteSample.of(number, own)
     return found
 
 
@@ -66,9 +66,9 @@ def site_arrays(
         dot_gate_in=dot_gate_in,
         count=count,
         zero=state.tokens_counted - count.sum(axis=0),
-        sum=state.total.cpu().numpy().reshape(4, 4, state.width),
-        extreme=state.extreme.cpu().numpy().reshape(4, 4, state.width),
-        lists=(*_list_arrays(state.ranked), *_list_arrays(state.random)),
+        sum=state.total.cpu().numpy().reshape(4, 4, state.form.width),
+        extreme=state.extreme.cpu().numpy().reshape(4, 4, state.form.width),
+        lists=(*_list_arrays(state.ranked), *_list_arrays(state.drawn)),
         sample=state.sample[:, order].cpu().numpy(),
         sample_id=sample_id,
     )

@@ -26,9 +26,8 @@ from ..sequences.tokenizer import text_encoder
 from ..settings import Execution, Inputs, Settings
 from ..sites import Site, find_sites, select
 from ..sites.experts import select_experts
-from ..statistics.expert_state import ExpertState
-from ..statistics.rankings import BestK
-from ..statistics.reduction import Fuser
+from ..statistics.best_k import BestK
+from ..statistics.choice import Engines
 from ..statistics.sample import PositionSample
 from .prepare import resolve
 
@@ -160,23 +159,23 @@ class Passes:
         sites = select_experts(select(find_sites(loaded.model), settings.layers), settings.experts)
         settings = resolve(settings, loaded, settings.layers)
         batches = list(_batches(loaded, corpus, settings, number))
-        fuse = Fuser(execution.compile != "off", lambda message: progress(Progress("notice", message=message)))
-        passes = cls(loaded, sites, settings, fuse, batches)
+        engines = Engines(execution.compile != "off", lambda message: progress(Progress("notice", message=message)))
+        passes = cls(loaded, sites, settings, engines, batches)
         passes.warm_up(lambda words: progress(Progress("warming up", message=words)))
         return passes
 
     def __init__(
-        self, loaded: LoadedModel, sites: tuple[Site, ...], settings: Settings, fuse: Fuser, batches: list[Batch]
+        self, loaded: LoadedModel, sites: tuple[Site, ...], settings: Settings, engines: Engines, batches: list[Batch]
     ) -> None:
         self._loaded = loaded
         self._sites = sites
         self._settings = settings
-        self._fuse = fuse
+        self._engines = engines
         self._batches = batches
         self.numbers = sorted(sequence.number for batch in batches for sequence in batch.sequences)
         self.tokens = sum(batch.tokens for batch in batches)
         self.entered: dict[str, int] = {}
-        self._run = Run(loaded, sites, settings, fuse)
+        self._run = Run(loaded, sites, settings, engines)
         self._empty = self._keys()
         self._steady: dict[int, torch.Tensor] = {}
         self._share: dict[str, float] = {}  # site -> of the tokens, those that it counts
@@ -191,7 +190,7 @@ class Passes:
             for best in self._lists():
                 for sequence in batch.sequences:
                     own = torch.where(best.sequence == sequence.number, best.key, -1)
-                    offers[id(best)].append(own.amax(1))  # column: its only entry, if it has one
+                    offers[id(best)].append(own.amax(1))  # column: its best entry, if it has one
         generator = torch.Generator().manual_seed(0)
         self._share = {name: state.tokens_counted / self.tokens for name, state in self._run.states.items()}
         for best in self._lists():
@@ -237,8 +236,8 @@ class Passes:
             "device": _device_name(self._loaded.device),
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
-            "fused": self._fuse.enabled,
-            "statistics": self._fuse.backend,
+            "fused": self._engines.tensors.fuse.enabled,
+            "statistics": self._engines.name,
             "sequences": len(self.numbers),
             "measured_tokens": self.tokens,
             **{
@@ -255,16 +254,15 @@ class Passes:
             best.fold.copy_(torch.arange(best.fold.numel(), device=best.fold.device).view_as(best.fold))
         _draw(self._run.sample, seen)
         for name, state in self._run.states.items():
-            if isinstance(state, ExpertState):
-                drawn = state.drawn
-                _draw(drawn, seen * self._share.get(name, 1.0) if seen else 0)
-                state.take_drawn(drawn)
+            if (own := state.own_sample) is not None:
+                _draw(own, seen * self._share.get(name, 1.0) if seen else 0)
+                state.take_sample(own)
 
     def _keys(self) -> dict[int, torch.Tensor]:
         return {id(best): best.key.clone() for best in self._lists()}
 
     def _lists(self) -> list[BestK]:
-        return [best for state in self._run.states.values() for best in (state.ranked, state.random)]
+        return [best for state in self._run.states.values() for best in (state.ranked, state.drawn)]
 
     def _wait(self) -> None:
         self._run.settle()

@@ -14,7 +14,7 @@ from ..run.accumulator import Run
 from ..run.loop import expected_tokens
 from ..sequences.batches import plan
 from ..settings import Execution, Inputs, Settings
-from ..statistics.reduction import Fuser
+from ..statistics.choice import Engines
 from .prepare import find_part, open_text, prepare, silent
 
 
@@ -33,7 +33,7 @@ def dry_run(
     loading = time.monotonic() - begun
     demand_room(job.sites, job.settings, db.parent, corpus.size)
     free = {device: memory_free(device) for device in state_bytes(job.sites, job.settings)}
-    run = Run(job.loaded, job.sites, job.settings, Fuser(job.fuses(), job.notice))
+    run = Run(job.loaded, job.sites, job.settings, Engines(job.fuses(), job.notice))
     batch_tokens = job.settings.batch_tokens
     assert batch_tokens is not None  # resolved
     kept = Kept()

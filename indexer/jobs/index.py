@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,12 +19,13 @@ from ..forecast.estimate import demand_room
 from ..index_file.coverage import Batches, Coverage
 from ..index_file.identity import demand_same
 from ..index_file.provenance import TextRead, run_info
+from ..index_file.run_info import stored_run
 from ..index_file.site_arrays import SiteSample, site_arrays, site_samples
 from ..index_file.write import write_index
 from ..progress import Meter, Progress, Report
 from ..run import checkpoint, checkpoint_file
 from ..run import join_processes as distributed
-from ..run.accumulator import Run, proof_name
+from ..run.accumulator import Run
 from ..run.checkpoint_file import Mark
 from ..run.finished_index import Base, finished_base, is_finished
 from ..run.folder import clear, discard, hold, make, rank_folders, remove_empty
@@ -36,10 +38,10 @@ from ..run.torchrun import Group
 from ..sequences.sequences import Sequences
 from ..sequences.spill import Texts, TextsWriter
 from ..sequences.tokenizer import token_bytes
-from ..settings import Execution, Inputs, Settings
+from ..settings import EVERY_TOKEN, ONE_A_SEQUENCE, Execution, Inputs, Settings
 from ..sites import Site
 from ..sites.weights import gate_in_dot
-from ..statistics.reduction import Fuser
+from ..statistics.choice import Engines
 from ..weights.compute import missing, model_weights
 from .prepare import Job, Part, find_part, open_text, prepare, silent
 
@@ -73,6 +75,7 @@ def index(
     notice = partial(_notice, progress)
     with full_disk_told(part.run_folder, lambda: _what_follows(part)), _held(part, notice):
         try:
+            settings = replace(settings, draw=_draw(part, overwrite, notice))
             job = prepare(model, corpus, part, settings, execution, progress)
             held = there and not overwrite and _is_finished(job)
             base = finished_base(part.db, job.identity, Shard() if part.group else part.shard) if held else None
@@ -95,6 +98,22 @@ def _held(part: Part, notice: Callable[[str], None]) -> Iterator[None]:
         notice(f"this is shard {part.shard.name} of the text")
     with hold(part.folder, notice):
         yield
+
+
+def _draw(part: Part, overwrite: bool, notice: Callable[[str], None]) -> str:
+    """What a sequence offers to `random`: as in the run or the index that goes on, whichever way that draws."""
+    if overwrite:
+        return EVERY_TOKEN
+    if (saved := checkpoint_file.read(part.folder)) is not None:
+        settings = checkpoint_file.read_identity(part.folder, saved).index.settings
+    elif part.db.exists():
+        with StoredIndex(part.db) as stored:
+            settings = stored_run(stored).identity.settings
+    else:
+        return EVERY_TOKEN
+    if settings.draw == ONE_A_SEQUENCE and "random" in settings.rank_by:
+        notice("random examples go on to be drawn one a sequence, as this index began")
+    return settings.draw
 
 
 def _notice(report: Report, message: str) -> None:
@@ -122,7 +141,7 @@ def _is_finished(job: Job) -> bool:
 def _run(job: Job, base: Base | None, overwrite: bool, *, snapshots: bool) -> None:
     """Read, run and write; from the last checkpoint or the finished index on, if there is one."""
     compiles = job.fuses()
-    run = Run(job.loaded, job.sites, job.settings, Fuser(compiles, job.notice))
+    run = Run(job.loaded, job.sites, job.settings, Engines(compiles, job.notice))
     mark = _resume(job, run, overwrite)
     first = job.part.first
     if base is not None and not first:
@@ -236,7 +255,7 @@ def _write(
     )
     text = TextRead(read.documents, loop.sequences, loop.tokens, read.identity.hexdigest(), *job.around)
     info = run_info(job.loaded, job.layers, job.corpus, text, job.identity, coverage, loop.seconds, run.notices)
-    samples = site_samples(run, job.sites)
+    samples = site_samples(run.states, run.sample, job.sites)
     made = unmade(job.folder / "index.db")
     with Texts(job.folder) as texts:
         write_index(
@@ -269,7 +288,7 @@ def _site_arrays(
             address=site.address,
             activation=site.activation,
             adapter=site.adapter,
-            identity_error=run.identity_errors.get(proof_name(site)),
+            identity_error=run.proof_error(site.address.name),
             dot_gate_in=gate_in_dot(site),
             sample_order=samples[site.address.name].order,
             sample_id=samples[site.address.name].id,

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 
 from ..addresses import SiteAddress
-from ..database.bulk.arrays import Int64, SiteArrays
+from ..database.bulk.arrays import SiteArrays
 from ..database.bulk.stored import StoredIndex
 from ..database.format.activations import sign_preserving
 from ..database.records import SiteRecord
@@ -26,8 +26,8 @@ from ..index_file.write import SamplePositions, write_index
 from ..progress import Meter, Progress, Report
 from ..run.folder import discard, hold, run_folder, under_way
 from ..run.output_file import OutputFile, unmade
-from ..statistics.sample import PositionSample
-from ..statistics.site_state import SiteState
+from ..statistics.sample import PositionSample, Slots
+from ..statistics.stack import SiteState, Stack, form
 from ..weights.join import joined_weights
 
 
@@ -39,20 +39,13 @@ class _Input(NamedTuple):
     records: Mapping[SiteAddress, SiteRecord]
 
 
-class _Slots(NamedTuple):
-    """Which slots of the sample so far take which slots of the next input's: `PositionSample.merge`."""
-
-    ours: Int64
-    theirs: Int64
-
-
 @dataclass(frozen=True)
 class _Sample:
     """The joined sample of sites that the same inputs hold."""
 
     id: int
     sample: PositionSample
-    slots: tuple[_Slots, ...]  # for each input after the first
+    slots: tuple[Slots, ...]  # for each input after the first
 
 
 def merge(out: Path, inputs: Sequence[Path], report: Report, *, overwrite: bool = False) -> Path:
@@ -189,7 +182,7 @@ def _samples(
         if key in found:
             continue
         first, *others = (restated[part.stored.path].sample(part.stored.sample_ids[address.name]) for part in held)
-        slots = tuple(_Slots(*first.merge(other)) for other in others)
+        slots = tuple(first.merge(other) for other in others)
         alike = coverage.sites[address.name].numbers.tobytes() if address.expert is None else address.name.encode()
         id_ = ids.setdefault(alike, len(ids))
         found[key] = _Sample(id_, first, slots)
@@ -220,7 +213,7 @@ def _sites(
         state = _state(first, restated[held[0].stored.path])
         for part, slots in zip(held[1:], joined.slots, strict=True):
             other = part.stored.site(part.records[address])
-            state.merge(_state(other, restated[part.stored.path]), *slots)
+            state.merge(_state(other, restated[part.stored.path]), slots)
         yield site_arrays(
             state,
             address=address,
@@ -234,13 +227,8 @@ def _sites(
 
 
 def _state(site: SiteArrays, restated: Restated) -> SiteState:
-    state = SiteState(
-        site.width,
-        restated.settings,
-        sign_preserving=sign_preserving(site.activation),
-        keep_act=len(site.sample) == 3,
-        device=torch.device("cpu"),
-    )
+    kind = form(site.width, sign_preserving=sign_preserving(site.activation), keep_act=len(site.sample) == 3)
+    state = Stack(kind, restated.settings, torch.device("cpu")).states[0]
     state.restore(restated.tensors(site))
     return state
 

@@ -24,7 +24,8 @@ from ..sequences.sequences import Sequences, sequences
 from ..sequences.tokenizer import text_encoder
 from ..settings import Execution, Inputs, Settings
 from ..sites import Site, find_sites, select
-from ..sites.experts import ExpertSite, expert_layers, select_experts
+from ..sites.experts import expert_layers, select_experts
+from ..sites.stacks import dense_sites
 
 FUSE_FROM = 100_000_000
 """Tokens times neurons from which to compile: without it they take 20 to 30 ns more each.
@@ -166,7 +167,7 @@ def prepare(model: str, corpus: Corpus, part: Part, settings: Settings, executio
     sites, notices = read_by_text(loaded, chosen)
     for notice in (*loaded.notices, *notices):
         report(Progress("notice", message=notice))
-    prove_forms(site for site in sites if not isinstance(site, ExpertSite))
+    prove_forms(dense_sites(sites))
     prove_expert_forms(expert_layers(sites))
     demand_countable_first(loaded, settings)
     settings = resolve(settings, loaded, settings.layers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -23,39 +24,43 @@ from ..sequences.batches import Batch
 from ..sequences.sequences import TokenSequence
 from ..settings import Settings
 from ..sites import Site
-from ..sites.experts import ExpertLayer, ExpertSite, expert_layers, layer_sites
+from ..sites.experts import ExpertLayer, expert_layers
+from ..sites.stacks import SiteStack, dense_sites, stacks
+from ..statistics.activations import Activations
+from ..statistics.batch import BatchView, NonFiniteError, view_batch
+from ..statistics.choice import Engines
 from ..statistics.deferred import Behind, Steps, at_once
-from ..statistics.expert_state import ExpertStack
-from ..statistics.reduction import Activations, Fuser
-from ..statistics.routing import Routing
+from ..statistics.placement import Routing
 from ..statistics.sample import PositionSample
-from ..statistics.site_state import BatchView, NonFiniteError, SiteState, view_batch
+from ..statistics.stack import SiteState, Stack, form
 from .checkpoint import Saved
 
 _SHORT = "memory ran out"
 
 
-def proof_name(site: Site) -> str:
-    """What the proof of a site goes by: its own name, or for experts one name for all of their layer."""
-    return site.experts.name if isinstance(site, ExpertSite) else site.address.name
-
-
 class Run:
     """The state of every site of a model, and the positions they sample."""
 
-    def __init__(self, loaded: LoadedModel, sites: Sequence[Site], settings: Settings, fuse: Fuser) -> None:
+    def __init__(self, loaded: LoadedModel, sites: Sequence[Site], settings: Settings, engines: Engines) -> None:
         self._loaded = loaded
         self._sites = {site.address.name: site for site in sites}
         self._settings = settings
-        self._fuse = fuse
+        self._engines = engines
         self._rows_at_once: int | None = None  # padded tokens a pass, once memory ran out
         self.identity_errors: dict[str, float] = {}
         self._behind = Behind()
         self.notices: list[str] = []  # that the index is to keep
         self._long_told = False
         self.sample = PositionSample(settings.sample)
-        self._stacks = {layer: self._stack(layer, layer_sites(sites, layer)) for layer in expert_layers(sites)}
-        self._states = {name: self._state(site) for name, site in self._sites.items()}
+        self._parts = {stack.name: stack for stack in stacks(sites)}
+        self._places = {
+            site.address.name: (stack, place)
+            for stack in self._parts.values()
+            for place, site in enumerate(stack.sites)
+        }
+        self._stacks = {name: self._stack(stack) for name, stack in self._parts.items()}
+        held = {name: self._stacks[stack.name].states[place] for name, (stack, place) in self._places.items()}
+        self._states = {site.address.name: held[site.address.name] for site in sites}
 
     @property
     def states(self) -> dict[str, SiteState]:
@@ -97,31 +102,18 @@ class Run:
 
     def blank(self, name: str) -> SiteState:
         """An empty state for the site of a name, that nothing else shares."""
-        site = self._sites[name]
-        if isinstance(site, ExpertSite):
-            return self._stack(site.experts, [site]).states[site.expert]
-        return self._state(site)
+        stack, place = self._places[name]
+        return self._stack(replace(stack, sites=stack.sites[place : place + 1])).states[0]
 
-    def _state(self, site: Site) -> SiteState:
-        if isinstance(site, ExpertSite):
-            return self._stacks[site.experts].states[site.expert]
-        return SiteState(
-            site.width,
-            self._settings,
-            sign_preserving=site.sign_preserving,
-            keep_act=twin(site.activation) is None,
-            device=home(site.device),
-        )
+    def _stack(self, of: SiteStack) -> Stack:
+        site = of.sites[0]
+        shape = form(site.width, sign_preserving=site.sign_preserving, keep_act=twin(site.activation) is None)
+        device = home(site.device)
+        return Stack(shape, self._settings, device, self._engines.on(device), of.experts)
 
-    def _stack(self, layer: ExpertLayer, sites: Sequence[ExpertSite]) -> ExpertStack:
-        return ExpertStack(
-            [site.expert for site in sites],
-            layer.width,
-            self._settings,
-            sign_preserving=sites[0].sign_preserving,
-            keep_act=twin(layer.activation) is None,
-            device=home(sites[0].device),
-        )
+    def proof_error(self, name: str) -> float | None:
+        """How far the site of a name was from what its proof demands; None before it was proven."""
+        return self.identity_errors.get(self._places[name][0].name)
 
     def restore(self, saved: Saved) -> None:
         """Go on from a checkpoint."""
@@ -135,7 +127,7 @@ class Run:
 
     def take_proof(self, name: str, error: float) -> None:
         """Take the site of a name for proven, with this error."""
-        self.identity_errors[proof_name(self._sites[name])] = error
+        self.identity_errors[self._places[name][0].name] = error
 
     def process(self, batch: Batch) -> None:
         """Run the model on a batch and merge it.
@@ -163,7 +155,7 @@ class Run:
         except (RuntimeError, MemoryError) as error:
             if not _is_out_of_memory(error):
                 raise
-            torn = [_taking(name, state, batch) for name, state in self._states.items() if state.torn]
+            torn = [_taking(name, state.count.device, batch) for name, state in self._states.items() if state.torn]
             if lost := self._behind.drop(mark) or next(iter(torn), None):
                 raise _torn(lost) from error
             alone = not mark
@@ -198,16 +190,21 @@ class Run:
             begun.add(name)
             return True
 
-        def merge(owner: SiteState | ExpertStack, name: str, steps: Steps, held: int) -> None:
+        def merge(name: str, values: Activations, routing: Routing | None = None) -> None:
+            stack = self._stacks[name]
+            device = stack.count.device
+            values = Activations(*(value.to(device) for value in values))
+            to = None if routing is None else Routing(*(at.to(device) for at in routing))
+
             def all_steps() -> Steps:
                 try:
-                    yield from steps
+                    yield from stack.steps(values, views[device], to)
                 except NonFiniteError as error:
                     raise self._infinite(name, batch.sequences[rows.start + error.row]) from error
                 fed.add(name)
 
-            if follows(owner.count.device):
-                self._behind.take(owner, _taking(name, owner, batch), all_steps(), held)
+            if follows(device):
+                self._behind.take(stack, _taking(name, device, batch), all_steps(), values.nbytes)
             else:
                 at_once(all_steps())
 
@@ -219,26 +216,20 @@ class Run:
                 self.identity_errors[name] = prove(site, gate, in_, post)
             # a shared expert may be given the tokens of all sequences in one row
             whole = (at.view(*ids[rows].shape, -1) for at in (gate, in_, act(site, gate), post))
-            state = self._states[name]
-            device = state.count.device
-            values = Activations(*(value.to(device) for value in whole))
-            merge(state, name, state.steps(values, views[device], self._fuse), values.nbytes)
+            merge(name, Activations(*whole))
 
         def observe_experts(layer: ExpertLayer, routed: Routed) -> None:
             if not is_new(layer.name):
                 return
             if layer.name not in self.identity_errors:
                 self.identity_errors[layer.name] = prove_experts(layer, routed)
-            stack = self._stacks[layer]
-            device = stack.count.device
-            values = Activations(*(at.to(device) for at in (routed.gate, routed.in_, routed.act, routed.post)))
-            to = Routing(*(at.to(device) for at in (routed.expert, routed.token, routed.reached)))
-            merge(stack, layer.name, stack.steps(values, to, views[device], self._fuse), values.nbytes)
+            values = Activations(routed.gate, routed.in_, routed.act, routed.post)
+            merge(layer.name, values, Routing(routed.expert, routed.token, routed.reached))
 
         mask = torch.arange(ids.shape[1]) < torch.from_numpy(batch.lengths)[rows, None]
         sites = tuple(self._sites.values())
-        dense = tuple(site for site in sites if not isinstance(site, ExpertSite))
-        with capture_act(dense) as act, capture(dense, observe), capture_experts(self._stacks, observe_experts):
+        dense, layers = dense_sites(sites), expert_layers(sites)
+        with capture_act(dense) as act, capture(dense, observe), capture_experts(layers, observe_experts):
             run_body(self._loaded, ids[rows], mask.to(torch.int64), sites)
 
     def _infinite(self, where: str, sequence: TokenSequence) -> GluscopeError:
@@ -252,15 +243,17 @@ class Run:
             ids.numpy(),
             batch.lengths,
             np.array([sequence.number for sequence in batch.sequences], dtype=np.int64),
-            np.array([sequence.document for sequence in batch.sequences], dtype=np.int64),
-            np.array([sequence.part for sequence in batch.sequences], dtype=np.int64),
+            (
+                np.array([sequence.document for sequence in batch.sequences], dtype=np.int64),
+                np.array([sequence.part for sequence in batch.sequences], dtype=np.int64),
+            ),
             self._settings,
             self.sample,
         )
 
 
-def _taking(name: str, state: SiteState | ExpertStack, batch: Batch) -> str:
-    return f"{name} took in batch {batch.number} on {state.count.device}"
+def _taking(name: str, device: torch.device, batch: Batch) -> str:
+    return f"{name} took in batch {batch.number} on {device}"
 
 
 def _torn(words: str) -> GluscopeError:

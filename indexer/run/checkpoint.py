@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..statistics.sample import PositionSample
-from ..statistics.site_state import SiteState
+from ..statistics.stack import SiteState
 from . import checkpoint_file
 from .checkpoint_file import IDENTITY, Checkpoint, FileSum, Mark, unreadable
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from torch import distributed
 
 from ..errors import GluscopeError
-from ..statistics.expert_state import ExpertState
 from ..statistics.sample import PositionSample
 from . import checkpoint
 from .accumulator import Run
@@ -52,8 +51,5 @@ def join(run: Run, group: Group, run_folder: Path) -> list[Mark]:
             for site, state in run.states.items():
                 theirs = run.blank(site)
                 saved.restore_site(site, theirs)
-                if isinstance(state, ExpertState) and isinstance(theirs, ExpertState):
-                    state.merge(theirs, *state.merge_drawn(theirs))
-                else:
-                    state.merge(theirs, *slots)
+                state.merge(theirs, slots)
     return marks

@@ -10,6 +10,9 @@ import torch
 from torch import Tensor
 
 from ..devices import upload
+from .batch import BatchView
+from .engine import Sampling
+from .placement import Placement
 from .sample import Ints, PositionSample
 
 _EMPTY = 2**63 - 1  # larger than any hash
@@ -18,7 +21,7 @@ _EMPTY = 2**63 - 1  # larger than any hash
 class ExpertUpdate(NamedTuple):
     """Rows that enter the samples: the slot that each takes in the sample of its expert.
 
-    Behind them may be others of expert -1, which enter nowhere.
+    Expert -1 marks a row that enters nowhere.
     """
 
     expert: Tensor
@@ -43,6 +46,22 @@ class ExpertSamples:
         if not self.hash.shape[1]:
             return torch.zeros_like(expert, dtype=torch.bool)
         return hashes < self.hash.amax(1)[expert]
+
+    def sampling(self, placement: Placement, batch: BatchView) -> Sampling:
+        """Which of a batch's rows may enter the samples of their experts."""
+        cell, row, position = placement.kept()
+        expert, sequence = cell // placement.sequences, cell % placement.sequences
+        enters = self.may_enter(expert, batch.hashes[sequence, position])
+        number = torch.zeros((len(self.hash),), dtype=torch.int64, device=expert.device)
+        return Sampling(expert, row, enters, number.index_add_(0, expert, enters.to(torch.int64)))
+
+    def enter(self, placement: Placement, batch: BatchView, sampling: Sampling, numbers: Ints) -> ExpertUpdate:
+        """Enter those of a batch; `numbers`: those of `sampling.number`. Their rows are places among the values."""
+        cell, row, position = placement.kept()
+        sequence = cell % placement.sequences
+        hashes = batch.hashes[sequence, position]
+        update = self.offer(sampling.site, hashes, batch.sequence[sequence], position, sampling.enters, numbers)
+        return update._replace(row=row[update.row])
 
     def offer(
         self, expert: Tensor, hashes: Tensor, sequence: Tensor, position: Tensor, enters: Tensor, numbers: Ints

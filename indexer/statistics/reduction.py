@@ -1,78 +1,47 @@
-"""A batch's quadrant statistics of one site: pure tensor functions, written so that a compiler can fuse them."""
+"""A batch's quadrant statistics, cell by cell: pure tensor functions, written so that a compiler can fuse them.
+
+A cell is what one site computed for one sequence; its values are rows of `# cell place neuron`.
+"""
 
 from __future__ import annotations
 
-import os
-import warnings
-from collections.abc import Callable, Collection
-from concurrent.futures import Executor, ThreadPoolExecutor
-from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Collection
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..quadrants import QUADRANTS, QUANTITIES
-
-Result = TypeVar("Result")
-
-RANDOM_ROW = len(QUANTITIES) * len(QUADRANTS)
-"""In `Reduction.magnitudes`, the first of the four rows of the random ranking."""
+from ..quadrants import Quantity
+from .activations import Activations
+from .fuser import Fuser
+from .row_layout import RowLayout
 
 _SPAN = 32
-_FETCHED = 2**22  # values of a quantity that are fetched at once
+FETCHED = 2**22
+"""Values of a quantity that are fetched at once."""
+
 _MAGNITUDE = 0x7FFFFFFF  # a float32 without its sign
 _INFINITY = 0x7F800000
 
-_ONE_KERNEL = {"max_fusion_size": 256, "cpp.max_horizontal_fusion_size": 256}
-"""By default inductor makes several loops of so many results, each of which reads the values and makes the masks."""
-
-
-class Activations(NamedTuple):
-    """What a site computed for a batch, each `# sequence position neuron`, in the types of the model."""
-
-    gate: Tensor
-    in_: Tensor
-    act: Tensor
-    post: Tensor
-
-    def span(self, part: slice) -> Activations:
-        """The same at some positions."""
-        return Activations(*(value[:, part] for value in self))
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of memory."""
-        return sum(value.nbytes for value in self)
-
-    def readable(self) -> Activations:
-        """The same as tensor operations read them well: in float32 on a CPU, elsewhere as they are."""
-        if self.gate.device.type != "cpu":
-            return self
-        return Activations(*(value.to(torch.float32) for value in self))
-
 
 class Reduction(NamedTuple):
-    """Statistics of every sequence of a batch on its own.
+    """Statistics of every cell on its own: `totals` as `row_layout` says, `magnitudes` as a `RowLayout` does."""
 
-    Rows of `totals` and `magnitudes` are quantity * 4 + quadrant, in the order of QUANTITIES and QUADRANTS.
-    """
-
-    counts: Tensor  # sequence quadrant neuron, int32
-    totals: Tensor  # sequence 16 neuron, float64
-    magnitudes: Tensor  # sequence 20 neuron: the largest |value|, 0 where the quadrant holds none; then priorities
-    finite: Tensor  # sequence neuron: whether every counted value is
+    counts: Tensor  # cell quadrant neuron, int32
+    totals: Tensor  # cell 16 neuron, float64
+    magnitudes: Tensor  # cell row neuron: the largest |value|, 0 where the quadrant holds none; then priorities
+    finite: Tensor  # cell neuron: whether every counted value is
 
 
-def reduce_batch(values: Activations, counted: Tensor, priority: Tensor, fuse: Fuser) -> Reduction:
-    """Counts, sums and largest magnitudes of each quadrant, quantity, sequence and neuron.
+def reduce_batch(values: Activations, counted: Tensor, priority: Tensor, layout: RowLayout, fuse: Fuser) -> Reduction:
+    """Counts, sums and largest magnitudes of each quadrant, quantity, cell and neuron.
 
-    `counted`: sequence position 1, int32, -1 (all bits) or 0. `priority`: sequence position 1, float32 > 0, larger for
-    a smaller hash: the largest in a quadrant is the sequence's offer to the random ranking.
+    `counted`: cell place 1, int32, -1 (all bits) or 0. `priority`: cell place 1, float32 > 0, larger for a smaller
+    hash: the largest in a quadrant tells which of its positions is drawn first.
     """
     if fuse.enabled:
-        return fuse(reduce_whole, values, counted, priority)
-    parts = (reduce_whole(values.span(part), counted[:, part], priority[:, part]) for part in _spans(values))
+        return fuse(reduce_whole, values, counted, priority, layout)
+    parts = (reduce_whole(values.span(part), counted[:, part], priority[:, part], layout) for part in _spans(values))
     whole = next(parts)
     for part in parts:
         whole = Reduction(
@@ -84,63 +53,68 @@ def reduce_batch(values: Activations, counted: Tensor, priority: Tensor, fuse: F
     return whole
 
 
-def first_positions(
-    values: Activations, counted: Tensor, magnitudes: Tensor, rows: tuple[int, ...], fuse: Fuser
+def first_places(
+    values: Activations, counted: Tensor, magnitudes: Tensor, rows: tuple[int, ...], layout: RowLayout, fuse: Fuser
 ) -> Tensor:
-    """The first position in each sequence where a quadrant's largest magnitude stands.
+    """The first place in each cell where a quadrant's largest magnitude stands.
 
-    `magnitudes`: sequence 20 neuron, of `reduce_batch`; `rows`: those wanted. Returns sequence row neuron, int64;
-    without meaning where the magnitude is 0.
+    `magnitudes`: cell row neuron, of `reduce_batch`; `rows`: those wanted. Returns cell row neuron, int64; without
+    meaning where the magnitude is 0.
     """
     length = values.gate.shape[1]
-    # the largest distance from the end is the first position
+    # the largest distance from the end is the first place
     distance = torch.arange(length, 0, -1, dtype=torch.int32, device=counted.device)[None, :, None]
     if fuse.enabled:
-        farthest = fuse(_farthest, values, counted, distance, magnitudes, rows)
+        farthest = fuse(_farthest, values, counted, distance, magnitudes, rows, layout)
     else:
         spans = _spans(values)
         farthest = torch.stack(
-            [_farthest(values.span(s), counted[:, s], distance[:, s], magnitudes, rows) for s in spans]
+            [_farthest(values.span(s), counted[:, s], distance[:, s], magnitudes, rows, layout) for s in spans]
         ).amax(0)
     return length - farthest.to(torch.int64)
 
 
 class Peaks(NamedTuple):
-    """Some of the largest magnitudes of sequences."""
+    """Some of the largest magnitudes of cells."""
 
-    row: Tensor  # peak: the sequence's place in the batch
+    row: Tensor  # peak position: the place among all rows, -1 where the cell has none
     neuron: Tensor  # peak
-    kind: Tensor  # peak: quantity * 4 + quadrant
+    kind: Tensor  # peak: which row of magnitudes it is
     magnitude: Tensor  # peak, float32
 
 
-def peak_positions(values: Activations, counted: Tensor, peaks: Peaks, quantities: Collection[int]) -> Tensor:
-    """What `first_positions` says of some magnitudes, of these quantities: peak, int64.
+def peak_positions(values: Activations, peaks: Peaks, measures: Collection[int], layout: RowLayout) -> Tensor:
+    """What `first_places` says of some magnitudes, of these measures: peak, int64.
 
-    Fetches only the values of the peaks' sequences and neurons.
+    `values`: `# row neuron`. Fetches only those of the peaks' cells and neurons.
     """
-    length = values.gate.shape[1]
-    step = max(1, _FETCHED // length)
-    distance = torch.arange(length, 0, -1, dtype=torch.int32, device=counted.device)
-    found = []
-    for row, neuron, kind, magnitude in zip(*(torch.split(part, step) for part in peaks), strict=True):
-        gate, in_ = values.gate[row, :, neuron], values.in_[row, :, neuron]  # each peak position
-        wanted, kind = _bits(magnitude)[:, None], kind[:, None]
-        inside = ((gate > 0) & (kind % 4 < 2)) | ((gate < 0) & (kind % 4 >= 2))
-        inside &= ((in_ > 0) & (kind % 2 == 0)) | ((in_ < 0) & (kind % 2 == 1))
-        hit = torch.zeros_like(inside)
-        for quantity in quantities:
-            value = (gate, in_)[quantity] if quantity < 2 else values[quantity][row, :, neuron]
-            hit |= ((_bits(value) & _MAGNITUDE) == wanted) & (kind // 4 == quantity)
-        inside &= hit & (counted[row, :, 0] != 0)
-        found.append(torch.where(inside, distance, 0).amax(1))
-    return length - torch.cat(found).to(torch.int64)
+    at = at_places(values, peaks.row, peaks.neuron)
+    wanted, kind = _bits(peaks.magnitude)[:, None], peaks.kind[:, None]
+    inside = in_quadrant(at.gate, at.in_, kind % 4) & (peaks.row >= 0)
+    hit = torch.zeros_like(inside)
+    for measure in measures:
+        hit |= ((_bits(at.product(layout.measures[measure])) & _MAGNITUDE) == wanted) & (kind // 4 == measure)
+    length = peaks.row.shape[1]
+    distance = torch.arange(length, 0, -1, dtype=torch.int32, device=wanted.device)
+    return length - torch.where(inside & hit, distance, 0).amax(1).to(torch.int64)
+
+
+def at_places(values: Activations, row: Tensor, neuron: Tensor) -> Activations:
+    """The values of some neurons at rows of each (peak place), of what is `# row neuron`: each `# peak place`."""
+    place = row.clamp(min=0), neuron[:, None]
+    return Activations(*(value[place] for value in values))
+
+
+def in_quadrant(gate: Tensor, in_: Tensor, quadrant: Tensor) -> Tensor:
+    """Whether values lie in a quadrant, given by its place; all broadcast."""
+    inside = ((gate > 0) & (quadrant < 2)) | ((gate < 0) & (quadrant >= 2))
+    return inside & (((in_ > 0) & (quadrant % 2 == 0)) | ((in_ < 0) & (quadrant % 2 == 1)))
 
 
 def _spans(values: Activations) -> list[slice]:
-    """Positions in pieces: on a CPU such that their tensors stay in its cache while one operation follows the other."""
+    """Places in pieces: on a CPU such that their tensors stay in its cache while one operation follows the other."""
     rows, length, width = values.gate.shape
-    step = _SPAN if values.gate.device.type == "cpu" else max(_SPAN, _FETCHED * 4 // (rows * width))
+    step = _SPAN if values.gate.device.type == "cpu" else max(_SPAN, FETCHED * 4 // (rows * width))
     return [slice(start, start + step) for start in range(0, length, step)]
 
 
@@ -155,7 +129,7 @@ def _bits(value: Tensor) -> Tensor:
 def _quadrant_masks(values: Activations, counted: Tensor) -> tuple[Tensor, ...]:
     """Where each quadrant is visited, by the signs of gate and in alone: four of -1 (all bits) or 0, int32.
 
-    Each is `# sequence position neuron`.
+    Each is `# cell place neuron`.
     """
     opened = (values.gate > 0).to(torch.int32) * counted
     closed = (values.gate < 0).to(torch.int32) * counted
@@ -163,7 +137,7 @@ def _quadrant_masks(values: Activations, counted: Tensor) -> tuple[Tensor, ...]:
     return opened & positive, opened & negative, closed & positive, closed & negative
 
 
-def reduce_whole(values: Activations, counted: Tensor, priority: Tensor) -> Reduction:
+def reduce_whole(values: Activations, counted: Tensor, priority: Tensor, layout: RowLayout) -> Reduction:
     """`reduce_batch` in one piece, to be compiled."""
     masks = _quadrant_masks(values, counted)
     totals, magnitudes = [], []
@@ -175,6 +149,9 @@ def reduce_whole(values: Activations, counted: Tensor, priority: Tensor) -> Redu
         for mask in masks:
             totals.append((bits & mask).view(torch.float32).sum(1, dtype=torch.float64))
             magnitudes.append((magnitude & mask).amax(1))
+    for factors in layout.products:
+        magnitude = _bits(values.product(factors)) & _MAGNITUDE
+        magnitudes += [(magnitude & mask).amax(1) for mask in masks]
     magnitudes += [(_bits(priority) & mask).amax(1) for mask in masks]
     counts = -torch.stack([mask.sum(1, dtype=torch.int32) for mask in masks], 1)
     return Reduction(
@@ -186,103 +163,40 @@ def reduce_whole(values: Activations, counted: Tensor, priority: Tensor) -> Redu
 
 
 def _farthest(
-    values: Activations, counted: Tensor, distance: Tensor, magnitudes: Tensor, rows: tuple[int, ...]
+    values: Activations,
+    counted: Tensor,
+    distance: Tensor,
+    magnitudes: Tensor,
+    rows: tuple[int, ...],
+    layout: RowLayout,
 ) -> Tensor:
     masks = _quadrant_masks(values, counted)
     wanted = _bits(magnitudes)
     found = []
     for row in rows:
-        hit = ((_bits(values[row // 4]) & _MAGNITUDE) == wanted[:, row, None, :]).to(torch.int32)
+        value = values.product(layout.measures[row // 4])
+        hit = ((_bits(value) & _MAGNITUDE) == wanted[:, row, None, :]).to(torch.int32)
         found.append((-hit & masks[row % 4] & distance).amax(1))
-    return torch.stack(found, 1)  # sequence row neuron
+    return torch.stack(found, 1)  # cell row neuron
 
 
-def signed_extremes(values: Activations, counted: Tensor, quantity: int) -> Tensor:
-    """The value of the largest magnitude of each quadrant, signed, for activations whose sign is not their input's.
+UNSIGNED = (Quantity.ACT, Quantity.POST)
+"""The quantities that have no one sign in a quadrant where the activation doesn't keep the sign of its input."""
 
-    Returns quadrant neuron, over the whole batch.
-    """
-    value = values[quantity]
+
+def signed_extremes(values: Activations, counted: Tensor) -> Tensor:
+    """The value of the largest magnitude of act and post in each quadrant and cell, signed: cell 8 neuron, float32."""
     extremes = []
-    for mask in _quadrant_masks(values, counted):
-        inside = (_bits(value) & mask).view(torch.float32)
-        high, low = inside.amax((0, 1)), inside.amin((0, 1))
-        extremes.append(torch.where(high >= -low, high, low))
-    return torch.stack(extremes)
+    masks = _quadrant_masks(values, counted)
+    for quantity in UNSIGNED:
+        bits = _bits(values[quantity.place])
+        for mask in masks:
+            inside = (bits & mask).view(torch.float32)
+            extremes.append(larger_end(inside, 1))
+    return torch.stack(extremes, 1)
 
 
-class Fuser:
-    """Compiles pure tensor functions, and falls back to running them as they are where that fails.
-
-    On the CPU numba's loops take the place of the tensor functions.
-    """
-
-    def __init__(self, enabled: bool, notice: Callable[[str], None], *, loops: bool = True) -> None:
-        """`loops` False has the CPU use the tensor functions as well."""
-        self.enabled = enabled
-        self._loops = enabled and loops
-        self._tried: set[torch.dtype] = set()
-        self._notice = notice
-        self._compiled: dict[Callable[..., Any], Callable[..., Any]] = {}
-
-    def loops(self, values: Tensor) -> bool:
-        """Whether numba's loops are to read such values: on the CPU, of float32 or bfloat16, where numba works."""
-        if not self._loops or values.device.type != "cpu" or values.dtype not in (torch.float32, torch.bfloat16):
-            return False
-        if values.dtype not in self._tried:
-            self._tried.add(values.dtype)
-            lacking = self._try(values.dtype)
-            if lacking is not None:
-                self._loops = False
-                self._notice(f"numba can't be used here, the statistics take longer: {lacking}")
-        return self._loops
-
-    @property
-    def backend(self) -> str:
-        """What has computed the statistics: "loops" of numba, "compiled" or plain "tensors" (operations of torch)."""
-        if self._loops and self._tried:
-            return "loops"
-        return "compiled" if self.enabled and self._compiled else "tensors"
-
-    def _try(self, dtype: torch.dtype) -> str | None:
-        try:
-            import numba
-        except (ImportError, OSError) as error:
-            return _reason(error)
-        if vars(numba.config)["DISABLE_JIT"]:
-            return "NUMBA_DISABLE_JIT is set"
-        from .cpu.trial import trial
-
-        return trial(dtype, self)
-
-    @cached_property
-    def pool(self) -> Executor:
-        """Threads for the loops, beside the one that asks."""
-        return ThreadPoolExecutor(max(1, (os.cpu_count() or 2) - 1), thread_name_prefix="statistics")
-
-    def __call__(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """The function's result on the arguments, fused if that works here."""
-        if not self.enabled:
-            return function(*arguments)
-        if function not in self._compiled:
-            # On a GPU the first shape as it is, then what has changed left open: a site's width never changes, and
-            # kernels for a known one read several values at once. Elsewhere compiling once is enough.
-            dynamic = None if torch.cuda.is_available() else True
-            self._compiled[function] = torch.compile(function, dynamic=dynamic, options=dict(_ONE_KERNEL))
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                result: Result = self._compiled[function](*arguments)
-                return result
-        except (torch.OutOfMemoryError, MemoryError):
-            raise
-        except Exception as error:
-            # A missing compiler, missing headers and limits of torch and Triton come as errors of many kinds. What is
-            # wrong with the arguments comes again from the function itself.
-            self.enabled = False
-            self._notice(f"the statistics run uncompiled, slower: {_reason(error)}")
-            return function(*arguments)
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split()[:40]) or type(error).__name__
+def larger_end(values: Tensor, dim: int) -> Tensor:
+    """Along a dimension, the value of the largest magnitude; of a tie the positive one."""
+    high, low = values.amax(dim), values.amin(dim)
+    return torch.where(high >= -low, high, low)

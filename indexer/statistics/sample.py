@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 Ints = npt.NDArray[np.int64]
 SCALE = 16.0
@@ -18,6 +20,13 @@ class SampleUpdate(NamedTuple):
     slot: Ints
     row: Ints
     position: Ints
+
+
+class Slots(NamedTuple):
+    """Which slots of a sample take which slots of another's."""
+
+    ours: Ints
+    theirs: Ints
 
 
 class PositionSample:
@@ -43,7 +52,7 @@ class PositionSample:
         self.position[slot] = position[entering]
         return SampleUpdate(slot, row[entering], position[entering])
 
-    def merge(self, other: PositionSample) -> tuple[Ints, Ints]:
+    def merge(self, other: PositionSample) -> Slots:
         """Enter another sample of other positions: which slots take which slots of the other's."""
         theirs = other.order()
         update = self.offer(
@@ -52,9 +61,22 @@ class PositionSample:
         entered = theirs[update.position]
         self.sequence[update.slot] = other.sequence[entered]
         self.position[update.slot] = other.position[entered]
-        return update.slot, entered
+        return Slots(update.slot, entered)
 
     def order(self) -> Ints:
         """The filled slots, by hash."""
         order = np.argsort(self.hash, kind="stable")
         return order[: int((self.sequence >= 0).sum())]
+
+
+_SMALLEST = 2.0**-24
+"""The smallest positive float16."""
+
+
+def narrowed(values: Tensor) -> Tensor:
+    """Sampled values as they are kept: float16, divided by SCALE; what would round to 0 keeps its sign."""
+    limit = torch.finfo(torch.float16).max
+    exact = values.to(torch.float32)
+    found = (exact / SCALE).clamp_(-limit, limit).to(torch.float16)
+    lost = (found == 0) & (exact != 0)
+    return torch.where(lost, exact.sign().to(torch.float16) * _SMALLEST, found)

@@ -10,25 +10,15 @@ MISSING = -128
 """The code of a position outside the sequence, or not counted."""
 
 
-def gather_windows(
-    lanes: tuple[Tensor, ...],
-    row: Tensor,
-    position: Tensor,
-    neuron: Tensor,
-    first: int,
-    length: Tensor,
-    offsets: Tensor,
-) -> tuple[Tensor, Tensor]:
+def gather_windows(lanes: tuple[Tensor, ...], row: Tensor, neuron: Tensor) -> tuple[Tensor, Tensor]:
     """The windows of some peaks: codes `# peak lane offset` int8, and scales `# peak lane` float32.
 
-    `lanes`: the quantities kept, each sequence position neuron. `row`, `position`, `neuron`: where each peak is.
-    Positions before `first` or from `length` (of each sequence) on have no value. `offsets`: window, relative places.
+    `lanes`: the quantities kept, each `# row neuron`. `row`: peak offset, the places of a window among the rows, -1 for
+    positions that have no value. `neuron`: of each peak.
     """
-    place = position[:, None] + offsets  # peak offset
-    valid = (place >= first) & (place < length[row, None])
-    place = place.clamp(0, lanes[0].shape[1] - 1)
-    values = [lane[row[:, None], place, neuron[:, None]].to(torch.float32) for lane in lanes]  # each peak offset
-    return encode_lanes(torch.stack(values, 1), valid[:, None, :])
+    place = row.clamp(min=0), neuron[:, None]
+    values = [lane[place].to(torch.float32) for lane in lanes]  # each peak offset
+    return encode_lanes(torch.stack(values, 1), (row >= 0)[:, None, :])
 
 
 def encode_lanes(values: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:

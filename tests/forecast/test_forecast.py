@@ -20,7 +20,7 @@ from indexer.run import checkpoint
 from indexer.run.accumulator import Run
 from indexer.sequences.batches import Batch
 from indexer.settings import Execution, Inputs, Settings
-from indexer.statistics.site_state import SiteState
+from indexer.statistics.stack import SiteState
 
 from ..support.small_runs import make, save_model, write_corpus
 

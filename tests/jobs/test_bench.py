@@ -15,9 +15,10 @@ from indexer.errors import GluscopeError
 from indexer.jobs import bench
 from indexer.jobs.prepare import silent
 from indexer.settings import Execution, Inputs, Settings
-from indexer.statistics.reduction import Fuser
+from indexer.statistics.cpu.loops import Loops
+from indexer.statistics.fuser import Fuser
 from indexer.statistics.sample import PositionSample
-from indexer.statistics.site_state import SiteState
+from indexer.statistics.tensors import Tensors
 
 from ..support.small_runs import save_model, write_corpus
 from ..support.tiny_experts import save_mixture
@@ -62,13 +63,13 @@ def test_it_tells_what_computed_the_statistics(
     compile: str, statistics: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     walked = [0]
-    walk = SiteState.walk
+    steps = Loops.steps
 
-    def counting(*arguments: Any) -> None:
+    def counting(*arguments: Any) -> Any:
         walked[0] += 1
-        walk(*arguments)
+        return steps(*arguments)
 
-    monkeypatch.setattr(SiteState, "walk", counting)
+    monkeypatch.setattr(Loops, "steps", counting)
     settings = measured(save_model(tmp_path / "model"), write_corpus(tmp_path / "texts.jsonl", WORDS), compile).settings
     assert settings["statistics"] == statistics
     assert bool(walked[0]) == (statistics == "loops")
@@ -104,10 +105,10 @@ def test_a_compiler_that_fails_leaves_tensors(kind: type[Exception], monkeypatch
 
     for compiled, told in ((abs, "compiled"), (broken, "tensors")):
         monkeypatch.setattr(torch, "compile", lambda *_, result=compiled, **__: result)
-        fuse = Fuser(True, lambda _: None, loops=False)
-        assert fuse.backend == "tensors"
-        assert fuse(abs, -3) == 3
-        assert fuse.backend == told
+        tensors = Tensors(Fuser(True, lambda _: None))
+        assert tensors.name == "tensors"
+        assert tensors.fuse(abs, -3) == 3
+        assert tensors.name == told
 
 
 @pytest.mark.parametrize("kind", [torch.OutOfMemoryError, MemoryError])
@@ -118,7 +119,7 @@ def test_memory_that_a_compiled_function_lacks_is_no_fault_of_the_compiler(
         raise kind("out of memory")
 
     monkeypatch.setattr(torch, "compile", lambda *_, **__: broken)
-    fuse = Fuser(True, pytest.fail, loops=False)
+    fuse = Fuser(True, pytest.fail)
     with pytest.raises(kind):
         fuse(abs, -3)
     assert fuse.enabled

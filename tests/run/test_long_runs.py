@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,9 +21,11 @@ from indexer.run import checkpoint
 from indexer.run.accumulator import Run
 from indexer.run.loop import Loop
 from indexer.sequences.batches import Batch
+from indexer.statistics.activations import Activations
+from indexer.statistics.batch import BatchView
 from indexer.statistics.deferred import Steps
-from indexer.statistics.reduction import Activations, Fuser
-from indexer.statistics.site_state import BatchView, SiteState
+from indexer.statistics.placement import Routing
+from indexer.statistics.stack import Stack
 
 from ..support.long_runs import CutOff, Folder, close, cut_off, numbers
 from ..support.outputs import SMALL, shown, told
@@ -215,23 +217,23 @@ def test_a_snapshot_without_its_state_is_told(folder: Folder, monkeypatch: pytes
 
 # Memory that runs out
 
-TakeSteps = Callable[[SiteState, Activations, BatchView, Fuser], Steps]
-
 
 def limit_memory(monkeypatch: pytest.MonkeyPatch, rows: int, site: int, error: Exception) -> list[int]:
     """From the given call on, no site takes more than some rows of a batch; returns the rows that each call took."""
-    steps: TakeSteps = SiteState.steps
+    steps = Stack.steps
     taken: list[int] = []
     calls = [0]
 
-    def limited(state: SiteState, values: Activations, batch: BatchView, fuse: Fuser) -> Steps:
-        calls[0] += 1
-        if calls[0] > site and len(batch.length) > rows:
-            raise error
-        yield from steps(state, values, batch, fuse)
-        taken.append(len(batch.length))
+    def limited(stack: Stack, values: Activations, batch: BatchView, routing: Routing | None = None) -> Steps:
+        if stack.form.width == WIDTH:  # another is that of a trial before the run
+            calls[0] += 1
+            if calls[0] > site and len(batch.sequence) > rows:
+                raise error
+        yield from steps(stack, values, batch, routing)
+        if stack.form.width == WIDTH:
+            taken.append(len(batch.sequence))
 
-    monkeypatch.setattr(SiteState, "steps", limited)
+    monkeypatch.setattr(Stack, "steps", limited)
     return taken
 
 
@@ -269,17 +271,17 @@ def test_memory_that_runs_out_while_a_state_changes_ends_the_run_and_keeps_its_c
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = folder.make("whole.db")
-    add_sample = SiteState._add_sample
+    enter = Stack.enter_sample
     calls = [0]
 
-    def failing(state: SiteState, values: Activations, batch: BatchView) -> None:
-        if state.width == WIDTH:  # another is that of a trial before the run
+    def failing(stack: Stack, *given: Any) -> None:
+        if stack.form.width == WIDTH:  # another is that of a trial before the run
             calls[0] += 1
             if calls[0] == 8:
                 raise torch.OutOfMemoryError("CUDA out of memory")
-        add_sample(state, values, batch)
+        enter(stack, *given)
 
-    monkeypatch.setattr(SiteState, "_add_sample", failing)
+    monkeypatch.setattr(Stack, "enter_sample", failing)
     with pytest.raises(GluscopeError, match="while L1 took in batch 3"):
         folder.make("a.db", checkpoint_every=0.0)
     assert shown(folder.make("a.db")) == shown(whole)

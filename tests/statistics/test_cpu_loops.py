@@ -14,14 +14,17 @@ import torch
 
 from indexer.database.reader import Index
 from indexer.settings import Settings
-from indexer.statistics.reduction import Activations, Fuser
+from indexer.statistics.activations import Activations
+from indexer.statistics.batch import BatchView, view_batch
+from indexer.statistics.fuser import Fuser
 from indexer.statistics.sample import Ints, PositionSample
-from indexer.statistics.site_state import BatchView, SiteState, view_batch
+from indexer.statistics.stack import SiteState
+from indexer.statistics.tensors import Tensors
 
 from ..support.small_runs import save_model, write_corpus
+from ..support.stacks import dense, engine, plain_tensors, shape
 
 ROOT = Path(__file__).parents[2]
-CPU = torch.device("cpu")
 CASES = {
     "defaults": (Settings(sample=64), 100, 4, 200),
     "act ranked, duplicates kept": (Settings(rank_by=("post", "act", "random"), duplicates="keep"), 33, 7, 40),
@@ -57,7 +60,7 @@ def batches(
 def in_order(state: SiteState) -> dict[str, torch.Tensor]:
     """All that a checkpoint keeps: the examples of each list best first, without the empty places."""
     found = dict(state.tensors())
-    for name, best in (("ranked", state.ranked), ("random", state.random)):
+    for name, best in (("ranked", state.ranked), ("random", state.drawn)):
         order = best.order()  # column k
         filled = best.key.gather(1, order) >= 0
         for key, tensor in best.tensors().items():
@@ -105,19 +108,22 @@ def test_what_was_kept_of_the_loops_may_be_broken_or_out_of_reach(tmp_path: Path
 def test_fused_operations_leave_what_plain_ones_leave() -> None:
     """As on a GPU; where there is no compiler, both are plain."""
     settings, width, rows, length = CASES["defaults"]
-    fused, plain = (SiteState(width, settings, sign_preserving=True, keep_act=True, device=CPU) for _ in range(2))
     samples = PositionSample(settings.sample), PositionSample(settings.sample)
     notices: list[str] = []
-    fuse, operations = Fuser(True, notices.append, loops=False), Fuser(False, pytest.fail)
+    fused, plain = (
+        dense(shape(width, keep_act=True), settings, by)
+        for by in (Tensors(Fuser(True, notices.append)), plain_tensors())
+    )
     for number, (values, ids, lengths) in enumerate(batches(rows, length, width, torch.nn.functional.silu)):
         numbers = np.arange(number * rows, number * rows + rows)
-        for state, sample, way in ((fused, samples[0], fuse), (plain, samples[1], operations)):
-            state.add(values, view_batch(ids, lengths, numbers, numbers, numbers * 0, settings, sample), way)
-    for key, tensor in in_order(plain).items():
+        for stack, sample in ((fused, samples[0]), (plain, samples[1])):
+            stack.add(values, view_batch(ids, lengths, numbers, (numbers, numbers * 0), settings, sample))
+    found = in_order(fused.states[0])
+    for key, tensor in in_order(plain.states[0]).items():
         if key == "total":
-            torch.testing.assert_close(in_order(fused)[key], tensor, rtol=1e-13, atol=1e-13)
+            torch.testing.assert_close(found[key], tensor, rtol=1e-13, atol=1e-13)
         else:
-            assert torch.equal(in_order(fused)[key], tensor), (key, notices)
+            assert torch.equal(found[key], tensor), (key, notices)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -126,11 +132,9 @@ def test_loops_leave_what_plain_operations_leave(name: str, kind: str) -> None:
     settings, width, rows, length = CASES[name]
     torch.set_num_threads(2)
     preserving, keep_act = kind != "no sign", kind != "plain"
-    looped, plain = (
-        SiteState(width, settings, sign_preserving=preserving, keep_act=keep_act, device=CPU) for _ in range(2)
-    )
+    kind_of = shape(width, sign_preserving=preserving, keep_act=keep_act)
+    looped, plain = (dense(kind_of, settings, engine(loops=loops)) for loops in (True, False))
     samples = PositionSample(settings.sample), PositionSample(settings.sample)
-    loops, operations = Fuser(True, pytest.fail), Fuser(False, pytest.fail)
     activation = torch.nn.functional.silu if preserving else torch.sin
     for number, (values, ids, lengths) in enumerate(batches(rows, length, width, activation)):
         if kind == "halves of one tensor":
@@ -140,13 +144,14 @@ def test_loops_leave_what_plain_operations_leave(name: str, kind: str) -> None:
         numbers = np.arange(number * rows, number * rows + rows)
 
         def view(sample: PositionSample) -> BatchView:
-            return view_batch(ids, lengths, numbers, numbers, numbers * 0, settings, sample)  # noqa: B023
+            return view_batch(ids, lengths, numbers, (numbers, numbers * 0), settings, sample)  # noqa: B023
 
-        looped.add(given, view(samples[0]), loops)
-        plain.add(Activations(*(value.float() for value in given)), view(samples[1]), operations)
-        for key, tensor in in_order(plain).items():
+        looped.add(given, view(samples[0]))
+        plain.add(Activations(*(value.float() for value in given)), view(samples[1]))
+        found = in_order(looped.states[0])
+        for key, tensor in in_order(plain.states[0]).items():
             if key == "total":  # added up in another order
-                torch.testing.assert_close(in_order(looped)[key], tensor, rtol=1e-13, atol=1e-13)
+                torch.testing.assert_close(found[key], tensor, rtol=1e-13, atol=1e-13)
             else:
-                assert torch.equal(in_order(looped)[key], tensor), key
-    assert int((plain.ranked.key >= 0).sum()) + int((plain.random.key >= 0).sum()) > 0
+                assert torch.equal(found[key], tensor), key
+    assert int((plain.ranked.key >= 0).sum()) + int((plain.drawn.key >= 0).sum()) > 0

@@ -11,17 +11,20 @@ import torch
 
 from indexer.errors import GluscopeError
 from indexer.settings import Settings
+from indexer.statistics.activations import Activations
+from indexer.statistics.batch import BatchView, view_batch
 from indexer.statistics.deferred import Behind, Steps
-from indexer.statistics.expert_state import ExpertStack
-from indexer.statistics.reduction import Activations, Fuser
-from indexer.statistics.routing import Routing
+from indexer.statistics.engine import Filled
+from indexer.statistics.placement import Placement, Routing
 from indexer.statistics.sample import PositionSample
-from indexer.statistics.site_state import BatchView, SiteState, view_batch
+from indexer.statistics.stack import Stack
+from indexer.statistics.tensors import Tensors
 
 from ..support.expert_folder import Folder as ExpertFolder
 from ..support.expert_folder import sampled
 from ..support.long_runs import CutOff, Folder, close, cut_off, numbers
 from ..support.outputs import shown, told
+from ..support.stacks import plain_tensors, shape
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -87,7 +90,6 @@ class OnNothing:
 
     device = torch.device("meta")
     settings = Settings(top_k=3, sample=5)
-    fuse = Fuser(False, pytest.fail)
 
     def values(self, *shape: int) -> Activations:
         return Activations(*(torch.empty(shape, dtype=torch.bfloat16, device=self.device) for _ in range(4)))
@@ -95,7 +97,7 @@ class OnNothing:
     def view(self) -> BatchView:
         ids, number = np.zeros((ROWS, LENGTH), dtype=np.int64), np.arange(ROWS)
         sample = PositionSample(self.settings.sample)
-        return view_batch(ids, number + LENGTH - ROWS, number, number, number, self.settings, sample).to(self.device)
+        return view_batch(ids, number + LENGTH - ROWS, number, (number, number), self.settings, sample).to(self.device)
 
     def drive(self, given: Steps, *replies: list[int]) -> None:
         """Take the steps, with made-up numbers in place of those that they ask for."""
@@ -114,20 +116,19 @@ def test_a_site_asks_its_device_for_nothing_but_the_numbers_of_offers(
     sign_preserving: bool, ranked: tuple[int, int, int]
 ) -> None:
     on = OnNothing()
-    state = SiteState(WIDTH, on.settings, sign_preserving=sign_preserving, keep_act=True, device=on.device)
-    given = state.steps(on.values(ROWS, LENGTH, WIDTH), on.view(), on.fuse)
-    on.drive(given, [0, 0, 0, *ranked, 4, 4, 1])
+    of = shape(WIDTH, sign_preserving=sign_preserving, keep_act=True)
+    given = Stack(of, on.settings, on.device, plain_tensors()).steps(on.values(ROWS, LENGTH, WIDTH), on.view())
+    on.drive(given, [0, 0, 0, *ranked, *ranked, 4, 4, 1])
 
 
 @pytest.mark.parametrize("sign_preserving", [True, False])
 def test_experts_ask_their_device_for_nothing_but_numbers_of_rows_and_offers(sign_preserving: bool) -> None:
     on, experts, rows = OnNothing(), 2, 2 * ROWS * LENGTH
-    stack = ExpertStack(
-        range(experts), WIDTH, on.settings, sign_preserving=sign_preserving, keep_act=True, device=on.device
-    )
+    of = shape(WIDTH, sign_preserving=sign_preserving, keep_act=True)
+    stack = Stack(of, on.settings, on.device, plain_tensors(), range(experts))
     places = torch.empty((rows,), dtype=torch.int64, device=on.device)
     values = on.values(rows, WIDTH)
-    given = stack.steps(values, Routing(places, places, places != 0), on.view(), on.fuse)
+    given = stack.steps(values, on.view(), Routing(places, places, places != 0))
     offers = [0, 2, 0, 1, 0, 4]
     on.drive(given, [20, 19, 1, 0, 20, 17], [0] * 6 + offers + [7, 5, 2] + [3, 3, 1] + [4, 0])
 
@@ -147,31 +148,26 @@ class OffCpu:
     def feed(self, experts: bool, dtype: torch.dtype, as_they_are: bool) -> dict[str, torch.Tensor]:
         settings, rows = Settings(top_k=3, sample=5), ROWS * LENGTH
         torch.manual_seed(3)
-        shape = (2 * rows, WIDTH) if experts else (ROWS, LENGTH, WIDTH)
+        size = (2 * rows, WIDTH) if experts else (ROWS, LENGTH, WIDTH)
         with pytest.MonkeyPatch.context() as patched:
             if as_they_are:
                 patched.setattr(Activations, "readable", lambda values: values)
-            kinds: dict[str, Any] = {"sign_preserving": False, "keep_act": True, "device": torch.device("cpu")}
-            stack = ExpertStack(range(2), WIDTH, settings, **kinds)
-            state = SiteState(WIDTH, settings, **kinds)
+            of = shape(WIDTH, sign_preserving=False, keep_act=True)
+            stack = Stack(of, settings, torch.device("cpu"), plain_tensors(), range(2) if experts else None)
             sample = PositionSample(settings.sample)
             for number in range(3):
-                gate, in_ = torch.randn(shape), torch.randn(shape)
+                gate, in_ = torch.randn(size), torch.randn(size)
                 act = torch.sin(gate)
                 values = Activations(*(value.to(dtype) for value in (gate, in_, act, act * in_)))
                 if not as_they_are:
                     values = Activations(*(value.to(torch.float32) for value in values))
                 own = np.arange(ROWS) + ROWS * number
                 ids = np.arange(rows).reshape(ROWS, LENGTH) % 5
-                view = view_batch(ids, np.full(ROWS, LENGTH), own, own, own, settings, sample)
+                view = view_batch(ids, np.full(ROWS, LENGTH), own, (own, own), settings, sample)
                 token = torch.arange(rows).repeat(2)
-                if experts:
-                    routing = Routing(torch.arange(2).repeat_interleave(rows), token, token % 3 != 1)
-                    stack.add(values, routing, view, Fuser(False, pytest.fail))
-                else:
-                    state.add(values, view, Fuser(False, pytest.fail))
-        states = list(stack.states.values()) if experts else [state]
-        return {f"{place}.{key}": t for place, each in enumerate(states) for key, t in each.tensors().items()}
+                routing = Routing(torch.arange(2).repeat_interleave(rows), token, token % 3 != 1)
+                stack.add(values, view, routing if experts else None)
+        return {f"{place}.{key}": t for place, each in enumerate(stack.states) for key, t in each.tensors().items()}
 
 
 @pytest.mark.parametrize("experts", [False, True], ids=["dense", "experts"])
@@ -231,28 +227,28 @@ NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory")
 
 def fail_early(monkeypatch: pytest.MonkeyPatch, calls: set[int]) -> None:
     """At these calls of all, a site's first step finds no memory."""
-    steps, count = SiteState.steps, [0]
+    steps, count = Tensors.steps, [0]
 
-    def failing(state: SiteState, values: Activations, batch: BatchView, fuse: Fuser) -> Steps:
+    def failing(by: Tensors, of: Filled, values: Activations, placement: Placement, batch: BatchView) -> Steps:
         count[0] += 1
         if count[0] in calls:
             raise NO_MEMORY
-        return (yield from steps(state, values, batch, fuse))
+        return (yield from steps(by, of, values, placement, batch))
 
-    monkeypatch.setattr(SiteState, "steps", failing)
+    monkeypatch.setattr(Tensors, "steps", failing)
 
 
 def fail_late(monkeypatch: pytest.MonkeyPatch, call: int) -> list[int]:
     """At this call of all, a site's last step finds no memory. Returns the number of calls."""
-    add_sample, count = SiteState._add_sample, [0]
+    enter, count = Stack.enter_sample, [0]
 
-    def failing(state: SiteState, values: Activations, batch: BatchView) -> None:
+    def failing(stack: Stack, *given: Any) -> None:
         count[0] += 1
         if count[0] == call:
             raise NO_MEMORY
-        add_sample(state, values, batch)
+        enter(stack, *given)
 
-    monkeypatch.setattr(SiteState, "_add_sample", failing)
+    monkeypatch.setattr(Stack, "enter_sample", failing)
     return count
 
 
@@ -293,16 +289,16 @@ def test_memory_that_runs_out_behind_the_model_ends_the_run_and_loses_nothing(
 
 @pytest.mark.usefixtures("following")
 def test_a_value_that_is_not_finite_is_told_with_its_document(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    steps, calls = SiteState.steps, [0]
+    steps, calls = Tensors.steps, [0]
 
-    def broken(state: SiteState, values: Activations, batch: BatchView, fuse: Fuser) -> Steps:
+    def broken(by: Tensors, of: Filled, values: Activations, placement: Placement, batch: BatchView) -> Steps:
         calls[0] += 1
         if calls[0] == 6:
             gate = values.gate.clone()
-            gate[1, batch.length[1] - 1, 4] = torch.nan
+            gate[1, batch.counted[1].nonzero().amax(), 4] = torch.nan
             values = values._replace(gate=gate)
-        return (yield from steps(state, values, batch, fuse))
+        return (yield from steps(by, of, values, placement, batch))
 
-    monkeypatch.setattr(SiteState, "steps", broken)
+    monkeypatch.setattr(Tensors, "steps", broken)
     with pytest.raises(GluscopeError, match="L1: a value is NaN or infinite in document"):
         folder.make("infinite.db", compile="off")

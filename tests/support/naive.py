@@ -69,6 +69,7 @@ def statistics(
     fold: bool = True,
     random_hash: Callable[[int, int, int], int] | None = None,
     random_k: int = 8,
+    one_a_sequence: bool = False,
 ) -> Neuron:
     """Everything that an index says of a neuron; `random_hash` (document, part, position) adds `random`."""
     counted = sum(len(s.counted(count_first)) for s in sequences)
@@ -91,9 +92,8 @@ def statistics(
         if random_hash is not None:
             offers = []
             for s, positions in inside:
-                hashes = [(random_hash(s.document, s.part, t), t) for t in positions]
-                if hashes:
-                    key, position = min(hashes)
+                hashes = sorted((random_hash(s.document, s.part, t), t) for t in positions)
+                for key, position in hashes[:1] if one_a_sequence else hashes:
                     offers.append(((key, s.document, s.part), position, s, s.value("post", position, neuron)))
             quadrant.lists["random"] = best(offers, random_k, fold)
     return Neuron(counted, counted - sum(q.count for q in quadrants.values()), quadrants)

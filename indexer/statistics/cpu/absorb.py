@@ -1,27 +1,32 @@
 """Merging what a sweep found into the state, and entering its examples in the lists, neuron by neuron.
 
-Says the same as `larger`, and as `BestK.place` with `first_positions` and `gather_windows`, bit for bit. What is
-needed of a few neurons is turned around first, so that a neuron's values lie side by side.
+Says the same as `larger`, `BestK.enter`, `first_places` and `gather_windows`, bit for bit. What is needed of a few
+neurons is turned around first, so that a neuron's values lie side by side.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
 from typing import NamedTuple
 
 import numpy as np
-from torch import Tensor
 
-from ..rankings import BestK
-from ..reduction import RANDOM_ROW
+from ...quadrants import QUANTITIES
+from ...settings import ONE_A_SEQUENCE
+from ..best_k import BestK
+from ..engine import Filled
+from ..row_layout import QUANTITY_ROWS
 from ..windows import MISSING
 from .codes import MAGNITUDE, ONE, encode
 from .compiling import compiled
+from .crew import Crew
 from .rows import BLOCK, STRIP, Array, Deciders, Rows, Values
-from .sweep import Swept, spread
+from .sweep import Swept
 
 _TURN = 8  # offers of a strip and cell from which turning all its values around pays
 _LAST = np.int64(0xFFFFFFFF)
+_QUANTITIES = len(QUANTITIES)
+_HALF = QUANTITY_ROWS // 2
+"""The first of the rows of act and post, which have no one sign in a quadrant where act doesn't keep that of gate."""
 
 
 class Statistics(NamedTuple):
@@ -33,15 +38,8 @@ class Statistics(NamedTuple):
     sign: Array  # 16, float32
 
     @classmethod
-    def of(cls, count: Tensor, total: Tensor, extreme: Tensor, sign: Tensor) -> Statistics:
-        """Those of tensors; the first three may lack the dimension of the sites."""
-        width = count.shape[-1]
-        return cls(
-            count.view(-1, 4, width).numpy(),
-            total.view(-1, 16, width).numpy(),
-            extreme.view(-1, 16, width).numpy(),
-            sign.flatten().numpy(),
-        )
+    def of(cls, filled: Filled) -> Statistics:
+        return cls(filled.count.numpy(), filled.total.numpy(), filled.extreme.numpy(), filled.signs.flatten().numpy())
 
 
 class Lists(NamedTuple):
@@ -65,60 +63,56 @@ class Keeping(NamedTuple):
     """How examples are kept."""
 
     lanes: Array  # lane: which of gate, in, act, post it is
-    read: Array  # which of the four are needed for lanes or peaks
+    read: Array  # which measures are needed for lanes, peaks or quadrants
     before: int  # tokens of a window before the peak
     fold: bool  # duplicates are one example
+    one: bool  # a sequence offers one position to a draw, not all
+
+    @classmethod
+    def of(cls, filled: Filled) -> Keeping:
+        lanes = [lane.place for lane in filled.form.lanes]
+        read = sorted({*lanes, *(row // 4 for row in filled.ranked_rows)})
+        settings = filled.settings
+        fold, one = settings.duplicates == "fold", settings.draw == ONE_A_SEQUENCE
+        return cls(np.array(lanes), np.array(read), settings.window[0], fold, one)
 
 
-def absorb(
-    swept: Swept,
-    values: Values,
-    rows: Rows,
-    deciders: Deciders,
-    statistics: Statistics,
-    ranked: tuple[BestK, tuple[int, ...]],
-    random: BestK,
-    keeping: Keeping,
-    threads: int,
-    pool: Executor,
-) -> None:
-    """Take in a batch: `values` are those that were swept. `ranked`: lists, and which row of 16 each ranks by."""
-    random_rows = range(RANDOM_ROW, RANDOM_ROW + len(random.lists) // len(statistics.counts))
-    groups = (
-        (Lists.of(ranked[0]), np.array(ranked[1], dtype=np.int64)),
-        (Lists.of(random), np.array(random_rows, dtype=np.int64)),
-    )
+def absorb(filled: Filled, swept: Swept, values: Values, rows: Rows, deciders: Deciders, crew: Crew) -> None:
+    """Take in a batch: `values` are those that were swept."""
+    statistics, keeping = Statistics.of(filled), Keeping.of(filled)
+    ranked = Lists.of(filled.ranked), np.array(filled.ranked_rows, dtype=np.int64), False
+    drawn = Lists.of(filled.drawn), np.array(filled.drawn_rows, dtype=np.int64), True
 
     def part(first: int, last: int) -> None:
-        _absorb(values, first, last, rows, swept, deciders, statistics, groups[0], groups[1], keeping)
+        _absorb(values, first, last, rows, swept, deciders, statistics, ranked, drawn, keeping)
 
-    spread(part, -(-values.width // STRIP), threads, pool)
+    crew.spread(part, -(-values.width // STRIP))
 
 
 @compiled
 def _absorb(  # type: ignore[no-untyped-def]  # compiled for the arrays it is given
-    values, first, last, rows, swept, deciders, statistics, ranked, random, keeping
+    values, first, last, rows, swept, deciders, statistics, ranked, drawn, keeping
 ):  # fmt: skip
     """The strips from `first` to `last`: once a strip's values are turned around, they serve all its offers."""
     longest = 0
     for cell in range(len(rows.site)):
         longest = max(longest, rows.start[cell + 1] - rows.start[cell])
-    # quantity neuron place; the room behind keeps neurons out of each other's places in the processor's cache
-    turned = np.zeros((4, STRIP, -(-longest // STRIP) * STRIP + STRIP + 4), dtype=np.int32)  # bits
+    # measure neuron place; the room behind keeps neurons out of each other's places in the processor's cache
+    turned = np.zeros((len(values.flat), STRIP, -(-longest // STRIP) * STRIP + STRIP + 4), dtype=np.int32)  # bits
     coded = np.empty(ranked[0].lanes.shape[3] + STRIP, dtype=np.int8)
     for strip in range(first, last):
         low, high = strip * STRIP, min(strip * STRIP + STRIP, values.width)
         _merge(swept, statistics, rows, low, high)
         for cell in range(len(rows.site)):
-            offered = _offered(ranked, values.width, swept, rows, deciders, cell, low, high)
-            offered += _offered(random, values.width, swept, rows, deciders, cell, low, high)
+            offered = _ranked_offers(ranked, values.width, swept, rows, deciders, cell, low, high)
+            offered += _drawn_offers(drawn, values.width, swept, rows, deciders, cell, low, high)
             if offered == 0:
                 continue
             whole = offered >= _TURN
             if whole:
                 for quantity in keeping.read:
                     _turn(values, quantity, rows, rows.start[cell], rows.start[cell + 1], low, high, low, 0, turned)
-            for group in (ranked, random):
+            for group in (ranked, drawn):
                 _enter(values, group, whole, keeping, low, high, cell, swept, rows, deciders, turned, coded)
 
 
@@ -129,16 +123,16 @@ def _merge(swept, statistics, rows, low, high):  # type: ignore[no-untyped-def]
         for k in range(4):
             for j in range(low, high):
                 statistics.counts[site, k, j] += swept.counts[site, k, j]
-        for k in range(16):
+        for k in range(QUANTITY_ROWS):
             for j in range(low, high):
                 statistics.total[site, k, j] += swept.total[site, k, j]
     magnitudes = swept.magnitude.view(np.float32)
     for cell in range(len(rows.site)):
         site = rows.site[cell]
-        for k in range(16):
-            if k >= 8 and len(swept.highest):
+        for k in range(QUANTITY_ROWS):
+            if k >= _HALF and len(swept.highest):
                 for j in range(low, high):
-                    reached = swept.highest[cell, k - 8, j] == swept.magnitude[cell, k, j]
+                    reached = swept.highest[cell, k - _HALF, j] == swept.magnitude[cell, k, j]
                     value = magnitudes[cell, k, j] * (ONE if reached else -ONE)
                     statistics.extreme[site, k, j] = _larger(statistics.extreme[site, k, j], value)
             else:
@@ -154,20 +148,28 @@ def _larger(one, other):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _offered(group, width, swept, rows, deciders, cell, low, high):  # type: ignore[no-untyped-def]
-    """How many offers of a cell and strip beat their list's threshold."""
-    lists, ranks = group
+def _ranked_offers(group, width, swept, rows, deciders, cell, low, high):  # type: ignore[no-untyped-def]
+    """How many offers by magnitude of a cell and strip beat their list's threshold."""
+    lists, ranks, _ = group
     number, sequence = 0, rows.sequence[cell]
     for each in range(len(ranks)):
         start = (rows.site[cell] * len(ranks) + each) * width
-        if ranks[each] < RANDOM_ROW:
-            for j in range(low, high):
-                key = _ranked_key(swept.magnitude[cell, ranks[each], j], deciders.number[sequence])
-                number += key > lists.threshold[start + j]
-        else:
-            for j in range(low, high):
-                key = deciders.random_key[sequence, swept.magnitude[cell, ranks[each], j]]
-                number += key > lists.threshold[start + j]
+        for j in range(low, high):
+            key = _ranked_key(swept.magnitude[cell, ranks[each], j], deciders.number[sequence])
+            number += key > lists.threshold[start + j]
+    return number
+
+
+@compiled
+def _drawn_offers(group, width, swept, rows, deciders, cell, low, high):  # type: ignore[no-untyped-def]
+    """Of how many draws of a cell and strip the first offer beats the list's threshold."""
+    lists, ranks, _ = group
+    number, sequence = 0, rows.sequence[cell]
+    for each in range(len(ranks)):
+        start = (rows.site[cell] * len(ranks) + each) * width
+        for j in range(low, high):
+            key = deciders.drawn_key[sequence, swept.magnitude[cell, ranks[each], j]]
+            number += key > lists.threshold[start + j]
     return number
 
 
@@ -182,78 +184,106 @@ def _ranked_key(found, sequence):  # type: ignore[no-untyped-def]
 def _enter(  # type: ignore[no-untyped-def]
     values, group, whole, keeping, low, high, cell, swept, rows, deciders, turned, coded
 ):  # fmt: skip
-    """Enter the offers of one cell and strip. `whole`: all its values are turned, else none."""
-    lists, ranks = group
+    """Enter the offers of one cell and strip. `whole`: all its values are turned, else none.
+
+    To a list by magnitude it offers one position, to a draw all in the quadrant, the smallest hash first. All in one
+    function: a call with so many arrays takes as long as entering an example.
+    """
+    lists, ranks, drawn = group
     begin, end, sequence = rows.start[cell], rows.start[cell + 1], rows.sequence[cell]
     window, before = lists.lanes.shape[3], keeping.before
     for each in range(len(ranks)):
+        measure = ranks[each] // 4
         for j in range(low, high):
             column = (rows.site[cell] * len(ranks) + each) * values.width + j
-            found, by_magnitude = swept.magnitude[cell, ranks[each], j], ranks[each] < RANDOM_ROW
-            if by_magnitude:
-                key = _ranked_key(found, deciders.number[sequence])
+            found, place = swept.magnitude[cell, ranks[each], j], begin
+            if drawn:
+                key = deciders.drawn_key[sequence, found]
             else:
-                key = deciders.random_key[sequence, found]
+                key = _ranked_key(found, deciders.number[sequence])
             if key <= lists.threshold[column]:
                 continue
-            if by_magnitude:
+            if drawn:
+                place = _from_priority(rows, begin, end, found)
+                peak = rows.drawn[place]
+            else:
                 peak = begin + swept.block[cell, ranks[each], j] * BLOCK
                 if not whole:
-                    _turn(values, ranks[each] // 4, rows, peak, min(peak + BLOCK, end), j, j + 1, low, 0, turned)
-                peak = _find(
-                    values,
-                    rows,
-                    peak,
-                    end,
-                    ranks[each],
-                    found,
-                    j,
-                    turned[ranks[each] // 4, j - low],
-                    peak - begin if whole else 0,
-                )
-            else:
-                drawn = deciders.by_hash[sequence, deciders.by_hash.shape[1] - found]
-                peak = begin + np.searchsorted(rows.position[begin:end], drawn)
-            position = rows.position[peak]
-            slot = _slot(lists, column, deciders.fold[sequence, position], keeping.fold)
-            if key <= lists.key[column, slot]:
-                continue
-            lists.key[column, slot] = key
-            if keeping.fold:
-                lists.fold[column, slot] = deciders.fold[sequence, position]
-            lists.sequence[column, slot] = deciders.number[sequence]
-            lists.position[column, slot] = position
-            lowest = lists.key[column, 0]
-            for other in range(1, lists.key.shape[1]):
-                lowest = min(lowest, lists.key[column, other])
-            lists.threshold[column] = lowest
-            for quantity in range(4):
-                bits = _bits(values, quantity, rows.row[peak], j)
-                lists.values[column, slot, quantity] = np.int32(bits).view(np.float32)
-            start, stop = peak, peak + 1
-            while start > begin and rows.position[start - 1] >= position - before:
-                start -= 1
-            while stop < end and rows.position[stop] < position - before + window:
-                stop += 1
-            if stop - start < window:
-                for lane in range(len(keeping.lanes)):
-                    for k in range(window):
-                        lists.lanes[column, slot, lane, k] = MISSING
-            offset = before - position
-            gapless = rows.position[stop - 1] - rows.position[start] == stop - 1 - start
-            for lane in range(len(keeping.lanes)):
-                quantity = keeping.lanes[lane]
-                if not whole:
-                    _turn(values, quantity, rows, start, stop, j, j + 1, low, start - begin, turned)
-                line = turned[quantity, j - low, start - begin :]
-                lists.scale[column, slot, lane] = encode(line, stop - start, coded)
-                if gapless:
-                    place = np.uint64(rows.position[start] + offset)
-                    for k in range(np.uint64(stop - start)):
-                        lists.lanes[column, slot, lane, place + k] = coded[k]
-                else:
-                    for t in range(start, stop):
-                        lists.lanes[column, slot, lane, rows.position[t] + offset] = coded[t - start]
+                    _turn(values, measure, rows, peak, min(peak + BLOCK, end), j, j + 1, low, 0, turned)
+                line = turned[measure, j - low]
+                peak = _find(values, rows, peak, end, ranks[each], found, j, line, peak - begin if whole else 0)
+            while True:
+                position = rows.position[peak]
+                slot = _slot(lists, column, deciders.fold[sequence, position], keeping.fold)
+                if key > lists.key[column, slot]:  # else a better duplicate is there
+                    lists.key[column, slot] = key
+                    if keeping.fold:
+                        lists.fold[column, slot] = deciders.fold[sequence, position]
+                    lists.sequence[column, slot] = deciders.number[sequence]
+                    lists.position[column, slot] = position
+                    lowest = lists.key[column, 0]
+                    for other in range(1, lists.key.shape[1]):
+                        lowest = min(lowest, lists.key[column, other])
+                    lists.threshold[column] = lowest
+                    for quantity in range(_QUANTITIES):
+                        bits = _bits(values, quantity, rows.row[peak], j)
+                        lists.values[column, slot, quantity] = np.int32(bits).view(np.float32)
+                    start, stop = peak, peak + 1
+                    while start > begin and rows.position[start - 1] >= position - before:
+                        start -= 1
+                    while stop < end and rows.position[stop] < position - before + window:
+                        stop += 1
+                    if stop - start < window:
+                        for lane in range(len(keeping.lanes)):
+                            for k in range(window):
+                                lists.lanes[column, slot, lane, k] = MISSING
+                    offset = before - position
+                    gapless = rows.position[stop - 1] - rows.position[start] == stop - 1 - start
+                    for lane in range(len(keeping.lanes)):
+                        quantity = keeping.lanes[lane]
+                        if not whole:
+                            _turn(values, quantity, rows, start, stop, j, j + 1, low, start - begin, turned)
+                        line = turned[quantity, j - low, start - begin :]
+                        lists.scale[column, slot, lane] = encode(line, stop - start, coded)
+                        if gapless:
+                            at = np.uint64(rows.position[start] + offset)
+                            for k in range(np.uint64(stop - start)):
+                                lists.lanes[column, slot, lane, at + k] = coded[k]
+                        else:
+                            for t in range(start, stop):
+                                lists.lanes[column, slot, lane, rows.position[t] + offset] = coded[t - start]
+                more = False
+                while drawn and not keeping.one and place + 1 < end and not more:
+                    place += 1
+                    peak = rows.drawn[place]
+                    key = deciders.drawn_key[sequence, rows.priority[peak]]
+                    if key <= lists.threshold[column]:
+                        break
+                    more = _quadrant(values, rows.row[peak], j) == ranks[each] % 4
+                if not more:
+                    break
+
+
+@compiled
+def _from_priority(rows, begin, end, priority):  # type: ignore[no-untyped-def]
+    """Where a priority stands in the order of draws of a cell."""
+    low, high = begin, end - 1
+    while low < high:
+        middle = (low + high) // 2
+        if rows.priority[rows.drawn[middle]] > priority:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@compiled
+def _quadrant(values, row, j):  # type: ignore[no-untyped-def]
+    """In which quadrant a value is, by its place; -1 for none."""
+    opens, adds = _bits(values, 0, row, j), _bits(values, 1, row, j)
+    if opens & MAGNITUDE == 0 or adds & MAGNITUDE == 0:
+        return -1
+    return (0 if opens > 0 else 2) + (0 if adds > 0 else 1)
 
 
 @compiled
@@ -284,16 +314,13 @@ def _turn(values, quantity, rows, begin, end, low, high, first, place, turned): 
 
 @compiled
 def _find(values, rows, start, end, rank, wanted, j, line, place):  # type: ignore[no-untyped-def]
-    """The first kept row of a block where a quantity has the magnitude `wanted`, in the quadrant of `rank`.
+    """The first kept row of a block where a measure has the magnitude `wanted`, in the quadrant of `rank`.
 
     The block's rows begin with `start`; their values begin in `line` at `place`.
     """
     for t in range(start, min(start + BLOCK, end)):
-        if line[place + t - start] & MAGNITUDE == wanted:
-            opens, adds = _bits(values, 0, rows.row[t], j), _bits(values, 1, rows.row[t], j)
-            quadrant = (0 if opens > 0 else 2) + (0 if adds > 0 else 1)
-            if quadrant == rank % 4 and opens & MAGNITUDE and adds & MAGNITUDE:
-                return t
+        if line[place + t - start] & MAGNITUDE == wanted and _quadrant(values, rows.row[t], j) == rank % 4:
+            return t
     return start  # never: the magnitude is that of one of them
 
 

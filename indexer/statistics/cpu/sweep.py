@@ -8,16 +8,17 @@ vector is given to it as LLVM's own instructions; on processors with shorter vec
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, wait
 from contextlib import contextmanager
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numba import types
 
+from ...quadrants import QUANTITIES
+from ..row_layout import RowLayout
 from .compiling import compiled, inline
+from .crew import Crew
 from .rows import BLOCK, STRIP, Array, Rows, Values
 from .vectors import DOUBLES, FLOATS, INT, INTS, LONG, SHORTS, Code, all_equal, cgutils
 
@@ -26,12 +27,12 @@ _INFINITY = 0x7F800000
 
 
 class Swept(NamedTuple):
-    """What a batch holds. Rows of 16 are quantity * 4 + quadrant, in the order of QUANTITIES and QUADRANTS."""
+    """What a batch holds. Rows are those of a `RowLayout`: measure * 4 + quadrant, then priorities."""
 
     counts: Array  # site quadrant neuron, int64
     total: Array  # site 16 neuron, float64
-    magnitude: Array  # cell 20 neuron, int32: bits of the largest |value|, 0 where there is none; then priorities
-    block: Array  # cell 16 neuron, int32: in which BLOCK of the cell's rows it stands first, if any
+    magnitude: Array  # cell row neuron, int32: bits of the largest |value|, 0 where there is none; then priorities
+    block: Array  # cell row neuron, int32, no priorities: in which BLOCK of the cell's rows it stands first, if any
     highest: Array  # cell 8 neuron, int32: bits of the largest value of act and post; empty where not asked for
     largest: npt.NDArray[np.int32]  # cell strip: bits of the largest |value|
 
@@ -52,33 +53,20 @@ class _Room(NamedTuple):
     largest: Array
 
 
-def sweep(values: Values, rows: Rows, sites: int, threads: int, pool: Executor, *, highest: bool) -> Swept:
+def sweep(values: Values, rows: Rows, sites: int, layout: RowLayout, crew: Crew, *, highest: bool) -> Swept:
     """Read a batch. `highest`: act and post have no one sign in a quadrant, so their largest values are wanted."""
     width, cells = max(values.width, STRIP), len(rows.site)
     strips = -(-width // STRIP)
     swept = Swept(
         np.zeros((sites, 4, width), dtype=np.int64),
         np.zeros((sites, 16, width), dtype=np.float64),
-        np.empty((cells, 20, width), dtype=np.int32),
-        np.empty((cells, 16, width), dtype=np.int32),
+        np.empty((cells, layout.size, width), dtype=np.int32),
+        np.empty((cells, layout.priorities, width), dtype=np.int32),
         np.empty((cells if highest else 0, 8, width), dtype=np.int32),
         np.empty((cells, strips), dtype=np.int32),
     )
-    spread(lambda first, last: _sweep(*values[:2], width, first, last, rows, swept), strips, threads, pool)
+    crew.spread(lambda first, last: _sweep(*values[:2], width, first, last, rows, swept), strips)
     return swept
-
-
-def spread(work: Callable[[int, int], None], strips: int, threads: int, pool: Executor) -> None:
-    """Do the work, from one strip to another, on so many threads at once, this one among them."""
-    own, *parts = pairwise(strips * part // threads for part in range(threads + 1))
-    others: list[Future[None]] = []
-    try:
-        others += [pool.submit(work, *part) for part in parts]
-        work(*own)
-    finally:
-        wait(others)  # whoever is told of an error finds nothing under way
-    for other in others:
-        other.result()
 
 
 class _Folding(Code):
@@ -98,6 +86,7 @@ class _Folding(Code):
         arrays = zip(_Room._fields, signature.args[7].types, self.unpacked(arguments[7]), strict=True)
         self._room = {name: self.data(array_type, array) for name, array_type, array in arrays}
         self.masking = "+avx512vl" in context.codegen().magic_tuple()[2]
+        self.measures = len(self._flat)
         self._kept: dict[tuple[str, int], Any] = {}
         self._bits: dict[int, Any] = {}
 
@@ -128,7 +117,7 @@ class _Folding(Code):
         """Write the kept vectors to the room, and the block where a magnitude has grown."""
         for (name, k), slot in self._kept.items():
             kept = self.builder.load(slot)
-            if name == "magnitude" and ("total", k) in self._kept:
+            if name == "magnitude" and k < 4 * self.measures:
                 grown = self.builder.icmp_signed(">", kept, self.load(self._place(name, k), INTS))
                 block = self._place("block", k)
                 number = self.broadcast(self.builder.trunc(self._block, INT))
@@ -208,11 +197,13 @@ class _Folding(Code):
 
 def _visits(folding: _Folding, quadrants: range) -> None:
     """Counts of some quadrants, and the highest priority in each."""
-    with folding.each_row(prefetch=quadrants[0] == 0, counts=quadrants, magnitude=[16 + q for q in quadrants]):
+    with folding.each_row(
+        prefetch=quadrants[0] == 0, counts=quadrants, magnitude=[4 * folding.measures + q for q in quadrants]
+    ):
         masks = folding.quadrants()
         for quadrant in quadrants:
             folding.count("counts", quadrant, masks[quadrant])
-            folding.raise_to("magnitude", 16 + quadrant, masks[quadrant], folding.priority())
+            folding.raise_to("magnitude", 4 * folding.measures + quadrant, masks[quadrant], folding.priority())
 
 
 def _magnitudes(folding: _Folding, quantities: tuple[int, ...], quadrants: range) -> None:
@@ -226,6 +217,15 @@ def _magnitudes(folding: _Folding, quantities: tuple[int, ...], quadrants: range
             for quadrant in quadrants:
                 folding.add("total", quantity * 4 + quadrant, masks[quadrant], quantity)
                 folding.raise_to("magnitude", quantity * 4 + quadrant, masks[quadrant], magnitude)
+
+
+def _products(folding: _Folding, quadrants: range) -> None:
+    """Largest magnitudes of the measures that are products, in some quadrants."""
+    for measure in range(len(QUANTITIES), folding.measures):
+        with folding.each_row(magnitude=[measure * 4 + quadrant for quadrant in quadrants]):
+            masks = folding.quadrants()
+            for quadrant in quadrants:
+                folding.raise_to("magnitude", measure * 4 + quadrant, masks[quadrant], folding.magnitude(measure))
 
 
 def _highest(folding: _Folding) -> None:
@@ -247,6 +247,7 @@ def _whole(folding: _Folding) -> None:
         _visits(folding, some)
         for wanted in quantities:
             _magnitudes(folding, wanted, some)
+        _products(folding, some)
 
 
 def _folds(write: Callable[[_Folding], None]) -> Callable[..., None]:
@@ -275,9 +276,9 @@ def _sweep(values, strides, width, first, last, rows, swept):  # type: ignore[no
     """The strips from `first` to `last`. The last one of a site begins where it ends with the neurons."""
     room = _Room(
         np.zeros((16, STRIP), dtype=np.float64),
-        np.zeros((20, STRIP), dtype=np.int32),
+        np.zeros((swept.magnitude.shape[1], STRIP), dtype=np.int32),
         np.zeros((4, STRIP), dtype=np.int32),
-        np.zeros((16, STRIP), dtype=np.int32),
+        np.zeros((swept.block.shape[1], STRIP), dtype=np.int32),
         np.zeros((8, STRIP), dtype=np.int32),
         np.zeros((1, STRIP), dtype=np.int32),
     )

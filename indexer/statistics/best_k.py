@@ -9,21 +9,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..quadrants import Quadrant
+from .row_layout import RankingList
 
 EMPTY = -1
-_NO_OFFER = -2
+NO_OFFER = -2
+"""The key of what is no offer: it enters nowhere."""
+
 _STOOD_FOR = -3
 _COLUMNS = 32768  # that are merged at once: bounds the memory for it
 _ENTRIES = 2**22  # that offers enter at once
 _KEPT = ("key", "fold", "sequence", "position", "threshold", "values", "scale", "lanes")
-
-
-class RankingList(NamedTuple):
-    """One list that every neuron keeps: a ranking in a quadrant."""
-
-    ranking: str
-    quadrant: Quadrant
 
 
 class Offers(NamedTuple):
@@ -39,7 +34,7 @@ class Offers(NamedTuple):
 class Entered(NamedTuple):
     """Offers that entered: their flat places in (column, k), and which they are.
 
-    There may be others whose place is behind the last column: they entered nowhere.
+    A place past the last column marks a rejected offer.
     """
 
     slot: Tensor
@@ -110,7 +105,7 @@ class BestK:
 
     def _choose(self, columns: Tensor, which: Tensor, key: Tensor, fold: Tensor | None) -> Entered:
         """Which offers (`which`: column offer, -1 for none) enter some columns, and where; thresholds are set."""
-        keys = torch.cat([self.key[columns], torch.where(which >= 0, key[which.clamp(min=0)], _NO_OFFER)], 1)
+        keys = torch.cat([self.key[columns], torch.where(which >= 0, key[which.clamp(min=0)], NO_OFFER)], 1)
         if fold is not None:
             keys = _without_duplicates(keys, torch.cat([self.fold[columns], fold[which.clamp(min=0)]], 1))
         best = keys.topk(self.k, dim=1)  # empty places before what is no offer, so as many leave as enter
@@ -207,6 +202,6 @@ def beating(keys: Tensor, threshold: Tensor, number: int) -> tuple[Tensor, Tenso
     return sequence, column
 
 
-def random_keys(hashes: Tensor) -> Tensor:
-    """Ordering keys of the random ranking: the smallest hash (in [0, 2^63)) is the best."""
+def drawn_keys(hashes: Tensor) -> Tensor:
+    """Ordering keys of a draw: the smallest hash (in [0, 2^63)) is the best."""
     return (2**63 - 1) - hashes

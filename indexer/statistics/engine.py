@@ -1,0 +1,79 @@
+"""What merges the batches of a site, and what it merges them into."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from torch import Tensor
+
+from ..quadrants import Quantity
+from ..settings import Settings
+from .activations import Activations
+from .batch import BatchView
+from .best_k import BestK
+from .deferred import Steps
+from .placement import Placement
+from .row_layout import RowLayout
+from .sample import Ints
+
+
+class Form(NamedTuple):
+    """What the sites of a stack have in common."""
+
+    width: int
+    sign_preserving: bool  # act has the sign of gate
+    lanes: tuple[Quantity, ...]  # the quantities that windows keep
+
+
+class Sampling(NamedTuple):
+    """The positions of a batch that may enter samples."""
+
+    site: Tensor  # offer
+    row: Tensor  # offer: the place of its values among the rows of the batch
+    enters: Tensor  # offer: whether it may
+    number: Tensor  # site, int64: of its offers that may; empty where all of them enter
+
+
+class Filled(Protocol):
+    """The statistics, lists and samples of the sites of a stack; its tensors are written in place."""
+
+    form: Form
+    settings: Settings
+    layout: RowLayout
+    count: Tensor  # site quadrant neuron, int64
+    total: Tensor  # site 16 neuron, float64
+    extreme: Tensor  # site 16 neuron, float32
+    signs: Tensor  # 16 1, float32: of each row inside its quadrant
+    ranked: BestK
+    drawn: BestK
+    ranked_rows: tuple[int, ...]  # of each list by magnitude of a site, which row of magnitudes it is ordered by
+    drawn_rows: tuple[int, ...]
+
+    def begin(self, counted: Sequence[int]) -> None:
+        """A batch begins to enter, with so many counted positions of each site."""
+
+    def end(self) -> None:
+        """All of a batch has entered."""
+
+    def sampling(self, placement: Placement, batch: BatchView) -> Sampling:
+        """Which of a batch's positions may enter the samples."""
+
+    def enter_sample(
+        self, values: Activations, placement: Placement, batch: BatchView, sampling: Sampling, numbers: Ints
+    ) -> None:
+        """Enter them; `values`: `# row neuron`, `numbers`: those of `sampling.number`."""
+
+
+class Engine(Protocol):
+    """A way to merge batches: what it leaves is the same whichever it is."""
+
+    @property
+    def name(self) -> str:
+        """What has merged batches: "loops" of numba, "compiled" or plain "tensors" (operations of torch)."""
+
+    def steps(self, of: Filled, values: Activations, placement: Placement, batch: BatchView) -> Steps:
+        """Merge what the sites of a stack computed for a batch, in whatever type they computed it.
+
+        Until the last step another batch must not be begun. Raises NonFiniteError, and then the state stays as it is.
+        """

@@ -1,0 +1,236 @@
+"""Where the values of a batch belong: the rows of each cell, a cell being what one site computed for one sequence.
+
+Cells are numbered site * sequences + sequence. A dense site is a stack of one, which computes every position: its rows
+stand as they are. The routed experts of a layer compute some positions each, their rows in any order.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..devices import upload
+from .activations import Activations
+from .batch import BatchView
+from .sample import Ints
+
+_SPREAD = 2
+"""Cells of at most this many times as many rows as another are padded to one length."""
+
+_SCRAPS = 0.1
+"""The last cells are padded to any length as long as that adds no more than this share of all rows."""
+
+_LEAST = 2  # a compiler takes a length of 1 for a special case
+
+
+class Routing(NamedTuple):
+    """Whose the rows are that experts computed: tokens are those of the flattened batch."""
+
+    expert: Tensor  # row
+    token: Tensor  # row
+    reached: Tensor  # row: whether the expert was to have it
+
+
+class Kept(NamedTuple):
+    """The rows that count, in the order of their cells and positions."""
+
+    cell: Tensor
+    row: Tensor  # place among all rows
+    position: Tensor  # in the sequence
+
+
+class Gathered(NamedTuple):
+    """Some cells whose rows are fetched; what is beyond a cell's own rows repeats its last one."""
+
+    cell: Tensor  # cell
+    cells: Ints  # cell: the same, on the CPU
+    row: Tensor  # cell place: among all rows
+    position: Tensor  # cell place: in the sequence
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some cells, their rows side by side: all of them as they stand, or those that are gathered."""
+
+    counted: Tensor  # cell place 1, int32: -1 (all bits) or 0
+    priority: Tensor  # cell place 1, float32: as in a `BatchView`
+    gathered: Gathered | None = None
+
+    def values(self, of: Activations) -> Activations:
+        """The values of the part, each `# cell place neuron`."""
+        # fetched first: a compiled loop that fetches on the way does one value at a time
+        return of if self.gathered is None else of.at(self.gathered.row)
+
+    def positions(self, place: Tensor) -> Tensor:
+        """The positions that are at places of the cells (cell column)."""
+        if self.gathered is None:
+            return place
+        position = self.gathered.position
+        return position.gather(1, place.clamp(0, position.shape[1] - 1))
+
+    def only(self, wanted: Ints) -> Part | None:
+        """Without the cells that it gathers and that aren't `wanted` (of each cell: 0); None where none is left."""
+        if self.gathered is None:
+            return self
+        cell, cells, row, position = self.gathered
+        chosen = np.flatnonzero(wanted[cells])
+        of = upload(chosen, cell.device)
+        some = Gathered(cell[of], cells[chosen], row[of], position[of])
+        return Part(self.counted[of], self.priority[of], some) if len(chosen) else None
+
+
+class Placement(ABC):
+    """Where the rows of a batch are that some sites computed."""
+
+    sites: int
+    sequences: int
+    length: int  # positions of a sequence, padding included
+    alike = False
+    """Whether every stack of the batch that is placed so is placed alike."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """How many rows there are to be read."""
+
+    @property
+    @abstractmethod
+    def counted(self) -> list[int]:
+        """The counted positions of each site."""
+
+    @abstractmethod
+    def kept(self) -> Kept:
+        """The rows that count. What isn't routed asks its device for how many there are."""
+
+    @abstractmethod
+    def parts(self) -> Iterator[Part]:
+        """All cells that have rows, in groups of cells that have about as many."""
+
+    @abstractmethod
+    def rows_at(self, cell: Tensor, position: Tensor) -> Tensor:
+        """Where the rows of positions of cells are; -1 where none is counted. Both broadcast; any position may be asked
+        for."""
+
+
+class Whole(Placement):
+    """That of a dense site: every position of every sequence, as it stands."""
+
+    sites = 1
+    alike = True
+
+    def __init__(self, batch: BatchView) -> None:
+        self._batch = batch
+        self.sequences, self.length = batch.hashes.shape
+        self._counted = batch.counted.view(-1) != 0
+
+    @property
+    def size(self) -> int:
+        return self.sequences * self.length
+
+    @property
+    def counted(self) -> list[int]:
+        return [self._batch.tokens_counted]
+
+    def kept(self) -> Kept:
+        row = self._counted.nonzero()[:, 0]
+        return Kept(row // self.length, row, row % self.length)
+
+    def parts(self) -> Iterator[Part]:
+        yield Part(self._batch.counted, self._batch.priority)
+
+    def rows_at(self, cell: Tensor, position: Tensor) -> Tensor:
+        inside = (position >= 0) & (position < self.length)
+        row = cell * self.length + position.clamp(0, self.length - 1)
+        return torch.where(inside & self._counted[row], row, -1)
+
+
+class Routed(Placement):
+    """The rows of a batch that are to be counted, in the order of site, sequence and position, each pair once."""
+
+    def __init__(self, batch: BatchView, sites: int, key: Tensor, row: Tensor, counts: Ints) -> None:
+        """`key`: (site * sequences + sequence) * length + position of each kept row; `counts`: of each cell."""
+        self._batch = batch
+        self.sites = sites
+        self.sequences, self.length = batch.hashes.shape
+        self._kept = Kept(key // self.length, row, key % self.length)
+        self.counts = counts  # cell: kept rows
+        self._at = torch.full((sites * self.sequences * self.length,), -1, dtype=torch.int64, device=key.device)
+        self._at[key] = row
+
+    @property
+    def size(self) -> int:
+        return len(self._kept.row)
+
+    @property
+    def counted(self) -> list[int]:
+        return [int(number) for number in self.counts.reshape(-1, self.sequences).sum(1)]
+
+    def kept(self) -> Kept:
+        return self._kept
+
+    def parts(self) -> Iterator[Part]:
+        start = np.cumsum(self.counts) - self.counts
+        order = np.argsort(-self.counts, kind="stable")[: int((self.counts > 0).sum())]
+        for part in _cut(self.counts[order]):
+            cells = order[part]
+            places = np.arange(max(int(self.counts[cells[0]]), _LEAST))[None, :]
+            own = places < self.counts[cells][:, None]
+            index = start[cells][:, None] + np.minimum(places, self.counts[cells][:, None] - 1)
+            cell, kept, inside = (upload(array, self._kept.row.device) for array in (cells, index, own))
+            position = self._kept.position[kept]  # cell place
+            priority = self._batch.priority[(cell % self.sequences)[:, None], position]  # cell place 1
+            gathered = Gathered(cell, cells, self._kept.row[kept], position)
+            yield Part(-inside[:, :, None].to(torch.int32), priority, gathered)
+
+    def rows_at(self, cell: Tensor, position: Tensor) -> Tensor:
+        inside = (position >= 0) & (position < self.length)
+        return torch.where(inside, self._at[cell * self.length + position.clamp(0, self.length - 1)], -1)
+
+
+class Ordered:
+    """Routed rows in the order of site, sequence and position, with those between them that are not to be counted."""
+
+    def __init__(self, routing: Routing, sites: int, batch: BatchView) -> None:
+        """`routing`: of the sites of a stack, by their places in it."""
+        expert, token, kept = routing
+        sequences, length = batch.hashes.shape
+        self._batch, self._sites = batch, sites
+        nowhere = sites * sequences * length
+        self._key, self._row = torch.where(kept, expert * (sequences * length) + token, nowhere).sort(stable=True)
+        self._first = self._key != nowhere
+        self._first[1:] &= self._key[1:] != self._key[:-1]
+        counts = torch.zeros((sites * sequences + 1,), dtype=torch.int64, device=self._key.device)
+        counts.index_add_(0, self._key // length, self._first.to(torch.int64))
+        self.counts = counts[:-1]  # cell: rows to be counted
+
+    def placed(self, counts: Ints) -> Routed:
+        """What is to be reduced, `counts` being those of this. A token routed to an expert twice is there once."""
+        chosen = torch.nonzero_static(self._first, size=int(counts.sum()))[:, 0]
+        return Routed(self._batch, self._sites, self._key[chosen], self._row[chosen], counts)
+
+
+def routed_to(sites: Sequence[int], device: torch.device) -> Tensor:
+    """Of each number of an expert its place in a stack of some: -1 where it is not there."""
+    place = torch.full((max(sites) + 1,), -1, dtype=torch.int64, device=device)
+    place[list(sites)] = torch.arange(len(sites), device=device)
+    return place
+
+
+def _cut(counts: Ints) -> Iterator[slice]:
+    """Groups of counts that descend, so that little is added where each is raised to the first of its group."""
+    spare = _SCRAPS * float(counts.sum())
+    start = 0
+    while start < len(counts):
+        top = int(counts[start])
+        if (len(counts) - start) * top - float(counts[start:].sum()) <= spare:
+            stop = len(counts)
+        else:
+            stop = start + int((counts[start:] * _SPREAD >= top).sum())
+        yield slice(start, stop)
+        start = stop

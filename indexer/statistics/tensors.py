@@ -1,0 +1,197 @@
+"""Merging batches by tensor operations, which every device has; compiled where that works."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..settings import ONE_A_SEQUENCE
+from .activations import Activations
+from .batch import BatchView, NonFiniteError
+from .best_k import NO_OFFER, BestK, Offers, beating, drawn_keys
+from .deferred import Steps
+from .engine import Filled
+from .fuser import Fuser
+from .offers import Order, Rows, Survey, by_sequence, drawn_first, ranked_keys, survey
+from .placement import Placement
+from .reduction import FETCHED, Peaks, at_places, first_places, in_quadrant, peak_positions
+from .sample import Ints
+from .windows import gather_windows
+
+TOGETHER = 65536
+"""Windows that are gathered at once."""
+
+_SCATTERED = 16  # times as long takes a value that is fetched alone than one that is read with its neighbours
+
+
+class Tensors:
+    """The engine of tensor operations."""
+
+    def __init__(self, fuse: Fuser) -> None:
+        self.fuse = fuse
+
+    @property
+    def name(self) -> str:
+        return "compiled" if self.fuse.compiled else "tensors"
+
+    def steps(self, of: Filled, values: Activations, placement: Placement, batch: BatchView) -> Steps:
+        """As `Engine` says. It waits for no device: what it depends on it asks for."""
+        values = values.readable()
+        merging = _Merging(of, values, placement, batch, self.fuse)
+        found = merging.survey()
+        sampling = of.sampling(placement, batch)
+        cells = placement.sites * placement.sequences
+        numbers = yield torch.cat([found.tally, sampling.number])
+        infinite, offering, ranked, drawn, sampled = np.split(numbers, np.cumsum([cells, cells, 3, 3]))
+        if infinite.any():
+            raise NonFiniteError(int(infinite.argmax()) % placement.sequences)
+        of.begin(placement.counted)
+        of.count.copy_(found.counts)
+        of.total.copy_(found.total)
+        of.extreme.copy_(found.extreme)
+        if ranked.any():
+            merging.enter_ranked(found.magnitudes, offering, ranked)
+        if drawn.any():
+            merging.enter_drawn(found.magnitudes, drawn)
+        of.enter_sample(merging.rows, placement, batch, sampling, sampled)
+        of.end()
+
+
+class _Merging:
+    """One batch on its way into a stack."""
+
+    def __init__(self, of: Filled, values: Activations, placement: Placement, batch: BatchView, fuse: Fuser) -> None:
+        self._of = of
+        self._values = values
+        self._placement = placement
+        self._batch = batch
+        self._fuse = fuse
+        self.rows = values.rows()
+        self._parts = list(placement.parts())
+        self._list_rows = Rows.of(of)
+        self._order = Order.of(batch)
+
+    def survey(self) -> Survey:
+        return survey(self._of, self._values, self._placement, self._parts, self._batch, self._fuse)
+
+    def enter_ranked(self, magnitudes: Tensor, offering: Ints, extent: Ints) -> None:
+        """Enter the offers by magnitude that beat their lists. `offering`: how many each cell has."""
+        best = self._of.ranked
+        keys = ranked_keys(magnitudes, self._order, self._list_rows)
+        row, column = beating(keys, best.threshold, int(extent[0]))
+        position = self._positions(magnitudes, row, column, offering)
+        self._enter(best, keys[row, column], (row, position, column), extent)
+
+    def enter_drawn(self, magnitudes: Tensor, extent: Ints) -> None:
+        """Enter what the draws take of the sequences whose first offer beats a list."""
+        of, batch = self._of, self._batch
+        keys, ranks = drawn_first(magnitudes, self._order, self._list_rows)
+        row, column = beating(keys, of.drawn.threshold, int(extent[0]))
+        if of.settings.draw == ONE_A_SEQUENCE:
+            position = batch.by_hash[row, ranks[row, column]]
+            self._enter(of.drawn, keys[row, column], (row, position, column), extent)
+            return
+        found = [
+            self._smallest(*pair)
+            for pair in zip(*(torch.split(each, self._step) for each in (row, column)), strict=True)
+        ]
+        rank = torch.cat(found)  # pair offer; -1 for none
+        position = batch.by_hash[row[:, None], rank.clamp(min=0)]
+        key = torch.where(rank >= 0, drawn_keys(batch.hashes[row[:, None], position]), NO_OFFER)
+        each = rank.shape[1]
+        where = (row.repeat_interleave(each), position.flatten(), column.repeat_interleave(each))
+        self._enter(of.drawn, key.flatten(), where, extent * np.array([each, 1, each]))
+
+    @property
+    def _step(self) -> int:
+        """Sequences of a neuron that are fetched at once."""
+        return max(1, FETCHED // self._placement.length)
+
+    def _smallest(self, row: Tensor, column: Tensor) -> Tensor:
+        """The ranks by hash of the first positions in the columns' quadrants: pair offer, -1 where there is none.
+
+        Of duplicates only the first is among them.
+        """
+        batch, best, length = self._batch, self._of.drawn, self._placement.length
+        quadrant = self._list_rows.drawn[column // best.width % len(self._list_rows.drawn)] % 4
+        position = batch.by_hash[row]  # pair rank
+        rows = self._placement.rows_at(self._cell(best, row, column)[:, None], position)
+        at = at_places(self.rows, rows, column % best.width)
+        inside = in_quadrant(at.gate, at.in_, quadrant[:, None]) & (rows >= 0)  # pair rank
+        if self._of.settings.duplicates == "fold":
+            inside = _without_duplicates(inside, batch.folds[row[:, None], position])
+        left = torch.where(inside, torch.arange(length, 0, -1, device=row.device), 0)
+        left = left.topk(min(best.k, length), dim=1).values
+        return torch.where(left > 0, length - left, -1)
+
+    def _cell(self, best: BestK, row: Tensor, column: Tensor) -> Tensor:
+        """The cells of offers to lists: sequences `row`, and the sites of the columns."""
+        a_site = best.width * (len(best.lists) // self._placement.sites)
+        return column // a_site * self._placement.sequences + row
+
+    def _positions(self, magnitudes: Tensor, row: Tensor, column: Tensor, offering: Ints) -> Tensor:
+        """The first position at which each offer (`row` and `column`) reaches its magnitude."""
+        of, placement = self._of, self._placement
+        width, length = of.form.width, placement.length
+        if len(row) * length * _SCATTERED > placement.size * width:
+            return self._all_positions(magnitudes, offering)[row, column]
+        kind = self._list_rows.ranked[column // width % len(self._list_rows.ranked)]
+        neuron, cell = column % width, self._cell(of.ranked, row, column)
+        magnitude = magnitudes.flatten(0, 1)[cell, kind, neuron]
+        position = torch.arange(length, device=row.device)
+        measures = sorted({which // 4 for which in of.ranked_rows})
+        offers = zip(*(torch.split(each, self._step) for each in (cell, neuron, kind, magnitude)), strict=True)
+        found = [
+            peak_positions(self.rows, Peaks(placement.rows_at(where[:, None], position), *which), measures, of.layout)
+            for where, *which in offers
+        ]
+        return torch.cat(found)
+
+    def _all_positions(self, magnitudes: Tensor, offering: Ints) -> Tensor:
+        """The same of every column: sequence column. Only of cells that offer something."""
+        of, flat = self._of, magnitudes.flatten(0, 1)  # cell row neuron
+        found = torch.zeros((len(flat), len(of.ranked_rows) * of.form.width), dtype=torch.int64, device=flat.device)
+        for part in self._parts:
+            if (offered := part.only(offering)) is None:
+                continue
+            cell = slice(None) if offered.gathered is None else offered.gathered.cell
+            values = offered.values(self._values)
+            place = first_places(values, offered.counted, flat[cell], of.ranked_rows, of.layout, self._fuse)
+            found[cell] = offered.positions(place.flatten(1))
+        return by_sequence(found.view(*magnitudes.shape[:2], -1))
+
+    def _enter(self, best: BestK, key: Tensor, where: tuple[Tensor, Tensor, Tensor], extent: Ints) -> None:
+        """Enter offers and keep the windows of those that stay.
+
+        `where`: row, position and column of each, those of a column side by side; `extent`: as `best_k.extent` tells.
+        """
+        row, position, column = where
+        fold = self._batch.folds[row, position] if self._of.settings.duplicates == "fold" else None
+        offers = Offers(column, key, fold, self._batch.sequence[row], position)
+        slot, offer = best.enter(offers, int(extent[1]), int(extent[2]))
+        lanes = tuple(self.rows[lane.place] for lane in self._of.form.lanes)
+        before, after = self._of.settings.window
+        around = torch.arange(-before, after + 1, device=row.device)
+        cell = self._cell(best, row, column)
+        for place, block in zip(torch.split(slot, TOGETHER), torch.split(offer, TOGETHER), strict=True):
+            neuron = column[block] % best.width
+            window = self._placement.rows_at(cell[block][:, None], position[block][:, None] + around)  # peak offset
+            codes, scale = self._fuse(gather_windows, lanes, window, neuron)
+            peak = self._placement.rows_at(cell[block], position[block])
+            values = torch.stack([value[peak, neuron].to(torch.float32) for value in self.rows], 1)
+            best.keep(place, codes, scale, values)
+
+
+def _without_duplicates(inside: Tensor, folds: Tensor) -> Tensor:
+    """What is inside, without what has the fold key of something before it that is: both pair rank."""
+    order = folds.argsort(dim=1, stable=True)
+    again = torch.zeros_like(inside)
+    sorted_folds = folds.gather(1, order)
+    again[:, 1:] = sorted_folds[:, 1:] == sorted_folds[:, :-1]
+    place = torch.arange(inside.shape[1], device=inside.device)
+    start = torch.where(again, 0, place).cummax(1).values  # where the duplicates of each begin
+    mine = inside.gather(1, order)
+    before = mine.cumsum(1) - mine.to(torch.int64)  # inside, in front of each
+    first = mine & (before == before.gather(1, start))
+    return torch.zeros_like(inside).scatter(1, order, first)
