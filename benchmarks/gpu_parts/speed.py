@@ -22,7 +22,7 @@ from indexer.progress import Progress
 from indexer.run.accumulator import Run
 from indexer.settings import Execution, Settings
 from indexer.sites import find_sites
-from indexer.statistics.reduction import Fuser
+from indexer.statistics.choice import Engines
 
 from .kit import Kit
 from .making import parameters_bytes, random_model, shape, write_text
@@ -136,7 +136,7 @@ def _statistics_memory(kit: Kit, loaded: LoadedModel, settings: Settings) -> dic
     sites = find_sites(loaded.model)
     expected = sum(state_bytes(sites, settings).values())
     before = torch.cuda.memory_allocated() if kit.cuda else 0
-    made = Run(loaded, sites, settings, Fuser(False, lambda _: None))
+    made = Run(loaded, sites, settings, Engines(False, lambda _: None))
     if kit.cuda:
         taken = torch.cuda.memory_allocated() - before
     else:

@@ -17,7 +17,7 @@ from indexer.run.accumulator import Run
 from indexer.sequences.batches import Batch, plan
 from indexer.settings import Settings
 from indexer.sites import find_sites
-from indexer.statistics.reduction import Fuser
+from indexer.statistics.choice import Engines
 
 from .kit import ROOT, Kit
 from .making import random_model, random_sequences, shape
@@ -60,13 +60,13 @@ def _watched(kit: Kit, loaded: LoadedModel, compiled: bool) -> dict[str, Any]:
     sequences = random_sequences(32 if kit.small else 64, _LENGTH, 1024)
     settings = resolve(Settings(context=_LENGTH, batch_tokens=8 * _LENGTH), loaded, None)
     batches = list(plan(sequences, 8 * _LENGTH))
-    fuse = Fuser(compiled, notices.append)
+    engines = Engines(compiled, notices.append)
     places: Counter[str] = Counter()
     with _counted(places) if kit.cuda else _nothing():
-        settled = _feed(loaded, settings, fuse, batches, "warn" if kit.cuda else None)
+        settled = _feed(loaded, settings, engines, batches, "warn" if kit.cuda else None)
     error = ""
     try:
-        _feed(loaded, settings, fuse, batches, "error" if kit.cuda else None)
+        _feed(loaded, settings, engines, batches, "error" if kit.cuda else None)
     except RuntimeError as raised:
         error = "".join(traceback.format_exception(raised))
         kit.keep(f"waits {loaded.name} {loaded.dtype} {compiled}", error)
@@ -75,7 +75,10 @@ def _watched(kit: Kit, loaded: LoadedModel, compiled: bool) -> dict[str, Any]:
             f"places {loaded.name} {loaded.dtype} {compiled}", "\n\n".join(f"{n} x {at}" for at, n in places.items())
         )
     return {
-        "passed": not places and not error and not notices and (fuse.enabled == compiled or not kit.cuda),
+        "passed": not places
+        and not error
+        and not notices
+        and (engines.tensors.fuse.enabled == compiled or not kit.cuda),
         "batches": len(batches) - _FIRST,
         "tokens_counted": settled,
         "waits": [f"{number} x {place.splitlines()[0]}" for place, number in places.most_common(6)],
@@ -84,9 +87,9 @@ def _watched(kit: Kit, loaded: LoadedModel, compiled: bool) -> dict[str, Any]:
     }
 
 
-def _feed(loaded: LoadedModel, settings: Settings, fuse: Fuser, batches: list[Batch], mode: str | None) -> int:
+def _feed(loaded: LoadedModel, settings: Settings, engines: Engines, batches: list[Batch], mode: str | None) -> int:
     """Feed a run, with the mode of debugging synchronisation from the third batch on; what it has counted."""
-    fed = Run(loaded, find_sites(loaded.model), settings, fuse)
+    fed = Run(loaded, find_sites(loaded.model), settings, engines)
     for batch in batches[:_FIRST]:
         fed.process(batch)
     fed.settle()

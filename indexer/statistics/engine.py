@@ -49,6 +49,8 @@ class Filled(Protocol):
     drawn: BestK
     ranked_rows: tuple[int, ...]  # of each list by magnitude of a site, which row of magnitudes it is ordered by
     drawn_rows: tuple[int, ...]
+    ranked_index: Tensor  # the same on the device, int64
+    drawn_index: Tensor
 
     def begin(self, counted: Sequence[int]) -> None:
         """A batch begins to enter, with so many counted positions of each site."""

@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from ..devices import upload
 from .activations import Activations
 from .batch import BatchView
 from .best_k import drawn_keys, extent, magnitude_keys
@@ -54,8 +52,7 @@ class Rows(NamedTuple):
 
     @classmethod
     def of(cls, filled: Filled) -> Rows:
-        device = filled.count.device
-        return cls(*(upload(np.array(rows, np.int64), device) for rows in (filled.ranked_rows, filled.drawn_rows)))
+        return cls(filled.ranked_index, filled.drawn_index)
 
 
 class Survey(NamedTuple):

@@ -55,6 +55,9 @@ class Stack:
         ranked, drawn = ranked_lists(settings), drawn_lists(settings)
         self.ranked_rows = tuple(map(self.layout.row, ranked))
         self.drawn_rows = tuple(map(self.layout.row, drawn))
+        self.ranked_index, self.drawn_index = (
+            torch.tensor(rows, dtype=torch.int64, device=device) for rows in (self.ranked_rows, self.drawn_rows)
+        )
         # a column is (site * lists + list) * width + neuron
         self.ranked = BestK(ranked * sites, of.width, settings.top_k, window, lanes, device)
         self.drawn = BestK(drawn * sites, of.width, drawn_examples(settings), window, lanes, device)

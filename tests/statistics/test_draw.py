@@ -79,7 +79,7 @@ def test_an_older_index_goes_on_as_it_began_and_joins_no_newer_one(
     assert "random examples go on to be drawn one a sequence, as this index began" in folder.notices
     newer = folder.make("2.db", alone, shard="2/2")
     assert told(newer).settings["draw"] == EVERY_TOKEN
-    assert folder.notices == []
+    assert not any("drawn" in notice for notice in folder.notices)
     with pytest.raises(GluscopeError, match="drawn one a sequence, as older versions did, not from all tokens"):
         merge(tmp_path / "joined.db", [part, newer], lambda _: None)
     assert shown(folder.make("long.db", alone, overwrite=True)) != shown(whole)
