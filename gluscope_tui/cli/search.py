@@ -53,13 +53,16 @@ def command(
     if text is None:
         raise GluscopeError("no text to search for", "give a text: gluscope search France")
     from ..views.hits import COLUMNS
+    from ..views.text import shown
 
     asked = set(parse_quadrants(quadrant))
     printer = Printer(format, color)
     with open_index(db) as index:
 
         def hits(place: str, *, exactly: bool) -> Iterator[Hit]:
-            return index.search(text, place, exact=exactly, quadrants=asked, limit=limit or None, signs=signs)
+            return index.search(
+                text, place, exact=exactly, quadrants=asked, limit=limit or None, signs=signs, shown=shown
+            )
 
         found = hits(where, exactly=exact)
         first = next(found, None)
@@ -68,6 +71,8 @@ def command(
         if first is None:
             printer.write((), COLUMNS)
             tell("no neuron peaks on this token" if where == "peak" else "no context holds this text")
+            if index.searches.is_outdated(text):
+                tell("this index was made by an older gluscope; gluscope search --build lets searches find more")
             if hint := _elsewhere(hits, where, exact=exact):
                 tell(hint)
             raise typer.Exit(1)

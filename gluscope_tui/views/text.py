@@ -19,3 +19,8 @@ def around_peak(example: Example, *, ascii_only: bool = False) -> tuple[str, str
         "".join(piece.text for piece in some) for some in (parts[:start], parts[start:end], parts[end:])
     )
     return before, peak, after
+
+
+def shown(text: str) -> str:
+    """The text of a peak as it stands between its marks."""
+    return "".join(piece.text for piece in pieces([text], 0, collapse=False))

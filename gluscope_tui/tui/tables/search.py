@@ -9,6 +9,7 @@ from indexer.database.reader import Index
 from indexer.database.records import Hit
 from indexer.quadrants import QUADRANTS
 
+from ...views.text import shown
 from ..session.current_list import CurrentList, Sight
 from .view import TableView
 
@@ -42,7 +43,7 @@ class Asked:
 
 def find_hits(index: Index, asked: Asked) -> tuple[Hit, ...]:
     """The best of each quadrant, the strongest first. Runs in the reader."""
-    hits = index.search(asked.text, asked.where, limit=BEST, signs=asked.signs)
+    hits = index.search(asked.text, asked.where, limit=BEST, signs=asked.signs, shown=shown)
     return tuple(sorted(hits, key=lambda hit: (-hit.strength, QUADRANTS.index(hit.quadrant))))
 
 
