@@ -232,6 +232,7 @@ class Index:
     @cached_property
     def table(self) -> Table:
         """All neurons as one table: `rows`, `count`, and row numbers in any order for reading page by page."""
+        assert self.sites is not None  # their names are part of the table
         return Table(self._connection)
 
     def search(

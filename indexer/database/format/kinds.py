@@ -25,6 +25,11 @@ class Kind:
         """The same, or NULL."""
         return replace(self, types=self.types | {type(None)})
 
+    @property
+    def is_long(self) -> bool:
+        """Whether a value may take more than a few bytes."""
+        return bool(self.types & {str, bytes}) and self.choices is None and self.most > 1000
+
     def of(self, most: float) -> Kind:
         """The same with another bound."""
         return replace(self, most=most)
@@ -60,7 +65,7 @@ LONG_TEXT = Kind("a text", frozenset({str}), most=2**24)
 ADDRESS = Kind("an address", frozenset({str}), most=100, characters=frozenset("encdecLENS.0123456789"))
 STACK = Kind("a stack of layers", frozenset({str}), choices=frozenset({"", "enc", "dec"}))
 TOKEN = Kind("the bytes of a token", frozenset({bytes}), most=2**14)
-BLOB = Kind("a blob", frozenset({bytes}), most=2**26)
+BLOB = Kind("a blob", frozenset({bytes}), most=2**24)
 
 
 def misfit(rows: Sequence[Sequence[Any]], kinds: Sequence[Kind]) -> int | None:

@@ -27,7 +27,7 @@ SAMPLE_SCALE = 16.0
 LARGEST_PACKED = 2**24
 """Bytes that the examples or the sample of a neuron take at most, unpacked."""
 
-LONGEST_SEQUENCE = 2**24
+LONGEST_SEQUENCE = 2**22
 """Tokens."""
 
 LARGEST_TEXT = 2**26

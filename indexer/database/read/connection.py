@@ -33,7 +33,8 @@ _STEPS = 100_000  # of SQLite's machine between two looks at whether to stop
 _LOOKS = 1_000  # looks that any query may take, some seconds; a file's size allows for more
 _BYTES_A_LOOK = 1_000  # a condition as long as they may be takes about 2 steps a byte of the table `neurons`
 _LIMIT_LENGTH = 0  # SQLITE_LIMIT_LENGTH, which the sqlite3 of Python 3.10 doesn't name
-_LONGEST_VALUE = 2**26 + 2**16  # bytes of a row
+_LONGEST_VALUE = 2**24 + 2**16  # bytes of a row
+_MOST_BYTES = 2**28  # of a query's texts and blobs
 
 
 class Interrupted(Exception):
@@ -74,8 +75,9 @@ class Connection:
         with self._lock, self._mendable():
             self._looks = 0
             cursor = self._sqlite.execute(sql, parameters)
-            rows = cursor.fetchmany(most + 1)
             columns = [column[0] for column in cursor.description or ()]
+            long = [place for place, kind in enumerate(kinds) if kind.is_long]
+            rows = self._bounded(cursor, long) if long else cursor.fetchmany(most + 1)
             cursor.close()
         if len(rows) > most:
             raise self.damaged("a table has more rows than the file has room for")
@@ -84,6 +86,17 @@ class Connection:
         if (place := misfit(rows, kinds)) is not None:
             name = columns[place] if re.fullmatch(r"\w{1,40}", columns[place], re.ASCII) else "a column"
             raise self.damaged(f"{name} holds what is not {kinds[place].name}")
+        return rows
+
+    def _bounded(self, cursor: sqlite3.Cursor, places: Sequence[int]) -> list[Row]:
+        """The rows of a query, of which the columns at some places may be long, up to what memory has room for."""
+        rows = []
+        room = _MOST_BYTES
+        for row in cursor:
+            room -= sum(len(row[place]) for place in places if isinstance(row[place], (str, bytes)))
+            if room < 0:
+                raise self.damaged(f"a query gives more than {_MOST_BYTES:,} bytes")
+            rows.append(row)
         return rows
 
     @cached_property
@@ -185,6 +198,8 @@ class Connection:
             yield
         except sqlite3.ProgrammingError:  # such as a closed connection: no fault of the file
             raise
+        except UnicodeDecodeError as error:  # what SQLite complains of may name what it read
+            raise self.damaged("a text in it is not UTF-8") from error
         except sqlite3.DatabaseError as error:
             raise self._explained(error) from error
 
