@@ -7,13 +7,16 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, get_args, get_origin, get_type_hints
 
 from .errors import GluscopeError
-from .ranking import DEFAULT_RANKINGS
+from .ranking import DEFAULT_RANKINGS, RANKINGS
 
 MOST_EXAMPLES = 4096
 """Examples a ranking that a neuron can have: all of its peaks are numbered with 16 bits."""
 
 WIDEST_WINDOW = 2**16 - 1
 """Tokens before or after a peak."""
+
+LARGEST_PACKED = 2**24
+"""Bytes that the examples, or the sample, of a neuron take at most: what a reader unpacks at once."""
 
 
 EVERY_TOKEN = "token"
@@ -53,7 +56,13 @@ class Settings:
         _demand("--top-k", self.top_k, 1, MOST_EXAMPLES)
         _demand("--window", min(self.window), 0)
         _demand("--window", max(self.window), 0, WIDEST_WINDOW)
-        _demand("--sample", self.sample, 0, 2**31 - 1)
+        _demand("--sample", self.sample, 0, (LARGEST_PACKED - 1) // (3 * 2))
+        if (size := self.largest_examples) > LARGEST_PACKED:
+            before, after = self.window
+            raise GluscopeError(
+                f"--top-k {self.top_k} with --window {before},{after}: {size / 2**20:,.0f} MiB of examples a neuron",
+                f"the most is {LARGEST_PACKED / 2**20:.0f} MiB: keep fewer examples, or a narrower window",
+            )
         _demand("--seed", self.seed, -(2**63), 2**63 - 1)
         if self.draw not in (EVERY_TOKEN, ONE_A_SEQUENCE):
             raise GluscopeError(f"unknown draw {self.draw!a:.60}", f"use {EVERY_TOKEN} or {ONE_A_SEQUENCE}")
@@ -82,6 +91,16 @@ class Settings:
             return cls(**values)
         except GluscopeError as error:
             raise ValueError(error.cause) from error
+
+    @property
+    def largest_examples(self) -> int:
+        """Bytes that the examples of a neuron take at most, unpacked: see docs/schema.md."""
+        rankings = [RANKINGS[name] for name in self.rank_by if name in RANKINGS]
+        lists = sum(len(ranking.quadrants) for ranking in rankings)
+        entries = sum(len(ranking.quadrants) * ranking.k(self.top_k) for ranking in rankings)
+        peaks = min(entries, 2**16 - 1)
+        slots = self.window[0] + 1 + self.window[1]
+        return 10 + 4 * lists + 2 * entries + peaks * (4 * 10 + 4 * slots)
 
 
 @dataclass(frozen=True, slots=True)

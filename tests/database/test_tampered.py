@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import zlib
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from indexer.database.read.connection import Connection
 from indexer.database.read.inflate import DamagedValue, inflate
 from indexer.database.read.shapes import parse, wrong_key
 from indexer.errors import GluscopeError
+from indexer.settings import Settings
 from tests.support.index_fixture import Truth, make_index
 from tests.support.tampering import loosened
 from tests.support.weights_fixture import with_weights
@@ -251,8 +253,6 @@ def test_kinds(kind: object, good: list[object], bad: list[object]) -> None:
 
 
 def test_nothing_unpacks_beyond_its_size() -> None:
-    import zlib
-
     assert inflate(zlib.compress(b"abc"), 3) == b"abc"
     for blob, told in ((zlib.compress(bytes(1 << 20)), "more than 3 bytes"), (b"abc", "header"), (b"", "cut short")):
         with pytest.raises(DamagedValue, match=told):
@@ -277,3 +277,19 @@ def test_shapes_of_info(truth: Truth) -> None:
         ("complete", 1, "complete"),
     ):
         assert wrong_key({**truth.info, key: value}) == wrong
+
+
+def test_an_index_that_could_not_be_read_again_is_not_begun() -> None:
+    assert Settings(top_k=4096).largest_examples < 2**24
+    assert Settings(top_k=16, window=(512, 512)).largest_examples < 2**24
+    for settings in ({"window": (65_535, 0)}, {"top_k": 4096, "window": (512, 512)}, {"sample": 3_000_000}):
+        with pytest.raises(GluscopeError, match=r"too large|may take .* MiB"):
+            Settings(**settings)
+
+
+def test_the_largest_examples_are_as_large_as_said(truth: Truth) -> None:
+    settings = Settings(top_k=16, window=(24, 7))
+    with sqlite3.connect(truth.path) as sqlite:
+        sizes = [len(zlib.decompress(blob)) for (blob,) in sqlite.execute("SELECT examples FROM packed")]
+    sqlite.close()
+    assert 0 < max(sizes) < settings.largest_examples

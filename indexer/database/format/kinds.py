@@ -64,7 +64,7 @@ TEXT = Kind("a short text", frozenset({str}), most=10_000)
 LONG_TEXT = Kind("a text", frozenset({str}), most=2**24)
 ADDRESS = Kind("an address", frozenset({str}), most=100, characters=frozenset("encdecLENS.0123456789"))
 STACK = Kind("a stack of layers", frozenset({str}), choices=frozenset({"", "enc", "dec"}))
-TOKEN = Kind("the bytes of a token", frozenset({bytes}), most=2**14)
+TOKEN = Kind("the bytes of a token", frozenset({bytes}), most=2**16)
 BLOB = Kind("a blob", frozenset({bytes}), most=2**24)
 
 

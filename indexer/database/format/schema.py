@@ -24,9 +24,6 @@ SAMPLE_SCALE = 16.0
 """Sampled values are kept as float16 of value / 16, which reaches to about a million."""
 
 
-LARGEST_PACKED = 2**24
-"""Bytes that the examples or the sample of a neuron take at most, unpacked."""
-
 LONGEST_SEQUENCE = 2**22
 """Tokens."""
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from ...quadrants import LANES, QUADRANTS, Quadrant
 from ...ranking import ranking_of_code
+from ...settings import LARGEST_PACKED
 from ..format.activations import twin
 from ..format.prediction import LEVELS, act_table, predict_act, predict_code
-from ..format.schema import LARGEST_PACKED, SAMPLE_SCALE
+from ..format.schema import SAMPLE_SCALE
 from .inflate import DamagedValue, inflate
 
 FORMAT = 1
