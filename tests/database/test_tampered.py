@@ -209,22 +209,6 @@ def test_reading_an_index_in_wal_mode_leaves_nothing_beside_it(copy: Path) -> No
     sqlite.close()
 
 
-def test_a_change_that_was_stopped_half_way_is_explained(copy: Path) -> None:
-    script = (
-        "import os, sqlite3, sys\n"
-        "sqlite = sqlite3.connect(sys.argv[1])\n"
-        "sqlite.execute('PRAGMA cache_size = 1')\n"
-        "sqlite.execute('UPDATE packed SET examples = zeroblob(3000)')\n"
-        "os._exit(0)\n"
-    )
-    subprocess.run([sys.executable, "-c", script, str(copy)], check=True)
-    assert os.path.getsize(f"{copy}-journal")
-    with pytest.raises(GluscopeError, match="the change is half done") as caught:
-        indexer.open(copy)
-    assert "sqlite3" in caught.value.fix
-    assert "anew" not in caught.value.fix
-
-
 def test_a_column_may_be_asked_for_any_number_of_times(base: Path) -> None:
     with indexer.open(base) as index:
         rows = list(index.rows(["neuron", *["layer"] * 3000], limit=2))

@@ -217,11 +217,6 @@ class Connection:
             return GluscopeError(f"{self.path} is locked", "another program is writing to it: try again")
         if "unable to open" in cause:
             return GluscopeError(f"{self.path} can't be opened", "is it readable, and its folder?")
-        if "readonly database" in cause and os.path.exists(f"{self.path}-journal"):
-            return GluscopeError(
-                f"{self.path} was being changed when that was stopped, and the change is half done",
-                f"undo it: sqlite3 {shlex.quote(self.path)} 'PRAGMA quick_check'",
-            )
         if "malformed database schema" in cause and sqlite3.sqlite_version_info < (3, 37):
             return GluscopeError(
                 f"SQLite {sqlite3.sqlite_version} can't read {self.path}",
