@@ -9,9 +9,10 @@ import sqlite3
 import stat
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ class Connection:
             cursor = self._sqlite.execute(sql, parameters)
             columns = [column[0] for column in cursor.description or ()]
             long = [place for place, kind in enumerate(kinds) if kind.is_long]
-            rows = self._bounded(cursor, long) if long else cursor.fetchmany(most + 1)
+            rows = self._bounded(islice(cursor, most + 1), long) if long else cursor.fetchmany(most + 1)
             cursor.close()
         if len(rows) > most:
             raise self.damaged("a table has more rows than the file has room for")
@@ -88,11 +89,11 @@ class Connection:
             raise self.damaged(f"{name} holds what is not {kinds[place].name}")
         return rows
 
-    def _bounded(self, cursor: sqlite3.Cursor, places: Sequence[int]) -> list[Row]:
-        """The rows of a query, of which the columns at some places may be long, up to what memory has room for."""
+    def _bounded(self, found: Iterable[Row], places: Sequence[int]) -> list[Row]:
+        """All of the rows, of which the columns at some places may be long; GluscopeError beyond what memory holds."""
         rows = []
         room = _MOST_BYTES
-        for row in cursor:
+        for row in found:
             room -= sum(len(row[place]) for place in places if isinstance(row[place], (str, bytes)))
             if room < 0:
                 raise self.damaged(f"a query gives more than {_MOST_BYTES:,} bytes")
@@ -113,12 +114,12 @@ class Connection:
         for kind, name, root, sql in entries:
             if kind == "trigger":
                 raise self.damaged("it has a trigger")
-            if name not in table_names() or kind == "index":
+            if kind == "index" or not (name in table_names() or name.startswith("words_")):
                 continue
             if kind != "table" or (sql != WORDS if name == "words" else not root):
                 raise self.damaged(f"{name} is not a table")
             found.add(name)
-        for name in found - {"words"}:
+        for name in found & table_names() - {"words"}:
             hidden = self.rows(f"SELECT count(*) FROM pragma_table_xinfo('{name}') WHERE hidden", (COUNT,))
             if hidden[0][0]:
                 raise self.damaged(f"{name} has a column that is computed")
