@@ -20,6 +20,7 @@ from ..errors import GluscopeError
 from ..models.forward import run_body
 from ..models.loaded import LoadedModel
 from ..models.probe import how_to_mend_numbers
+from ..quadrants import QUANTITIES
 from ..sequences.batches import Batch
 from ..sequences.sequences import TokenSequence
 from ..settings import Settings
@@ -36,6 +37,9 @@ from ..statistics.stack import SiteState, Stack, form
 from .checkpoint import Saved
 
 _SHORT = "memory ran out"
+_TOGETHER = 2**32
+"""Bytes of values that wait for those of other sites at the most, and"""
+_SHARE = 20  # one part in so many of a device's memory
 
 
 class Run:
@@ -52,7 +56,7 @@ class Run:
         self.notices: list[str] = []  # that the index is to keep
         self._long_told = False
         self.sample = PositionSample(settings.sample)
-        self._parts = {stack.name: stack for stack in stacks(sites)}
+        self._parts = {stack.name: stack for stack in stacks(sites, self._together)}
         self._places = {
             site.address.name: (stack, place)
             for stack in self._parts.values()
@@ -105,15 +109,30 @@ class Run:
         stack, place = self._places[name]
         return self._stack(replace(stack, sites=stack.sites[place : place + 1])).states[0]
 
+    def _together(self, site: Site) -> int:
+        """How many dense sites like one are merged at once.
+
+        Where the host launches what a device does, some hundred small operations a merge cost it more time than they
+        cost the device: so several sites share them.
+        """
+        device = home(site.device)
+        if not follows(device) or self._engines.on(device) is not self._engines.tensors:
+            return 1
+        memory = torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else _TOGETHER * _SHARE
+        tokens = self._settings.batch_tokens or self._settings.context
+        value: torch.dtype = getattr(torch, self._loaded.dtype)
+        room: int = min(_TOGETHER, memory // _SHARE)
+        return max(1, room // (tokens * site.width * len(QUANTITIES) * value.itemsize))
+
     def _stack(self, of: SiteStack) -> Stack:
         site = of.sites[0]
         shape = form(site.width, sign_preserving=site.sign_preserving, keep_act=twin(site.activation) is None)
         device = home(site.device)
-        return Stack(shape, self._settings, device, self._engines.on(device), of.experts)
+        return Stack(shape, self._settings, device, self._engines.on(device), of.experts, len(of.sites))
 
     def proof_error(self, name: str) -> float | None:
         """How far the site of a name was from what its proof demands; None before it was proven."""
-        return self.identity_errors.get(self._places[name][0].name)
+        return self.identity_errors.get(self._proven_as(name))
 
     def restore(self, saved: Saved) -> None:
         """Go on from a checkpoint."""
@@ -127,7 +146,12 @@ class Run:
 
     def take_proof(self, name: str, error: float) -> None:
         """Take the site of a name for proven, with this error."""
-        self.identity_errors[self._places[name][0].name] = error
+        self.identity_errors[self._proven_as(name)] = error
+
+    def _proven_as(self, name: str) -> str:
+        """The name under which the site of a name is proven: routed experts are as a layer."""
+        stack, _ = self._places[name]
+        return name if stack.layer is None else stack.name
 
     def process(self, batch: Batch) -> None:
         """Run the model on a batch and merge it.
@@ -183,9 +207,10 @@ class Run:
         views = {device: at_rows.to(device) for device in {state.count.device for state in self._states.values()}}
 
         begun: set[str] = set()
+        waiting: dict[str, _Waiting] = {}
 
-        def is_new(name: str) -> bool:
-            if name in fed or name in begun:
+        def is_new(name: str, stack: str) -> bool:
+            if stack in fed or name in begun:
                 return False
             begun.add(name)
             return True
@@ -200,7 +225,9 @@ class Run:
                 try:
                     yield from stack.steps(values, views[device], to)
                 except NonFiniteError as error:
-                    raise self._infinite(name, batch.sequences[rows.start + error.row]) from error
+                    part = self._parts[name]
+                    where = part.sites[error.site].address.name if part.layer is None else name
+                    raise self._infinite(where, batch.sequences[rows.start + error.row]) from error
                 fed.add(name)
 
             if follows(device):
@@ -210,16 +237,22 @@ class Run:
 
         def observe(site: Site, gate: Tensor, in_: Tensor, post: Tensor) -> None:
             name = site.address.name
-            if not is_new(name):
+            stack, place = self._places[name]
+            if not is_new(name, stack.name):
                 return
             if name not in self.identity_errors:
                 self.identity_errors[name] = prove(site, gate, in_, post)
             # a shared expert may be given the tokens of all sequences in one row
-            whole = (at.view(*ids[rows].shape, -1) for at in (gate, in_, act(site, gate), post))
-            merge(name, Activations(*whole))
+            whole = Activations(*(at.view(*ids[rows].shape, -1) for at in (gate, in_, act(site, gate), post)))
+            if len(stack.sites) > 1:
+                room = waiting.get(stack.name) or waiting.setdefault(stack.name, _Waiting(len(stack.sites), whole))
+                if not room.put(place, whole):
+                    return
+                whole = waiting.pop(stack.name).values
+            merge(stack.name, whole)
 
         def observe_experts(layer: ExpertLayer, routed: Routed) -> None:
-            if not is_new(layer.name):
+            if not is_new(layer.name, layer.name):
                 return
             if layer.name not in self.identity_errors:
                 self.identity_errors[layer.name] = prove_experts(layer, routed)
@@ -231,6 +264,8 @@ class Run:
         dense, layers = dense_sites(sites), expert_layers(sites)
         with capture_act(dense) as act, capture(dense, observe), capture_experts(layers, observe_experts):
             run_body(self._loaded, ids[rows], mask.to(torch.int64), sites)
+        if waiting:
+            raise RuntimeError(f"sites of {', '.join(waiting)} were not run")
 
     def _infinite(self, where: str, sequence: TokenSequence) -> GluscopeError:
         return GluscopeError(
@@ -250,6 +285,26 @@ class Run:
             self._settings,
             self.sample,
         )
+
+
+class _Waiting:
+    """The values of dense sites, side by side, until all of them are there."""
+
+    def __init__(self, sites: int, like: Activations) -> None:
+        self._room = Activations.side_by_side(sites, like)
+        self._left = sites
+
+    def put(self, place: int, values: Activations) -> bool:
+        """Put those of one site at its place; whether all are there."""
+        for room, value in zip(self._room, values, strict=True):
+            room[place].copy_(value)
+        self._left -= 1
+        return not self._left
+
+    @property
+    def values(self) -> Activations:
+        """All of them: each `# sequence position neuron`, the sequences of one site after those of the other."""
+        return Activations(*(room.flatten(0, 1) for room in self._room))
 
 
 def _taking(name: str, device: torch.device, batch: Batch) -> str:

@@ -1,8 +1,8 @@
-"""Sites that a model computes at once: the routed experts of a layer, or a dense site alone."""
+"""Sites whose values are merged at once: the routed experts of a layer, or dense sites that are alike."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from .experts import ExpertLayer, ExpertSite, expert_layers, layer_sites
@@ -13,7 +13,7 @@ from .site import Site
 class SiteStack:
     """A stack of sites, equal in all but their weights."""
 
-    name: str  # of a dense site its own, of experts that of their layer
+    name: str  # of a dense site its own, of several that of the first and the last, of experts that of their layer
     sites: tuple[Site, ...]
     layer: ExpertLayer | None = None  # of routed experts
 
@@ -25,12 +25,31 @@ class SiteStack:
         return tuple(site.address.expert for site in self.sites if site.address.expert is not None)
 
 
-def stacks(sites: Iterable[Site]) -> tuple[SiteStack, ...]:
-    """The stacks of sites, dense ones first."""
+def stacks(sites: Iterable[Site], together: Callable[[Site], int] = lambda _: 1) -> tuple[SiteStack, ...]:
+    """The stacks of sites, dense ones first. `together`: how many dense sites like one may share a stack."""
     sites = tuple(sites)
-    alone = (SiteStack(site.address.name, (site,)) for site in dense_sites(sites))
+    dense = (
+        SiteStack("-".join(dict.fromkeys((group[0].address.name, group[-1].address.name))), group)
+        for group in _alike(dense_sites(sites), together)
+    )
     layers = (SiteStack(layer.name, layer_sites(sites, layer), layer) for layer in expert_layers(sites))
-    return (*alone, *layers)
+    return (*dense, *layers)
+
+
+def _alike(sites: tuple[Site, ...], together: Callable[[Site], int]) -> Iterator[tuple[Site, ...]]:
+    """Runs of sites that are equal in all but their weights, in their order."""
+    group: list[Site] = []
+    for site in sites:
+        if group and (len(group) >= together(group[0]) or _form(site) != _form(group[0])):
+            yield tuple(group)
+            group = []
+        group.append(site)
+    if group:
+        yield tuple(group)
+
+
+def _form(site: Site) -> tuple[object, ...]:
+    return site.address.stack, site.width, site.activation, site.sign_preserving, site.device
 
 
 def dense_sites(sites: Iterable[Site]) -> tuple[Site, ...]:

@@ -23,6 +23,11 @@ class Activations(NamedTuple):
         """The same at some positions."""
         return Activations(*(value[:, part] for value in self))
 
+    @classmethod
+    def side_by_side(cls, sites: int, like: Activations) -> Activations:
+        """Room for the values of so many sites: each `# site sequence position neuron`."""
+        return cls(*(value.new_empty((sites, *value.shape)) for value in like))
+
     @property
     def nbytes(self) -> int:
         """Bytes of memory."""

@@ -17,11 +17,15 @@ from .sample import Ints, PositionSample
 
 
 class NonFiniteError(Exception):
-    """A value of the batch is NaN or infinite; `row` is its sequence's place in the batch."""
+    """A value of the batch is NaN or infinite.
 
-    def __init__(self, row: int) -> None:
+    `row` is its sequence's place in the batch, `site` that of its site in the stack.
+    """
+
+    def __init__(self, row: int, site: int = 0) -> None:
         super().__init__(f"a value in row {row} is not finite")
         self.row = row
+        self.site = site
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Where the values of a batch belong: the rows of each cell, a cell being what one site computed for one sequence.
 
-Cells are numbered site * sequences + sequence. A dense site is a stack of one, which computes every position: its rows
-stand as they are. The routed experts of a layer compute some positions each, their rows in any order.
+Cells are numbered site * sequences + sequence. Dense sites compute every position: their rows stand as they are. The
+routed experts of a layer compute some positions each, their rows in any order.
 """
 
 from __future__ import annotations
@@ -119,30 +119,31 @@ class Placement(ABC):
 
 
 class Whole(Placement):
-    """That of a dense site: every position of every sequence, as it stands."""
+    """That of dense sites: every position of every sequence, as it stands, one site after the other."""
 
-    sites = 1
     alike = True
 
-    def __init__(self, batch: BatchView) -> None:
+    def __init__(self, batch: BatchView, sites: int = 1) -> None:
+        self.sites = sites
         self._batch = batch
         self.sequences, self.length = batch.hashes.shape
-        self._counted = batch.counted.view(-1) != 0
+        self._counted = (batch.counted.view(-1) != 0).repeat(sites)
 
     @property
     def size(self) -> int:
-        return self.sequences * self.length
+        return self.sites * self.sequences * self.length
 
     @property
     def counted(self) -> list[int]:
-        return [self._batch.tokens_counted]
+        return [self._batch.tokens_counted] * self.sites
 
     def kept(self) -> Kept:
         row = self._counted.nonzero()[:, 0]
         return Kept(row // self.length, row, row % self.length)
 
     def parts(self) -> Iterator[Part]:
-        yield Part(self._batch.counted, self._batch.priority)
+        counted, priority = (each.repeat(self.sites, 1, 1) for each in (self._batch.counted, self._batch.priority))
+        yield Part(counted, priority)
 
     def rows_at(self, cell: Tensor, position: Tensor) -> Tensor:
         inside = (position >= 0) & (position < self.length)

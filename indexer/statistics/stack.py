@@ -1,7 +1,7 @@
 """What a run has found so far of the sites of a stack: statistics, best examples and sampled values.
 
-A stack is the routed experts of a layer, or a dense site alone, to which every position is routed. A batch enters it as
-a whole; each of its sites has its own state, a view of one place of the stack.
+A stack is the routed experts of a layer, or dense sites that are alike, to which every position is routed. A batch
+enters it as a whole; each of its sites has its own state, a view of one place of the stack.
 """
 
 from __future__ import annotations
@@ -40,10 +40,11 @@ class Stack:
         device: torch.device,
         engine: Engine | None = None,
         experts: Sequence[int] | None = None,
+        dense: int = 1,
     ) -> None:
-        """`experts`: the numbers of the experts it holds, each with a sample of its own; None: one dense site, which
-        shares that of the run. Without an engine nothing can be fed."""
-        sites = 1 if experts is None else len(experts)
+        """`experts`: the numbers of the experts it holds, each with a sample of its own; None: so many dense sites,
+        which share that of the run. Without an engine nothing can be fed."""
+        sites = dense if experts is None else len(experts)
         self.form = of
         self.settings = settings
         self.layout = RowLayout.of(settings.rank_by)
@@ -82,7 +83,7 @@ class Stack:
         batch.
         """
         assert self._engine is not None  # of a stack that is fed
-        placement: Placement = Whole(batch)
+        placement: Placement = Whole(batch, len(self.states))
         if routing is not None:
             ordered = Ordered(self._routed(routing, batch), len(self.states), batch)
             placement = ordered.placed((yield ordered.counts))
@@ -111,9 +112,11 @@ class Stack:
     def sampling(self, placement: Placement, batch: BatchView) -> Sampling:
         """Which of a batch's positions may enter the samples."""
         if self.samples is None:
-            _, row, position = batch.sampled
-            site = torch.zeros_like(row)
-            return Sampling(site, placement.rows_at(row, position), torch.ones_like(site, dtype=torch.bool), site[:0])
+            sites = len(self.states)
+            _, row, position = batch.sampled.repeat(1, sites)
+            site = torch.arange(sites, device=row.device).repeat_interleave(batch.sampled.shape[1])
+            at = placement.rows_at(site * placement.sequences + row, position)
+            return Sampling(site, at, torch.ones_like(site, dtype=torch.bool), site[:0])
         return self.samples.sampling(placement, batch)
 
     def enter_sample(
@@ -121,7 +124,7 @@ class Stack:
     ) -> None:
         """Enter them; `values`: `# row neuron`, `numbers`: those of `sampling.number`."""
         if self.samples is None:
-            site, slot, row = sampling.site, batch.sampled[0], sampling.row
+            site, slot, row = sampling.site, batch.sampled[0].repeat(len(self.states)), sampling.row
         else:
             site, slot, row = self.samples.enter(placement, batch, sampling, numbers)
         for lane, value in enumerate((values.gate, values.in_, values.act)[: self.sample.shape[1]]):

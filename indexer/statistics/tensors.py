@@ -45,7 +45,8 @@ class Tensors:
         numbers = yield torch.cat([found.tally, sampling.number])
         infinite, offering, ranked, drawn, sampled = np.split(numbers, np.cumsum([cells, cells, 3, 3]))
         if infinite.any():
-            raise NonFiniteError(int(infinite.argmax()) % placement.sequences)
+            site, row = divmod(int(infinite.argmax()), placement.sequences)
+            raise NonFiniteError(row, site)
         of.begin(placement.counted)
         of.count.copy_(found.counts)
         of.total.copy_(found.total)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from indexer.errors import GluscopeError
+from indexer.run.accumulator import _Waiting
 from indexer.settings import Settings
 from indexer.statistics.activations import Activations
 from indexer.statistics.batch import BatchView, view_batch
@@ -24,6 +25,7 @@ from ..support.expert_folder import Folder as ExpertFolder
 from ..support.expert_folder import sampled
 from ..support.long_runs import CutOff, Folder, close, cut_off, numbers
 from ..support.outputs import shown, told
+from ..support.small_runs import LAYERS
 from ..support.stacks import plain_tensors, shape
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -197,8 +199,61 @@ def mixture(tmp_path_factory: pytest.TempPathFactory) -> ExpertFolder:
 
 @pytest.fixture
 def following(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The CPU is taken for a device that works behind the host."""
+    """The CPU is taken for a device that works behind the host; sites are merged one by one."""
     monkeypatch.setattr("indexer.run.accumulator.follows", lambda _: True)
+    monkeypatch.setattr("indexer.run.accumulator._TOGETHER", 0)
+
+
+@pytest.fixture
+def together(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """The same, but sites that are alike are merged at once: the shapes of what was merged."""
+    monkeypatch.setattr("indexer.run.accumulator.follows", lambda _: True)
+    steps, shapes = Tensors.steps, list[tuple[int, ...]]()
+
+    def noted(self: Tensors, of: Any, values: Activations, *rest: Any) -> Any:
+        shapes.append((len(of.count), *values.gate.shape))
+        return steps(self, of, values, *rest)
+
+    monkeypatch.setattr(Tensors, "steps", noted)
+    return shapes
+
+
+def test_sites_that_are_alike_are_merged_at_once_to_the_same_index(
+    folder: Folder, mixture: ExpertFolder, together: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert same(folder.make("t.db", compile="off"), folder.path / "whole.db")
+    assert {sites for sites, *_ in together} == {LAYERS}
+    assert same(mixture.make("t.db", compile="off"), mixture.path / "plain.db")
+    cut_off(monkeypatch, after=4)
+    with pytest.raises(CutOff):
+        folder.make("u.db", compile="off", checkpoint_every=0.0)
+    assert same(folder.make("u.db", compile="off"), folder.path / "whole.db")
+
+
+def test_where_memory_lacks_sites_that_are_alike_are_merged_in_pieces(
+    folder: Folder, together: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_early(monkeypatch, {3, 4})
+    db = folder.make("v.db", compile="off")
+    assert any("memory ran out in batch 2" in notice for notice in told(db).run["notices"])
+    assert close(numbers(db), numbers(folder.path / "whole.db"))
+    assert len(together) > 5
+
+
+def test_a_value_that_is_no_number_is_told_with_its_site_among_those_alike(
+    folder: Folder, together: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoiled = _Waiting.put
+
+    def put(self: _Waiting, place: int, values: Activations) -> bool:
+        if place == 1:
+            values.gate[0, 3] = float("nan")
+        return spoiled(self, place, values)
+
+    monkeypatch.setattr(_Waiting, "put", put)
+    with pytest.raises(GluscopeError, match="L1: a value is NaN or infinite"):
+        folder.make("w.db", compile="off")
+    assert together
 
 
 def same(one: Path, other: Path) -> bool:
