@@ -10,6 +10,7 @@ Needs the repository and what it depends on, and no network: weights are random,
 4. memory       running out of memory on purpose: a batch is run in halves
 5. resuming     a run that is killed goes on to the same index
 6. weights      what the weights say, at the shape of Llama-3.1-8B, and beside what the CPU says
+7. one pass     the pass over a batch's values alone: plain, by a kernel written by hand, compiled
 
 Each part runs in a process of its own with its own time limit; what it found is kept when it crashes. `--out` gets
 `gpu.json`, `gpu.md` (the table), and for every failure a file with the whole traceback. `--cpu` rehearses all parts on
@@ -41,12 +42,13 @@ from benchmarks import results  # noqa: E402
 from benchmarks.gpu_parts.kit import Kit, Row  # noqa: E402
 
 PARTS: dict[int, tuple[str, str, int]] = {
-    1: ("statistics", "exact", 100),
-    2: ("waiting", "waiting", 55),
-    3: ("speed", "speed", 170),
-    4: ("memory", "memory", 40),
-    5: ("resuming", "resuming", 45),
-    6: ("weights", "weights", 60),
+    1: ("statistics", "exact", 85),
+    2: ("waiting", "waiting", 50),
+    3: ("speed", "speed", 165),
+    4: ("memory", "memory", 35),
+    5: ("resuming", "resuming", 40),
+    6: ("weights", "weights", 50),
+    7: ("one pass", "one_pass", 50),
 }
 """Number -> name, module in gpu_parts, seconds it may take."""
 

@@ -11,14 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from benchmarks import gpu
 from benchmarks.gpu_parts.comparing import different, far
 from benchmarks.gpu_parts.kit import Kit
+from benchmarks.gpu_parts.one_pass import LAYOUT, batch, unlike
 from indexer.database.reader import Index
 from indexer.database.records import NeuronRecord, QuadrantRecord
 from indexer.quadrants import Quadrant
 from indexer.settings import Settings
+from indexer.statistics.fuser import Fuser
+from indexer.statistics.reduction import reduce_batch
 from tests.support.naive import Computed
 from tests.support.reference import Reference
 from tests.support.small_runs import TEXTS, make, save_model, write_corpus
@@ -171,3 +175,15 @@ def test_two_indexes_are_far_apart_by_what_is_more_than_rounding(right: tuple[Ne
     words, apart = far({"a": record}, {"a": near}, 1e-4)
     assert words == []
     assert 0 < apart["value"] < 1e-5
+
+
+def test_two_reductions_are_unlike_by_what_differs() -> None:
+    values, counted, priority = batch((2, 30, 5), torch.bfloat16, "cpu")
+    assert int((values.gate == 0).sum()) > 0
+    assert set(counted.flatten().tolist()) == {-1, 0}
+    found = reduce_batch(values, counted, priority, LAYOUT, Fuser(False, pytest.fail))
+    assert unlike(found, found) == []
+    for name, tensor in found._asdict().items():
+        other = tensor.clone()
+        other[1, ..., 2] = ~other[1, ..., 2] if name == "finite" else other[1, ..., 2] + 1
+        assert unlike(found, found._replace(**{name: other})) == [name]
