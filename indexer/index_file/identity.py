@@ -16,10 +16,12 @@ class Identity:
 
     weights: str  # fingerprint
     settings: Settings  # nothing in them is left to the machine or the model
+    tables: tuple[str, ...] = ()  # rotary positions that depend on the length: they decide what a batch may be
 
     def to_json(self) -> dict[str, Any]:
         """As an index keeps it."""
-        return {"weights": self.weights, **self.settings.to_json()}
+        tables = {"tables": list(self.tables)} if self.tables else {}
+        return {"weights": self.weights, **self.settings.to_json(), **tables}
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Identity:
@@ -27,7 +29,10 @@ class Identity:
         weights = saved.get("weights")
         if not isinstance(weights, str):
             raise ValueError("the weights are not named")
-        return cls(weights, Settings.from_json(saved))
+        tables = saved.get("tables", [])
+        if not isinstance(tables, list) or not all(isinstance(name, str) for name in tables):
+            raise ValueError(f"tables is {tables!a:.60}")
+        return cls(weights, Settings.from_json(saved), tuple(tables))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ def difference(before: Identity, now: Identity) -> str | None:
 
     The dtype comes before the weights, which are other ones in another dtype, and these before the model's revision.
     """
-    old, new = before.to_json(), now.to_json()
+    old, new = ({"weights": one.weights, **one.settings.to_json()} for one in (before, now))
     for key in sorted(new, key=lambda key: (key == "revision", key == "weights", key)):
         if old[key] == new[key]:
             continue
@@ -70,6 +75,8 @@ def difference(before: Identity, now: Identity) -> str | None:
         if key == "weights":
             return "it was made with other weights"
         return f"it was made with --{key.replace('_', '-')} {_shown(old[key])}, not {_shown(new[key])}"
+    if before.tables != now.tables:
+        return "it was made when sequences took the rotary positions of the longest in their batch"
     return None
 
 

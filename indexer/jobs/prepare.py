@@ -180,7 +180,7 @@ def prepare(model: str, corpus: Corpus, part: Part, settings: Settings, executio
         settings=settings,
         execution=execution,
         report=report,
-        identity=Identity(loaded.fingerprint, settings),
+        identity=Identity(loaded.fingerprint, settings, loaded.length_kinds),
     )
 
 

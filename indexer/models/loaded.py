@@ -46,6 +46,11 @@ class LoadedModel:
     tables: LengthTables | None = None  # its rotary positions, where they depend on a sequence's length
     positions: int | None = None  # tokens that it is made for
 
+    @property
+    def length_kinds(self) -> tuple[str, ...]:
+        """Its rotary positions that depend on a sequence's length, as an index is known by them."""
+        return () if self.tables is None else tuple(self.tables.names)
+
     def alike(self, length: int) -> tuple[int, ...]:
         """What the sequences of a batch must have in common to be read as if each ran alone."""
         return () if self.tables is None else self.tables.table(length)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +156,21 @@ def test_the_first_sequence_beyond_the_models_positions_is_told_and_kept(tmp_pat
     assert "made for 64" in notices[0]
     with StoredIndex(db) as stored:
         assert stored.info["run"]["notices"] == notices
+
+
+def test_an_index_made_with_the_positions_of_the_longest_sequence_of_a_batch_is_not_extended(tmp_path: Path) -> None:
+    model = make_model(tmp_path / "model", "dynamic")
+    corpus = tmp_path / "texts.jsonl"
+    write_texts(corpus)
+    inputs, execution = Inputs((str(corpus),)), Execution(compile="off", weights=False)
+    db = index(str(model), inputs, tmp_path / "x.db", replace(SETTINGS, tokens=150), execution)
+    with sqlite3.connect(db) as connection:
+        (kept,) = connection.execute("SELECT value FROM info WHERE key = 'run'").fetchone()
+        run = json.loads(kept)
+        assert run["identity"].pop("tables") == ["dynamic 64"]
+        connection.execute("UPDATE info SET value = ? WHERE key = 'run'", (json.dumps(run),))
+    with pytest.raises(GluscopeError, match="rotary positions of the longest"):
+        index(str(model), inputs, db, SETTINGS, execution)
 
 
 def test_positions_by_length_of_an_unknown_form_are_refused_by_name() -> None:
