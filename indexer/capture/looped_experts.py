@@ -64,8 +64,12 @@ def _watch(stack: ExitStack, layer: ExpertLayer, observe: ObserveExperts) -> Non
         observe(layer, read(layer, args, products.seen))
         return given
 
+    own = vars(module).get("forward")  # that of a model spread over devices
     module.forward = forward
-    stack.callback(delattr, module, "forward")
+    if own is None:
+        stack.callback(delattr, module, "forward")
+    else:
+        stack.callback(setattr, module, "forward", own)
 
 
 def _routed(

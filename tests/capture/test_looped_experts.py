@@ -265,6 +265,19 @@ def _enter(model: Any, layer: ExpertLayer, name: str, ids: Tensor) -> tuple[Tens
     return seen[0].reshape(-1, seen[0].shape[-1]), seen[-1]
 
 
+def test_a_forward_that_a_spread_model_has_of_its_own_is_there_again_afterwards() -> None:
+    model = tiny("dbrx")
+    layers = expert_layers(find_sites(model))
+    module = held(layers[0])
+    own = module.forward
+    module.forward = own
+    with capture_experts(layers, lambda *_: None):
+        assert module.forward is not own
+        forward(model)
+    assert vars(module)["forward"] is own
+    assert "forward" not in vars(held(layers[1]))
+
+
 def test_families_that_are_not_read_are_refused_for_what_they_are() -> None:
     auto: Any = transformers.AutoModel
     hrm: Any = transformers.HrmTextConfig
