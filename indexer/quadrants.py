@@ -113,5 +113,5 @@ def parse_quadrant(text: str) -> Quadrant:
         if spelling in (quadrant.value, quadrant.letters):
             return quadrant
     raise GluscopeError(
-        f"unknown quadrant {text!r}", "use ++, +-, -+ or -- (or pp, pn, np, nn): the sign of gate, then that of in"
+        f"unknown quadrant {text!r}", "use ++, +-, -+ or -- (or pp, pn, np, nn): the sign of gate, then the sign of in"
     )

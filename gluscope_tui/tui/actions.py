@@ -210,7 +210,7 @@ ACTIONS = (
         "app.reopen",
         ("ctrl+r",),
         "app",
-        "open the index anew at the same place: it was replaced or added to",
+        "open the index again at the same place: it was replaced or added to",
         scopes=_ALL,
     ),
     Action("app.interrupt", ("ctrl+c",), "app", "twice within 2 s: quit", scopes=_ALL),

@@ -96,7 +96,7 @@ def _wide_lines(stream: io.BufferedReader[Any], encoding: str, label: str) -> It
             yield line
     except UnicodeDecodeError as error:
         raise NotTextError(
-            f"{label} is no valid {encoding.upper()} after line {number}: {error.reason}", _FIX
+            f"{label} is not valid {encoding.upper()} after line {number}: {error.reason}", _FIX
         ) from None
 
 

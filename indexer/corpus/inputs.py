@@ -101,7 +101,7 @@ def _glob(pattern: str, skip: frozenset[str], left_out: LeftOut) -> Iterator[Inp
     matches = glob.glob(pattern, recursive=True)
     if not matches:
         raise GluscopeError(
-            f"no file matches {printable(pattern)!r}", "check the pattern; ** stands for folders in folders"
+            f"no file matches {printable(pattern)!r}", "check the pattern; ** matches folders at any depth"
         )
     found: dict[str, InputFile] = {}
     for match in matches:

@@ -92,4 +92,4 @@ def _value(cell: Any, place: str) -> Any:
 
 def _broken(file: InputFile, error: Exception) -> GluscopeError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return GluscopeError(f"{file.label} is no whole Parquet file: {reason}", "fetch or write it again")
+    return GluscopeError(f"{file.label}is not a complete Parquet file: {reason}", "fetch or write it again")

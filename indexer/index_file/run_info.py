@@ -79,5 +79,5 @@ def stored_run(stored: StoredIndex) -> RunInfo:
         return RunInfo.from_json(stored.info["run"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise GluscopeError(
-            f"{stored.path} is damaged: it doesn't tell how it was made", "copy it again, or make it anew"
+            f"{stored.path} is damaged: it doesn't say how it was made", "copy it again, or make it again"
         ) from error

@@ -124,7 +124,7 @@ def _what_follows(part: Part) -> str:
     """What the same command does once a full disk has room again."""
     if (part.folder / checkpoint_file.NAME).exists():
         return "run the same command again: it continues from the last checkpoint"
-    return "run the same command again: it begins anew, since no checkpoint was kept"
+    return "run the same command again: it starts again, since no checkpoint was kept"
 
 
 def _is_finished(job: Job) -> bool:
@@ -133,7 +133,7 @@ def _is_finished(job: Job) -> bool:
         return True
     if not (job.folder / checkpoint_file.NAME).exists():
         raise GluscopeError(
-            f"{job.db} is a snapshot of a run whose state in {job.folder} is gone", "start anew with --overwrite"
+            f"{job.db} is a snapshot of a run whose state in {job.folder} is gone", "start again with --overwrite"
         )
     return False
 
@@ -281,7 +281,7 @@ def _site_arrays(
         if state.tokens_counted > most:
             raise GluscopeError(
                 f"{site.address.name} counted {state.tokens_counted:,} of {most:,} tokens: the run's state is damaged",
-                "start anew with --overwrite",
+                "start again with --overwrite",
             )
         yield site_arrays(
             state,
@@ -318,7 +318,7 @@ def _demand_same_run(job: Job) -> None:
             checkpoint_file.read_identity(job.folder, saved),
             job.run_identity,
             f"the unfinished run in {job.folder}",
-            "give its settings to continue it, or start anew with --overwrite",
+            "give its settings to continue it, or start again with --overwrite",
         )
 
 
@@ -343,7 +343,7 @@ def _refuse_others(job: Job, overwrite: bool) -> None:
         begun = "several processes (torchrun), not one" if alone else "one process, not by several"
         raise GluscopeError(
             f"the unfinished run in {folder} was begun by {begun}",
-            "start it as before to continue it, or start anew with --overwrite",
+            "start it as before to continue, or start again with --overwrite",
         )
     for other in others:
         discard(other) if other.is_dir() else other.unlink(missing_ok=True)

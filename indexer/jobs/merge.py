@@ -59,7 +59,7 @@ def merge(out: Path, inputs: Sequence[Path], report: Report, *, overwrite: bool 
         raise GluscopeError("there is nothing to join", "name two indexes or more: gluscope merge OUT IN IN...")
     file = OutputFile(out)
     if file.there and not overwrite:
-        raise GluscopeError(f"{out} is there already", "name another file, or replace it with --overwrite")
+        raise GluscopeError(f"{out}already exists", "name another file, or replace it with --overwrite")
     file.demand_writable()
     folder = run_folder(file.path)
     if under_way(file.path):
@@ -69,7 +69,7 @@ def merge(out: Path, inputs: Sequence[Path], report: Report, *, overwrite: bool 
         _demand_one_plan(parts)
         _demand_disjoint(parts)
         parts.sort(key=lambda part: (_first(part), min(part.records)))
-        then = "run the same command again: it begins anew, and nothing was changed"
+        then = "run the same command again: it starts again, and nothing was changed"
         stack.enter_context(full_disk_told(folder, lambda: then))
         stack.enter_context(hold(folder, lambda message: report(Progress("notice", message=message))))
         stack.callback(discard, folder)
@@ -84,7 +84,7 @@ def _opened(stack: ExitStack, path: Path) -> _Input:
     stored = stack.enter_context(StoredIndex(path))
     names = [record.address.name for record in stored.sites]
     if "coverage" not in stored.info:
-        raise GluscopeError(f"{path} doesn't tell what it covers", "make it anew with gluscope index")
+        raise GluscopeError(f"{path} doesn't say what it covers", "make it again with gluscope index")
     coverage = Coverage.from_json(stored.info["coverage"], names)
     if not coverage.finished or under_way(path):
         raise GluscopeError(f"{path} is not finished", "run its gluscope index command again to finish it")

@@ -57,7 +57,7 @@ _CODE = frozenset(
 def checked(raw: Any, name: str) -> dict[str, Any]:
     """The settings of the model `name` without those that choose code. GluscopeError for what can't be a model's."""
     if not isinstance(raw, dict):
-        raise GluscopeError(f"config.json of {name} is no object of settings", _FIX)
+        raise GluscopeError(f"config.json of {name} is not an object of settings", _FIX)
     for number, (path, key, value) in enumerate(_values(raw, "", 0, name)):
         if number >= _MOST:
             raise GluscopeError(f"config.json of {name} holds more than {_MOST:,} values", _FIX)
@@ -80,7 +80,7 @@ def _values(value: Any, path: str, depth: int, name: str, key: str = "") -> Iter
 
 def _check(path: str, key: str, value: Any, name: str) -> None:
     if isinstance(value, float) and not math.isfinite(value) and not (key.startswith(_ENDLESS) and value > 0):
-        raise _wrong(name, path, value, "is no number that a model can have")
+        raise _wrong(name, path, value, "is not a possible number")
     if key not in _LIMITS or value is None or isinstance(value, list):
         return
     least, most = _LIMITS[key]

@@ -71,7 +71,7 @@ def _check_file(path: Path) -> None:
     except OSError as error:
         raise GluscopeError(f"{path} can't be opened: {error.strerror}", "check its permissions") from error
     if magic != b"GGUF":
-        raise GluscopeError(f"{path} is no GGUF file", "give a Hugging Face id, a folder or a .gguf file")
+        raise GluscopeError(f"{path}is not a GGUF file", "give a Hugging Face id, a folder or a .gguf file")
 
 
 def _check_folder(folder: Path, wanted: bool) -> None:
@@ -149,9 +149,7 @@ def _demand_file(path: Path) -> None:
     """GluscopeError where there is no file that can be read."""
     kind = _kind(path)
     if kind == _NOTHING:
-        raise GluscopeError(
-            f"{path} is a link to a file that isn't there", "download the model again, or mend the link"
-        )
+        raise GluscopeError(f"{path}links to a missing file", "download the model again, or mend the link")
     if kind == _FOLDER:
         raise GluscopeError(f"{path} is a folder, not a file", "download the model again")
     if not os.access(path, os.R_OK):

@@ -143,7 +143,7 @@ def read_identity(folder: Path, checkpoint: Checkpoint) -> RunIdentity:
 def unreadable(folder: Path, why: str) -> GluscopeError:
     """The error for a checkpoint that a run can't go on from."""
     return GluscopeError(
-        f"the checkpoint in {folder} can't be read: {why}", f"start anew with --overwrite, or remove {folder}"
+        f"the checkpoint in {folder} can't be read: {why}", f"start again with --overwrite, or remove {folder}"
     )
 
 

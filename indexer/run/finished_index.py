@@ -1,4 +1,4 @@
-"""The index that is there already: whether a run may go on from it, and its content as the run's state."""
+"""The index thatalready exists: whether a run may go on from it, and its content as the run's state."""
 
 from __future__ import annotations
 
@@ -100,5 +100,5 @@ def finished_base(path: Path, identity: Identity, shard: Shard) -> Base:
 def _coverage(stored: StoredIndex) -> Coverage:
     """What an index covers."""
     if "coverage" not in stored.info:
-        raise GluscopeError(f"{stored.path} doesn't tell what it covers", _REPLACE)
+        raise GluscopeError(f"{stored.path} doesn't say what it covers", _REPLACE)
     return Coverage.from_json(stored.info["coverage"], [record.address.name for record in stored.sites])

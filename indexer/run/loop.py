@@ -197,7 +197,7 @@ class Loop:
             return self._base.shorter(self._identity)
         return GluscopeError(
             f"the text has changed since the run in {self._folder} began",
-            f"give it the same text (standard input: the same again), or remove {self._folder} to start anew",
+            f"give it the same text (standard input: the same again), or remove {self._folder} to start again",
         )
 
     def _total(self) -> int | None:

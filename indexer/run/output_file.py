@@ -99,7 +99,7 @@ def changed_copy(db: Path, notice: Notice) -> Iterator[Path]:
     if under_way(file.path):
         raise GluscopeError(f"the run that makes {db} is not finished", "run its gluscope index command again first")
     folder = run_folder(file.path)
-    then = f"run the same command again: it begins anew, {db} is unchanged"
+    then = f"run the same command again: it starts again, {db} is unchanged"
     with full_disk_told(folder, lambda: then), hold(folder, notice):
         try:
             made = unmade(folder / "index.db")

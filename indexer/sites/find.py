@@ -106,7 +106,7 @@ def _width(body: nn.Module, path: str, module: nn.Module, layout: Layout) -> int
     if gate is None or in_ is None or down is None:
         unknown = next(name for name, shape in shapes.items() if shape is None)
         kind = type(module.get_submodule(unknown)).__name__
-        raise refusal(body, f"{path}.{unknown} is no linear map that gluscope knows ({kind})")
+        raise refusal(body, f"{path}.{unknown}is not a linear map that gluscope knows ({kind})")
     halves = 2 if layout.fused else 1
     if gate != in_ or gate.inputs != down.outputs or gate.outputs != halves * down.inputs:
         listed = ", ".join(f"{name} {shape.inputs} -> {shape.outputs}" for name, shape in shapes.items() if shape)

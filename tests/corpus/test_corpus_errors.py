@@ -56,8 +56,8 @@ BEFORE_READING: dict[str, Case] = {
         "{path} has no column 'text'; it has: c0, c1, c2, c3, c4, c5, c6, c7, ...",
     ),
     "Parquet: no texts": ("bad.parquet", parquet_bytes(text=[1, 2]), "{path}: column 'text' holds int64, not text"),
-    "Parquet: cut short": ("bad.parquet", parquet_bytes(text=["a"] * 99)[:-9], "{path} is no whole Parquet file"),
-    "Parquet: empty": ("bad.parquet", b"", "{path} is no whole Parquet file"),
+    "Parquet: cut short": ("bad.parquet", parquet_bytes(text=["a"] * 99)[:-9], "{path}is not a complete Parquet file"),
+    "Parquet: empty": ("bad.parquet", b"", "{path}is not a complete Parquet file"),
     "no text: one empty file": ("bad.txt", b"", "there is no text in {path} (1 empty document)"),
     "no text: a header alone": ("bad.csv", b"text\n", "there is no text in {path} (no document)"),
     "no text: empty lines": (
@@ -155,7 +155,7 @@ def test_a_damaged_page_of_a_parquet_file_is_refused_by_name(tmp_path: Path) -> 
     data = bytearray(path.read_bytes())
     data[4:40] = b"\xff" * 36  # the header of the first page
     path.write_bytes(data)
-    with pytest.raises(GluscopeError, match="is no whole Parquet file"):
+    with pytest.raises(GluscopeError, match="is not a complete Parquet file"):
         list(open_corpus([path]))
 
 

@@ -163,7 +163,7 @@ INDEX: dict[str, Case] = {
     "cut weights": (model(truncate), "truncated or damaged"),
     "NaN": (model(nan), "L0: a value is NaN or infinite in document 12 "),
     "no tokenizer": (model(lambda folder: (folder / "tokenizer.json").unlink()), "tokenizer"),
-    "no GGUF": (lambda folder: [notes(folder), notes(folder)], "is no GGUF file"),
+    "no GGUF": (lambda folder: [notes(folder), notes(folder)], "is not a GGUF file"),
     "no text given": (lambda folder: [str(folder / "model")], "there is no text to index"),
     "no such text": (lambda folder: [str(folder / "model"), str(folder / "none.txt")], "does not exist"),
     "no match": (lambda folder: [str(folder / "model"), str(folder / "*.none")], "no file matches"),

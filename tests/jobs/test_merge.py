@@ -235,7 +235,7 @@ def test_the_command_joins_and_replaces_only_when_told_to(
     assert "tokens" in capsys.readouterr().err
     before = path.read_bytes()
     assert command_line(["merge", str(path), str(path), *names[2:]]) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert path.read_bytes() == before
     assert command_line(["merge", "--overwrite", str(path), str(path), *names[2:]]) == 0
     assert capsys.readouterr().out == ""

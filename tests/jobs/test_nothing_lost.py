@@ -425,7 +425,7 @@ def test_a_disk_that_is_full_changes_nothing_and_says_what_comes_next(
     monkeypatch.setattr(shutil, "copyfile", full)
     with pytest.raises(GluscopeError, match="the disk is full") as error:
         build_search(db, lambda _: None)
-    assert f"it begins anew, {db} is unchanged" in error.value.fix
+    assert f"it starts again, {db} is unchanged" in error.value.fix
     assert db.read_bytes() == before
     assert os.listdir(db.parent) == ["a.db"]
 

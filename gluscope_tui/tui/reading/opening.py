@@ -39,7 +39,7 @@ class Request:
     def anew(self, lost: str = "") -> Request:
         """The request that opens the same path again, at the same place. `lost`: the list that isn't there again."""
         without = f", without the list {lost}" if lost else ""
-        return replace(self, neuron="", notice=f"the index is open anew{without}", again=True)
+        return replace(self, neuron="", notice=f"the index is open again{without}", again=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def _opened(index: Index, request: Request) -> Opened:
 def _facts(index: Index, path: Path) -> Facts:
     info = index.info()
     if not info.sites:
-        raise GluscopeError(f"{path} holds no site", "make it anew with gluscope index")
+        raise GluscopeError(f"{path} holds no site", "make it again with gluscope index")
     settings = info.settings
     return Facts(
         path=path,

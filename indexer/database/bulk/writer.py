@@ -197,7 +197,7 @@ def _demand_possible(site: SiteArrays) -> None:
         wrong = f"the sums of {name} are not all numbers"
     else:
         return
-    raise GluscopeError(f"{wrong}: the state they come from is damaged", "make the index anew with --overwrite")
+    raise GluscopeError(f"{wrong}: the state they come from is damaged", "make the index again with --overwrite")
 
 
 def _create(path: str) -> sqlite3.Connection:

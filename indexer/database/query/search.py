@@ -107,7 +107,7 @@ class Search:
     def _demand_tables(self) -> None:
         if not {"peaks", "contexts"} <= self._connection.tables:
             raise MissingPart(
-                f"{self._connection.path} was made without what searches read",
+                f"{self._connection.path}lacks the search tables",
                 f"gluscope search --build --db {shlex.quote(self._connection.path)}",
             )
 

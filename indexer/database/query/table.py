@@ -161,7 +161,9 @@ def column(name: str) -> Column:
     if found is not None:
         return found
     if not re.fullmatch(r"\w+", name.strip()):
-        raise GluscopeError(f"{name!a} is no column: arithmetic can't stand here", f"name one of {column_list()}")
+        raise GluscopeError(
+            f"{name!a}is not a column, and arithmetic is not possible here", f"name one of {column_list()}"
+        )
     near = nearest_column(name)
     raise GluscopeError(
         f"there is no column {name!a}", f"did you mean {near}?" if near else f"there are {column_list()}"

@@ -129,7 +129,7 @@ def _unreadable(text: str, at: int) -> NoReturn:
     what = re.match(r"[\w.]+", text[at:])
     raise ExpressionError(
         at,
-        f"{what[0] if what else character!a} is nothing that an expression can hold",
+        f"{what[0] if what else character!a}can't be part of an expression",
         _HINTS.get(character, "write it like frequency_np > 0.3 and layer >= 20"),
     )
 
@@ -180,11 +180,11 @@ class _Parser:
     def _condition(self, part: _Part) -> _Part:
         if part.type == "condition" or part.flag:
             return part
-        raise ExpressionError(part.at, f"a {part.type} is no condition", "compare it with something: layer >= 20")
+        raise ExpressionError(part.at, f"a {part.type}is not a condition", "compare it with something: layer >= 20")
 
     def _typed(self, part: _Part, type_: Type) -> _Part:
         if part.type != type_:
-            raise ExpressionError(part.at, f"a {part.type} stands where a {type_} is wanted", "compare like with like")
+            raise ExpressionError(part.at, f"expected a {type_}, not a {part.type}", "compare like with like")
         return part
 
     def _or(self) -> _Part:

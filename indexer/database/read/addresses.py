@@ -19,7 +19,7 @@ def read_neuron(sites: Sequence[SiteRecord], example: NeuronAddress | None, text
             raise
         cause, fix = error.cause, f"write a neuron like {_spellings(example or NeuronAddress(sites[0].address, 0))}"
         if is_site(text):
-            cause = f"{cause.removesuffix(' is no neuron')} is a whole MLP, not one neuron"
+            cause = f"{cause.removesuffix(' is not a neuron address')} is a whole MLP, not one neuron"
             named = [site for site in sites if site.address == parse_site(text)]
             fix = f"its neurons are {_neurons(named[0])}" if named else fix
         raise GluscopeError(cause, fix) from None
@@ -36,7 +36,7 @@ def find_site(
         if site.address == address:
             return site
     if not sites:
-        raise GluscopeError("this index holds no neuron", "make it anew with gluscope index")
+        raise GluscopeError("this index holds no neurons", "make it again with gluscope index")
     nearest = min(sites, key=lambda site: _distance(site.address, address))
     wanted = 0 if neuron is None else min(neuron, nearest.width - 1)
     instead = f"try {nearest.address if neuron is None else NeuronAddress(nearest.address, wanted)}"

@@ -29,7 +29,7 @@ _HEADER = struct.Struct(">16xHxB4xII28xI4xI20xI4x")
 """SQLite's header: page size, 2 in WAL mode, change counter, pages, user_version, application_id, change counter of
 the pages."""
 
-_REMAKE = "copy it again, or make it anew with gluscope index"
+_REMAKE = "copy it again, or make it again with gluscope index"
 _STEPS = 100_000  # of SQLite's machine between two looks at whether to stop
 _LOOKS = 1_000  # looks that any query may take, some seconds; a file's size allows for more
 _BYTES_A_LOOK = 1_000  # a condition as long as they may be takes about 2 steps a byte of the table `neurons`
@@ -86,7 +86,7 @@ class Connection:
             raise ValueError(f"{len(kinds)} kinds are named for {len(columns)} columns")
         if (place := misfit(rows, kinds)) is not None:
             name = columns[place] if re.fullmatch(r"\w{1,40}", columns[place], re.ASCII) else "a column"
-            raise self.damaged(f"{name} holds what is not {kinds[place].name}")
+            raise self.damaged(f"{name} holds a value that is not {kinds[place].name}")
         return rows
 
     def _bounded(self, found: Iterable[Row], places: Sequence[int]) -> list[Row]:

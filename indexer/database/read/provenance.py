@@ -26,7 +26,7 @@ def read_info(connection: Connection) -> dict[str, Any]:
     try:
         info = {key: parse(value) for key, value in rows}
     except ValueError as error:
-        raise connection.damaged(f"its info is no JSON: {error}") from error
+        raise connection.damaged(f"its info is not JSON: {error}") from error
     if missing := [key for key in REQUIRED if key not in info]:
         raise connection.damaged(f"its info has no {missing[0]}")
     if wrong := wrong_key(info):

@@ -65,7 +65,7 @@ async def test_a_replaced_index_is_told_once_read_on_and_reopened_at_the_same_pl
         assert (here(app), explorer.view.ranking, explorer.view.focused) == ("L1N6", "gate", Quadrant.NP)
         assert pane_text(app, Quadrant.NP) != before
         assert "replaced" not in header_text(app)
-        assert "open anew" in home_of(app).session.notice
+        assert "open again" in home_of(app).session.notice
         await press(pilot, "j", "k")
         assert "replaced" not in header_text(app)
 
@@ -157,7 +157,7 @@ async def test_a_list_that_is_not_there_again_is_named(explorer_app: AppMaker, o
     async with app.run_test(size=(120, 40)) as pilot:
         await typed(pilot, "Fparis\r")
         await press(pilot, "enter", "ctrl+r")
-        assert home_of(app).session.notice == "the index is open anew, without the list peaks on paris"
+        assert home_of(app).session.notice == "the index is open again, without the list peaks on paris"
 
 
 async def test_reopening_again_and_again_keeps_nothing_of_the_screens_before(
