@@ -17,7 +17,7 @@ _GLUSCOPE = re.compile(r"(?P<layer>\d{1,9})\.(?P<index>\d{1,9})", re.ASCII)
 @total_ordering
 @dataclass(frozen=True, slots=True)
 class SiteAddress:
-    """One gated MLP: that of a layer, of one expert in it, or its shared expert, which come in this order."""
+    """One gated MLP: of a layer, of one of its experts, or of its shared expert. Sorted in this order."""
 
     stack: str
     layer: int
@@ -70,7 +70,7 @@ def parse_site(text: str) -> SiteAddress:
     """Read a site such as `L12`, `l012`, `L12E3`, `L12S` or `enc.L3`; GluscopeError otherwise."""
     match = _SITE_ONLY.fullmatch(text.strip())
     if match is None:
-        raise GluscopeError(f"{_shown(text)}is not a site", "write a site like L12, L12E3 (an expert) or enc.L3")
+        raise GluscopeError(f"{_shown(text)} is not a site", "write a site like L12, L12E3 (an expert) or enc.L3")
     return _site(match)
 
 
@@ -81,7 +81,7 @@ def parse_neuron(text: str) -> NeuronAddress:
         return NeuronAddress(SiteAddress("", int(short["layer"])), int(short["index"]))
     match = _NEURON.fullmatch(stripped)
     if match is None:
-        raise GluscopeError(f"{_shown(text)}is not a neuron address", "write a neuron like L12N345 or 12.345")
+        raise GluscopeError(f"{_shown(text)} is not a neuron address", "write a neuron like L12N345 or 12.345")
     return NeuronAddress(_site(match), int(match["index"]))
 
 

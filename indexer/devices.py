@@ -22,5 +22,5 @@ def home(device: torch.device) -> torch.device:
 
 
 def follows(device: torch.device) -> bool:
-    """Whether a device works behind the host, which had better not wait for it."""
+    """Whether a device works asynchronously, so that the host should not wait for it."""
     return device.type == "cuda"

@@ -1,4 +1,4 @@
-"""Files on disk: never made through a link, and one error where there is no room for them."""
+"""Files on disk: never made through a link, with one error for a full disk."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class DiskFull(GluscopeError):
-    """There is no room for a file. `then` says what comes after some space was freed."""
+    """The disk is full. `then` says what to do after freeing some space."""
 
     def __init__(self, place: str | os.PathLike[str], then: str = "run the same command again") -> None:
         super().__init__(f"{os.fspath(place)} can't be written: the disk is full", f"free some space, then {then}")
@@ -81,7 +81,7 @@ def sync(path: str | os.PathLike[str]) -> None:
 
 
 def write_json(path: Path, value: Any) -> bytes:
-    """Write aside, flush to disk and rename: the file is there whole or not at all. Returns what it holds."""
+    """Write aside, flush to disk and rename: the file is complete or absent. Returns what it holds."""
     aside = path.with_name(path.name + ".new")
     data = json.dumps(value).encode("utf-8")
     try:

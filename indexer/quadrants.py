@@ -8,7 +8,7 @@ from .errors import GluscopeError
 
 
 class Quadrant(str, Enum):
-    """A pair of signs, that of gate first, that of in second. Strict: 0 belongs to no quadrant."""
+    """A pair of signs: gate first, in second. Strict: 0 belongs to no quadrant."""
 
     PP = "++"
     PN = "+-"
@@ -54,7 +54,7 @@ _FLIPPED = {
 class Quantity(str, Enum):
     """What a gated neuron computes at a token: gate = x·w_gate; in = x·w_in; act = act_fn(gate); post = act * in.
 
-    Their order is that of every stored array and column. To add one: see CONTRIBUTING.md.
+    Every stored array and column has their order. To add one: see CONTRIBUTING.md.
     """
 
     GATE = "gate"

@@ -28,7 +28,7 @@ ONE_A_SEQUENCE = "sequence"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is kept in the index and identifies a run; the defaults are those of `gluscope index`."""
+    """What is kept in the index and identifies a run; the defaults of `gluscope index`."""
 
     context: int = 1024  # tokens a sequence, BOS included
     long: str = "split"  # "split" or "truncate"

@@ -1,4 +1,4 @@
-"""Every use of a name of transformers that isn't public: looked at anew with each of its releases, here alone."""
+"""All uses of private names of transformers, to be checked with each of its releases."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 def own_implementations(config: Any) -> None:
     """Leave attention and the product of experts to transformers' defaults, whatever the file with `config` says.
 
-    A name in the file could be that of a kernel on the hub, which transformers would fetch and run.
+    A name in the file could name a kernel on the hub, which transformers would fetch and run.
     """
     config._attn_implementation = None
     config._experts_implementation = None
@@ -43,7 +43,7 @@ def no_gguf_bar() -> Iterator[None]:
 
 
 def gguf_names(model: nn.Module, architecture: str) -> dict[str, str] | None:
-    """The names of a GGUF file's tensors, with those of the weights of `model` that transformers loads them into.
+    """The names of a GGUF file's tensors, each with the name of the weight of `model` that it is loaded into.
 
     None where it reads the architecture by its newer reader, whose loading report names those that it leaves.
     """

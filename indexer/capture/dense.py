@@ -66,7 +66,7 @@ Act = Callable[[Site, Tensor], Tensor]
 def capture_act(sites: Iterable[Site]) -> Iterator[Act]:
     """Within the context, a function from (site, gate) to act: the model's own, where it has just computed it.
 
-    Where the activation is no module, or was not run on that very gate, it is computed.
+    If the activation is not a module, or was not run on that gate, it is computed.
     """
     seen: dict[nn.Module, tuple[Tensor, Tensor]] = {}
 

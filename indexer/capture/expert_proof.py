@@ -17,7 +17,7 @@ from .routed import Routed
 
 _ROWS = 16
 _ROW_TOLERANCE = 0.05
-"""Of a row computed again from the weights, by whatever kernel; that of another token or expert is off by 1."""
+"""Of a row computed again from the weights, by whatever kernel; a row of another token or expert is off by 1."""
 
 _STRESS_MAGNITUDE = 128.0
 _STRESS_ROWS = 8
@@ -86,7 +86,7 @@ def _looped_error(layer: ExpertLayer) -> float:
 
 
 def _row_error(layer: ExpertLayer, routed: Routed) -> float:
-    """How far the gates of some rows are from those computed anew; 0.0 where the weights can't be read."""
+    """How far the gates of some rows are from recomputed ones; 0.0 if the weights can't be read."""
     if layer.matrices(0) is None or not len(routed.expert):
         return 0.0
     chosen = torch.linspace(0, len(routed.expert) - 1, _ROWS).round().long().tolist()

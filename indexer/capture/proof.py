@@ -28,13 +28,13 @@ def tolerance(dtype: torch.dtype) -> float:
 
 
 def identity_error(site: Site, gate: Tensor, in_: Tensor, post: Tensor) -> float:
-    """max |act_fn(gate) * in - post| / max |post|, over the values that are finite; 0.0 where there is none."""
+    """max |act_fn(gate) * in - post| / max |post|, over the finite values; 0.0 without any."""
     with torch.inference_mode():
         return relative_error(site.act_fn(gate) * in_, post)
 
 
 def relative_error(computed: Tensor, expected: Tensor) -> float:
-    """max |computed - expected| / max |expected|, over the values that are finite; 0.0 where there is none."""
+    """max |computed - expected| / max |expected|, over the finite values; 0.0 without any."""
     computed, expected = computed.float(), expected.float()
     finite = computed.isfinite() & expected.isfinite()
     difference = torch.where(finite, computed - expected, 0.0).abs().amax()

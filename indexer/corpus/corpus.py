@@ -22,7 +22,7 @@ _PEEKED = 1000  # empty documents at the start that are read to find whether the
 
 
 class Corpus:
-    """Documents, read anew and lazily by every iteration (standard input is kept, so that it can be read again).
+    """Documents, read again and lazily by every iteration (standard input is kept, so that it can be read again).
 
     Memory holds one document, or a few rows of a table, at a time. Iterating raises GluscopeError where an input is
     broken, naming the file and the line, row or byte, and at the end if no document held any text.
@@ -160,7 +160,7 @@ def open_corpus(
     """The corpus that inputs (files, folders, globs, `-`) or a Hugging Face data set stand for, in their order.
 
     Files and folders in `skip`, such as the index that is being made, are passed over inside folders and globs.
-    `notice` is told, in one line an input, of files in folders that are no text.
+    `notice` names, in one line for each input, the files in folders that are not text.
 
     Raises GluscopeError, before any document is asked for, where an input is missing, a folder is empty, a named file
     isn't text, a table lacks the column, or there is no text at all.

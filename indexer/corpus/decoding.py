@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import GluscopeError
 
-_MARKS = (  # UTF-32 first: its little-endian mark starts with that of UTF-16
+_MARKS = (  # UTF-32 first: its little-endian mark starts with the mark of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -17,7 +17,7 @@ _MARKS = (  # UTF-32 first: its little-endian mark starts with that of UTF-16
 )
 _TEXT_CONTROLS = b"\a\b\t\n\v\f\r\x1b"
 _NOT_CONTROLS = bytes(byte for byte in range(256) if byte >= 0x20 and byte != 0x7F) + _TEXT_CONTROLS
-_CONTROLS_ALLOWED = 16  # a text may hold a NUL; one that is mostly controls is no text
+_CONTROLS_ALLOWED = 16  # a text may hold a NUL, but a file that is mostly controls is not text
 _BLOCK = 1 << 16
 _FIX = "leave it out, or convert it to UTF-8 (iconv -f latin1 -t utf-8)"
 
@@ -27,7 +27,7 @@ class NotTextError(GluscopeError):
 
 
 def refuse_binary(head: bytes, label: str) -> None:
-    """Raise NotTextError if the start of a file is that of an archive or more than 30 % control bytes."""
+    """Raise NotTextError if a file starts like an archive or with more than 30 % control bytes."""
     if wide_encoding(head):
         return
     controls = len(head.translate(None, _NOT_CONTROLS))

@@ -39,7 +39,7 @@ class InputFile:
 
     @property
     def label(self) -> str:
-        """The path as text that any encoder accepts: bytes that are no UTF-8 become `\\xNN`."""
+        """The path as text that any encoder accepts: bytes that are not UTF-8 become `\\xNN`."""
         return printable(self.path)
 
 
@@ -114,7 +114,7 @@ def _glob(pattern: str, skip: frozenset[str], left_out: LeftOut) -> Iterator[Inp
 
 
 def _walk(top: str, skip: frozenset[str], left_out: LeftOut) -> Iterator[InputFile]:
-    """A folder's files and those of its folders, whole paths in the order of their bytes.
+    """All files below a folder, whole paths in the order of their bytes.
 
     Links to folders are followed but for those that lead back up. The names of one folder and of those above it are in
     memory at a time.

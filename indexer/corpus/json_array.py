@@ -11,7 +11,7 @@ _BLANK = " \t\r\n"
 
 
 def elements(blocks: Iterator[str]) -> Iterator[Any]:
-    """The elements of the array that `blocks` hold, joined; ValueError where they are no array."""
+    """The elements of the array that `blocks` hold, joined. ValueError if they are not an array."""
     text = _Text(blocks)
     text.take("[")
     if text.peek() == "]":

@@ -31,7 +31,7 @@ def read_parquet(file: InputFile, column: str, meter: Meter) -> Iterator[tuple[s
 
 
 def check_parquet(file: InputFile, column: str) -> None:
-    """Raise GluscopeError if the file is no Parquet file or lacks a column of texts of that name."""
+    """Raise GluscopeError if the file is not a Parquet file or lacks a column of texts of that name."""
     with _opened(file, column):
         pass
 
@@ -92,4 +92,4 @@ def _value(cell: Any, place: str) -> Any:
 
 def _broken(file: InputFile, error: Exception) -> GluscopeError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return GluscopeError(f"{file.label}is not a complete Parquet file: {reason}", "fetch or write it again")
+    return GluscopeError(f"{file.label} is not a complete Parquet file: {reason}", "fetch or write it again")

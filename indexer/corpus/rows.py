@@ -101,7 +101,7 @@ def is_json_line(line: str) -> bool:
 def _read_json(file: InputFile, column: str, meter: Meter) -> Iterator[Pair]:
     """JSON lines under another name, or one array of objects; NotTextError for any other JSON.
 
-    A folder holds JSON of many kinds, so there the first object must have the column, else it is no file of documents.
+    A folder holds JSON of many kinds, so there the first object must have the column, or the file holds no documents.
     """
     with open_bytes(file, meter) as (head, stream):
         refuse_binary(head, file.label)

@@ -21,7 +21,7 @@ HEAD = 8192
 
 _BUFFER = 1 << 18
 _ZSTD_INPUT = 1 << 11  # bytes given to the decompressor at a time: bounds what one step may expand to
-_ZSTD_WINDOW = 1 << 31  # that of `zstd --long=31`, the largest there is
+_ZSTD_WINDOW = 1 << 31  # as with `zstd --long=31`, the largest possible
 
 
 class Meter:
@@ -63,7 +63,7 @@ class _Zstd(io.RawIOBase):
         self._zstd = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
         self._frame: zstandard.ZstdDecompressionObj | None = None
         self._ready = memoryview(b"")
-        self._left = b""  # compressed bytes behind the end of a frame
+        self._left = b""  # compressed bytes after the end of a frame
 
     def readable(self) -> bool:
         return True

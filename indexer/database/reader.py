@@ -122,7 +122,7 @@ class Index:
         return find_site(self.sites, self._info, address)
 
     def address(self, neuron: str | NeuronAddress) -> NeuronAddress:
-        """The address of a neuron of this index; GluscopeError where there is no such neuron."""
+        """The address of a neuron of this index. GluscopeError if it has no such neuron."""
         address = read_neuron(self.sites, self.telling_neuron, neuron) if isinstance(neuron, str) else neuron
         check_neuron(find_site(self.sites, self._info, address.site, address.index), address.index)
         return address
@@ -281,7 +281,7 @@ class Index:
         return SequenceRecord(stored.document, stored.part, stored.source, "".join(tokens), tokens)
 
     def weights(self, neuron: str | NeuronAddress, *, signs: str = "aligned") -> NeuronWeights | None:
-        """What the weights of a neuron say; None where the index hasn't it: `info().weights` says why."""
+        """The numbers of a neuron's weights. None if the index has no weights; `info().weights` says why."""
         address = self.address(neuron)
         return self._weights.neuron(address, self.site(address.site), aligned=_aligned(signs))
 

@@ -12,7 +12,7 @@ from ..quadrants import Quadrant
 
 @dataclass(frozen=True, slots=True)
 class Quantities:
-    """One number for each quantity; None where there is none (a mean over no token, a position not counted)."""
+    """One number for each quantity; None without a value (a mean over no tokens, a position that is not counted)."""
 
     gate: float | None
     in_: float | None
@@ -39,7 +39,7 @@ class Example:
 
     ranking: str
     rank: int
-    value: float  # the ranking's quantity at the peak; for `random` that of post
+    value: float  # the ranking's quantity at the peak; for `random`: post
     document: int
     part: int
     position: int  # of the peak, in the sequence, BOS included
@@ -199,7 +199,7 @@ class TokenScore:
     """A token, and how much a neuron promotes it or how near it is."""
 
     token: int
-    text: str  # its bytes decoded; U+FFFD where they are no whole character
+    text: str  # its bytes decoded; U+FFFD if they are not a whole character
     score: float
 
 

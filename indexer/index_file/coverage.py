@@ -28,7 +28,7 @@ class Batches:
 
     @property
     def first(self) -> int:
-        """The lowest number; one beyond all others where there is none."""
+        """The lowest number, or one beyond all others if there is none."""
         return int(self.numbers[0]) if len(self.numbers) else 2**62
 
 

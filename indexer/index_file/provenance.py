@@ -27,7 +27,7 @@ class TextRead:
     tokens: int
     hash: str  # of the token ids
     bos: int | None
-    eos: int | None  # behind every sequence, as encoders have it
+    eos: int | None  # after every sequence, for encoders
 
 
 def run_info(

@@ -24,7 +24,7 @@ def add_weights(model: str, db: Path, execution: Execution, *, overwrite: bool, 
     """Compute what the weights of `model` say, put it into the index `db` that was made with it, and return its path.
 
     The index is replaced when the new one is complete. One that has weights is left as it is, unless `overwrite`.
-    GluscopeError where there is no finished index, or it was made with other weights.
+    GluscopeError if there is no finished index, or if other weights made it.
     """
     with StoredIndex(db) as stored:
         info = stored.info

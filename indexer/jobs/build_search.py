@@ -11,7 +11,7 @@ from ..run.output_file import changed_copy
 
 
 def build_search(db: Path, report: Report) -> None:
-    """Add the tables that `Index.search` reads to the index `db`, or make them anew. GluscopeError where there is no
+    """Add the tables that `Index.search` reads to the index `db`, or make them again. GluscopeError if there is no
     finished index, or it can't be written."""
     with StoredIndex(db):
         pass  # it can be read

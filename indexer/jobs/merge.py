@@ -52,14 +52,14 @@ def merge(out: Path, inputs: Sequence[Path], report: Report, *, overwrite: bool 
     """Join indexes into the file `out`, and return its path. Memory holds the texts and one site of two indexes.
 
     What is counted, ranked and sampled is the same whatever the order of `inputs`, and however they were joined before;
-    sums add in the order of batches. GluscopeError, naming the difference, where a cell is there twice, an input is
+    sums add in the order of batches. GluscopeError, naming the difference, if a cell occurs twice, an input is
     unfinished, or its weights, text or settings are others.
     """
     if len(inputs) < 2:
         raise GluscopeError("there is nothing to join", "name two indexes or more: gluscope merge OUT IN IN...")
     file = OutputFile(out)
     if file.there and not overwrite:
-        raise GluscopeError(f"{out}already exists", "name another file, or replace it with --overwrite")
+        raise GluscopeError(f"{out} already exists", "name another file, or replace it with --overwrite")
     file.demand_writable()
     folder = run_folder(file.path)
     if under_way(file.path):
@@ -234,7 +234,7 @@ def _state(site: SiteArrays, restated: Restated) -> SiteState:
 
 
 def _info(parts: Sequence[_Input], coverage: Coverage, addresses: Sequence[SiteAddress]) -> dict[str, Any]:
-    """The provenance of the joined index: that of the first input, but for what is joined."""
+    """The provenance of the joined index: the first input's, with the joined parts replaced."""
     infos = [part.stored.info for part in parts]
     runs = [stored_run(part.stored) for part in parts]
     first = infos[0]

@@ -126,7 +126,7 @@ class Job:
 
     @property
     def around(self) -> Around:
-        """The tokens in front of every sequence and behind it."""
+        """The tokens before and after every sequence."""
         return around(self.loaded, self.settings.bos)
 
     def notice(self, message: str) -> None:

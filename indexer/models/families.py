@@ -88,7 +88,7 @@ def families(report: Report, cache: Path | None = None) -> list[Family]:
 
 
 def survey(report: Report) -> Iterator[Family]:
-    """Look at each family of the installed transformers anew: about a minute."""
+    """Look at each family of the installed transformers again: about a minute."""
     from .load import quiet
 
     with quiet():

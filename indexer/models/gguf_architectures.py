@@ -175,7 +175,7 @@ def _turning(file: GgufFile) -> float:
 
 
 def _lfm2(settings: Settings, keys: Mapping[str, Any], file: GgufFile) -> None:
-    """LFM2: heads a layer, of which those without are convolutions; the width is final."""
+    """LFM2: heads a layer; layers without heads are convolutions; the width is final."""
     heads = keys.get("attention.head_count_kv")
     if not isinstance(heads, list) or len(heads) != settings["num_hidden_layers"] or not any(heads):
         raise GluscopeError(f"{file.path.name} doesn't say which of its layers attend", ELSEWHERE)

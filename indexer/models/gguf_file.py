@@ -31,7 +31,7 @@ class DamagedFile(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """An array of texts, of which only the length is kept."""
+    """An array of texts; only its length is kept."""
 
     length: int
 

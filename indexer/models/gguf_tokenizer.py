@@ -73,7 +73,7 @@ def _split(file: GgufFile, tokenizer: Any) -> None:
 
 
 def _beginning(file: GgufFile, tokenizer: Any) -> tuple[str, ...]:
-    """Heed `add_bos_token`: false, where BOS is but another name for EOS or padding, means that there is none."""
+    """Heed `add_bos_token`: false, if BOS is just another name for EOS or padding, means that there is none."""
     keys = {name: file.keys.get(f"tokenizer.ggml.{name}_token_id") for name in ("bos", "eos", "padding")}
     if file.keys.get("tokenizer.ggml.add_bos_token", True) or keys["bos"] is None:
         return ()

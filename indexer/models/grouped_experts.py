@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..transformers_internals import run_experts_by, run_grouped, stacks_experts, without_grouped_product
 
 _LOOPED = "gluscope_looped"
-_ALIGNMENT = 16  # bytes of which torch's grouped product wants every row to be a multiple
+_ALIGNMENT = 16  # torch's grouped product wants rows that are a multiple of this many bytes
 
 
 def run_experts(module: Any, hidden: Tensor, index: Tensor, weights: Tensor) -> Tensor:

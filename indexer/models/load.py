@@ -44,7 +44,7 @@ def load(
     """Load a Hugging Face id, a folder or a .gguf file.
 
     A model that can't be indexed, or lacks one of the `layers`, is refused before its weights are read. `device` auto
-    is cuda, mps or cpu, whichever is there first; `device_map` spreads the model as transformers does. GluscopeError
+    is cuda, mps or cpu, whichever exists first; `device_map` spreads the model as transformers does. GluscopeError
     for everything a user can mend.
     """
     source = locate(model, revision=revision)
@@ -221,7 +221,7 @@ def encoder_class(config: Any) -> Any:
 def _auto_class(config: Any, *, gguf: bool) -> Any:
     """The transformers class that loads a body without its head, where the model has one.
 
-    The names of a GGUF file's tensors are mapped from those of a model with its head.
+    The names of a GGUF file's tensors are mapped from the names in a model with its head.
     """
     import transformers as library
 

@@ -35,7 +35,7 @@ def locate(model: str, *, weights: bool = True, revision: str | None = None) -> 
     """Tell what kind of model `model` names, and check a local one's files; without `weights` its config.json only.
 
     GluscopeError: nothing there, a folder without config.json or safetensors, a pickle, a truncated file, a `revision`
-    of something that is no model of the hub.
+    of something that is not a model of the hub.
     """
     path = Path(model).expanduser()
     if revision is not None and (path.is_dir() or path.is_file()):
@@ -71,7 +71,7 @@ def _check_file(path: Path) -> None:
     except OSError as error:
         raise GluscopeError(f"{path} can't be opened: {error.strerror}", "check its permissions") from error
     if magic != b"GGUF":
-        raise GluscopeError(f"{path}is not a GGUF file", "give a Hugging Face id, a folder or a .gguf file")
+        raise GluscopeError(f"{path} is not a GGUF file", "give a Hugging Face id, a folder or a .gguf file")
 
 
 def _check_folder(folder: Path, wanted: bool) -> None:
@@ -146,10 +146,10 @@ def _kind(path: Path) -> str:
 
 
 def _demand_file(path: Path) -> None:
-    """GluscopeError where there is no file that can be read."""
+    """GluscopeError if no readable file exists."""
     kind = _kind(path)
     if kind == _NOTHING:
-        raise GluscopeError(f"{path}links to a missing file", "download the model again, or mend the link")
+        raise GluscopeError(f"{path} links to a missing file", "download the model again, or mend the link")
     if kind == _FOLDER:
         raise GluscopeError(f"{path} is a folder, not a file", "download the model again")
     if not os.access(path, os.R_OK):

@@ -30,7 +30,7 @@ def demand_countable_first(loaded: LoadedModel, settings: Settings) -> None:
 
 
 class Around(NamedTuple):
-    """The token in front of a sequence and the one behind it; None: there is none."""
+    """The tokens before and after a sequence; None if there is none."""
 
     front: int | None
     back: int | None
@@ -40,7 +40,7 @@ def around(loaded: LoadedModel, bos: str) -> Around:
     """The tokens around every sequence under `--bos` auto, always or never.
 
     A causal model has BOS in front. For an encoder, or both stacks of an encoder-decoder, `auto` takes what its
-    tokenizer puts around a text (CLS and SEP, or EOS behind); where it puts nothing in front, a decoder's own first
+    tokenizer puts around a text (CLS and SEP, or EOS at the end); where it puts nothing in front, a decoder's own first
     token stands there. GluscopeError as `bos_id`, and for a tokenizer that puts several tokens on one side.
     """
     tokenizer = loaded.tokenizer

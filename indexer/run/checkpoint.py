@@ -98,7 +98,7 @@ def save(folder: Path, mark: Mark, states: Mapping[str, SiteState], sample: Posi
 
 @contextmanager
 def reading(folder: Path) -> Iterator[Saved | None]:
-    """The last checkpoint of a run folder, or None where there is none. GluscopeError where it can't be read."""
+    """The last checkpoint of a run folder, or None. GluscopeError if it can't be read."""
     found = checkpoint_file.read(folder)
     if found is None:
         if any(folder.glob("state-*.safetensors")):

@@ -100,7 +100,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def read(folder: Path) -> Checkpoint | None:
-    """The last checkpoint of a run folder, its files not looked at yet; None where there is none.
+    """The last checkpoint of a run folder, before its files are checked, or None.
 
     GluscopeError where it isn't what `write` wrote, of this version or the one before.
     """
@@ -124,7 +124,7 @@ def read(folder: Path) -> Checkpoint | None:
         if version == _UNSUMMED:
             mark = _mark(saved)
             if saved["file"] != mark.state_name or not _STATE.fullmatch(saved["file"]):
-                raise unreadable(folder, f"{NAME} names another state than that of its batches")
+                raise unreadable(folder, f"{NAME} names a state that is not that of its batches")
             return Checkpoint(mark, None)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise unreadable(folder, f"{NAME} is damaged: {error}") from error

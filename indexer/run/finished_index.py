@@ -61,7 +61,7 @@ class Base:
         return GluscopeError(f"{self.path} is finished, but {found}", _REPLACE)
 
     def shorter(self, identity: Identity) -> GluscopeError:
-        """The error for text that ends before that of the index."""
+        """The error for text that ends before the index's text."""
         return self.changed(difference(self.run.identity, identity) or "it was made from other text")
 
 

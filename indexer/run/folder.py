@@ -2,7 +2,7 @@
 
 A file `gluscope` marks a folder that gluscope made. In it gluscope reads, writes and removes only the names in
 `_NAMES`, and never through a link, so a person's own files in it stay. Folders of older versions have no marker: they
-are known by a lock, and by holding nothing but those names.
+are known by a lock, and by holding only those names.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def hold(folder: Path, notice: Notice) -> Iterator[None]:
 
 
 def make(folder: Path) -> None:
-    """Make a run folder with its marker, or see that the one that is there is gluscope's. GluscopeError otherwise."""
+    """Make a run folder with its marker, or check that an existing one is gluscope's. GluscopeError otherwise."""
     try:
         with suppress(FileExistsError):
             folder.mkdir()
@@ -84,7 +84,7 @@ def make(folder: Path) -> None:
 
 
 def demand_own(folder: Path) -> None:
-    """GluscopeError naming the cause where a folder that is there isn't a run folder of this user's."""
+    """GluscopeError, naming the cause, if an existing folder is not a run folder of this user."""
     found = os.lstat(folder)
     if stat.S_ISLNK(found.st_mode):
         raise GluscopeError(f"{folder} is a symbolic link, which gluscope does not write through", _ELSEWHERE)

@@ -33,7 +33,7 @@ CHECKPOINT_COST = 30.0
 class Loop:
     """Feeds a run with the batches of the plan that are its own, and keeps its checkpoints in a folder.
 
-    After `run` the counts are those of the corpus. GluscopeError where the text is not the one that the run began with.
+    After `run` the counts cover the corpus. GluscopeError if the text is not the one that the run started with.
     """
 
     def __init__(
@@ -183,7 +183,7 @@ class Loop:
             yield sequence
 
     def _same_length(self, base: Base) -> bool:
-        """Whether the run asks for no more text than the index that is there."""
+        """Whether the run asks for no more text than the existing index has."""
         return bool(base.run.identity.settings.tokens == self._settings.tokens)
 
     def _pass(self, batch: Batch, own: bool) -> None:

@@ -57,7 +57,7 @@ class OutputFile:
         self._seen = _look(self.path)
 
     def demand_writable(self) -> None:
-        """GluscopeError where an index is there that its owner has protected from writing."""
+        """GluscopeError if the existing index is protected from writing."""
         if self.there and not os.access(self.path, os.W_OK):
             raise GluscopeError(
                 f"{self.path} is write-protected", f"chmod u+w {quote(str(self.path))}, or {_ELSEWHERE}"

@@ -1,4 +1,4 @@
-"""Shards: every N-th batch of the plan, for machines that share nothing but the text and the model."""
+"""Shards: every N-th batch of the plan, for machines that share only the text and the model."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ _FIX = "start gluscope with torchrun, or unset RANK and WORLD_SIZE to run one pr
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The place of this process among those of a run."""
+    """The place of this process among the processes of a run."""
 
     rank: int
     size: int

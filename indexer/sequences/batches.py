@@ -12,7 +12,7 @@ import numpy.typing as npt
 from .sequences import TokenSequence
 
 BLOCK_BATCHES = 32
-"""A block of sequences is closed when its tokens reach those of this many batches; only inside one are they sorted."""
+"""A block of sequences is closed when its tokens fill this many batches; sequences are sorted only inside a block."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ class Ahead(Generic[T]):
         return self._line.take()
 
     def close(self) -> None:
-        """Stop the thread, waiting a moment for it to end; there are no items afterwards."""
+        """Stop the thread and wait a moment for it to end. Afterwards there are no more items."""
         self._finalizer()
         self._thread.join(_PATIENCE)
 

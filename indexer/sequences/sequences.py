@@ -120,7 +120,7 @@ def sequences(
 ) -> Sequences:
     """The sequences that documents are cut into under the settings `context`, `long` and `tokens`.
 
-    `bos` is the id in front of every sequence and `eos` the one behind it, if any. An empty document gives no
+    `bos` is the id before every sequence and `eos` the id after it, if any. An empty document gives no
     sequence. With `tokens`, the last document is that in which the tokens of the sequences reach the number; it is
     whole, and no later one is used.
 

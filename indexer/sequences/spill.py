@@ -107,7 +107,7 @@ class Texts:
         return self._source(self._record(number))
 
     def sequence(self, number: int) -> TokenSequence:
-        """A sequence as it was added; IndexError where there is none of that number."""
+        """A sequence as it was added. IndexError if no sequence has that number."""
         record = self._record(number)
         return TokenSequence(number, record.document, record.part, self.ids(number), self._source(record))
 
@@ -185,7 +185,7 @@ class TextsWriter:
         """Sequences added."""
 
     def add(self, sequence: TokenSequence) -> None:
-        """Append a sequence; its number must be that of the sequences before it.
+        """Append a sequence; its number must be the number of sequences before it.
 
         Raises GluscopeError where the disk is full.
         """

@@ -78,7 +78,7 @@ def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Sequence
 
 
 def bos_id(tokenizer: PreTrainedTokenizerBase, bos: str) -> int | None:
-    """The token in front of every sequence under `--bos` auto, always or never; None: there is none.
+    """The token before every sequence under `--bos` auto, always or never; None if there is none.
 
     Always takes the end-of-sequence token where the tokenizer has no BOS; GluscopeError where it has neither.
     """
@@ -93,7 +93,7 @@ def bos_id(tokenizer: PreTrainedTokenizerBase, bos: str) -> int | None:
 
 
 def token_bytes(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> list[bytes]:
-    """The exact bytes of each token; joined, those of a text's tokens are the text in UTF-8.
+    """The exact bytes of each token. The bytes of a text's tokens, joined, are the text in UTF-8.
 
     A special token's bytes are its name. Tokenizers that put a space in front of a text (most sentencepiece ones) keep
     it here, and those that drop or normalise characters don't bring them back. An id without a token has no bytes.
@@ -199,7 +199,7 @@ def _speller(tokenizer: PreTrainedTokenizerBase, *, added: bool = False) -> Call
 
 
 def _steps(part: Any) -> list[dict[str, Any]]:
-    """The definitions of a decoder or pre-tokenizer, those of a sequence one after the other."""
+    """The definitions of a decoder or pre-tokenizer; a sequence gives its parts one after the other."""
     if part is None:
         return []
     definition = json.loads(part.__getstate__())

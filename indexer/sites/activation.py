@@ -17,7 +17,7 @@ _TOLERANCE = 1e-5  # float32 rounding; the two GELUs, the closest pair of the li
 
 
 def identify(act_fn: Activation) -> str:
-    """The name of `act_fn`: that of the function of the list with its values, else its own (which has no twin)."""
+    """The name of `act_fn`: of the listed function with the same values, or else its own (which has no twin)."""
     values = _values(act_fn)
     if values is not None:
         for name in ACTIVATIONS:

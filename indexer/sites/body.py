@@ -45,5 +45,5 @@ def wants_more(body: nn.Module) -> str | None:
 
 
 def is_encoder_decoder(body: nn.Module) -> bool:
-    """Whether `body` has two stacks, of which the first reads the text as a whole."""
+    """Whether `body` has two stacks, the first of which reads the text as a whole."""
     return bool(getattr(getattr(body, "config", None), "is_encoder_decoder", False))

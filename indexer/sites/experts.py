@@ -159,7 +159,7 @@ def _layer(body: nn.Module, path: str, address: SiteAddress, module: nn.Module) 
     count, *sides = held.gate_up_proj.shape
     rows, width = sides[1 if held.is_transposed else 0], held.down_proj.shape[1 if held.is_transposed else 2]
     if rows != 2 * width:
-        raise refusal(body, f"the shapes in {path} are not those of gated experts: {rows} is not twice {width}")
+        raise refusal(body, f"the shapes in {path} don't fit gated experts: {rows} is not twice {width}")
     limit = None if form.limit is None else getattr(module, form.limit)
     return ExpertLayer(
         stack=address.stack,

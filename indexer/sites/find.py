@@ -106,16 +106,16 @@ def _width(body: nn.Module, path: str, module: nn.Module, layout: Layout) -> int
     if gate is None or in_ is None or down is None:
         unknown = next(name for name, shape in shapes.items() if shape is None)
         kind = type(module.get_submodule(unknown)).__name__
-        raise refusal(body, f"{path}.{unknown}is not a linear map that gluscope knows ({kind})")
+        raise refusal(body, f"{path}.{unknown} is not a linear map that gluscope knows ({kind})")
     halves = 2 if layout.fused else 1
     if gate != in_ or gate.inputs != down.outputs or gate.outputs != halves * down.inputs:
         listed = ", ".join(f"{name} {shape.inputs} -> {shape.outputs}" for name, shape in shapes.items() if shape)
-        raise refusal(body, f"the shapes in {path} are not those of a gated MLP: {listed}")
+        raise refusal(body, f"the shapes in {path} don't fit a gated MLP: {listed}")
     return down.inputs
 
 
 def _activation(body: nn.Module, path: str, module: nn.Module, layout: Layout) -> Activation:
-    """The activation function; GluscopeError where there is none, or more than one."""
+    """The activation function. GluscopeError if there is not exactly one."""
     functions: list[Callable[..., object]] = []
     for attribute in ACTIVATION_ATTRIBUTES:
         *parents, last = attribute.split(".")

@@ -13,7 +13,7 @@ class Shape(NamedTuple):
 
 
 def linear_shape(module: nn.Module) -> Shape | None:
-    """Inputs and outputs of a linear map, or None where the module is none."""
+    """Inputs and outputs of a linear map, or None for other modules."""
     for names in (("in_features", "out_features"), ("infeatures", "outfeatures"), ("nx", "nf")):
         inputs, outputs = (getattr(module, name, None) for name in names)
         if isinstance(inputs, int) and isinstance(outputs, int):

@@ -22,7 +22,7 @@ _KEPT = ("key", "fold", "sequence", "position", "threshold", "values", "scale", 
 
 
 class Offers(NamedTuple):
-    """Examples that are to enter lists, those of a column side by side, in the order of the columns."""
+    """Examples to enter into lists, column by column."""
 
     column: Tensor  # offer
     key: Tensor  # offer
@@ -78,7 +78,7 @@ class BestK:
         self.lanes = kept["lanes"]  # column k lane offset
 
     def enter(self, offers: Offers, touched: int, most: int) -> Entered:
-        """Enter offers, of which `touched` columns have any and none has more than `most`.
+        """Enter offers; `touched` columns have offers, at most `most` each.
 
         Returns where they stand; their windows are for the caller to `keep`.
         """
@@ -108,7 +108,7 @@ class BestK:
         keys = torch.cat([self.key[columns], torch.where(which >= 0, key[which.clamp(min=0)], NO_OFFER)], 1)
         if fold is not None:
             keys = _without_duplicates(keys, torch.cat([self.fold[columns], fold[which.clamp(min=0)]], 1))
-        best = keys.topk(self.k, dim=1)  # empty places before what is no offer, so as many leave as enter
+        best = keys.topk(self.k, dim=1)  # empty places before rejected offers, so as many leave as enter
         self.threshold[columns] = best.values[:, -1]
         stays = torch.zeros_like(keys, dtype=torch.bool).scatter(1, best.indices, True)
         size = min(len(key), stays[:, : self.k].numel())  # at most; -1 for those beyond

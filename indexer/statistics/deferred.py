@@ -1,4 +1,4 @@
-"""Merging that stays behind the model, so that no device ever waits for the host to learn what was found on it.
+"""Merging that lags the model, so that no device ever waits for the host to learn what was found.
 
 What a site takes in depends on numbers that its device has yet to compute: how many examples enter. Merging is written
 as steps that give such numbers away and get them back on the host. On the CPU that is at once. On a GPU they travel
@@ -33,9 +33,9 @@ def at_once(steps: Steps) -> None:
 
 
 class Behind:
-    """Steps that are under way; those of one owner are taken in the order in which they came.
+    """Steps that are under way; the steps of one owner are taken in order.
 
-    Steps that raised an error can't be gone on with, and raise it again: `drop` tells whether they can be begun anew.
+    Steps that raised an error raise it again when continued; `drop` says whether they can be started again.
     """
 
     def __init__(self) -> None:

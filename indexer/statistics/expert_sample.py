@@ -81,7 +81,7 @@ class ExpertSamples:
         row = torch.full((experts, width), -1, dtype=torch.int64, device=device)  # expert offer
         row[expert, torch.arange(total, device=device) - start[expert]] = offered
         everything = torch.cat([self.hash, torch.where(row >= 0, hashes[row.clamp(min=0)], _EMPTY)], 1)
-        # stable, and empty slots come before what is no offer: as many leave as enter
+        # stable, and empty slots come before rejected offers: as many leave as enter
         best = everything.argsort(dim=1, stable=True)[:, :size]
         stays = torch.zeros_like(everything, dtype=torch.bool).scatter(1, best, True)
         # at most as many as were offered; -1 stands for the last one

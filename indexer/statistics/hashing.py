@@ -42,7 +42,7 @@ def fold_keys(
     """A 64-bit key of each token of a padded batch with the up to 24 tokens before it in its sequence.
 
     `ids`: sequence position. Equal windows have equal keys; the numbers of tokens are part of the key. For models that
-    read both ways up to `after` tokens behind it belong to the window too, as far as its sequence's `length` goes.
+    read both ways up to `after` tokens after it belong to the window too, as far as its sequence's `length` goes.
     """
     tokens = ids.astype(np.uint64) + np.uint64(1)
     width = tokens.shape[1]

@@ -44,7 +44,7 @@ def missing(reason: str) -> ModelWeights:
 
 @torch.inference_mode()
 def model_weights(loaded: LoadedModel, indexed: Iterable[str], report: Report) -> ModelWeights:
-    """What the weights of the sites with the names `indexed` say; their nearest neurons are those of the whole model.
+    """The numbers of the weights of the sites named `indexed`; nearest neurons are searched in the whole model.
 
     Beside the model memory holds one table of tokens or neurons in bfloat16, blocks of bounded size, and the results,
     less than 1 KiB a neuron.

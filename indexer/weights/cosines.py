@@ -33,7 +33,7 @@ class SiteCosines:
     cosines: Float32  # kind neuron; NaN where a vector is zero
     norms: Float32  # vector (gate, in, out) neuron
     classes: tuple[str | None, ...]  # neuron
-    bands: tuple[float | None, float | None, float | None]  # kind; None: there are no pairs
+    bands: tuple[float | None, float | None, float | None]  # kind; None without pairs
 
 
 def site_cosines(vectors: SiteVectors) -> SiteCosines:
@@ -66,7 +66,7 @@ def _bands(vectors: SiteVectors) -> tuple[float | None, float | None, float | No
 
 
 def _cosines(one: Tensor, other: Tensor) -> Tensor:
-    """The cosine of each row of one with that of the other, NaN where one is zero: neuron."""
+    """The cosine of each row of one with the same row of the other, NaN if one is zero: neuron."""
     lengths = (_dots(one, one) * _dots(other, other)).sqrt()
     return torch.where(lengths > 0, (_dots(one, other) / lengths).clamp(-1, 1), torch.nan)
 

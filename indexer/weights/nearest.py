@@ -35,14 +35,14 @@ class Table:
 
     rows: Tensor  # row d_model, any floating dtype
     scale: Tensor | None  # row, float32: what its products are multiplied with; None: ones
-    fast: Tensor  # row d_model: the scaled rows in bfloat16, zeros behind the last up to a whole number of groups
+    fast: Tensor  # row d_model: the scaled rows in bfloat16, zeros after the last one up to a whole number of groups
     left_out: Tensor  # numbers of rows of `fast` that are never an answer
 
     @classmethod
     def of(cls, rows: Tensor, usable: Tensor, *, cosine: bool) -> Table:
         """A table of rows (# row d_model), of which the `usable` ones (# row, bool) can be answers.
 
-        `cosine`: the rows count as if they had length 1, and those of length 0 can't be answers.
+        `cosine`: the rows count as if they had length 1, and rows of length 0 can't be answers.
         """
         count, d_model = rows.shape
         scale = None
@@ -77,7 +77,7 @@ class Table:
         return ends[0], ends[1]
 
     def best_magnitude(self, queries: Tensor, k: int, own: Tensor | None) -> Best:
-        """The k rows whose products are largest in magnitude; `own` (# query): a row that is no answer, -1: none."""
+        """The k rows whose products are largest in magnitude; `own` (# query): a row that is excluded, -1: none."""
         scores = (queries.to(torch.bfloat16) @ self.fast.T).abs_()  # query row
         scores[:, self.left_out] = float("-inf")
         if own is not None:
@@ -127,7 +127,7 @@ class Table:
 
     def _products(self, queries: Tensor, rows: Tensor) -> Tensor:
         """The products of each query with some rows (# query candidate), in float32."""
-        rows = rows.clamp_max(self.rows.shape[0] - 1)  # padding is no answer anyway
+        rows = rows.clamp_max(self.rows.shape[0] - 1)  # padding is never an answer
         many = self.rows.shape[0] > 8 * rows.shape[1]  # padding is clamped, so it may be there twice
         if many and self.rows.dtype == torch.float32 and queries.device.type == "cpu":
             products = _sampled(queries, self.rows, rows)
@@ -180,7 +180,7 @@ def _candidates(scores: Tensor, k: int, largest: bool) -> Best:
 
 
 def _first(rows: Tensor, exact: Tensor, order: Tensor, k: int) -> Best:
-    """The k candidates of the largest order, equal ones by row; those of order -inf are none."""
+    """The k candidates of the largest order, equal ones by row; order -inf means no candidate."""
     by_row = rows.argsort(dim=1)
     rows, exact, order = (tensor.gather(1, by_row) for tensor in (rows, exact, order))
     best = order.argsort(dim=1, descending=True, stable=True)[:, :k]

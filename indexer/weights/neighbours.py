@@ -21,7 +21,7 @@ _TABLE = 1 << 27  # numbers in a table: 0.5 GiB, and half as much beside it
 
 
 class Nearest(NamedTuple):
-    """The neurons nearest to those of a site, the nearest first."""
+    """The nearest neurons of each neuron of a site, the nearest first."""
 
     neurons: Int64  # list (w_out, w_in) neuron rank: 2 * number in the model + flip bit; -1: none
     cosines: Float32  # list neuron rank

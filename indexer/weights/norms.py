@@ -1,4 +1,4 @@
-"""Finding the norms before and behind each gated MLP, and the last one, by what flows through them in a short run.
+"""Finds the norms before and after each gated MLP, and the last one, by their values in a short run.
 
 A norm feeds the MLP if what leaves it is what enters the MLP, bit for bit; it follows the MLP if what leaves that is
 what enters it; the final norm's output is the model's. Its gain is what explains its output, and nothing else.
@@ -94,7 +94,7 @@ def _chain(body: nn.Module, site: Site) -> _Chain:
 
 
 def _around(trace: Trace, chain: _Chain) -> tuple[Norm | None, Passage | None]:
-    """The norm in front of a site, and what went through the one behind it, if there is one."""
+    """The norm before a site, and the values of the norm after it, if there is one."""
     read = list(_passages(trace, chain.readers))
     before = next(((p, norm) for p in read if (norm := trace.leaving(p.entered)) is not None), None)
     entered = before[0].entered if before is not None else read[0].entered if read else None

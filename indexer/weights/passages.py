@@ -56,10 +56,10 @@ class Trace:
         if module in self._around:
             self.around.setdefault(module, []).append(passage)
         if entered.shape == left.shape and may_be_norm(module) and not torch.equal(entered, left):
-            self.norms.append(passage)  # a dropout, which changes nothing here, is none
+            self.norms.append(passage)  # not for a dropout, which changes nothing here
 
     def through(self, module: nn.Module) -> Passage | None:
-        """What went through a norm; None where it wasn't run, or is none."""
+        """The values of a norm; None if it wasn't run or is not a norm."""
         return next((norm for norm in self.norms if norm.module is module), None)
 
     def leaving(self, values: Tensor) -> Passage | None:

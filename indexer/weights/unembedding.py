@@ -63,7 +63,7 @@ class _Head:
 
 
 def _head(origin: Origin, body: nn.Module) -> _Head | str:
-    """The weight of the language-model head, or why there is no plain one."""
+    """The weight of the language-model head, or the reason for its absence."""
     config = origin.config
     kind = _class(config)
     if kind is None:
@@ -85,7 +85,7 @@ def _head(origin: Origin, body: nn.Module) -> _Head | str:
 
 
 def _class(config: Any) -> Any:
-    """The transformers class of a model with its head; None where there is none."""
+    """The transformers class of a model with its head, or None."""
     import transformers
 
     if encoder_class(config) is not None:

@@ -16,7 +16,7 @@ _ROWS = 4096
 
 
 class Vectors(NamedTuple):
-    """The vectors of some neurons in float32: what they read before the norm, and write behind the norm after."""
+    """The vectors of some neurons in float32: what they read before the norm, and write after the following norm."""
 
     gate: Tensor  # neuron d_model
     in_: Tensor  # neuron d_model

@@ -14,7 +14,7 @@ _PLACEHOLDER = re.compile(r"[<\[|]+(?:unused|reserved|extra_id|extra_token|dummy
 def usable_tokens(tokenizer: Any, rows: int) -> Tensor:
     """Which rows of a matrix of embeddings belong to tokens that text is made of (# token, bool).
 
-    Not those behind the tokenizer's last token, which pad the matrix, nor tokens that no text is trained with,
+    Not those after the tokenizer's last token, which pad the matrix, nor tokens that no text is trained with,
     such as `<pad>`, `<unused12>` and `<|reserved_special_token_7|>`: their embeddings mean nothing.
     """
     usable = torch.zeros(rows, dtype=torch.bool)

@@ -85,7 +85,7 @@ def test_the_usual_table_has_what_is_sorted_and_filtered_by_and_fits(truth: Trut
         (("neurons", "--sort", "extreme"), 2, "there is no column extreme"),
         (("neurons", "-c", " , "), 2, "--columns names no column"),
         (("neurons", "-c", "neuron,frequency"), 2, "did you mean frequency_"),
-        (("neurons", "-c", "layer,abs(index)"), 2, "'abs(index)'is not a column, and arithmetic is not possible here"),
+        (("neurons", "-c", "layer,abs(index)"), 2, "'abs(index)' is not a column, and arithmetic is not possible here"),
         (("neurons", "-c", "cos_in_out"), 2, "--weights-only"),
         (("search", "zebra"), 1, "no neuron peaks on this token"),
         (("search", "zebra", "--in", "context"), 1, "no context holds this text"),
@@ -93,7 +93,7 @@ def test_the_usual_table_has_what_is_sorted_and_filtered_by_and_fits(truth: Trut
         (("search", "the", "-q", "-n"), 2, "unknown quadrant '-n'"),
         (("plot", "layer", "site"), 2, "column site holds text, not numbers"),
         (("plot", "-layer", "index"), 2, "unknown option -l"),
-        (("plot", "layer + 1", "index"), 2, "'layer + 1'is not a column, and arithmetic is not possible here"),
+        (("plot", "layer + 1", "index"), 2, "'layer + 1' is not a column, and arithmetic is not possible here"),
         (("plot", "layer", "frequency_gate"), 2, "did you mean frequency_gate_positive?"),
         (("plot", "layer", "index", "-w", "layer > 3"), 1, "no neuron has both values"),
         (("plot", "layer", "index", "--x-scale", "log", "-f", "rich"), 2, "use asinh instead of log"),
@@ -369,7 +369,7 @@ def test_a_bad_address_from_stdin_is_told_with_its_line(
     assert run(["show", "-", "-n", "0", "--db", str(truth.path)]) == 2
     out, err = capsys.readouterr()
     assert {line.split("\t")[0] for line in out.splitlines()} == {"L0N1", "L0N2"}
-    assert err.splitlines()[0] == "error: line 4 of stdin: 'France'is not a neuron address"
+    assert err.splitlines()[0] == "error: line 4 of stdin: 'France' is not a neuron address"
 
 
 @pytest.mark.parametrize("command", ["index", "show", "tui", "merge", "bench", "search", "plot", "neurons"])

@@ -253,7 +253,7 @@ def test_a_light_background_has_the_light_ramp(capsys: Capture, monkeypatch: pyt
     [
         (["show", "L9N1"], "there is no L9"),
         (["show", "L0N99"], "there is no L0N99"),
-        (["show", "hello"], "'hello'is not a neuron address"),
+        (["show", "hello"], "'hello' is not a neuron address"),
         (["show", "L0N1", "-q", "+"], "unknown quadrant '+'"),
         (["show", "L0N1", "--rank-by", "act"], "no ranking 'act'"),
         (["show", "L0N1", "--rank-by", "loud"], "no ranking 'loud'"),

@@ -56,8 +56,8 @@ BEFORE_READING: dict[str, Case] = {
         "{path} has no column 'text'; it has: c0, c1, c2, c3, c4, c5, c6, c7, ...",
     ),
     "Parquet: no texts": ("bad.parquet", parquet_bytes(text=[1, 2]), "{path}: column 'text' holds int64, not text"),
-    "Parquet: cut short": ("bad.parquet", parquet_bytes(text=["a"] * 99)[:-9], "{path}is not a complete Parquet file"),
-    "Parquet: empty": ("bad.parquet", b"", "{path}is not a complete Parquet file"),
+    "Parquet: cut short": ("bad.parquet", parquet_bytes(text=["a"] * 99)[:-9], "{path} is not a complete Parquet file"),
+    "Parquet: empty": ("bad.parquet", b"", "{path} is not a complete Parquet file"),
     "no text: one empty file": ("bad.txt", b"", "there is no text in {path} (1 empty document)"),
     "no text: a header alone": ("bad.csv", b"text\n", "there is no text in {path} (no document)"),
     "no text: empty lines": (

@@ -122,7 +122,7 @@ def _damaged(tmp_path: Path, truth: Truth, statement: str, *parameters: object) 
         ("UPDATE sequences SET tokens = zeroblob(9)", "sequence"),
         ("UPDATE sequences SET length = length + 1", "not the length it says"),
         ("DELETE FROM tokens", "token"),
-        ("UPDATE info SET value = '{' WHERE key = 'model'", "no JSON"),
+        ("UPDATE info SET value = '{' WHERE key = 'model'", "not JSON"),
         ("DELETE FROM info WHERE key = 'corpus'", "no corpus"),
         ("DROP TABLE packed", "no such table"),
         ("UPDATE sites SET activation = 'unheard'", "unheard"),
@@ -148,7 +148,7 @@ def test_an_address_outside_the_model_names_what_there_is(truth: Truth) -> None:
             ("L1SN3", "there is no L1S", "try L1N3"),
             ("l1", "'l1' is a whole MLP, not one neuron", "its neurons are L1N0 to L1N5"),
             ("L12", "'L12' is a whole MLP, not one neuron", f"write a neuron like {spellings}"),
-            ("France", "'France'is not a neuron address", f"write a neuron like {spellings}"),
+            ("France", "'France' is not a neuron address", f"write a neuron like {spellings}"),
         ):
             with pytest.raises(GluscopeError) as caught:
                 index.neuron(neuron)

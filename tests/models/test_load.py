@@ -267,9 +267,9 @@ def test_a_model_that_is_not_gated_is_refused_before_its_weights_are_read(tmp_pa
 def test_a_file_that_is_no_gguf_is_told_so(tmp_path: Path) -> None:
     file = tmp_path / "m.gguf"
     file.write_bytes(b"hello" * 100)
-    assert refusal(file).cause == f"{file}is not a GGUF file"
+    assert refusal(file).cause == f"{file} is not a GGUF file"
     file.write_bytes(b"")
-    assert refusal(file).cause == f"{file}is not a GGUF file"
+    assert refusal(file).cause == f"{file} is not a GGUF file"
 
 
 def test_a_truncated_gguf_is_told_so(tmp_path: Path) -> None:

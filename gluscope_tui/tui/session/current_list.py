@@ -104,7 +104,7 @@ class SiteNeurons(_MadeWhenAsked):
 
     def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:
         if not isinstance(value, NeuronAddress):
-            raise ValueError(f"{value!r}is not a neuron address")
+            raise ValueError(f"{value!r} is not a neuron address")
         inside = value.site == self.site.address and 0 <= value.index < self.site.width
         if not inside or value.index < start or (stop is not None and value.index >= stop):
             raise ValueError(f"{value} is not in {self.site.address}")

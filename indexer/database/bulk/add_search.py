@@ -14,10 +14,10 @@ from .stored import StoredIndex
 
 
 def add_search(path: str | os.PathLike[str], done: Callable[[int, int], None] = lambda _, __: None) -> None:
-    """Add the tables that `Index.search` reads to a file, or make them anew.
+    """Add the tables that `Index.search` reads to a file, or make them again.
 
     The file is changed in place and without a journal: hand it a copy that nobody else reads. `done` is told how many
-    neurons were read, of how many. GluscopeError where the file is no index, or can't be written.
+    neurons were read, of how many. GluscopeError if the file is not an index or can't be written.
     """
     folder = os.path.dirname(os.path.abspath(path))
     try:

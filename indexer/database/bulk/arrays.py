@@ -40,7 +40,7 @@ class ListArrays:
 
 @dataclass(frozen=True, slots=True)
 class SiteArrays:
-    """Everything an index keeps of one site. Quantities in the order of QUANTITIES, quadrants in that of QUADRANTS."""
+    """Everything an index keeps of one site. Quantities and quadrants are in the order of QUANTITIES and QUADRANTS."""
 
     address: SiteAddress
     activation: str
@@ -71,7 +71,7 @@ class WeightArrays:
     norms: Float32  # vector (gate, in, out) neuron
     classes: tuple[str | None, ...]  # neuron
     tokens: Int32  # list neuron rank; -1: none. Lists: promotes, suppresses, near gate, far, near in, far
-    scores: Float32  # list neuron rank; NaN where there is no token
+    scores: Float32  # list neuron rank; NaN without a token
     neighbours: Int64  # list (by w_out, by w_in) neuron rank: 2 * number in the model + its flip bit; -1: none
     neighbour_cosines: Float32  # list neuron rank
 

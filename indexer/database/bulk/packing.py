@@ -138,7 +138,7 @@ def _missed(codes: Int8, scale: Float32, activation: str) -> Int8:
 
 
 def decoded_lanes(codes: Int8, scale: Float32) -> Float64:
-    """The values that a lane's codes stand for, NaN where there is none: peak slot."""
+    """The values of a lane's codes, NaN without a value: peak slot."""
     values: Float64 = _UNITS[codes.astype(np.int64)] * scale[:, None].astype(np.float64)
     return values
 

@@ -20,7 +20,7 @@ _ALONE, _SHARING, _BROKEN = 0, 1, 2
 
 
 class PeakTexts:
-    """The texts of peaks. Most are those of their tokens; where a character or a mark spans tokens, `spans` says."""
+    """The texts of peaks: usually a token's text; `spans` knows the characters and marks that span tokens."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class PeakTexts:
         return flat
 
     def _find_special(self, peaks: Iterable[npt.NDArray[np.void]]) -> Integers:
-        """Where in `tokens` peaks lie whose text isn't simply that of their token."""
+        """The places in `tokens` of peaks whose text is not just their token's."""
         found = np.zeros(0, np.int64)
         last = np.zeros(len(self._tokens) + 1, np.bool_)
         last[self._starts[1:]] = True  # what follows is of another sequence

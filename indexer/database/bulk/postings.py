@@ -180,7 +180,7 @@ def _reach(site: SiteArrays, ranking: str) -> npt.NDArray[Any]:
 
 
 def magnitudes(ranked: ListArrays) -> npt.NDArray[np.float64]:
-    """The |value| of the examples of a list, 0 where there is none: neuron rank."""
+    """The |value| of the examples of a list, 0 without an example: neuron rank."""
     factors = [factor.place for factor in RANKINGS[ranked.ranking].factors]
     values = ranked.values[:, :, factors].prod(axis=2)
     return np.where(ranked.sequence >= 0, np.abs(values), 0.0).astype(np.float64)

@@ -35,7 +35,7 @@ Numbers = npt.NDArray[np.int64]
 class IndexWriter:
     """Writes one index file: sites, samples, then the sequences, documents and tokens they use, then `finish`.
 
-    A context manager. Until `finish` has returned the file is no index, and if the `with` ends before, nothing is left
+    A context manager. Until `finish` has returned, the file is not an index; if the `with` ends before, nothing is left
     of it. The caller writes to a name of its own and renames. GluscopeError where the disk is full or `path` is taken
     or can't be written; ValueError where what was added doesn't fit together.
 
@@ -73,7 +73,7 @@ class IndexWriter:
                 Path(leftover).unlink(missing_ok=True)
 
     def add_site(self, site: SiteArrays) -> None:
-        """Add a site; its neurons' rows follow those of the sites before. GluscopeError where its numbers can't be."""
+        """Add a site; its neurons' rows follow the rows of earlier sites. GluscopeError where its numbers can't be."""
         _demand_possible(site)
         first = self._neurons
         with self._writing():

@@ -18,6 +18,6 @@ CLASSES = tuple(CLASS_OF_SIGNS.values())
 """In the order of tables; each but `orthogonal output` also has an atypical form."""
 
 ATYPICAL = "atypical "
-"""In front of a class where w_gate and w_in don't lie as those of its class do."""
+"""The prefix of a class whose w_gate and w_in have an unexpected cosine."""
 
 RW_CLASS = Kind("a class", frozenset({str}), choices=frozenset((*CLASSES, *(ATYPICAL + name for name in CLASSES))))

@@ -43,7 +43,7 @@ def _same(
 def _of_quadrant(
     name: str, kind: Kind, values: kinds.Kind, pattern: str, quadrant: Quadrant, *, negated: bool = False
 ) -> Column:
-    """A column whose SQL names its quadrant as {q}: in a flipped neuron it is that of the flipped quadrant."""
+    """A column whose SQL names its quadrant as {q}: in a flipped neuron it is the flipped quadrant."""
     own, other = (pattern.format(q=one.letters) for one in (quadrant, quadrant.flipped))
     aligned = f"iif(n.flipped, {'0.0 - ' if negated else ''}{other}, {own})"
     table: Literal["n", "s"] = "s" if "s." in pattern else "n"
@@ -99,7 +99,7 @@ COLUMNS: dict[str, Column] = {
         _same("rw_class", "text", RW_CLASS.or_null, "w.rw_class", "w"),
     )
 }
-"""Every column by name, in the order of the documentation (docs/schema.md); those of the weights come last."""
+"""Every column by name, in the order of the documentation (docs/schema.md); columns of the weights come last."""
 
 
 _SPELLED = {"_pm": "_pn", "_mp": "_np", "_mm": "_nn"}

@@ -21,7 +21,7 @@ _BLANKS = re.compile(r"\s+")
 
 
 def fold(text: str) -> str:
-    """The text without case and without blanks around, unless it is nothing but blanks."""
+    """The text without case and without blanks around, unless it is all blanks."""
     return (text.strip(" ") or text).casefold()
 
 

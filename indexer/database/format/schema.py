@@ -10,7 +10,7 @@ from pathlib import Path
 from .columns import COLUMNS
 
 APPLICATION_ID = 0x474C5553
-"""SQLite's application_id of an index: "GLUS". Set last, so that a half-written file is no index."""
+"""SQLite's application_id of an index: "GLUS". Set last, so that a half-written file is not an index."""
 
 SCHEMA_VERSION = 1
 """SQLite's user_version of an index. Readers refuse a larger one."""
@@ -49,8 +49,8 @@ WORDS = """CREATE VIRTUAL TABLE words USING fts5 (
 """The tables that a search reads, made once the rest is there."""
 
 SEARCH_VERSION = 2
-"""How these are made; `info.search` says it. 1, or nothing said: peaks are those of tokens alone, and the text of some
-scripts without blanks is cut into words as that of English."""
+"""How these are made; `info.search` says it. 1, or nothing said: peaks are single tokens, and text in some
+scripts without blanks is cut into words like English."""
 
 BLOCK = 8192
 """Postings packed together in a row of `peaks` or `contexts`."""
@@ -60,7 +60,7 @@ STRONGEST = 255
 
 
 def for_this_sqlite(statement: str) -> str:
-    """A statement with its tables STRICT, so that a column holds nothing but its type, where SQLite knows the word."""
+    """A statement with its tables STRICT, so that a column holds only values of its type, if SQLite supports it."""
     if sqlite3.sqlite_version_info >= (3, 37):
         return statement
     return statement.replace(" WITHOUT ROWID, STRICT", " WITHOUT ROWID").replace(") STRICT", ")")

@@ -97,7 +97,7 @@ class Search:
         return len(self._candidates.of(text, SEQUENCES + 1)) > SEQUENCES
 
     def is_outdated(self, text: str) -> bool:
-        """Whether the tables are those of an older gluscope, which has other peaks for a text like this."""
+        """Whether an older gluscope made the tables, with other peaks for a text like this."""
         return self._version < SEARCH_VERSION and not text.isascii()
 
     @cached_property
@@ -107,7 +107,7 @@ class Search:
     def _demand_tables(self) -> None:
         if not {"peaks", "contexts"} <= self._connection.tables:
             raise MissingPart(
-                f"{self._connection.path}lacks the search tables",
+                f"{self._connection.path} lacks the search tables",
                 f"gluscope search --build --db {shlex.quote(self._connection.path)}",
             )
 
@@ -157,7 +157,7 @@ class Search:
         return found
 
     def _folded(self, folds: Collection[str], text: str | None) -> list[tuple[str | None, str]]:
-        """The keys of some folded texts: that of one text, or where that is None those of all together."""
+        """The keys of some folded texts: of one text, or of all together for None."""
         found: list[tuple[str | None, str]] = []
         for folded in folds:
             rows = self._connection.rows(

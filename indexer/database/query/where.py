@@ -9,7 +9,7 @@
 
 Comparisons chain as in Python: 0.1 < frequency_np < 0.3. Texts stand between ' or ", compare without case, and in
 `like` % is any characters and _ is one. A comparison with a value that a neuron lacks (null) is neither true nor
-false. Division is that of real numbers; by 0 it gives null. Values never become part of the SQL: they are its
+false. Division is of real numbers; division by 0 gives null. Values never become part of the SQL: they are its
 parameters, and nothing of it is anyone's text but names of columns that we know.
 """
 
@@ -50,7 +50,7 @@ class ExpressionError(GluscopeError):
 
 
 class UnknownColumn(ExpressionError):
-    """A name that is no column. `near`: the column that is most like it, if one is."""
+    """An unknown column. `near`: the column with the most similar name, if any."""
 
     def __init__(self, position: int, name: str) -> None:
         self.near = nearest_column(name)
@@ -129,7 +129,7 @@ def _unreadable(text: str, at: int) -> NoReturn:
     what = re.match(r"[\w.]+", text[at:])
     raise ExpressionError(
         at,
-        f"{what[0] if what else character!a}can't be part of an expression",
+        f"{what[0] if what else character!a} can't be part of an expression",
         _HINTS.get(character, "write it like frequency_np > 0.3 and layer >= 20"),
     )
 
@@ -180,7 +180,7 @@ class _Parser:
     def _condition(self, part: _Part) -> _Part:
         if part.type == "condition" or part.flag:
             return part
-        raise ExpressionError(part.at, f"a {part.type}is not a condition", "compare it with something: layer >= 20")
+        raise ExpressionError(part.at, f"a {part.type} is not a condition", "compare it with something: layer >= 20")
 
     def _typed(self, part: _Part, type_: Type) -> _Part:
         if part.type != type_:

@@ -58,7 +58,7 @@ def find_site(
 
 
 def check_neuron(site: SiteRecord, index: int) -> None:
-    """GluscopeError where a site hasn't as many neurons."""
+    """GluscopeError if the site has too few neurons."""
     if not 0 <= index < site.width:
         raise GluscopeError(
             f"there is no {NeuronAddress(site.address, index)}: {site.address} has neurons 0 to {site.width - 1}",

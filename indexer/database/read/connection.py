@@ -170,7 +170,7 @@ class Connection:
     def _recognise(self, header: bytes) -> tuple[int, bool]:
         """The schema version that a file's header tells, and whether it is in WAL mode.
 
-        GluscopeError where it is none of ours, or cut short.
+        GluscopeError if it is not a gluscope index or is cut short.
         """
         if len(header) < _HEADER.size:
             raise self.damaged("it is cut short")
@@ -236,7 +236,7 @@ def _state(path: str) -> tuple[int, int, int, int] | None:
 
 
 def _header(path: str) -> bytes:
-    """The first bytes of an SQLite file; what is none is refused, with a better message than SQLite's."""
+    """The first bytes of an SQLite file. Other files are refused, with a better message than SQLite's."""
     try:
         if not stat.S_ISREG(mode := os.stat(path).st_mode) and not stat.S_ISDIR(mode):
             raise GluscopeError(f"{path} is not a file", "name an index file with --db")
@@ -274,7 +274,7 @@ def _uri(path: str, *, in_wal_mode: bool) -> str:
 
 
 def _size(path: str) -> int:
-    """Bytes of a file; 0 where there is none."""
+    """Bytes of a file; 0 if it doesn't exist."""
     try:
         return os.stat(path).st_size
     except OSError:

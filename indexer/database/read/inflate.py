@@ -10,7 +10,7 @@ class DamagedValue(ValueError):
 
 
 def inflate(packed: bytes, most: int) -> bytes:
-    """What zlib packed; DamagedValue where that is no zlib stream, cut short, or more than `most` bytes unpacked."""
+    """The unpacked bytes. DamagedValue if the zlib stream is invalid, cut short, or gives more than `most`."""
     stream = zlib.decompressobj()
     try:
         data = stream.decompress(packed, most + 1)

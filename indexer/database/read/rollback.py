@@ -20,7 +20,7 @@ def is_pending(path: str | os.PathLike[str]) -> bool:
 
 
 def has_journal(path: str | os.PathLike[str]) -> bool:
-    """Whether a rollback journal is there that isn't spent: of a change that was cut off, or of one under way."""
+    """Whether an unspent rollback journal exists: a change was cut off or is under way."""
     return _head(f"{os.fspath(path)}-journal") == _JOURNAL_MAGIC
 
 
@@ -49,7 +49,7 @@ def undo(path: str | os.PathLike[str]) -> None:
 def undo_before_reading(path: str | os.PathLike[str]) -> None:
     """Undo what was cut off in a file that is to be read, if anything was. GluscopeError where it can't be undone.
 
-    A change that another program is at work on is no hindrance.
+    A change that another program is making does not hinder.
     """
     if not has_journal(path):
         return
@@ -82,7 +82,7 @@ def _is_locked(path: str | os.PathLike[str]) -> bool:
 
 
 def _connected(path: str | os.PathLike[str], timeout: float) -> sqlite3.Connection:
-    """A connection to a file that is there, in which transactions begin where they are told to."""
+    """A connection to an existing file, with explicit transactions."""
     uri = f"{Path(path).absolute().as_uri()}?mode=rw{'' if has_locks(path) else '&nolock=1'}"
     return sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None)
 
@@ -93,7 +93,7 @@ def _names_another_file(journal: str) -> bool:
 
 
 def _head(name: str) -> bytes:
-    """The first bytes of a file; none where there is no such file, or where it is a link or can't be read."""
+    """The first bytes of a file; none if the file is missing, a link or unreadable."""
     return _read(name, from_end=False)
 
 

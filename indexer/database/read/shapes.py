@@ -16,7 +16,7 @@ _DEEPEST = 20  # lists and objects in each other
 
 
 def parse(text: str) -> Any:
-    """The value of a text of JSON; ValueError where it is none, or holds a number that isn't finite."""
+    """The value of a JSON text. ValueError if it is not JSON or holds a number that is not finite."""
     try:
         value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except RecursionError:

@@ -47,7 +47,7 @@ NEAR = 16
 
 
 def peak_texts(tokens: Sequence[bytes], peak: int) -> tuple[str, ...]:
-    """The texts by which a peak is found: that of its token, and what stands between its marks where that is more.
+    """The texts that find a peak: its token's, and the text between its marks if that is longer.
 
     `tokens` are the peak's and its neighbours', NEAR on either side or up to the ends of the sequence. A token that
     begins in the middle of a character, or with a combining mark, shares the character it goes on with, and is shown
@@ -86,7 +86,7 @@ def combines(character: str) -> bool:
 def _boundary(data: bytes, start: int) -> int:
     """Where the character begins that the byte at `start` belongs to, or one before it."""
     for place in range(start, max(-1, start - REACH - 1), -1):
-        if place < len(data) and data[place] & 0xC0 != 0x80:  # only a first byte is no continuation
+        if place < len(data) and data[place] & 0xC0 != 0x80:  # only a first byte is not a continuation
             return place
     return start
 

@@ -44,7 +44,7 @@ def quadrant_record(
 ) -> QuadrantRecord:
     """The statistics of one quadrant in a row of all COLUMNS; means rounded to float32, no negative zero.
 
-    DamagedValue where they can't be those of a quadrant.
+    DamagedValue if no quadrant can have them.
     """
     letters = quadrant.letters
     count = row[_PLACE[f"count_{letters}"]]

@@ -124,7 +124,7 @@ class Texts:
         return found
 
     def alone(self, token: int) -> str:
-        """The text of a token by itself; U+FFFD where it is no whole character."""
+        """The text of a token by itself; U+FFFD if it is not a whole character."""
         if token not in self._bytes:
             self.load([token])
         return self._bytes[token].decode(errors="replace")
@@ -136,7 +136,7 @@ class Texts:
         return self._bytes[token]
 
     def window(self, tokens: array[int], start: int, stop: int) -> tuple[str, ...]:
-        """The text of each token from `start` to before `stop`; joined, that of the window."""
+        """The text of each token from `start` to before `stop`; joined, the window's text."""
         inner = tokens[start:stop]
         try:
             alone = [self._alone[token] for token in inner]

@@ -89,7 +89,7 @@ def _value(code: int, scale: float) -> float:
 
 
 def unpack_examples(blob: bytes) -> PackedExamples:
-    """The examples of one neuron; DamagedValue where the blob is no such thing."""
+    """The examples of one neuron; DamagedValue if the blob is invalid."""
     try:
         return _unpack(inflate(blob, LARGEST_PACKED))
     except (struct.error, KeyError, IndexError) as error:

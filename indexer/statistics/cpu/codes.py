@@ -49,7 +49,7 @@ def _codes(code: Code, bits: Any, step: Any) -> Any:
 def encode(line, size, coded):  # type: ignore[no-untyped-def]
     """Write the codes of the first values of a line, bits of float32; their scale.
 
-    There is room for a strip behind the window's end in the line and in `coded`.
+    There is room for a strip after the window's end in the line and in `coded`.
     """
     largest = np.int32(0)
     for k in range(size):
