@@ -16,7 +16,7 @@ class Routed(NamedTuple):
     Values are the model's own tensors, in its dtype: read them at once and don't write to them.
     """
 
-    hidden: Tensor  # token d_model: what entered the experts; tokens are those of the flattened batch
+    hidden: Tensor  # token d_model: the input of the experts; tokens of the flattened batch
     expert: Tensor  # row
     token: Tensor  # row
     reached: Tensor  # row: False where the router gave the expert no weight, so that the token skips it

@@ -11,7 +11,7 @@ import torch
 Result = TypeVar("Result")
 
 _ONE_KERNEL = {"max_fusion_size": 256, "cpp.max_horizontal_fusion_size": 256}
-"""By default inductor makes several loops of so many results, each of which reads the values and makes the masks."""
+"""By default inductor makes several loops for so many results, and each reads the values and makes the masks."""
 
 
 class Fuser:

@@ -181,6 +181,6 @@ def by_sequence(found: Tensor) -> Tensor:
 
 
 def larger(one: Tensor, other: Tensor) -> Tensor:
-    """Of two signed values that of the larger magnitude; of a tie the positive one, so that order doesn't matter."""
+    """The signed value of the larger magnitude; of a tie the positive one, so that order doesn't matter."""
     wins = (other.abs() > one.abs()) | ((other.abs() == one.abs()) & (other > one))
     return torch.where(wins, other, one)

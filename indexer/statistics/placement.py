@@ -24,13 +24,13 @@ _SPREAD = 2
 """Cells of at most this many times as many rows as another are padded to one length."""
 
 _SCRAPS = 0.1
-"""The last cells are padded to any length as long as that adds no more than this share of all rows."""
+"""The last cells are padded to any length that adds at most this share of all rows."""
 
 _LEAST = 2  # a compiler takes a length of 1 for a special case
 
 
 class Routing(NamedTuple):
-    """Whose the rows are that experts computed: tokens are those of the flattened batch."""
+    """The owners of the rows that experts computed; tokens of the flattened batch."""
 
     expert: Tensor  # row
     token: Tensor  # row
@@ -211,7 +211,7 @@ class Ordered:
         self.counts = counts[:-1]  # cell: rows to be counted
 
     def placed(self, counts: Ints) -> Routed:
-        """What is to be reduced, `counts` being those of this. A token routed to an expert twice is there once."""
+        """What is to be reduced, `counts` being those of this. A token routed to an expert twice occurs once."""
         chosen = torch.nonzero_static(self._first, size=int(counts.sum()))[:, 0]
         return Routed(self._batch, self._sites, self._key[chosen], self._row[chosen], counts)
 

@@ -97,7 +97,7 @@ def _absorb(  # type: ignore[no-untyped-def]  # compiled for the arrays it is gi
     longest = 0
     for cell in range(len(rows.site)):
         longest = max(longest, rows.start[cell + 1] - rows.start[cell])
-    # measure neuron place; the room behind keeps neurons out of each other's places in the processor's cache
+    # measure neuron place; the space after them keeps neurons out of each other's places in the processor's cache
     turned = np.zeros((len(values.flat), STRIP, -(-longest // STRIP) * STRIP + STRIP + 4), dtype=np.int32)  # bits
     coded = np.empty(ranked[0].lanes.shape[3] + STRIP, dtype=np.int8)
     for strip in range(first, last):
@@ -326,7 +326,7 @@ def _find(values, rows, start, end, rank, wanted, j, line, place):  # type: igno
 
 @compiled
 def _slot(lists, column, fold, folds):  # type: ignore[no-untyped-def]
-    """Where an offer would stand in a list: in the place of its duplicate, else in that of the lowest key."""
+    """An offer's place in a list: its duplicate's, or else the place of the lowest key."""
     lowest = 0
     for slot in range(lists.key.shape[1]):
         if folds and lists.key[column, slot] >= 0 and lists.fold[column, slot] == fold:

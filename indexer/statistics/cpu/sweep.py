@@ -31,7 +31,7 @@ class Swept(NamedTuple):
 
     counts: Array  # site quadrant neuron, int64
     total: Array  # site 16 neuron, float64
-    magnitude: Array  # cell row neuron, int32: bits of the largest |value|, 0 where there is none; then priorities
+    magnitude: Array  # cell row neuron, int32: bits of the largest |value|, 0 without one; then priorities
     block: Array  # cell row neuron, int32, no priorities: in which BLOCK of the cell's rows it stands first, if any
     highest: Array  # cell 8 neuron, int32: bits of the largest value of act and post; empty where not asked for
     largest: npt.NDArray[np.int32]  # cell strip: bits of the largest |value|
@@ -43,7 +43,7 @@ class Swept(NamedTuple):
 
 
 class _Room(NamedTuple):
-    """What is known of a cell and strip while its rows are read; the last dimension is that of the strip."""
+    """What is known of a cell and strip while its rows are read; the last dimension is the strip's."""
 
     total: Array
     magnitude: Array
@@ -229,7 +229,7 @@ def _products(folding: _Folding, quadrants: range) -> None:
 
 
 def _highest(folding: _Folding) -> None:
-    """The largest values of act and post in each quadrant: as bits, of which any positive is more than any negative."""
+    """The largest values of act and post in each quadrant: as bits; any positive is larger than any negative."""
     with folding.each_row(highest=range(8)):
         for quadrant, mask in enumerate(folding.quadrants()):
             for quantity in (2, 3):
