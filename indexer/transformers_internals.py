@@ -78,12 +78,12 @@ def activation_names() -> frozenset[str]:
     return frozenset(held.ACT2FN)
 
 
-def gguf_splits() -> frozenset[str]:
-    """The ways of splitting text (`tokenizer.ggml.pre`) for which transformers builds a tokenizer that splits so."""
+def gguf_splits() -> dict[str, str]:
+    """Ways of splitting text (`tokenizer.ggml.pre`) for which transformers builds a tokenizer; their expressions."""
     from transformers.integrations.gguf import gguf_tokenizer_mapping
 
     mapping: Any = gguf_tokenizer_mapping
-    return frozenset(mapping.GGUF_PRE_TOKENIZER_SPLITS)
+    return dict(mapping.GGUF_PRE_TOKENIZER_SPLITS)
 
 
 def gguf_vocabulary(path: str) -> tuple[Any, dict[str, str]]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import GluscopeError
 from ..library_errors import in_a_line
+from ..sites.refuse import SUPPORTED
 from .gguf_file import GgufFile
 
 Settings = dict[str, Any]
@@ -38,6 +39,8 @@ class Architecture:
 
 def architecture_of(file: GgufFile) -> Architecture:
     """How a file is read; GluscopeError for an architecture that isn't."""
+    if file.architecture in NOT_GATED:
+        raise GluscopeError(f"{file.architecture} models can't be indexed: their MLPs are not gated", SUPPORTED)
     if (known := ARCHITECTURES.get(file.architecture)) is None:
         named = in_a_line(file.architecture) or "(it names none)"
         raise GluscopeError(f"gluscope doesn't read GGUF files of the architecture {named}", ELSEWHERE)
@@ -271,3 +274,11 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "qwen35moe": Architecture({}, own=_QWEN35 | _EXPERTS.keys() | {_SHARED_WIDTH}, settled=True),
 }
 """llama.cpp's name of an architecture -> how its files are read: each proven against the model's safetensors form."""
+
+NOT_GATED = frozenset(
+    {
+        *("gpt2", "gptj", "gptneox", "bloom", "falcon", "mpt", "phi2", "starcoder", "starcoder2", "nemotron", "arcee"),
+        *("bert", "jais", "apertus"),
+    }
+)
+"""Architectures whose MLPs have one matrix upwards, so that another form of the model is no help."""

@@ -9,8 +9,22 @@ from ..library_errors import told
 from .gguf_file import GgufFile, Texts
 
 _FORMS = ("gpt2", "llama", "t5", "gemma4")
-_UNTOLD = ("gpt-2", "mpt", "olmo", "jais", "trillion", "granite-docling", "phi-2", "gigachat", "a.x-4.0", "mellum")
+_UNTOLD = (
+    "gpt-2",
+    "mpt",
+    "olmo",
+    "jais",
+    "trillion",
+    "granite-docling",
+    "phi-2",
+    "gigachat",
+    "a.x-4.0",
+    "mellum",
+    "exaone4",
+)
 """Ways of splitting that are GPT-2's, which transformers takes where it knows none."""
+_LIKE_QWEN2 = ("stablelm2",)
+"""Ways of splitting that are Qwen2's by llama.cpp's table, and that transformers doesn't have by their names."""
 _SINGLE_DIGITS = ("smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b", "mellum2")
 """Ways of splitting that take each digit apart, then split as GPT-2."""
 
@@ -32,6 +46,8 @@ def gguf_tokenizer(file: GgufFile) -> tuple[Any, tuple[str, ...]]:
         tokenizer = kind(tokenizer_object=backend, **special)
     if file.keys.get("tokenizer.ggml.model") == "gpt2":
         _split(file, tokenizer)
+    elif not file.keys.get("tokenizer.ggml.add_space_prefix", True) and not file.architecture.startswith("gemma"):
+        _no_blank_in_front(tokenizer)
     return tokenizer, _beginning(file, tokenizer)
 
 
@@ -51,12 +67,20 @@ def _demand_tokens(file: GgufFile) -> None:
 
 
 def _split(file: GgufFile, tokenizer: Any) -> None:
-    from tokenizers import pre_tokenizers
+    from tokenizers import Regex, pre_tokenizers
 
     from ..transformers_internals import gguf_splits
 
     way = file.keys.get("tokenizer.ggml.pre")
     if way in gguf_splits() or way in _UNTOLD:
+        return
+    if way in _LIKE_QWEN2:
+        tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Split(Regex(gguf_splits()["qwen2"]), behavior="isolated"),
+                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+            ]
+        )
         return
     if way not in _SINGLE_DIGITS:
         named = "not named" if way is None else f"{str(way)[:40]!r}"
@@ -70,6 +94,14 @@ def _split(file: GgufFile, tokenizer: Any) -> None:
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
         ]
     )
+
+
+def _no_blank_in_front(tokenizer: Any) -> None:
+    """Let a sentencepiece vocabulary read text as it is: transformers puts a blank in front whatever the file says."""
+    from tokenizers import normalizers
+
+    tokenizer.backend_tokenizer.normalizer = normalizers.Replace(" ", "\u2581")
+    tokenizer.backend_tokenizer.pre_tokenizer = None
 
 
 def _beginning(file: GgufFile, tokenizer: Any) -> tuple[str, ...]:

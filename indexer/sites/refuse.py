@@ -9,7 +9,7 @@ from torch import nn
 from ..errors import GluscopeError
 from .shapes import linear_shape
 
-_SUPPORTED = "gluscope reads gated MLPs as in Llama, Mistral, Qwen, Gemma and T5 v1.1; `gluscope models` lists all"
+SUPPORTED = "gluscope reads gated MLPs as in Llama, Mistral, Qwen, Gemma and T5 v1.1; `gluscope models` lists all"
 _EXPERT_SETTINGS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 
 
@@ -27,7 +27,7 @@ def named_architecture(config: object) -> str:
 
 def refusal(model: nn.Module, reason: str) -> GluscopeError:
     """The error for a model that can't be indexed."""
-    return GluscopeError(f"{architecture(model)} can't be indexed: {reason}", _SUPPORTED)
+    return GluscopeError(f"{architecture(model)} can't be indexed: {reason}", SUPPORTED)
 
 
 def _pair_of_children(module: nn.Module) -> tuple[str, str] | None:

@@ -14,7 +14,7 @@ HOME = Path(transformers_internals.__file__)
 PUBLIC = {"transformers", "transformers.utils"}
 """Modules of transformers that its documentation shows."""
 
-DOCUMENTED = {"_exit", "_fields", "_modules"}
+DOCUMENTED = {"_exit", "_fields", "_replace", "_asdict", "_make", "_modules"}
 """Names with an underscore that are documented: of os, of named tuples, and torch's table of a module's children."""
 
 

@@ -63,6 +63,15 @@ def test_a_gguf_file_is_read_as_its_own_library_reads_it(
     assert errors == [0.0] * layers
 
 
+LLAMA_CPP = {
+    "Hello, we can use": [19556, 28, 392, 416, 722],
+    "Hello world! 123": [19556, 905, 17, 216, 33, 34, 35],
+    "Café déjà vu.": [51, 1939, 2756, 32564, 90, 16739, 386, 101, 30],
+    "  multiple   spaces": [216, 2701, 256, 5600],
+}
+"""Texts and the ids that another reader of such files checks its tokenizer of SmolLM with."""
+
+
 @pytest.mark.real
 def test_digits_of_smollm2_are_tokens_of_their_own() -> None:
     """As its own tokenizer.json and llama.cpp have it (tokenizer.ggml.pre: smollm)."""
@@ -72,4 +81,6 @@ def test_digits_of_smollm2_are_tokens_of_their_own() -> None:
         digits = [token for token in tokens if any(character.isdigit() for character in token)]
         assert all(len(token) == 1 for token in digits)
         assert len(digits) == sum(character.isdigit() for character in text)
+    for text, ids in LLAMA_CPP.items():
+        assert loaded.tokenizer(text, add_special_tokens=False)["input_ids"] == ids
     assert any("add_bos_token" in notice for notice in loaded.notices)
