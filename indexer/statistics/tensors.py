@@ -15,7 +15,7 @@ from .engine import Filled
 from .fuser import Fuser
 from .offers import Order, Rows, Survey, by_sequence, drawn_first, ranked_keys, survey
 from .placement import Placement
-from .reduction import FETCHED, Peaks, at_places, first_places, in_quadrant, peak_positions
+from .reduction import FETCHED, Peaks, first_places, in_quadrant, peak_positions
 from .sample import Ints
 from .windows import gather_windows
 
@@ -118,8 +118,8 @@ class _Merging:
         quadrant = self._list_rows.drawn[column // best.width % len(self._list_rows.drawn)] % 4
         position = batch.by_hash[row]  # pair rank
         rows = self._placement.rows_at(self._cell(best, row, column)[:, None], position)
-        at = at_places(self.rows, rows, column % best.width)
-        inside = in_quadrant(at.gate, at.in_, quadrant[:, None]) & (rows >= 0)  # pair rank
+        place = rows.clamp(min=0), (column % best.width)[:, None]
+        inside = in_quadrant(self.rows.gate[place], self.rows.in_[place], quadrant[:, None]) & (rows >= 0)  # pair rank
         if self._of.settings.duplicates == "fold":
             inside = _without_duplicates(inside, batch.folds[row[:, None], position])
         left = torch.where(inside, torch.arange(length, 0, -1, device=row.device), 0)
