@@ -18,7 +18,7 @@ def test_a_kill_at_any_moment_loses_nothing(tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "texts.jsonl")
     command = [sys.executable, "-m", "tests.support.kills", "--model", str(model), "--times", "2", "--seed", "1"]
     done = subprocess.run(
-        [*command, "--tokens", "300,900", "--batch-tokens", "64", str(corpus)],
+        [*command, str(corpus), "--tokens", "300,900", "--batch-tokens", "64", "--context", "128", "--layers", "0"],
         capture_output=True,
         text=True,
         check=False,

@@ -1,7 +1,7 @@
 """Kills every command that writes at random moments, and checks that nothing is lost.
 
-`python -m tests.support.kills --times 20 --model MODEL TEXT` does so by hand on a real model; a test does a little of
-it on a tiny one. Commands run in forks of one process, so that a kill costs no start of Python.
+`python -m tests.support.kills --times 20 --model MODEL TEXT --layers 0 --context 128` does so by hand on a real model;
+options that it doesn't know are those of `gluscope index`. A test does a little of it on a tiny model. Commands run in forks of one process, so that a kill costs no start of Python.
 
 After each kill the index is what it was, or the whole of what the command makes (with `--snapshot` also a part that
 says so), and no other command calls it damaged. The same command again then makes what it makes unkilled, and leaves no
@@ -165,12 +165,9 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--layers", default="0")
     parser.add_argument("--tokens", default="1500,3k", help="of the shorter and the longer index")
-    parser.add_argument("--batch-tokens", default="512")
-    arguments = parser.parse_args()
+    arguments, options = parser.parse_known_args()
     import_all()
-    options = ("--context", "128", "--layers", arguments.layers, "--batch-tokens", arguments.batch_tokens)
     short, long = arguments.tokens.split(",")
     kill_all(arguments.model, arguments.text, options, arguments.times, arguments.seed, print, short=short, long=long)
 
