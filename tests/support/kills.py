@@ -1,7 +1,8 @@
 """Kills every command that writes at random moments, and checks that nothing is lost.
 
 `python -m tests.support.kills --times 20 --model MODEL TEXT --layers 0 --context 128` does so by hand on a real model;
-options that it doesn't know are those of `gluscope index`. A test does a little of it on a tiny model. Commands run in forks of one process, so that a kill costs no start of Python.
+options that it doesn't know are those of `gluscope index`. A test does a little of it on a tiny model. Commands run in
+forks of one process, so that a kill costs no start of Python.
 
 After each kill the index is what it was, or the whole of what the command makes (with `--snapshot` also a part that
 says so), and no other command calls it damaged. The same command again then makes what it makes unkilled, and leaves no
