@@ -30,7 +30,7 @@ from ..run.checkpoint_file import Mark
 from ..run.finished_index import Base, finished_base, is_finished
 from ..run.folder import clear, discard, hold, make, rank_folders, remove_empty
 from ..run.interruption import KEEPING, STOPPING, stopping
-from ..run.loop import Loop
+from ..run.loop import Loop, Work
 from ..run.output_file import unmade
 from ..run.shards import Shard
 from ..run.snapshots import Snapshots
@@ -154,21 +154,17 @@ def _run(job: Job, base: Base | None, overwrite: bool, *, snapshots: bool) -> No
         writer = Snapshots(
             lambda loop: _write_snapshot(job, run, loop, read, spill), neurons, always=job.execution.snapshot
         )
-        loop = Loop(
-            job.folder,
-            run,
-            read,
-            spill,
+        work = Work(
+            folder=job.folder,
             corpus=job.corpus,
             identity=job.identity,
             shard=job.part.shard,
             mark=mark,
             base=base,
             every=job.execution.checkpoint_every,
-            report=job.report,
-            stop=stop,
             kept=writer if snapshots and job.part.group is None else None,
         )
+        loop = Loop(work, run, read, spill, job.report, stop)
         if compiles:
             job.report(Progress("starting", message="running the first batch, compiling what no run before has"))
         loop.run()

@@ -109,8 +109,10 @@ def read(folder: Path) -> Checkpoint | None:
             saved = json.loads(file.read())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise unreadable(folder, str(error)) from error
+    except OSError as error:
+        raise unreadable(folder, f"{NAME}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise unreadable(folder, f"{NAME} is damaged") from error
     version = saved.get("version") if isinstance(saved, dict) else None
     try:
         if version == VERSION:
@@ -136,8 +138,10 @@ def read_identity(folder: Path, checkpoint: Checkpoint) -> RunIdentity:
     try:
         with open_regular(checkpoint.demand_whole(folder, IDENTITY)) as file:
             return RunIdentity.from_json(json.loads(file.read()))
-    except (AttributeError, OSError, ValueError, RecursionError) as error:
-        raise unreadable(folder, f"{IDENTITY}: {error}") from error
+    except OSError as error:
+        raise unreadable(folder, f"{IDENTITY}: {error.strerror}") from error
+    except (AttributeError, ValueError, RecursionError) as error:
+        raise unreadable(folder, f"{IDENTITY} is damaged") from error
 
 
 def unreadable(folder: Path, why: str) -> GluscopeError:

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,20 @@ CHECKPOINT_COST = 30.0
 """By default a checkpoint is written this many times its own cost after the last one, or later."""
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a loop has to do, what of it is done, and where it keeps its checkpoints."""
+
+    folder: Path
+    corpus: Corpus
+    identity: Identity
+    shard: Shard
+    mark: Mark | None  # of the checkpoint that was restored
+    base: Base | None  # the index that the run extends
+    every: float | None  # seconds between checkpoints, if the user chose
+    kept: Callable[[Loop], None] | None  # told of each checkpoint
+
+
 class Loop:
     """Feeds a run with the batches of the plan that are its own, and keeps its checkpoints in a folder.
 
@@ -37,46 +52,25 @@ class Loop:
     """
 
     def __init__(
-        self,
-        folder: Path,
-        run: Run,
-        read: Sequences,
-        spill: TextsWriter | None,
-        *,
-        corpus: Corpus,
-        identity: Identity,
-        shard: Shard,
-        mark: Mark | None,
-        base: Base | None,
-        every: float | None,
-        report: Report,
-        stop: Stop,
-        kept: Callable[[Loop], None] | None,
+        self, work: Work, run: Run, read: Sequences, spill: TextsWriter | None, report: Report, stop: Stop
     ) -> None:
-        """`mark`: the checkpoint that was restored; `base`: the index that the run extends; `kept`: told of each
-        checkpoint, if there; `every`: seconds between them, if the user chose."""
-        self._folder = folder
+        self._work = work
+        self._settings = work.identity.settings
+        self._base = work.base
+        self._mark = work.mark
         self._run = run
         self._read = read
         self._spill = spill
-        self._corpus = corpus
-        self._identity = identity
-        self._settings = identity.settings
-        self._shard = shard
-        self._mark = mark
-        self._base = base
-        self._every = every
         self._report = report
         self._stop = stop
-        self._kept = kept
         self._chain = hashlib.blake2b(digest_size=16)
         self._meter = Meter(report, "indexing")
-        before = mark.seconds if mark else base.seconds if base else 0.0
+        before = work.mark.seconds if work.mark else work.base.seconds if work.base else 0.0
         self._started = time.monotonic() - before
-        self._ready = base is None or mark is not None  # the states hold what is passed
+        self._ready = work.base is None or work.mark is not None  # the states hold what is passed
         self._saved_at = time.monotonic()
         self._save_cost = 0.0
-        self._covered = 0 if base is None else base.covered.tokens
+        self._covered = 0 if work.base is None else work.base.covered.tokens
         self.batches = 0  # passed, of the plan
         self.sequences = 0
         self.tokens = 0
@@ -92,7 +86,7 @@ class Loop:
         start = 0 if self._base is None else self._base.total
         held = NOTHING.numbers if self._base is None else self._base.covered.numbers
         passed = np.arange(start, self.batches)
-        own = passed[passed % self._shard.count == self._shard.index]
+        own = passed[passed % self._work.shard.count == self._work.shard.index]
         return Batches(np.concatenate([held, own]), self._covered)
 
     @property
@@ -112,7 +106,7 @@ class Loop:
         begun = False
         for batch in self._plan():
             self._chain.update(_digest(batch.sequences))
-            own = batch.number >= start and self._shard.takes(batch.number)
+            own = batch.number >= start and self._work.shard.takes(batch.number)
             if own and batch.number >= done:
                 self._make_ready()
                 if not begun:
@@ -138,7 +132,7 @@ class Loop:
     def save(self, *, finished: bool) -> None:
         """Write a checkpoint."""
         begun = time.monotonic()
-        checkpoint.save(self._folder, self._now(finished), self._run.states, self._run.sample)
+        checkpoint.save(self._work.folder, self._now(finished), self._run.states, self._run.sample)
         self._saved_at = time.monotonic()
         self._save_cost = self._saved_at - begun
 
@@ -194,10 +188,10 @@ class Loop:
 
     def _changed(self) -> GluscopeError:
         if self._base is not None and self._read.sequences < self._base.sequences:
-            return self._base.shorter(self._identity)
+            return self._base.shorter(self._work.identity)
         return GluscopeError(
-            f"the text has changed since the run in {self._folder} began",
-            f"give it the same text (standard input: the same again), or remove {self._folder} to start again",
+            f"the text has changed since the run in {self._work.folder} began",
+            f"give it the same text (standard input: the same again), or remove {self._work.folder} to start again",
         )
 
     def _total(self) -> int | None:
@@ -205,17 +199,19 @@ class Loop:
 
         Estimated from the bytes read while the corpus is still being read.
         """
-        total = expected_tokens(self._read, self._corpus, self._settings.tokens)
-        return None if total is None else self._covered + max(0, total - self.tokens) // self._shard.count
+        total = expected_tokens(self._read, self._work.corpus, self._settings.tokens)
+        return None if total is None else self._covered + max(0, total - self.tokens) // self._work.shard.count
 
     def _keep(self) -> None:
         """Write a checkpoint if it is time, or if the run is to stop."""
-        every = max(CHECKPOINT_SECONDS, CHECKPOINT_COST * self._save_cost) if self._every is None else self._every
+        every = (
+            max(CHECKPOINT_SECONDS, CHECKPOINT_COST * self._save_cost) if self._work.every is None else self._work.every
+        )
         if not self._stop.asked and time.monotonic() - self._saved_at < every:
             return
         self.save(finished=False)
-        if self._kept is not None:
-            self._kept(self)
+        if self._work.kept is not None:
+            self._work.kept(self)
         if self._stop.asked:
             raise KeyboardInterrupt(f"stopped after {self._covered:,} tokens: the same command continues")
 
