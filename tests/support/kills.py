@@ -149,13 +149,22 @@ def demand(right: bool, otherwise: str) -> None:
 
 
 def kill_all(
-    model: str, text: str, options: Sequence[str], times: int, seed: int, tell: Callable[[str], None], **tokens: str
+    model: str,
+    text: str,
+    options: Sequence[str],
+    times: int,
+    seed: int,
+    tell: Callable[[str], None],
+    only: str = "",
+    **tokens: str,
 ) -> None:
-    """Kill every command so many times. AssertionError for what was lost."""
+    """Kill every command whose name has `only` in it so many times. AssertionError for what was lost."""
     random_ = random.Random(seed)
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / "inputs").mkdir()
         for case in cases(Path(name) / "inputs", model, text, options, **tokens):
+            if only not in case.name:
+                continue
             killed = check(case, Path(name) / "out", times, random_)
             tell(f"{case.name}: {times} kills, {killed} before its end, nothing lost")
 
@@ -166,11 +175,22 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="commands whose name has this in it")
     parser.add_argument("--tokens", default="1500,3k", help="of the shorter and the longer index")
     arguments, options = parser.parse_known_args()
     import_all()
     short, long = arguments.tokens.split(",")
-    kill_all(arguments.model, arguments.text, options, arguments.times, arguments.seed, print, short=short, long=long)
+    kill_all(
+        arguments.model,
+        arguments.text,
+        options,
+        arguments.times,
+        arguments.seed,
+        print,
+        only=arguments.only,
+        short=short,
+        long=long,
+    )
 
 
 def import_all() -> None:
