@@ -343,6 +343,21 @@ def test_a_change_that_was_cut_off_is_told_where_it_can_not_be_undone(
     assert everything(tmp_path) == before
 
 
+def test_a_journal_of_a_change_under_way_is_told_as_such(tmp_path: Path) -> None:
+    truth = make_index(tmp_path / "whole.db")
+    with sqlite3.connect(truth.path, isolation_level=None) as writer:
+        writer.execute("PRAGMA cache_size = 1")  # pages are written before the change ends
+        writer.execute("BEGIN")
+        writer.execute("UPDATE neurons SET zero = zero + 1")
+        writer.execute("UPDATE tokens SET text = text || 'x'")
+        assert has_journal(truth.path)
+        with pytest.raises(GluscopeError, match="is locked"):
+            indexer.open(truth.path)
+        writer.execute("ROLLBACK")
+    writer.close()
+    indexer.open(truth.path).close()
+
+
 def test_a_journal_that_names_another_file_is_not_played_back(tmp_path: Path) -> None:
     """SQLite removes the file that a journal of several databases names, once it has played the journal back."""
     torn, _ = cut_off_change(tmp_path)

@@ -10,6 +10,7 @@ from pathlib import Path
 from ...errors import GluscopeError
 from .locks import has_locks
 
+_PATIENCE = 1.0  # seconds to wait for a lock: the processes of a run may ask for one at the same moment
 _JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 
 
@@ -35,11 +36,13 @@ def undo(path: str | os.PathLike[str]) -> None:
             f"{name}-journal is not gluscope's: it names another file", "remove it, or name another index"
         )
     try:
-        with closing(_connected(path, timeout=1.0)) as sqlite:
+        with closing(_connected(path, timeout=_PATIENCE)) as sqlite:
             sqlite.execute("SELECT count(*) FROM sqlite_master").fetchone()
             if _head(f"{name}-wal"):
                 sqlite.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except sqlite3.Error as error:
+        if "locked" in str(error):
+            raise GluscopeError(f"{name} is locked", "another program is writing to it: try again") from error
         raise GluscopeError(
             f"a change to {name} was cut off and can't be undone here: {error}",
             f"copy it and {name}-journal together to a folder of yours, and read the copy",
@@ -73,7 +76,7 @@ def roll_back(path: str | os.PathLike[str]) -> None:
 def _is_locked(path: str | os.PathLike[str]) -> bool:
     """Whether another connection holds the lock of those who write. A disk without locks tells of none."""
     try:
-        with closing(_connected(path, timeout=0.2)) as sqlite:
+        with closing(_connected(path, timeout=_PATIENCE)) as sqlite:
             sqlite.execute("BEGIN IMMEDIATE")
             sqlite.execute("ROLLBACK")
     except sqlite3.DatabaseError as error:
