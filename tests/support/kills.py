@@ -66,7 +66,7 @@ def cases(folder: Path, model: str, text: str, options: Sequence[str], *, short:
     yield Case("index --weights-only", bare, ("index", model, "--weights-only", "--db", "{db}"))
     yield Case("merge", None, ("merge", "{db}", *parts, "--overwrite"))
     yield Case("merge --overwrite", other, ("merge", "{db}", *parts, "--overwrite"))
-    yield Case("index", None, (*whole, *tokens, *often))
+    yield Case("index", None, (*whole, *tokens, *often), parts=True)  # a snapshot where that is cheap
     yield Case("index --snapshot", None, (*whole, *tokens, *often, "--snapshot", "--no-weights"), parts=True)
     yield Case("index, extending", shorter, (*whole, *tokens, *often, "--no-weights"))
     yield Case("index --overwrite", other, (*whole, *tokens, *often, "--overwrite", "--no-weights"))
