@@ -149,7 +149,7 @@ def test_a_search_in_vain_says_where_there_is_something(
         assert told(capsys, truth, "search", *better)
 
 
-def test_what_is_no_column_is_told_with_all_that_are(truth: Truth, capsys: Capture) -> None:
+def test_an_unknown_column_gives_the_names_of_all_columns(truth: Truth, capsys: Capture) -> None:
     for arguments, lacks in (
         (["plot", "abs(layer)", "index"], ()),
         (["neurons", "-c", "xyzzy"], ()),

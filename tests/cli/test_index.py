@@ -61,7 +61,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Call]:
     return made
 
 
-def test_without_options_the_defaults_are_those_of_the_settings(calls: list[Call], capsys: Capture) -> None:
+def test_without_options_the_settings_have_their_defaults(calls: list[Call], capsys: Capture) -> None:
     assert run(["index", "some/model", "a.txt", "b"]) == 0
     assert calls == [
         {

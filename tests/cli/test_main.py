@@ -66,7 +66,7 @@ def test_version(capsys: Capture) -> None:
     assert capsys.readouterr().out == f"gluscope {indexer.__version__}\n"
 
 
-def test_completion_is_that_of_typer() -> None:
+def test_completion_comes_from_typer() -> None:
     done = process("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
     assert done.returncode == 0
     assert "_GLUSCOPE_COMPLETE" in done.stdout
@@ -109,7 +109,7 @@ def test_show_starts_at_once(truth: Truth) -> None:
     assert min(spent) < 0.35  # seconds of one processor: what else the machine does is left out
 
 
-def test_a_reader_that_goes_away_is_no_error(truth: Truth) -> None:
+def test_a_reader_that_goes_away_is_not_an_error(truth: Truth) -> None:
     neurons = [f"L0N{index % 24}" for index in range(400)]
     writer = subprocess.Popen(
         [sys.executable, "-m", "gluscope_tui", "show", *neurons, "-n", "16", "-d", str(truth.path)],
@@ -128,7 +128,7 @@ def test_a_reader_that_goes_away_is_no_error(truth: Truth) -> None:
 
 
 @pytest.mark.parametrize("neurons", [1, 400])
-def test_a_full_disk_behind_the_output_is_told(truth: Truth, neurons: int) -> None:
+def test_an_output_on_a_full_disk_gives_a_message(truth: Truth, neurons: int) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "gluscope_tui", "show", *["L0N5"] * neurons, "-d", str(truth.path)],
@@ -143,7 +143,7 @@ def test_a_full_disk_behind_the_output_is_told(truth: Truth, neurons: int) -> No
     assert "can't be written" in done.stderr
 
 
-def test_an_output_that_is_no_utf8_is_no_error(truth: Truth) -> None:
+def test_an_output_in_another_encoding_is_escaped(truth: Truth) -> None:
     done = process("show", "L0N5", "-n", "16", "-d", str(truth.path), PYTHONIOENCODING="ascii")
     assert done.returncode == 0
     assert done.stderr == ""
@@ -197,7 +197,7 @@ def test_info_of_something_else_is_refused(tmp_path: Path, capsys: Capture) -> N
 
 
 @pytest.mark.parametrize("command", ["show L1N4", "neurons", "search the", "layers", "plot layer index", "info"])
-def test_without_an_index_of_its_own_a_reading_command_reads_that_of_the_demo(
+def test_without_an_index_a_reading_command_reads_the_index_of_the_demo(
     truth: Truth, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.chdir(tmp_path)

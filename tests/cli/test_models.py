@@ -70,7 +70,7 @@ def test_looking_again_reads_what_was_kept(monkeypatch: pytest.MonkeyPatch) -> N
         rows()
 
 
-def test_what_was_kept_is_made_anew_where_it_is_damaged() -> None:
+def test_a_damaged_catalogue_is_made_again() -> None:
     before = rows()
     for file in cache_folder().iterdir():
         file.write_text('[{"family": "x"}]')

@@ -62,7 +62,7 @@ def test_json_is_what_the_records_hold(capsys: Capture, truth: Truth) -> None:
 
 
 @pytest.mark.parametrize("signs", ["aligned", "raw"])
-def test_counts_and_frequencies_are_those_of_the_values(capsys: Capture, truth: Truth, signs: str) -> None:
+def test_counts_and_frequencies_match_the_values(capsys: Capture, truth: Truth, signs: str) -> None:
     found = json.loads(shown(capsys, "L0N5", "-f", "json", "--signs", signs))
     gate, in_ = (
         np.concatenate([values[row, mask, 5] for values, mask in zip(truth.values["L0"], truth.counted, strict=True)])

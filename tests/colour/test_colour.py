@@ -95,7 +95,7 @@ def test_black_or_white_can_be_read_on_any_colour(background: Rgb) -> None:
 
 
 @pytest.mark.parametrize("number", range(16, 256))
-def test_the_fixed_palette_is_that_of_terminals(number: int) -> None:
+def test_the_fixed_palette_matches_terminals(number: int) -> None:
     assert rgb(number) == shown(number, XTERM)
 
 

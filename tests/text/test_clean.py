@@ -58,7 +58,7 @@ def test_widths_of_characters_add_up(text: str) -> None:
         ("日本 e\u0301 🙂", "日本 e\u0301 🙂"),
     ],
 )
-def test_stand_ins_are_those_of_the_manual(text: str, shown: str) -> None:
+def test_stand_ins_match_the_manual(text: str, shown: str) -> None:
     assert clean(text) == shown
 
 

@@ -125,7 +125,7 @@ def test_wrapped_lines_hold_everything_in_exact_widths(tokens: list[str], width:
     assert text == "".join(fitting)
 
 
-def test_wrapping_breaks_behind_blanks() -> None:
+def test_wrapping_breaks_after_blanks() -> None:
     lines = wrap(["The", " capital", " of", " France", " is"], 9, peak=3, marks=("«", "»"))
     assert [text_of(line) for line in lines] == ["The      ", "capital  ", "of«      ", "France»  ", "is       "]
 

@@ -190,7 +190,7 @@ def test_a_page_of_one_quadrant_keeps_the_scale_of_the_neuron() -> None:
     assert not any(line.startswith(("++", "+-", "--")) for line in lines)
 
 
-def test_colour_of_a_page_is_that_of_its_depth() -> None:
+def test_a_page_has_the_colours_of_its_depth() -> None:
     painted = {
         depth: "\n".join(page.painted(line) for line in page.neuron(neuron(), page.Page(80, depth))) for depth in Depth
     }
