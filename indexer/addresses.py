@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import total_ordering
 
@@ -88,6 +89,17 @@ def parse_neuron(text: str) -> NeuronAddress:
 def is_site(text: str) -> bool:
     """Whether a text is spelled like a site."""
     return _SITE_ONLY.fullmatch(text.strip()) is not None
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Numbers as --layers takes them: 0-3,7."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
 
 
 def _shown(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +44,7 @@ def command(
 
     neuron, file = _places(places or [])
     db = one_index(file, db, "tui")
-    neurons = None if list_file is None else tuple(_lines(list_file))
+    neurons = None if list_file is None else tuple(list_lines(list_file))
     path, notice = find_index(db)
     request = Request(path, neuron, neurons, "stdin" if list_file == "-" else os.path.basename(list_file or ""), notice)
     code = launch(request, Terminal(color=color, ascii_only=ascii, mouse=mouse))
@@ -61,11 +62,11 @@ def _places(places: list[str]) -> tuple[str, Path | None]:
     return (neurons or [""])[0], Path(files[0]) if files else None
 
 
-def _lines(name: str) -> list[str]:
+def list_lines(name: str) -> list[str]:
     """The lines of a file or of stdin; stdin is then connected to the terminal."""
     if name != "-":
         try:
-            return Path(name).read_text(encoding="utf-8-sig", errors="replace").splitlines()
+            return _content(name).decode("utf-8-sig", errors="replace").splitlines()
         except OSError as error:
             raise GluscopeError(
                 f"{name} can't be read: {error.strerror}", "name a file with one neuron a line"
@@ -78,3 +79,13 @@ def _lines(name: str) -> list[str]:
     os.dup2(terminal, 0)
     os.close(terminal)
     return lines
+
+
+def _content(name: str) -> bytes:
+    """What a file holds, or a pipe that some program writes to. OSError if it can't be read."""
+    with open(os.open(name, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as file:
+        first = file.read(1)  # of a pipe: nothing if no program has it open for writing, None if that wrote nothing yet
+        if first == b"" and stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
+            raise GluscopeError(f"{name} is a pipe that no program writes to", "name a file with one neuron a line")
+        os.set_blocking(file.fileno(), True)
+        return (first or b"") + file.readall()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import struct
+from indexer.database.read.statistics import float32 as nearest_float32
 
 NOTHING = "-"
 """Stands where there is no number, e.g. for the mean over no token."""
@@ -57,10 +57,7 @@ def frequency(count: int, total: int) -> str:
 
 def float32(value: float | None) -> float | None:
     """The nearest float32, as a float; 0.0 for -0.0; None for None."""
-    if value is None:
-        return None
-    nearest: float = struct.unpack("<f", struct.pack("<f", value))[0]
-    return nearest + 0.0
+    return None if value is None else nearest_float32(value)
 
 
 def exact(value: float | None) -> str:

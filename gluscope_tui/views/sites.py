@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from indexer.addresses import SiteAddress
-from indexer.database.read.addresses import ranges
+from indexer.addresses import SiteAddress, ranges
 from indexer.database.records import SiteRecord
 
 from ..text.clean import clean

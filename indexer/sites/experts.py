@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..addresses import SiteAddress
+from ..addresses import SiteAddress, ranges
 from ..database.format.activations import clamped_name, sign_preserving
 from ..errors import GluscopeError
 from ..transformers_internals import has_own_product, is_spread, stacks_experts
@@ -18,7 +18,7 @@ from .expert_forms import ODD_FORMS, PLAIN, UNREAD, ClampedActivation, ExpertFor
 from .looped_experts import LOOPED, PARTS, LoopedForm
 from .numbering import addresses
 from .refuse import refusal
-from .site import Site, ranges
+from .site import Site
 
 _EXPERTS_CLASS = re.compile(r"(Experts|MoE|Moe|MoeBlock|MoEBlock)$")
 _STACKED = ("gate_up_proj", "gate_proj", "up_proj", "down_proj", "w1", "w2", "w3")

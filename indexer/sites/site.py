@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY, dataclass
 import torch
 from torch import Tensor, nn
 
-from ..addresses import SiteAddress
+from ..addresses import SiteAddress, ranges
 from ..errors import GluscopeError
 from .activation import Activation
 
@@ -72,14 +72,3 @@ def select(sites: Sequence[Site], layers: Sequence[int] | None) -> tuple[Site, .
                 f"the model has no gated MLP in layer {layer}", f"its layers with one are {ranges(present)}"
             )
     return tuple(site for site in sites if site.address.layer in layers)
-
-
-def ranges(numbers: Sequence[int]) -> str:
-    """Sorted numbers as an option takes them: 0-3,7."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ..database.format.schema import SAMPLE_SCALE
+
 Ints = npt.NDArray[np.int64]
-SCALE = 16.0
-"""Sampled values are kept as float16 of value / 16: a range of a million, 11 bits everywhere above 0.001."""
 
 
 class SampleUpdate(NamedTuple):
@@ -74,9 +74,9 @@ _SMALLEST = 2.0**-24
 
 
 def narrowed(values: Tensor) -> Tensor:
-    """Sampled values as they are kept: float16, divided by SCALE; what would round to 0 keeps its sign."""
+    """Sampled values as they are kept: float16, divided by SAMPLE_SCALE; what would round to 0 keeps its sign."""
     limit = torch.finfo(torch.float16).max
     exact = values.to(torch.float32)
-    found = (exact / SCALE).clamp_(-limit, limit).to(torch.float16)
+    found = (exact / SAMPLE_SCALE).clamp_(-limit, limit).to(torch.float16)
     lost = (found == 0) & (exact != 0)
     return torch.where(lost, exact.sign().to(torch.float16) * _SMALLEST, found)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-LEVELS = 127
-MISSING = -128
-"""The code of a position outside the sequence, or not counted."""
+from ..database.format.prediction import LEVELS, NOT_COUNTED
 
 
 def gather_windows(lanes: tuple[Tensor, ...], row: Tensor, neuron: Tensor) -> tuple[Tensor, Tensor]:
@@ -32,4 +30,4 @@ def encode_lanes(values: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
     step = torch.where(scale > 0, scale, 1.0)[:, :, None]
     code = (magnitude / step * LEVELS).ceil().clamp(1, LEVELS)
     code = torch.where(values > 0, code, torch.where(values < 0, -code, 0.0))
-    return torch.where(valid, code, float(MISSING)).to(torch.int8), scale
+    return torch.where(valid, code, float(NOT_COUNTED)).to(torch.int8), scale

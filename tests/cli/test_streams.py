@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gluscope_tui.cli.app import run
+from gluscope_tui.cli.tui import list_lines
 from tests.support.index_fixture import Truth, make_index
 
 ROOT = Path(__file__).parents[2]
@@ -78,6 +79,20 @@ def test_a_closed_stdin_is_told_where_it_is_read_and_no_fault_elsewhere(truth: T
         assert (code, out) == (2, "")
         assert err == "error: stdin can't be read: Bad file descriptor\npipe something into the command\n"
     assert gluscope(truth, "gluscope show L0N1 <&-")[0] == 0
+
+
+def test_a_list_of_addresses_from_a_pipe_is_read_and_none_is_waited_for(truth: Truth, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    code, out, err = gluscope(truth, f"gluscope tui --list '{pipe}'")
+    assert (code, out) == (2, "")
+    assert err == f"error: {pipe} is a pipe that no program writes to\nname a file with one neuron a line\n"
+    reading, writing = os.pipe()
+    os.write(writing, "\ufeffL0N1\n".encode())
+    os.write(writing, b"L0N2 \xff\n")
+    os.close(writing)
+    assert list_lines(f"/dev/fd/{reading}") == ["L0N1", "L0N2 \ufffd"]
+    os.close(reading)
 
 
 def test_with_every_stream_closed_the_index_stays_as_it_is(truth: Truth) -> None:

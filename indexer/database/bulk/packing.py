@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ...ranking import RANKINGS
-from ..format.prediction import LEVELS, REACH, STEPS, act_table
+from ..format.prediction import LEVELS, NOT_COUNTED, REACH, STEPS, act_table
 from ..format.schema import SAMPLE_SCALE
-from ..read.unpacking import FORMAT, HAS_ACT, HAS_POST, HEADER, LANE_QUANTITIES, LIST, NOT_COUNTED, UNITS
+from ..read.unpacking import FORMAT, HAS_ACT, HAS_POST, HEADER, LANE_QUANTITIES, LIST, UNITS
 from .arrays import Bool, Float16, Float32, Float64, Int8, Int64, ListArrays, SiteArrays
 
 CHUNK = 256

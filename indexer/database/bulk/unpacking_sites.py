@@ -13,9 +13,9 @@ import numpy.typing as npt
 from ...quadrants import QUADRANTS, Quadrant
 from ...ranking import RANKINGS, ranking_of_code
 from ...settings import LARGEST_PACKED
-from ..format.prediction import act_table
+from ..format.prediction import NOT_COUNTED, act_table
 from ..read.inflate import DamagedValue, inflate
-from ..read.unpacking import FORMAT, HAS_ACT, HAS_POST, HEADER, LANE_QUANTITIES, LIST, NOT_COUNTED, from_planes
+from ..read.unpacking import FORMAT, HAS_ACT, HAS_POST, HEADER, LANE_QUANTITIES, LIST, from_planes
 from .arrays import Float16, Float32, Int8, Int64, ListArrays
 from .packing import decoded_lanes, predict_acts, predict_codes
 

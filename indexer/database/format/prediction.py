@@ -20,6 +20,9 @@ STEPS = 32
 LEVELS = 127
 """Steps that a sign of a lane has."""
 
+NOT_COUNTED = -128
+"""The code of a position outside the sequence, or not counted."""
+
 _ROUNDING = 2.0**20  # far coarser than what mathematics libraries differ by
 
 

@@ -21,7 +21,7 @@ PAGE_SIZE = 2048
 8192, 20.5 at 16384, 33 at 32768, 22 at 65536. 1024 would make more of the chains that a read follows, for 1 %."""
 
 SAMPLE_SCALE = 16.0
-"""Sampled values are kept as float16 of value / 16, which reaches to about a million."""
+"""Sampled values are kept as float16 of value / 16: a range of a million, 11 bits everywhere above 0.001."""
 
 
 LONGEST_SEQUENCE = 2**22

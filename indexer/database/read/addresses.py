@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...addresses import NeuronAddress, SiteAddress, is_site, parse_neuron, parse_site
+from ...addresses import NeuronAddress, SiteAddress, is_site, parse_neuron, parse_site, ranges
 from ...errors import GluscopeError
 from ..records import SiteRecord
 
@@ -64,17 +64,6 @@ def check_neuron(site: SiteRecord, index: int) -> None:
             f"there is no {NeuronAddress(site.address, index)}: {site.address} has neurons 0 to {site.width - 1}",
             f"try {NeuronAddress(site.address, site.width - 1)}",
         )
-
-
-def ranges(numbers: set[int]) -> str:
-    """Numbers as --layers takes them: 0-3,7."""
-    runs: list[list[int]] = []
-    for number in sorted(numbers):
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
 
 
 def _neurons(site: SiteRecord) -> str:

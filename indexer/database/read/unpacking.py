@@ -21,7 +21,6 @@ HEADER = struct.Struct("<BBHHHH")  # format, flags, before, after, lists, peaks
 HAS_ACT = 1  # flag: act is a lane, since the reader doesn't know the activation
 HAS_POST = 2  # flag: post at the peaks is a column, since it isn't float32(act * in) everywhere
 LIST = struct.Struct("<BBH")  # ranking code, place in QUADRANTS, examples
-NOT_COUNTED = -128
 
 UNITS: tuple[float | None, ...] = (
     0.0,

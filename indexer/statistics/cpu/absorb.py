@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...database.format.prediction import NOT_COUNTED
 from ...quadrants import QUANTITIES
 from ...settings import ONE_A_SEQUENCE
 from ..best_k import BestK
 from ..engine import Filled
 from ..row_layout import QUANTITY_ROWS
-from ..windows import MISSING
 from .codes import MAGNITUDE, ONE, encode
 from .compiling import compiled
 from .crew import Crew
@@ -236,7 +236,7 @@ def _enter(  # type: ignore[no-untyped-def]
                     if stop - start < window:
                         for lane in range(len(keeping.lanes)):
                             for k in range(window):
-                                lists.lanes[column, slot, lane, k] = MISSING
+                                lists.lanes[column, slot, lane, k] = NOT_COUNTED
                     offset = before - position
                     gapless = rows.position[stop - 1] - rows.position[start] == stop - 1 - start
                     for lane in range(len(keeping.lanes)):

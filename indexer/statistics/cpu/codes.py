@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from ..windows import LEVELS
+from ...database.format.prediction import LEVELS
 from .compiling import compiled, inline
 from .rows import STRIP
 from .vectors import BYTES, FLOATS, INTS, Code, all_equal

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gluscope_tui.cli.tui import _lines
+from gluscope_tui.cli.tui import list_lines
 from gluscope_tui.tui.kept.files import index_folder, state_folder
 from gluscope_tui.tui.kept.marks import Mark, MarksFile
 from gluscope_tui.tui.kept.remembered import Remembered, StateFile
@@ -156,7 +156,7 @@ def test_crash_logs_of_one_second_are_all_kept(state_home: Path, monkeypatch: py
 def test_a_byte_order_mark_is_part_of_no_address(tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     path.write_bytes(b"\xef\xbb\xbfL1N2\tnote\r\nL0N3\r\n")
-    assert _lines(str(path)) == ["L1N2\tnote", "L0N3"]
+    assert list_lines(str(path)) == ["L1N2\tnote", "L0N3"]
     assert MarksFile(path).read() == (Mark(parse_neuron("L1N2"), "note"), Mark(parse_neuron("L0N3"), ""))
     state = tmp_path / "state.json"
     state.write_bytes(b"\xef\xbb\xbf" + json.dumps({"neuron": "L1N2"}).encode())
