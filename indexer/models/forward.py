@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from ..devices import upload
 from ..sites import Site, is_encoder_decoder
-from ..sites.experts import ExpertSite
 from ..transformers_internals import rows_unpacked
 
 if TYPE_CHECKING:
@@ -78,8 +77,6 @@ def _stops(sites: Sequence[Site]) -> list[torch.utils.hooks.RemovableHandle]:
 
     # registered after capture's hook on the same module, so it runs after it; experts are observed inside their module
     return [
-        entry.register_forward_hook(reached)
-        if isinstance(site, ExpertSite)
-        else entry.register_forward_pre_hook(reached)
+        entry.register_forward_hook(reached) if site.observed_inside else entry.register_forward_pre_hook(reached)
         for entry, site in ends.items()
     ]

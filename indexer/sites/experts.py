@@ -76,6 +76,7 @@ class ExpertLayer:
 class ExpertSite(Site):
     """One routed expert. Its `gate`, `in_` and `down` are the module of all experts of the layer."""
 
+    observed_inside = True
     experts: ExpertLayer = field(kw_only=True)
 
     @property

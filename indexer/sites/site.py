@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +38,9 @@ class Site:
     gate_first: bool = True
     gate_scale: float = 1.0  # gate is the output of its map times this
     factor: Activation | None = None  # in from the output of its map, where it isn't the output itself
+
+    observed_inside: ClassVar[bool] = False
+    """Whether its values are observed while `entry` runs, not before it."""
 
     @property
     def fused(self) -> bool:
