@@ -41,11 +41,7 @@ def shape(kind: str, *, layers: int, **settings: Any) -> Any:
     return config(num_hidden_layers=layers, **chosen)
 
 
-def random_model(config: Any, name: str, device: str, dtype: torch.dtype) -> LoadedModel:
-    """A model with random weights, made where it is to run; matrices keep the size of what passes through them."""
-    auto: Any = transformers.AutoModel
-    with torch.device(device), no_init_weights():
-        body: Any = auto.from_config(config, dtype=dtype).eval()
+def _fill(body: Any, device: str) -> None:
     generator = torch.Generator(device).manual_seed(0)
     with torch.no_grad():
         for parameter in body.parameters():
@@ -55,6 +51,15 @@ def random_model(config: Any, name: str, device: str, dtype: torch.dtype) -> Loa
                 parameter.normal_(0.0, 1.0 / parameter.shape[-1] ** 0.5, generator=generator)
         embeddings = body.get_input_embeddings()
         embeddings.weight.normal_(0.0, 1.0, generator=generator)
+
+
+def random_model(config: Any, name: str, device: str, dtype: torch.dtype) -> LoadedModel:
+    """A model with random weights, made where it is to run; matrices keep the size of what passes through them."""
+    auto: Any = transformers.AutoModel
+    with torch.device(device), no_init_weights():
+        body: Any = auto.from_config(config, dtype=dtype).eval()
+    if device != "meta":  # which holds no values
+        _fill(body, device)
     origin: Any = Origin(None, config, {})  # type: ignore[arg-type]  # it is nowhere: only its config is read
     return LoadedModel(
         model=body,
@@ -64,7 +69,7 @@ def random_model(config: Any, name: str, device: str, dtype: torch.dtype) -> Loa
         architecture=type(body).__name__,
         model_type=config.model_type,
         dtype=str(dtype).removeprefix("torch."),
-        device=str(embeddings.weight.device),
+        device=str(body.get_input_embeddings().weight.device),
         causal=True,
         fingerprint="random",
         origin=origin,

@@ -122,7 +122,8 @@ def _counted(places: Counter[str]) -> Iterator[None]:
     """Within the context, count warnings of waiting by where in the project, and below it, they come from."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        if "synchroniz" not in str(message):
+        # that the mode itself is a prototype is told once, when it is set
+        if "synchroniz" not in str(message) or "prototype" in str(message):
             return
         frames = [frame for frame in traceback.extract_stack() if "warnings.py" not in frame.filename][:-1]
         own = [frame for frame in frames if frame.filename.startswith(str(ROOT / "indexer"))]
