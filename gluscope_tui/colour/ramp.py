@@ -14,26 +14,29 @@ TRUECOLOR_STEPS = 16
 _BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
 _BLACK_256, _WHITE_256 = 16, 231  # fixed, unlike 0 and 15
 
-# (dark background, light background): orange for positive values, blue for negative ones, from weak to strong
-_TRUE_ORANGE: tuple[tuple[Rgb, Rgb], ...] = (((64, 38, 8), (255, 184, 88)), ((253, 232, 208), (158, 58, 0)))
-_TRUE_BLUE: tuple[tuple[Rgb, Rgb], ...] = (((18, 44, 74), (136, 200, 255)), ((220, 234, 247), (12, 78, 158)))
-_ORANGE_256 = ((58, 94, 136, 172, 208, 214), (224, 180, 173, 166, 130, 124))
-_BLUE_256 = ((24, 60, 67, 68, 75, 111), (152, 110, 74, 67, 32, 25))
-# Pairs that keep their contrast on common palettes: the weakest colours the text alone.
-_ORANGE_16 = (
-    (Style(11, 0), Style(0, 9), Style(0, 11)),
-    (Style(1, 15), Style(0, 11), Style(15, 1)),
+# (dark background, light background): orange for positive values, blue for negative ones, from weak to strong. A ramp
+# keeps to one hue, so that a weak value and a strong one read as the same sign; tests/colour measures that.
+_TRUE_ORANGE: tuple[tuple[Rgb, Rgb], ...] = (((72, 42, 4), (255, 176, 80)), ((255, 231, 205), (170, 76, 0)))
+_TRUE_BLUE: tuple[tuple[Rgb, Rgb], ...] = (((10, 44, 86), (132, 192, 255)), ((218, 233, 252), (0, 76, 164)))
+# The fixed colours have few oranges, and none that is dark: five steps of each are one hue, six are not.
+_ORANGE_256 = ((94, 130, 172, 208, 215), (223, 215, 208, 172, 130))
+_BLUE_256 = ((25, 26, 68, 75, 153), (153, 75, 68, 26, 25))
+# Pairs that keep their contrast on common palettes: the weakest colours the text alone. There is no orange among 16
+# colours, and a yellow that can be read is brown on a console: red stands for it.
+_RED_16 = (
+    (Style(9, 0), Style(15, 1), Style(0, 9)),
+    (Style(1, 15), Style(0, 9), Style(15, 1)),
 )
 _BLUE_16 = (
-    (Style(14, 0), Style(15, 12), Style(0, 14)),
-    (Style(4, 15), Style(0, 14), Style(15, 4)),
+    (Style(14, 0), Style(0, 6), Style(0, 14)),
+    (Style(4, 15), Style(15, 12), Style(15, 4)),
 )
 _ATTRIBUTES = (PLAIN, Style(bold=True), Style(reverse=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Ramp:
-    """Styles from the weakest to the strongest level, for positive (orange) and negative (blue) values."""
+    """Styles from the weakest to the strongest level, for positive (orange, or red) and negative (blue) values."""
 
     positive: tuple[Style, ...]
     negative: tuple[Style, ...]
@@ -51,13 +54,13 @@ class Ramp:
 
 @cache
 def ramp(depth: Depth, *, light: bool = False) -> Ramp:
-    """The ramp for a depth: 16 steps in truecolor, 6 in 256 colours, 3 in 16; attributes or nothing without colour."""
+    """The ramp for a depth: 16 steps in truecolor, 5 in 256 colours, 3 in 16; attributes or nothing without colour."""
     if depth is Depth.TRUE:
         return Ramp(_true(_TRUE_ORANGE[light]), _true(_TRUE_BLUE[light]))
     if depth is Depth.ANSI256:
         return Ramp(_fixed(_ORANGE_256[light]), _fixed(_BLUE_256[light]))
     if depth is Depth.ANSI16:
-        return Ramp(_ORANGE_16[light], _BLUE_16[light])
+        return Ramp(_RED_16[light], _BLUE_16[light])
     styles = _ATTRIBUTES if depth is Depth.NONE else (PLAIN,) * 3
     return Ramp(styles, styles)
 

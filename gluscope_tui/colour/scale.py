@@ -5,19 +5,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from functools import cache
 
-_SIX = (0.02, 0.06, 0.12, 0.25, 0.50, 0.75)
-_THREE = (0.06, 0.25, 0.75)
+_TABLES = {5: (0.02, 0.08, 0.20, 0.45, 0.75), 3: (0.06, 0.25, 0.75)}
 
 
 @cache
 def thresholds(steps: int) -> tuple[float, ...]:
-    """The share of the largest magnitude at which each level begins: 6 steps from a table, 3 every second of them,
-    otherwise by the square root, rounded (16 steps: 0.1 %, 0.9 %, 2.4 %, ... 94 %)."""
-    if steps == 6:
-        return _SIX
-    if steps == 3:
-        return _THREE
-    return tuple(((step + 0.5) / steps) ** 2 for step in range(steps))
+    """The share of the largest magnitude at which each level begins: 5 and 3 steps from tables, otherwise by the
+    square root, rounded (16 steps: 0.1 %, 0.9 %, 2.4 %, ... 94 %)."""
+    return _TABLES.get(steps) or tuple(((step + 0.5) / steps) ** 2 for step in range(steps))
 
 
 def level(value: float | None, maximum: float, steps: int) -> int:

@@ -18,7 +18,7 @@ from gluscope_tui.colour.style import PLAIN, Colour, Style
 from indexer.errors import GluscopeError
 
 COLOURED = (Depth.TRUE, Depth.ANSI256, Depth.ANSI16)
-STEPS = {Depth.TRUE: 16, Depth.ANSI256: 6, Depth.ANSI16: 3, Depth.NONE: 3, Depth.PLAIN: 3}
+STEPS = {Depth.TRUE: 16, Depth.ANSI256: 5, Depth.ANSI16: 3, Depth.NONE: 3, Depth.PLAIN: 3}
 
 
 def wcag(one: Rgb, other: Rgb) -> float:
@@ -101,11 +101,11 @@ def test_the_fixed_palette_matches_terminals(number: int) -> None:
 
 @pytest.mark.parametrize(
     ("share", "expected"),
-    [(0, 0), (0.019, 0), (0.02, 1), (0.06, 2), (0.12, 3), (0.25, 4), (0.5, 5), (0.74, 5), (0.75, 6), (1, 6), (1.5, 6)],
+    [(0, 0), (0.019, 0), (0.02, 1), (0.08, 2), (0.2, 3), (0.44, 3), (0.45, 4), (0.74, 4), (0.75, 5), (1, 5), (1.5, 5)],
 )
-def test_six_steps_begin_where_the_manual_says(share: float, expected: int) -> None:
-    assert level(share, 1.0, 6) == expected
-    assert level(-share * 8, 8.0, 6) == expected
+def test_five_steps_begin_where_the_table_says(share: float, expected: int) -> None:
+    assert level(share, 1.0, 5) == expected
+    assert level(-share * 8, 8.0, 5) == expected
 
 
 def test_sixteen_steps_are_the_square_root_rounded() -> None:
@@ -114,7 +114,7 @@ def test_sixteen_steps_are_the_square_root_rounded() -> None:
         assert level(share, 1.0, 16) == int(16 * share**0.5 + 0.5)
 
 
-@pytest.mark.parametrize("steps", [3, 6, 16])
+@pytest.mark.parametrize("steps", [3, 5, 16])
 def test_levels_grow_with_the_value(steps: int) -> None:
     found = [level(share / 500, 1.0, steps) for share in range(501)]
     assert found == sorted(found)
@@ -123,8 +123,8 @@ def test_levels_grow_with_the_value(steps: int) -> None:
 
 
 def test_no_value_and_no_scale_give_no_level() -> None:
-    assert level(None, 1.0, 6) == 0
-    assert level(1.0, 0.0, 6) == 0
+    assert level(None, 1.0, 5) == 0
+    assert level(1.0, 0.0, 5) == 0
     assert ramp(Depth.TRUE).style(0.0, 0) == PLAIN
 
 

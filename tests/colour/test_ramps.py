@@ -1,0 +1,123 @@
+"""Promises of the ramps: one hue each, in even order of lightness, and two signs that everybody can tell apart.
+
+Hue and lightness are those of OKLab (Ottosson 2020), which keeps blues of one hue together where CIE Lab turns them
+purple; what a deuteranope sees is by Vienot, Brettel and Mollon (1999); differences are CIE 1976.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gluscope_tui.colour.contrast import XTERM, Rgb
+from gluscope_tui.colour.depth import Depth
+from gluscope_tui.colour.ramp import ramp
+from gluscope_tui.colour.style import Style
+from tests.colour.test_colour import COLOURED, shown
+
+ROOT = Path(__file__).parents[2]
+HUE_DEGREES = 25.0
+"""Within how many degrees the hues of a ramp lie; a twelfth of the circle is 30."""
+TOLD_APART = 20.0
+"""CIE 1976 difference of two colours that nobody confuses; 2.3 is just noticeable."""
+Triple = tuple[float, float, float]
+
+
+def light(colour: Rgb) -> Triple:
+    red, green, blue = (c / 255 / 12.92 if c / 255 <= 0.04045 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour)
+    return red, green, blue
+
+
+def times(rows: tuple[Triple, ...], vector: Triple) -> Triple:
+    one, two, three = (sum(a * b for a, b in zip(row, vector, strict=True)) for row in rows)
+    return one, two, three
+
+
+def oklab(colour: Rgb) -> Triple:
+    cones = times(
+        (
+            (0.4122214708, 0.5363325363, 0.0514459929),
+            (0.2119034982, 0.6806995451, 0.1073969566),
+            (0.0883024619, 0.2817188376, 0.6299787005),
+        ),
+        light(colour),
+    )
+    root = (cones[0] ** (1 / 3), cones[1] ** (1 / 3), cones[2] ** (1 / 3))
+    return times(
+        (
+            (0.2104542553, 0.7936177850, -0.0040720468),
+            (1.9779984951, -2.4285922050, 0.4505937099),
+            (0.0259040371, 0.7827717662, -0.8086757660),
+        ),
+        root,
+    )
+
+
+def hue(colour: Rgb) -> float:
+    _, a, b = oklab(colour)
+    return math.degrees(math.atan2(b, a)) % 360
+
+
+def cie_lab(linear: Triple) -> Triple:
+    xyz = times(((0.4124, 0.3576, 0.1805), (0.2126, 0.7152, 0.0722), (0.0193, 0.1192, 0.9505)), linear)
+    bent = [
+        t ** (1 / 3) if t > 216 / 24389 else (24389 / 27 * t + 16) / 116
+        for t in (v / w for v, w in zip(xyz, (0.95047, 1.0, 1.08883), strict=True))
+    ]
+    return 116 * bent[1] - 16, 500 * (bent[0] - bent[1]), 200 * (bent[1] - bent[2])
+
+
+def deuteranope(colour: Rgb) -> Triple:
+    """In linear light."""
+    red, green, blue = light(colour)
+    both = 0.29275 * red + 0.70725 * green
+    return both, both, min(max(blue + 0.02234 * (green - red), 0.0), 1.0)
+
+
+def seen_difference(one: Rgb, other: Rgb) -> float:
+    return math.dist(cie_lab(deuteranope(one)), cie_lab(deuteranope(other)))
+
+
+def hued(style: Style) -> Rgb:
+    """The colour of a cell that has one: its ground, or the text where the ground is the screen's."""
+    ground = shown(style.bg, XTERM)
+    return shown(style.fg, XTERM) if ground in ((0, 0, 0), (255, 255, 255)) else ground
+
+
+LOOKS = [(depth, light) for depth in COLOURED for light in (False, True)]
+
+
+@pytest.mark.parametrize(("depth", "light"), LOOKS)
+def test_a_ramp_has_one_hue(depth: Depth, light: bool) -> None:
+    styles = ramp(depth, light=light)
+    for side in (styles.positive, styles.negative):
+        hues = [hue(hued(style)) for style in side]
+        # by 60 degrees: red, as the terminal has it, lies at 29, blue at 264, cyan at 195
+        assert max(hues) - min(hues) <= HUE_DEGREES
+
+
+@pytest.mark.parametrize(("depth", "light"), LOOKS)
+def test_lightness_goes_one_way_in_steps_that_are_seen(depth: Depth, light: bool) -> None:
+    styles = ramp(depth, light=light)
+    for side in (styles.positive, styles.negative):
+        lightness = [oklab(shown(style.bg, XTERM))[0] for style in side]
+        steps = [(after - before) * (-1 if light else 1) for before, after in itertools.pairwise(lightness)]
+        assert min(steps) >= 0.02
+
+
+@pytest.mark.parametrize(("depth", "light"), LOOKS)
+def test_the_two_signs_are_told_apart_without_green_cones(depth: Depth, light: bool) -> None:
+    styles = ramp(depth, light=light)
+    for positive, negative in itertools.product(styles.positive, styles.negative):
+        assert seen_difference(hued(positive), hued(negative)) >= TOLD_APART
+
+
+def test_the_picture_of_the_ramps_is_current(tmp_path: Path) -> None:
+    made = tmp_path / "ramps.svg"
+    subprocess.run([sys.executable, ROOT / "screenshots" / "ramps.py", made], check=True, capture_output=True)
+    assert made.read_text(encoding="utf-8") == (ROOT / "docs" / "ramps.svg").read_text(encoding="utf-8")
