@@ -195,7 +195,8 @@ def test_styles_become_escape_sequences_and_rich_styles() -> None:
 def test_the_legend_prints_both_ends_and_both_ramps(depth: Depth) -> None:
     colours = ramp(depth)
     text = "".join(part for part, _ in legend("post -7.70", "+7.70", colours))
-    bars = "▁▂▃▄▅▆"[: min(colours.steps, 6)]
+    filled = [style.bg is not None for style in colours.positive]
+    bars = "".join(" " if any(filled) else bar for bar in "▁▂▃▄▅▆"[: min(colours.steps, 6)])
     assert text == f"post -7.70 {bars[::-1]} 0 {bars} +7.70"
     assert legend("a", "b", colours)[1][1] == colours.negative[-1]
     assert legend("a", "b", colours)[-2][1] == colours.positive[-1]

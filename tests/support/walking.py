@@ -31,7 +31,9 @@ async def settled(pilot: Pilot[None]) -> None:
 
 
 def header_text(app: ExplorerApp) -> str:
-    return home_of(app).query_one(HeaderLine).render_line(0).text
+    """All that the header says, its lines one after the other."""
+    header = home_of(app).query_one(HeaderLine)
+    return " ".join(header.render_line(row).text for row in range(header.size.height))
 
 
 def pane_text(app: ExplorerApp, quadrant: Quadrant = Quadrant.PP) -> list[str]:

@@ -16,6 +16,9 @@ from ...views.numbers import signed
 from .find import found_tokens
 from .palette import Palette
 
+BEFORE, AFTER = "[", "]"
+"""Stand around the token under the cursor where there is a blank for them; it is underlined besides."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -61,9 +64,13 @@ def context_rows(
             style = palette.on_ground(piece.style, palette.faint)
             if any(token in found for token in tokens):
                 style = replace(palette.match, bold=style.bold)
+            text = piece.text
             if cursor is not None and cursor in tokens:
-                style = replace(style, reverse=not style.reverse)
-            parts.append((piece.text, style))
+                style = replace(style, underline=True)
+                text = f"{BEFORE}{text[1:]}" if text.startswith(" ") and text != " " else text
+            elif parts and cursor is not None and cursor == piece.token - 1 and text.startswith(" "):
+                text = f"{AFTER}{text[1:]}"
+            parts.append((text, style))
             if piece.token >= 0:
                 cells.append((start, start + piece.width, piece.token))
             start += piece.width
@@ -71,16 +78,20 @@ def context_rows(
     return rows
 
 
-def value_columns(examples: Sequence[Example], ranking: str, *, wide: bool) -> list[str]:
-    """What stands in front of each context, all of one width: its value; wide, post, gate and in at the peak."""
-    columns = [[signed(example.value) for example in examples]]
-    if wide:
-        columns = [
-            [signed(example.values(name)[example.peak]) for example in examples] for name in ("post", "gate", "in")
-        ]
-        if not {"post", "gate", "in"}.issuperset(RANKINGS[ranking].factors):
-            columns.insert(0, [signed(example.value) for example in examples])
-    return [" ".join(cells) for cells in zip(*map(_aligned, columns), strict=True)]
+def value_columns(examples: Sequence[Example], ranking: str, *, wide: bool) -> tuple[str, list[str]]:
+    """What stands in front of each context, all of one width, under its heading: the value that is ranked; wide, also
+    post, gate and in at the peak."""
+    names = [factor.value for factor in RANKINGS[ranking].factors]
+    columns = [["·".join(names), *(signed(example.value) for example in examples)]]
+    if not wide:
+        return columns[0][0], list(_aligned(columns[0][1:]))
+    columns += [
+        [name, *(signed(example.values(name)[example.peak]) for example in examples)]
+        for name in ("post", "gate", "in")
+        if [name] != names
+    ]
+    heading, *rows = [" ".join(cells) for cells in zip(*map(_aligned, columns), strict=True)]
+    return heading, rows
 
 
 def _aligned(texts: Sequence[str]) -> Iterator[str]:

@@ -11,6 +11,8 @@ GRID_WIDTH, GRID_HEIGHT = 72, 18
 LEAST_WIDTH, LEAST_HEIGHT = 40, 10
 LIST_FROM = 110
 FULL_FOOT_FROM = 16
+TWO_HEADS_FROM = 24
+"""Rows from which the header has a line for the index and one for the neuron."""
 LIST_WIDTH = 24
 VALUES_FROM = 58
 """Pane width from which a context starts with post, gate and in."""
@@ -40,25 +42,27 @@ class Layout:
 def home_layout(width: int, height: int, focused: Quadrant, *, zoomed: bool = False, in_list: bool = False) -> Layout:
     """The layout for a terminal of this size; any size from 1x1 is fine.
 
-    From 72x18 four panes, below that (or zoomed) the focused one under a tab row; under 16 rows no legend and hints;
-    from 110 columns the list beside, below that the list takes the panes' place while it is used.
+    From 72x18 four panes, below that (or zoomed) the focused one under a tab row; under 16 rows no legend and hints,
+    from 24 a header of two lines; from 110 columns the list beside, below that it takes the panes' place while it is
+    used.
     Under 40x10 there is only the part `small`, which says what is needed.
     """
     if width < LEAST_WIDTH or height < LEAST_HEIGHT:
         return Layout("small", {"small": Rectangle(0, 0, width, height)})
-    parts = {"header": Rectangle(0, 0, width, 1)}
+    heads = 2 if height >= TWO_HEADS_FROM else 1
+    parts = {"header": Rectangle(0, 0, width, heads)}
     foot = ["inspector", "legend", "hints"] if height >= FULL_FOOT_FROM else ["inspector"]
     bottom = height - len(foot)
     parts.update({name: Rectangle(0, bottom + row, width, 1) for row, name in enumerate(foot)})
     beside = width >= LIST_FROM
-    body = Rectangle(0, 1, width - LIST_WIDTH if beside else width, bottom - 1)
+    body = Rectangle(0, heads, width - LIST_WIDTH if beside else width, bottom - heads)
     if beside:
-        parts["list"] = Rectangle(body.width, 1, LIST_WIDTH, body.height)
+        parts["list"] = Rectangle(body.width, heads, LIST_WIDTH, body.height)
     elif in_list:
         return Layout("list", {**parts, "list": body})
     if zoomed or body.width < GRID_WIDTH or height < GRID_HEIGHT:
-        parts["tabs"] = Rectangle(0, 1, body.width, 1)
-        return Layout("single", parts, {focused: Rectangle(0, 2, body.width, body.height - 1)})
+        parts["tabs"] = Rectangle(0, heads, body.width, 1)
+        return Layout("single", parts, {focused: Rectangle(0, heads + 1, body.width, body.height - 1)})
     return Layout("grid", parts, _grid(body))
 
 

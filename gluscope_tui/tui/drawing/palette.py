@@ -26,9 +26,10 @@ class Glyphs:
     down: str = "↓"
     up: str = "↑"
     about: str = "≈"
+    marked: str = "★"
 
 
-ASCII_GLYPHS = Glyphs(">", "|", "-", "+", "+", ":", "<>", " .:-=+*#@", ", ", "v", "^", "~")
+ASCII_GLYPHS = Glyphs(">", "|", "-", "+", "+", ":", "<>", " .:-=+*#@", ", ", "v", "^", "~", "*")
 
 
 @dataclass(frozen=True, slots=True)

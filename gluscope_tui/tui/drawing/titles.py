@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from indexer.database.records import QuadrantRecord
 from indexer.quadrants import Quadrant
 from indexer.ranking import RANKINGS
@@ -12,32 +14,54 @@ from .layout import WORDS_FROM
 from .painting import first_that_fits
 
 _SIGNS = {1: "+", -1: "-"}
+BARS = " ▁▂▃▄▅▆▇█"
 
 
-def title(record: QuadrantRecord, total: int, ranking: str, width: int, *, faint: bool = False) -> str:
-    """The title of a pane in at most `width` cells; fuller from 50 cells. `faint`: no colour reaches the scale."""
+def title(
+    record: QuadrantRecord, total: int, ranking: str, width: int, *, faint: bool = False, bars: str = BARS
+) -> str:
+    """The title of a pane in at most `width` cells: quadrant, frequency with its bar, count, mean and largest value of
+    the quantity that is ranked. Fuller from 50 cells. `faint`: no colour reaches the scale."""
     name = record.quadrant.value
     if not record.count:
         return first_that_fits((f"{name} never  0 of {full_count(total)}", f"{name} never"), width)
-    often = frequency(record.count, total)
+    often = f"{bar(record.count / total, bars)} {frequency(record.count, total)}"
     quantity = colour_of(ranking)
-    mean, extreme = f"  mean {signed(record.mean[quantity])}", f"  ext {signed(record.extreme[quantity])}"
+    mean, largest = f" mean {signed(record.mean[quantity])}", f" max {signed(record.extreme[quantity])}"
     short, full = short_count(record.count), full_count(record.count)
     bare = f"{name} {often}"
     brief = bare if "/" in often else f"{bare} {short}"
     if width < WORDS_FROM - 2:
-        heads = [brief]
+        heads = [brief, bare]
     else:
         worded = f"{name} {in_words(record.quadrant)}"
-        heads = [f"{worded}  {often}  {full} tokens", f"{worded}  {often} {full}", f"{bare} {full}", brief]
+        heads = [f"{worded}  {often}  {_counted(record.count, 'token')}", f"{worded}  {often} {full}", brief, bare]
+    tails = [f"  {quantity}{mean}{largest}", f"  {quantity}{largest}"]
     if faint:
         note = "  too faint: c"
-        return first_that_fits(
-            (*(head + mean + extreme + note for head in heads), bare + extreme + note, bare + note), width
-        )
-    return first_that_fits(
-        (*(head + mean + extreme for head in heads), bare + mean + extreme, bare + extreme, bare), width
-    )
+        tight = f"{bare} {quantity}{largest} faint: c"
+        return first_that_fits((*(head + tail + note for head in heads for tail in tails), tight, bare + note), width)
+    tight = f"{bare} {quantity}{mean}{largest}"
+    fuller, shorter = ([head + tail for head in heads] for tail in tails)
+    return first_that_fits((*fuller, tight, *shorter, bare), width)
+
+
+def numbers(record: QuadrantRecord, ranking: str, width: int, *, faint: bool = False) -> str:
+    """Count, mean and largest value of a quadrant, as many as `width` cells hold; "" where no token is in it."""
+    if not record.count:
+        return ""
+    quantity = colour_of(ranking)
+    mean, largest = f"mean {signed(record.mean[quantity])}", f"max {signed(record.extreme[quantity])}"
+    note = "  too faint: c" if faint else ""
+    values = (f"{quantity} {mean} {largest}{note}", f"{quantity} {largest}{note}", f"{quantity} {largest}", "")
+    return first_that_fits((f"{_counted(record.count, 'token')}  {values[0]}", *values), width)
+
+
+def bar(share: float, glyphs: str = BARS) -> str:
+    """A share of 0 to 1 as one of the glyphs, by its square root: blank for 0, at least the first step for more."""
+    if share <= 0:
+        return glyphs[0]
+    return glyphs[min(len(glyphs) - 1, max(1, math.ceil(math.sqrt(share) * (len(glyphs) - 1))))]
 
 
 def in_words(quadrant: Quadrant) -> str:

@@ -65,7 +65,7 @@ class AboutScreen(BaseScreen):
         self._count = len(shown)
         line = self.in_sight()
         self.top = top_to_show(self.top, line, line, rows, self._count)
-        self.query_one(HeaderLine).show(pictures.header(self.session.explorer), palette)
+        self.query_one(HeaderLine).show(pictures.header(self.session), palette)
         self.query_one(StyledLines).show(StyledPicture(shown, self.top), palette)
         foot = pictures.foot(self.session, self.scope)
         self.query_one(Hints).show(foot, palette)

@@ -114,7 +114,7 @@ class HomeScreen(BaseScreen, scope="home"):
         if layout.kind == "small":
             self.query_one(Small).show(NEEDED, palette)
             return
-        self.query_one(HeaderLine).show(pictures.header(explorer), palette)
+        self.query_one(HeaderLine).show(pictures.header(self.session), palette)
         if layout.kind == "single":
             self.query_one(TabRow).show(pictures.tabs(explorer, palette), palette)
         for quadrant in layout.panes:

@@ -152,9 +152,11 @@ class HomeKeys:
                 self.tell(f"{neuron} is marked in {marks.path}")
         except GluscopeError as error:
             return told(error)
+        self.session.read_notes()
         return ""
 
     def show_marks(self) -> None:
+        self.session.read_notes()
         explorer = self.session.explorer
         lines = [str(mark.neuron) for mark in self._marks()]
         marks, _ = read_list("marks", lines, explorer.facts.sites)

@@ -13,6 +13,7 @@ from indexer.quadrants import QUADRANTS, QUANTITIES, Quadrant
 from ...colour.scale import level
 from ...views.contexts import Look, lies_in, neuron_scale, pane_scale
 from ...views.sample import place_text
+from ...views.weights import class_of, cosines_of
 from ...views.writes import promoted
 from ..actions import hints
 from ..drawing.layout import GRID_WIDTH, VALUES_FROM, Layout
@@ -24,7 +25,7 @@ from ..widgets.header import Header
 from ..widgets.hints import Foot
 from ..widgets.inspector import Inspected
 from ..widgets.legend import Scale
-from ..widgets.neuron_list import ListEntry, ListPicture
+from ..widgets.neuron_list import HEADS, ListEntry, ListPicture
 from ..widgets.pane import PanePicture
 from ..widgets.tabs import Tabs
 
@@ -32,8 +33,10 @@ Rows = Mapping[tuple[NeuronAddress, str], NeuronRow]
 """The narrow rows that were read, by neuron and signs."""
 
 
-def header(explorer: Explorer) -> Header:
+def header(session: Session) -> Header:
+    explorer = session.explorer
     facts, view, current = explorer.facts, explorer.view, explorer.current
+    weights = explorer.record.weights if explorer.shown.neuron == explorer.neuron else None
     warnings = []
     if not facts.complete:
         warnings.append("index unfinished")
@@ -42,6 +45,7 @@ def header(explorer: Explorer) -> Header:
     if explorer.replaced:
         warnings.append("replaced: ctrl+r")
     return Header(
+        file=facts.path.name,
         model=facts.model,
         address=str(explorer.neuron),
         stale=explorer.stale,
@@ -54,6 +58,9 @@ def header(explorer: Explorer) -> Header:
         warnings=tuple(warnings),
         pinned="" if explorer.pinned is None else str(explorer.pinned),
         instead_of=str(current.neuron) if explorer.swapped else "",
+        note=session.notes.get(explorer.neuron),
+        rw_class="" if weights is None else class_of(weights),
+        cosines=() if weights is None else cosines_of(weights),
     )
 
 
@@ -116,10 +123,8 @@ def _places(explorer: Explorer) -> tuple[str, ...]:
     if quadrant is None:
         return ()
     magnitudes = _magnitudes(sample)
-    return tuple(
-        place_text(magnitudes.place(quadrant, quantity, example.values(quantity)[token] or 0.0))
-        for quantity in QUANTITIES
-    )
+    places = (magnitudes.place(quadrant, quantity, example.values(quantity)[token] or 0.0) for quantity in QUANTITIES)
+    return tuple("" if place is not None and place.beyond else place_text(place) for place in places)
 
 
 @lru_cache(maxsize=4)
@@ -137,12 +142,12 @@ def foot(session: Session, scope: str = "home") -> Foot:
 
 
 def neuron_list(explorer: Explorer, rows: Rows, top: int, height: int) -> ListPicture:
-    """The part of the current list in `height` rows, its title included.
+    """The part of the current list in `height` rows, its headings included.
 
     It stays where it is while the neuron is in sight, then jumps by half a page: few steps repaint all of it.
     """
     current, signs = explorer.current, explorer.view.signs
-    room = max(1, height - 1)
+    room = max(1, height - HEADS)
     first = top if top <= current.place < top + room else max(0, current.place - room // 2)
     first = max(0, min(first, len(current) - room))
     entries = []

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
+
+from indexer.addresses import NeuronAddress
+from indexer.errors import GluscopeError
 
 from ..drawing.palette import Palette
 from ..kept.marks import MarksFile
@@ -96,6 +99,9 @@ class Session:
         self.notice, self.notice_is_bad = "", False
         self.reopening = False
         """Whether the index is being opened anew: until it is, nothing more is read from this one."""
+        self.notes: Mapping[NeuronAddress, str] = {}
+        """The notes of the marked neurons, as they were read last."""
+        self.read_notes()
         self._outliving: dict[type[Any], Any] = {}
 
     def say(self, notice: str, *, bad: bool = False) -> None:
@@ -114,6 +120,13 @@ class Session:
         self.explorer.change(in_list=False)
         self.notice = ""
         self.front.wish_changed()
+
+    def read_notes(self) -> None:
+        """Read the marks again, for those who show them; whoever needs the marks themselves hears what is wrong."""
+        try:
+            self.notes = {mark.neuron: mark.note for mark in self.marks.read()}
+        except GluscopeError:
+            self.notes = {}
 
     def outliving(self, kind: type[Thing], make: Callable[[], Thing]) -> Thing:
         """The one thing of this kind that outlives the screen it is shown on; made when it is asked for first."""

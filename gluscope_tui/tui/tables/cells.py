@@ -22,7 +22,7 @@ EXTREMES = tuple(f"extreme_post_{letters}" for letters in ("pp", "pn", "np", "nn
 
 def first_columns(weights: bool) -> tuple[str, ...]:
     """The columns of a table that nobody has chosen columns for."""
-    return (*FIRST_COLUMNS, *(OF_WEIGHTS if weights else ()), *EXTREMES)
+    return (*FIRST_COLUMNS, *EXTREMES, *(OF_WEIGHTS if weights else ()))
 
 
 def parts(name: str) -> tuple[str, str]:

@@ -1,15 +1,17 @@
-"""The first line: model, address, signs, ranking, place in the current list, warnings."""
+"""The first lines: the index and the place in the current list; the neuron, its mark, what its weights say."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from textual.strip import Strip
+
 from ...colour.style import StyledLine
 from ...text.cells import cell_len, shorten
 from ...views.numbers import short_count
-from ..drawing.painting import Part, fitted
+from ..drawing.painting import Part, fitted, strip
 from ..drawing.palette import Palette
-from .lines import OneLine
+from .lines import Lines
 
 FULL_FROM = 100
 LEAST_WITH_MODEL = 72
@@ -19,8 +21,9 @@ LEAST_MODEL = 10
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the first line tells."""
+    """What the header tells."""
 
+    file: str
     model: str
     address: str
     stale: bool
@@ -33,22 +36,48 @@ class Header:
     warnings: tuple[str, ...] = ()
     pinned: str = ""  # the pinned neuron's address
     instead_of: str = ""  # the list's neuron, where the pinned one is shown in its place
+    note: str | None = None  # of the neuron's mark; None: it is not marked
+    rw_class: str = ""  # "" where the index has no weights
+    cosines: tuple[str, ...] = ()
+
+
+def index_line(header: Header, width: int, palette: Palette) -> StyledLine:
+    """The index's file, the model, the tokens, the place in the current list, warnings."""
+    where, _, what = header.place.partition(" ")
+    parts = [
+        Part(shorten(header.file, 30, ascii_only=palette.ascii_only), palette.strong, 3),
+        Part(shorten(header.model, 40, ascii_only=palette.ascii_only), palette.text, 7),
+        Part(f"{short_count(header.tokens)} tokens" if header.tokens else "", palette.text, 6),
+        Part(where, palette.text),
+        Part(shorten(what, 40, ascii_only=palette.ascii_only), palette.text, 5, near=True),
+        *(Part(warning, palette.warning, 2) for warning in header.warnings),
+    ]
+    return ((" ", palette.text), *fitted(parts, width - 1, "  ", palette.text))
+
+
+def neuron_line(header: Header, width: int, palette: Palette) -> StyledLine:
+    """Address with the mark of stale contexts, the person's mark and note, class and cosines; then how it is shown."""
+    room = max(12, width // 3)
+    parts = [
+        Part(header.address + _stale(header, palette), palette.strong),
+        Part(_mark(header, room, palette), palette.strong, 1),
+        Part(_pin(header), palette.title_focused if header.instead_of else palette.text, 2),
+        Part(header.rw_class, palette.strong, 3),
+        *(Part(cosine, palette.text, drop) for cosine, drop in zip(header.cosines, (8, 6, 7), strict=False)),
+        *_looks(header, palette),
+    ]
+    return ((" ", palette.text), *fitted(parts, width - 1, "  ", palette.text))
 
 
 def header_line(header: Header, width: int, palette: Palette) -> StyledLine:
-    """Model, address with the mark of stale contexts, signs, ranking, place in the list, tokens, warnings."""
-    stale = ("~" if palette.ascii_only else "…") if header.stale else " "
-    flip = f" {palette.glyphs.flipped}" if header.flipped and header.signs == "aligned" else ""
-    signs = header.signs + (flip if header.flipped is not None else " ?")
-    by_colour = "" if header.colour == header.ranking else f"colour {header.colour}"
+    """Both in one: model, neuron, mark, signs, ranking, place in the list, tokens, warnings."""
     where, _, what = header.place.partition(" ")
     tokens = short_count(header.tokens) + (" tokens" if width >= FULL_FROM else "")
     parts = [
-        Part(header.address + stale, palette.strong),
+        Part(header.address + _stale(header, palette), palette.strong),
+        Part(_mark(header, 1 if width < FULL_FROM else 20, palette), palette.strong, 2),
         Part(_pin(header), palette.title_focused if header.instead_of else palette.text, 1),
-        Part(signs, palette.text, 5),
-        Part(f"rank {header.ranking}", palette.text, 3),
-        Part(by_colour, palette.text, 4),
+        *_looks(header, palette),
         Part(where, palette.text, 2),
         Part(
             shorten(what, 40 if width >= FULL_FROM else 20, ascii_only=palette.ascii_only), palette.text, 7, near=True
@@ -63,6 +92,27 @@ def header_line(header: Header, width: int, palette: Palette) -> StyledLine:
     return ((" ", palette.text), (f"{model}  " if model else "", palette.text), *line)
 
 
+def _stale(header: Header, palette: Palette) -> str:
+    return ("~" if palette.ascii_only else "…") if header.stale else " "
+
+
+def _looks(header: Header, palette: Palette) -> tuple[Part, ...]:
+    """Signs, ranking and colour: how the neuron is shown, and nothing that it is."""
+    flip = f" {palette.glyphs.flipped}" if header.flipped and header.signs == "aligned" else ""
+    signs = header.signs + (flip if header.flipped is not None else " ?")
+    by_colour = "" if header.colour == header.ranking else f"colour {header.colour}"
+    ranked = Part(f"rank {header.ranking}", palette.text, 3)
+    return Part(signs, palette.text, 5), ranked, Part(by_colour, palette.text, 4)
+
+
+def _mark(header: Header, room: int, palette: Palette) -> str:
+    """The star of a marked neuron, and its note in at most `room` cells."""
+    if header.note is None:
+        return ""
+    note = shorten(header.note, room - 2, ascii_only=palette.ascii_only) if room > 4 else ""
+    return f"{palette.glyphs.marked} {note}".rstrip()
+
+
 def _pin(header: Header) -> str:
     """Which of the two neurons that are compared is shown, and the other one."""
     if header.instead_of:
@@ -72,8 +122,9 @@ def _pin(header: Header) -> str:
     )
 
 
-class HeaderLine(OneLine[Header]):
-    """The header of the home screen."""
+class HeaderLine(Lines[Header]):
+    """The header: two lines where there is room for them, else the most of both in one."""
 
-    def line(self, picture: Header, width: int) -> StyledLine:
-        return header_line(picture, width, self.palette)
+    def draw(self, picture: Header, width: int, height: int) -> list[Strip]:
+        lines = (header_line,) if height < 2 else (index_line, neuron_line)
+        return [strip(line(picture, width, self.palette), width, self.palette.text) for line in lines]

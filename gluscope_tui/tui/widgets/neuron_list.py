@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from textual import events
@@ -14,7 +13,11 @@ from indexer.database.records import NeuronRow
 from ...text.cells import shorten
 from ...views.numbers import signed
 from ..drawing.painting import strip
+from ..drawing.titles import bar
 from .lines import Lines
+
+HEADS = 2
+"""The lines over the neurons: what the list is, what its columns are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,10 @@ class NeuronList(Lines[ListPicture]):
             (glyphs.horizontal * width, palette.faint),
         ]
         longest = max((len(entry.address) for entry in picture.entries), default=0)
-        rows = [strip(head, width, palette.faint)]
-        for offset, entry in enumerate(picture.entries[: height - 1]):
+        names = f" {'neuron':<{longest}} {self._heading(picture)}"
+        heading = [(glyphs.vertical, palette.text), (names, palette.faint)]
+        rows = [strip(head, width, palette.faint), strip(heading, width, palette.text)]
+        for offset, entry in enumerate(picture.entries[: height - HEADS]):
             here = picture.first + offset == picture.place
             style = palette.strong if here else palette.text
             mark = glyphs.cursor if here else " "
@@ -76,6 +81,12 @@ class NeuronList(Lines[ListPicture]):
             rows.append(strip([(glyphs.vertical, palette.text), (text, style)], width, palette.text))
         edge = strip([(glyphs.vertical, palette.text)], width, palette.text)
         return rows + [edge] * (height - len(rows))
+
+    @staticmethod
+    def _heading(picture: ListPicture) -> str:
+        """What stands behind an address: the four frequencies as bars and the largest post, or a context's place."""
+        contexts = any(entry.stands_for for entry in picture.entries)
+        return "in rank" if contexts else f"{'freq':<4} {'post':>6}"
 
     def _numbers(self, row: NeuronRow | None) -> str:
         if row is None:
@@ -86,18 +97,11 @@ class NeuronList(Lines[ListPicture]):
         return f"{bars} {signed(extreme):>6}"
 
     def on_click(self, event: events.Click) -> None:
-        if self.picture is not None and 0 < event.y <= len(self.picture.entries):
-            self.post_message(self.Clicked(self.picture.first + event.y - 1))
+        if self.picture is not None and HEADS <= event.y < HEADS + len(self.picture.entries):
+            self.post_message(self.Clicked(self.picture.first + event.y - HEADS))
 
     def on_mouse_scroll_down(self) -> None:
         self.post_message(self.Wheel(3))
 
     def on_mouse_scroll_up(self) -> None:
         self.post_message(self.Wheel(-3))
-
-
-def bar(share: float, glyphs: str) -> str:
-    """A share of 0 to 1 as one of the glyphs, by its square root: blank for 0, at least the first step for more."""
-    if share <= 0:
-        return glyphs[0]
-    return glyphs[min(len(glyphs) - 1, max(1, math.ceil(math.sqrt(share) * (len(glyphs) - 1))))]

@@ -22,6 +22,9 @@ from ..drawing.titles import empty, end, title
 from ..session.view import Cursor
 from .lines import Lines
 
+SELDOM = 0.001
+"""The share of tokens under which a pane is dimmed."""
+
 
 @dataclass(frozen=True, slots=True)
 class PanePicture:
@@ -41,6 +44,11 @@ class PanePicture:
     values_from: int = VALUES_FROM
     edge: str = ""  # "tee" or "cross": the pane holds the divider at its right
     writes: tuple[str, ...] = ()  # the tokens that the neuron promotes in the quadrant
+
+    @property
+    def seldom(self) -> bool:
+        """Whether the quadrant is visited so seldom that its pane steps back."""
+        return self.record.count < SELDOM * self.total
 
     @property
     def examples(self) -> tuple[Example, ...]:
@@ -74,10 +82,10 @@ class Pane(Lines[PanePicture]):
         inner = width - (1 if picture.edge else 0)
         above = 1 if picture.titled else 0
         self._targets = {}
-        lines = self._body(picture, inner, max(0, height - above - 1), above)
-        lines += [()] * (height - above - len(lines))
-        if picture.writes and len(lines) > 1:
-            lines[-1] = self._writes(picture, inner)
+        room = height - above
+        head = [self._writes(picture, inner)] if picture.writes and room > 1 else []
+        body = self._body(picture, inner, max(0, room - 1), above + len(head))
+        lines = [*head, *body, *[()] * (room - len(head) - len(body))]
         palette = self.palette
         edge = (palette.glyphs.vertical, palette.faint) if picture.edge else None
         rows = [strip(line, width, palette.text, edge=edge) for line in lines]
@@ -86,8 +94,10 @@ class Pane(Lines[PanePicture]):
     def _title(self, picture: PanePicture, width: int) -> Strip:
         palette = self.palette
         inner = width - (1 if picture.edge else 0)
-        text = title(picture.record, picture.total, picture.ranking, inner - 2, faint=picture.faint)
-        style = palette.title_focused if picture.focused else palette.title
+        text = title(
+            picture.record, picture.total, picture.ranking, inner - 2, faint=picture.faint, bars=palette.glyphs.bars
+        )
+        style = palette.title_focused if picture.focused else palette.faint if picture.seldom else palette.title
         rule = palette.glyphs.horizontal * max(0, inner - len(text) - 2)
         corners = {"tee": palette.glyphs.tee, "cross": palette.glyphs.cross}
         edge = (corners[picture.edge], palette.faint) if picture.edge else None
@@ -96,11 +106,19 @@ class Pane(Lines[PanePicture]):
         )
 
     def _writes(self, picture: PanePicture, inner: int) -> StyledLine:
-        """The last row, which the contexts leave free: what the neuron writes where this quadrant is."""
+        """Under the title: what the neuron writes where this quadrant is, its sign in the colour of that sign."""
         palette = self.palette
-        head = f"  {label(output_sign(picture.record))} "
-        words = in_a_row(picture.writes, inner - len(head), ascii_only=palette.ascii_only)
-        return ((head, palette.faint), (words, palette.text))
+        sign = output_sign(picture.record)
+        before, out, after = label(sign).partition("+out" if sign > 0 else "-out")
+        words = in_a_row(picture.writes, inner - len(before + out + after) - 3, ascii_only=palette.ascii_only)
+        ramp = picture.look.ramp
+        colour = palette.on_ground(ramp.style(sign, ramp.steps), palette.strong)
+        return (
+            (f"  {before}", palette.faint),
+            (out, colour),
+            (f"{after} ", palette.faint),
+            (words, palette.faint if picture.seldom else palette.text),
+        )
 
     def _body(self, picture: PanePicture, inner: int, room: int, above: int) -> list[StyledLine]:
         """The rows that are seen of the contexts and the line after them."""
@@ -108,7 +126,9 @@ class Pane(Lines[PanePicture]):
         if not shown:
             sentence: StyledLine = ((f"  {empty(picture.record, picture.ranking)}", palette.faint),)
             return [sentence][:room]
-        values = value_columns(shown, picture.ranking, wide=inner >= picture.values_from)
+        wide = inner >= picture.values_from and room > 2
+        heading, values = value_columns(shown, picture.ranking, wide=wide)
+        room -= wide
         first_cell = len(values[0]) + 2
         width = max(1, inner - first_cell)
         quadrant, look = picture.record.quadrant, picture.look
@@ -117,7 +137,7 @@ class Pane(Lines[PanePicture]):
         at = min(picture.cursor.context, len(shown) - 1)
         last = starts[at + 1] - (0 if at == len(shown) - 1 else 1)
         self.top = top_to_show(self.top, starts[at], last, room, starts[-1] + 1)
-        rows: list[StyledLine] = []
+        rows: list[StyledLine] = [((f" {heading}", palette.faint),)] if wide else []
         for number, example in enumerate(shown):
             if starts[number + 1] <= self.top or starts[number] >= self.top + room:
                 continue
@@ -139,7 +159,7 @@ class Pane(Lines[PanePicture]):
                     self._targets[above + len(rows)] = (number, first_cell, row)
                     head = self._head(values[number] if offset == 0 else " " * len(values[0]), here and offset == 0)
                     rows.append((*head, *row.parts))
-        if len(rows) < room:
+        if len(rows) < room + wide:
             words = end(picture.record, picture.ranking, picture.top_k, inner - 2, palette.glyphs.between)
             rows.append(((f"  {words}", palette.faint),))
         return rows
@@ -147,7 +167,7 @@ class Pane(Lines[PanePicture]):
     def _head(self, value: str, here: bool) -> StyledLine:
         palette = self.palette
         if not here:
-            return ((f" {value} ", palette.text),)
+            return ((f" {value} ", palette.faint if self.picture and self.picture.seldom else palette.text),)
         return ((f"{palette.glyphs.cursor}{value} ", palette.strong),)
 
     def on_click(self, event: events.Click) -> None:

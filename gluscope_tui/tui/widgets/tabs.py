@@ -13,7 +13,7 @@ from indexer.quadrants import QUADRANTS, Quadrant
 from ...colour.style import Style, StyledLine
 from ...views.numbers import frequency
 from ..drawing.palette import Palette
-from ..drawing.titles import title
+from ..drawing.titles import numbers
 from .lines import OneLine
 
 
@@ -46,11 +46,9 @@ def tab_line(tabs: Tabs, width: int, palette: Palette) -> StyledLine:
         line.append((" ", palette.text))
     stats = tabs.record.quadrants[tabs.focused]
     room = width - sum(len(text) for text, _ in line)
-    words = title(stats, tabs.record.tokens_counted, tabs.ranking, 200, faint=tabs.faint).split("  ")[2:]
-    while words and sum(len(word) + 2 for word in words) > room:
-        words.pop(0)
-    if stats.count and words:
-        line.append((" " + "  ".join(words), palette.text))
+    words = numbers(stats, tabs.ranking, room - 1, faint=tabs.faint)
+    if words:
+        line.append((f" {words}", palette.text))
     return tuple(line)
 
 

@@ -15,11 +15,13 @@ def rows_of_contexts(pane: Rectangle, layout: Layout) -> int:
     return pane.height - (2 if layout.kind == "grid" else 1)
 
 
-@pytest.mark.parametrize(("size", "rows"), [((80, 24), 8), ((120, 40), 16)])
-def test_each_of_the_four_panes_shows_the_promised_contexts(size: tuple[int, int], rows: int) -> None:
+@pytest.mark.parametrize(
+    ("size", "rows"), [((80, 23), [8, 8, 7, 7]), ((80, 24), [8, 8, 7, 7]), ((120, 40), [16, 16, 15, 15])]
+)
+def test_each_of_the_four_panes_shows_the_promised_contexts(size: tuple[int, int], rows: list[int]) -> None:
     layout = home_layout(*size, Quadrant.PP)
     assert layout.kind == "grid"
-    assert [rows_of_contexts(layout.panes[quadrant], layout) for quadrant in QUADRANTS] == [rows] * 4
+    assert [rows_of_contexts(layout.panes[quadrant], layout) for quadrant in QUADRANTS] == rows
 
 
 def test_sixty_by_twenty_is_one_pane_of_fourteen_contexts_under_a_tab_row() -> None:
@@ -57,7 +59,12 @@ def test_the_list_stands_beside_from_110_columns_and_takes_the_place_of_the_pane
     assert "list" not in home_layout(109, 30, Quadrant.PP).parts
     narrow = home_layout(109, 30, Quadrant.PP, in_list=True)
     assert (narrow.kind, narrow.panes) == ("list", {})
-    assert narrow.parts["list"] == Rectangle(0, 1, 109, 26)
+    assert narrow.parts["list"] == Rectangle(0, 2, 109, 25)
+
+
+@pytest.mark.parametrize(("height", "heads"), [(10, 1), (23, 1), (24, 2), (60, 2)])
+def test_from_24_rows_the_header_has_a_line_for_the_index_and_one_for_the_neuron(height: int, heads: int) -> None:
+    assert home_layout(80, height, Quadrant.PP).parts["header"] == Rectangle(0, 0, 80, heads)
 
 
 @given(st.integers(1, 300), st.integers(1, 100), st.sampled_from(QUADRANTS), st.booleans(), st.booleans())

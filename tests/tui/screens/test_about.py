@@ -161,7 +161,7 @@ async def test_each_pane_says_what_is_written_with_the_sign_of_post_there(
                 record = index.neuron(here(app), signs=signs, weights=True)
                 assert record.weights is not None
                 for quadrant in QUADRANTS:
-                    row = pane_text(app, quadrant)[-1].rstrip(" │")
+                    row = pane_text(app, quadrant)[1].rstrip(" │")
                     post = record.quadrants[quadrant].extreme.post
                     if not post:
                         assert "writes" not in row
@@ -182,11 +182,12 @@ async def test_the_writes_row_takes_no_context_away(explorer_app: AppMaker, weig
         async with app.run_test(size=(80, 24)) as pilot:
             await press(pilot)
             rows[path] = {quadrant: pane_text(app, quadrant) for quadrant in QUADRANTS}
-    for quadrant in QUADRANTS:
-        assert len(rows[None][quadrant]) == 10
-        assert rows[weighted_index][quadrant][:9] == rows[None][quadrant][:9]
-        assert "writes" in rows[weighted_index][quadrant][9]
-        assert not rows[None][quadrant][9].strip(" │")
+    for quadrant, height in zip(QUADRANTS, (10, 10, 9, 9), strict=True):
+        assert len(rows[None][quadrant]) == height
+        assert rows[weighted_index][quadrant][0] == rows[None][quadrant][0]
+        assert "writes" in rows[weighted_index][quadrant][1]
+        assert rows[weighted_index][quadrant][2:] == rows[None][quadrant][1:-1]
+        assert not rows[None][quadrant][-1].strip(" │")
 
 
 async def test_the_inspector_places_values_among_the_sample_where_there_is_room(

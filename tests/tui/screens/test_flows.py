@@ -250,7 +250,7 @@ async def test_clicks_move_both_cursors_choose_tabs_and_neurons(explorer_app: Ap
         assert explorer.view.focused == Quadrant.NN
         assert explorer.view.cursor().context == 2
         assert explorer.view.cursor().token is not None
-        await pilot.click("#list", offset=(5, 1))
+        await pilot.click("#list", offset=(5, 2))
         await settled(pilot)
         assert here(app) == str(explorer.current.neurons[home_of(app).query_one("#list").picture.first])  # type: ignore[attr-defined]
         await press(pilot, "z")

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from textual.strip import Strip
 
 import indexer
 from gluscope_tui.colour.contrast import VGA, XTERM, ratio
@@ -19,14 +20,13 @@ from gluscope_tui.colour.ramp import ramp
 from gluscope_tui.tui.drawing.contexts import context_rows, value_columns
 from gluscope_tui.tui.drawing.find import found_tokens
 from gluscope_tui.tui.drawing.palette import Palette, palette
-from gluscope_tui.tui.drawing.titles import end, title
+from gluscope_tui.tui.drawing.titles import bar, end, title
 from gluscope_tui.tui.session.typing_line import Typing
 from gluscope_tui.tui.session.view import Cursor
 from gluscope_tui.tui.widgets.header import Header, HeaderLine
 from gluscope_tui.tui.widgets.inspector import Inspected, Inspector
 from gluscope_tui.tui.widgets.legend import Legend, Scale
 from gluscope_tui.tui.widgets.lines import Lines, Picture
-from gluscope_tui.tui.widgets.neuron_list import bar
 from gluscope_tui.tui.widgets.pane import Pane, PanePicture
 from gluscope_tui.tui.widgets.prompt import Prompt
 from gluscope_tui.tui.widgets.source_line import SourceLine, SourceOfContext
@@ -84,14 +84,15 @@ def test_every_peak_of_a_pane_starts_in_the_same_column() -> None:
     rows = pane_rows(picture(record((FRANCE, BORDERS), 14_021)))
     assert rows[1].startswith("▸+7.70 ")
     assert rows[2].startswith(" +7.40 ")
-    assert rows[1].index(" France") == rows[2].index(" France") == 7 + split_width(32)[0]
+    assert rows[1].index("[France]") == rows[2].index(" France") == 7 + split_width(32)[0]
 
 
 def test_the_title_gives_frequency_count_mean_and_extreme_and_grows_with_the_room() -> None:
     stats = record((FRANCE,), 12_400)
-    assert title(stats, 100_000, "post", 39) == "++ 12.4% 12.4k  mean +0.123  ext +7.70"
-    assert title(stats, 100_000, "post", 80) == "++ gate+ in+  12.4%  12,400 tokens  mean +0.123  ext +7.70"
-    assert title(record((FRANCE,), 3), 100_000, "post", 39) == "++ 3/100k  mean +0.123  ext +7.70"
+    assert title(stats, 100_000, "post", 39) == "++ ▃ 12.4%  post mean +0.123 max +7.70"
+    assert title(stats, 100_000, "post", 80) == "++ gate+ in+  ▃ 12.4%  12,400 tokens  post mean +0.123 max +7.70"
+    assert title(record((FRANCE,), 3), 100_000, "post", 39) == "++ ▁ 3/100k  post mean +0.123 max +7.70"
+    assert title(stats, 100_000, "gate", 80).endswith("gate mean +0.500 max +2.00")
     assert title(record((), 0), 113_108, "post", 39) == "++ never  0 of 113,108"
 
 
@@ -136,16 +137,54 @@ def test_peak_cursor_and_finds_are_told_without_colour() -> None:
     row = context_rows(FRANCE, Quadrant.PP, 60, look, bare, cursor=1, find="city")[0]
     styles = dict(row.parts)
     assert (styles[" France"].bold, styles[" France"].underline) == (True, True)
-    assert styles[" largest"].reverse
-    assert styles[" city"].underline
+    assert (styles["[largest"].underline, styles["[largest"].bold) == (True, False)
+    assert styles["]city"].underline
+    assert styles["]city"].reverse
     assert styles[" of"] == bare.faint
 
 
-def test_a_wide_pane_starts_with_post_gate_and_in() -> None:
-    assert value_columns((FRANCE,), "post", wide=True) == ["+7.70 +2.00 +1.50"]
-    assert value_columns((FRANCE,), "act", wide=True) == ["+7.70 +7.70 +2.00 +1.50"]
-    assert "+7.70 +2.00 +1.50" in pane_rows(picture(record((FRANCE,), 1)), width=58)[1]
-    assert "+2.00" not in pane_rows(picture(record((FRANCE,), 1)), width=57)[1]
+@pytest.mark.parametrize("depth", list(Depth))
+def test_a_cursor_changes_no_colour(depth: Depth) -> None:
+    colours = palette(depth)
+    look = Look("post", 7.7, colours.ramp)
+    bare, under = (context_rows(FRANCE, Quadrant.PP, 60, look, colours, cursor=cursor)[0] for cursor in (None, 4))
+    assert [replace(style, underline=False) for _, style in bare.parts] == [
+        replace(style, underline=False) for _, style in under.parts
+    ]
+    assert "".join(text for text, _ in under.parts) == "".join(text for text, _ in bare.parts).replace(
+        " France is", "[France]is"
+    )
+
+
+def faint_text(strip: Strip) -> str:
+    return "".join(part.text for part in strip if part.style == TRUE.faint.rich())
+
+
+def test_a_pane_that_is_seldom_visited_steps_back() -> None:
+    for count, dimmed in ((99, True), (100, False)):  # of 100,000
+        shown = picture(record((FRANCE, BORDERS), count), focused=False, writes=(" a",))
+        title_row, writes, _, context, *_ = Pane(Quadrant.PP, TRUE).draw(shown, 50, 10)
+        assert ("++" in faint_text(title_row)) == dimmed
+        assert ("a" in faint_text(writes)) == ("7.40" in faint_text(context)) == dimmed
+
+
+def test_what_is_written_stands_under_the_title_with_its_sign_in_the_colour_of_the_sign() -> None:
+    for quadrant, value, words in ((Quadrant.PP, 7.7, "+out"), (Quadrant.PN, -7.7, "-out")):
+        there = replace(record((FRANCE,), 500, quadrant), extreme=Quantities(2.0, 1.5, value, value))
+        row = Pane(quadrant, TRUE).draw(picture(there, writes=(" Paris",)), 60, 10)[1]
+        assert row.text.startswith(f"  writes {words}: Paris")
+        assert {part.text: part.style for part in row}[words] == TRUE.ramp.style(value, TRUE.ramp.steps).rich()
+
+
+def test_a_wide_pane_starts_with_the_ranked_value_then_post_gate_and_in_each_under_its_name() -> None:
+    gated = replace(FRANCE, value=2.0)
+    assert value_columns((FRANCE,), "post", wide=True) == (" post  gate    in", ["+7.70 +2.00 +1.50"])
+    assert value_columns((gated,), "gate", wide=True) == (" gate  post    in", ["+2.00 +7.70 +1.50"])
+    assert value_columns((FRANCE,), "act", wide=True) == ("  act  post  gate    in", ["+7.70 +7.70 +2.00 +1.50"])
+    wide = pane_rows(picture(record((FRANCE,), 1)), width=58)
+    assert wide[1].startswith("  post  gate    in ")
+    assert wide[2].startswith("▸+7.70 +2.00 +1.50 ")
+    assert "+2.00" not in " ".join(pane_rows(picture(record((FRANCE,), 1)), width=57))
 
 
 def test_the_focused_title_is_in_reverse_and_takes_the_same_cells() -> None:
@@ -213,9 +252,9 @@ def test_finding_marks_the_tokens_that_share_an_occurrence(tokens: list[str], wa
 
 
 def header(**more: object) -> Header:
-    shown = Header(
-        "SmolLM2-135M", "L12N345", False, "aligned", True, "post", "post", "346/1536 in layer, by index", 113_108
-    )
+    where = "346/1536 in layer, by index"
+    looks = ("aligned", True, "post", "post")
+    shown = Header("small.db", "SmolLM2-135M", "L12N345", False, *looks, where, 113_108, rw_class="weakening")
     return replace(shown, **more)  # type: ignore[arg-type]  # fields by name
 
 
@@ -240,9 +279,28 @@ def test_the_header_tells_everything_where_there_is_room_and_the_address_always(
 
 @given(st.integers(1, 150), st.text(max_size=40))
 def test_a_header_fits_any_width_whatever_the_model_is_called(width: int, model: str) -> None:
-    line = rows_of(HeaderLine(TRUE), header(model=model), width, 1)[0]
-    assert cell_len(line) == width
-    assert line.isprintable()
+    for height in (1, 2):
+        for line in rows_of(HeaderLine(TRUE), header(model=model, file=model, note=model), width, height):
+            assert cell_len(line) == width
+            assert line.isprintable()
+
+
+def test_the_first_line_tells_the_index_and_the_second_the_neuron() -> None:
+    cosines = ("cos(gate, in) +0.1", "cos(in, out) -0.2", "cos(gate, out) +0.3")
+    marked = header(note="says France", cosines=cosines)
+    first, second = rows_of(HeaderLine(TRUE), marked, 150, 2)
+    assert first.split("  ")[0] == " small.db"
+    for words in ("SmolLM2-135M", "113k tokens", "346/1536 in layer, by index"):
+        assert words in first
+    assert second.startswith(" L12N345   ★ says France  weakening  cos(gate, in) +0.1  cos(in, out) -0.2")
+    assert second.rstrip().endswith("aligned ⇄  rank post")
+    strong = HeaderLine(TRUE).draw(marked, 150, 2)[1]
+    bold = "".join(part.text for part in strong if part.style is not None and part.style.bold)
+    assert "weakening" in bold
+    assert "rank post" not in bold
+    narrow = rows_of(HeaderLine(TRUE), marked, 40, 2)[1]
+    assert narrow.startswith(" L12N345 ")
+    assert "★" in narrow
 
 
 def test_the_inspector_tells_the_token_under_the_cursor() -> None:
@@ -307,7 +365,7 @@ def test_the_tab_row_names_all_four_and_brackets_the_focused() -> None:
     whole = NeuronRecord(parse_neuron("L1N2"), "m", "aligned", False, 100_000, 100_000, 0, stats)
     line = rows_of(TabRow(TRUE), Tabs(whole, Quadrant.PP, "post", False), 60, 1)[0]
     assert line.startswith(" [++ 12.4%] +- 8.31% -+ 3/100k -- never  ")
-    assert "ext +7.70" in line
+    assert "post max +7.70" in line
     assert neuron_scale(whole, "post") == 7.7
 
 
