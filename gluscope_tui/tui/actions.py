@@ -259,6 +259,18 @@ def actions_in(scope: str) -> tuple[Action, ...]:
     return tuple(action for action in ACTIONS if scope in action.scopes)
 
 
+def elsewhere(key: str, scope: str) -> str:
+    """What to say to a key that does nothing in a scope: where it works, or that it does nothing; "" where it acts."""
+    if any(key in action.keys for action in actions_in(scope)):
+        return ""
+    name = key_name(key)
+    found = next((action for action in ACTIONS if key in action.keys), None)
+    if found is None:
+        return f"{name} does nothing: " + ("q goes back" if scope == "overlay" else "? lists the keys")
+    way = "" if scope == "home" else "; q goes back"
+    return f"{name} works {SCOPES[found.scopes[0]]} ({found.title.split(';')[0].split(',')[0].split(': ')[-1]}){way}"
+
+
 def key_lines(action: Action) -> str:
     """The keys of an action as help and docs show them."""
     return " ".join(key_name(key) for key in action.keys)

@@ -61,8 +61,12 @@ class ExplorerApp(CrashingApp):
 
     async def on_key(self, event: events.Key) -> None:
         """Keys go to the open prompt, if there is one, before they are looked up in the registry."""
+        if self.leaving:
+            event.prevent_default()
+            return
         screen = self.screen
-        if self.leaving or (isinstance(screen, BaseScreen) and screen.type_key(event)):
+        taken = isinstance(screen, BaseScreen) and (screen.type_key(event) or screen.refuse_key(event.key))
+        if taken:
             event.prevent_default()
 
     # opening

@@ -13,6 +13,10 @@ READING = (
     "++ and -- write +out, +- and -+ write -out, as far as act has the sign of gate.",
     "⇄: the signs of in and post are flipped, so that w_in points along w_gate (s shows the raw signs).",
     "A line is a context: its value, then text cut so that every peak starts in one column.",
+    "A title: how often the quadrant is visited (the bar is the square root of the share), in how many tokens, the "
+    "mean and the largest value of the quantity that is ranked. Under 0.1 % of the tokens a pane is dimmed.",
+    "The list: four bars, how often each quadrant is visited, and the largest post. ★: a marked neuron, with its note.",
+    "The token under the cursor is underlined, in [brackets] where there is room; a peak is bold and underlined.",
     "Coloured tokens lie in the pane's own quadrant, orange > 0, blue < 0; grey ones lie in others.",
     "≈: away from its peak a context's gate, in and post are kept within 0.4 % of the largest in its window, and act "
     "is computed from gate; at the peak all four are exact.",

@@ -86,7 +86,7 @@ class AboutScreen(BaseScreen):
             "about.up": lambda: self.move(-1),
             "about.page-down": lambda: self.scroll(page),
             "about.page-up": lambda: self.scroll(-page),
-            **self.of_every_screen(session.say),
+            **self.of_every_screen(),
             "app.undo": self.leave,
             "app.quit": self.leave,
         }

@@ -11,7 +11,7 @@ from textual.binding import Binding
 from textual.layout import Layout
 from textual.screen import Screen
 
-from ..actions import actions_in
+from ..actions import actions_in, elsewhere
 from ..drawing.layout import Rectangle
 from ..drawing.palette import Palette
 from ..session.session import Session
@@ -94,7 +94,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         """What each action of the screen does, by the action's id."""
         raise NotImplementedError
 
-    def of_every_screen(self, say: Callable[[str], Any]) -> Mapping[str, Callable[[], Any]]:
+    def of_every_screen(self) -> Mapping[str, Callable[[], Any]]:
         """The handlers that mean the same on every screen: those of the app, and those that open another screen."""
         screens = self.session.screens
         opening = [action.id for action in actions_in(self.scope) if action.opens]
@@ -102,10 +102,14 @@ class BaseScreen(Screen[None], inherit_bindings=False):
             **{id: partial(screens.open_screen, id) for id in opening},
             "app.theme": screens.toggle_theme,
             "app.palette": screens.open_palette,
-            "app.reopen": lambda: say(screens.reopen()),
-            "app.interrupt": lambda: say(screens.interrupt()),
+            "app.reopen": lambda: self.say(screens.reopen()),
+            "app.interrupt": lambda: self._interrupt(screens.interrupt()),
             "app.suspend": screens.to_shell,
         }
+
+    def _interrupt(self, notice: str) -> None:
+        if notice:
+            self.say(notice)
 
     # keys
 
@@ -165,6 +169,19 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         else:
             self.retype(self.typing.press(event.key, event.character))
         return True
+
+    def refuse_key(self, key: str) -> bool:
+        """Say of a key that does nothing here where it works; False where it does something."""
+        notice = elsewhere(key, self.scope)
+        if notice and self.stands:
+            self.before_action()
+            self.say(notice)
+            self.redraw()
+        return bool(notice)
+
+    def say(self, notice: str, *, bad: bool = False) -> None:
+        """A notice at the foot, until the next key."""
+        self.session.say(notice, bad=bad)
 
     def on_paste(self, event: events.Paste) -> None:
         if self.typing is not None and self.is_current:

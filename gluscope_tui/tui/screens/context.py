@@ -138,15 +138,15 @@ class ContextScreen(BaseScreen, scope="context"):
             "token.page-up": lambda: explorer.move_token(-page),
             "token.first": lambda: explorer.move_token(-(10**9)),
             "token.last": lambda: explorer.move_token(10**9),
-            "context.next": lambda: self._say(explorer.move_context(1)),
-            "context.previous": lambda: self._say(explorer.move_context(-1)),
+            "context.next": lambda: self.say(explorer.move_context(1)),
+            "context.previous": lambda: self.say(explorer.move_context(-1)),
             **{f"pane.{q.letters}": partial(self._focus, q) for q in QUADRANTS},
-            "pane.next": lambda: self._say(explorer.next_pane(1)),
-            "pane.previous": lambda: self._say(explorer.next_pane(-1)),
+            "pane.next": lambda: self.say(explorer.next_pane(1)),
+            "pane.previous": lambda: self.say(explorer.next_pane(-1)),
             **coloring(explorer),
             "keep.copy": self._copy,
-            "keep.command": lambda: self._say(self.session.screens.copy_text(explorer.command())),
-            **self.of_every_screen(self._say),
+            "keep.command": lambda: self.say(self.session.screens.copy_text(explorer.command())),
+            **self.of_every_screen(),
             "app.undo": self._close,
             "app.quit": self._close,
         }
@@ -155,14 +155,14 @@ class ContextScreen(BaseScreen, scope="context"):
         if self._explorer.examples(quadrant):
             self._explorer.focus(quadrant)
         else:
-            self._say(f"{quadrant} has no context here")
+            self.say(f"{quadrant} has no context here")
 
-    def _say(self, notice: str) -> None:
+    def say(self, notice: str, *, bad: bool = False) -> None:  # noqa: ARG002  # its foot has one look
         self._notice = notice
 
     def _copy(self) -> None:
         if (example := self._explorer.example) is not None:
-            self._say(self.session.screens.copy_text(example.text))
+            self.say(self.session.screens.copy_text(example.text))
 
     def _close(self) -> None:
         self.close()

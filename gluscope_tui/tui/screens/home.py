@@ -54,7 +54,7 @@ class HomeScreen(BaseScreen, scope="home"):
         self._list_top = 0
         self._laid_out: tuple[object, ...] = ()
         self._handlers: Mapping[str, Callable[..., Any]] = {
-            **self.of_every_screen(session.tell),
+            **self.of_every_screen(),
             **home_handlers(session, self),
         }
 

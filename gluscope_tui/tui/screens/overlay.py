@@ -74,12 +74,12 @@ class HelpScreen(BaseScreen, scope="overlay"):
             "line.page-up": lambda: self.scroll(-page),
             "line.first": lambda: self.scroll(-(10**9)),
             "line.last": lambda: self.scroll(10**9),
-            **self.of_every_screen(self._say),
+            **self.of_every_screen(),
             "app.undo": self.close,
             "app.quit": self.close,
         }
 
-    def _say(self, notice: str) -> None:
+    def say(self, notice: str, *, bad: bool = False) -> None:  # noqa: ARG002  # its foot has one look
         self._notice = notice
 
 

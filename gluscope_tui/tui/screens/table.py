@@ -162,7 +162,7 @@ class TableScreen(BaseScreen, scope="table"):
             "column.previous": lambda: self._aside(-1),
             "row.open": self.open_row,
             "keep.command": lambda: self.say("no shell command shows this"),
-            **self.of_every_screen(self.say),
+            **self.of_every_screen(),
             "app.undo": self.leave,
             "app.quit": self.leave,
             **self.own_handlers(),

@@ -157,17 +157,19 @@ class Pane(Lines[PanePicture]):
             ):
                 if self.top <= starts[number] + offset < self.top + room:
                     self._targets[above + len(rows)] = (number, first_cell, row)
-                    head = self._head(values[number] if offset == 0 else " " * len(values[0]), here and offset == 0)
+                    head = self._head(
+                        picture, values[number] if offset == 0 else " " * len(values[0]), here and offset == 0
+                    )
                     rows.append((*head, *row.parts))
         if len(rows) < room + wide:
             words = end(picture.record, picture.ranking, picture.top_k, inner - 2, palette.glyphs.between)
             rows.append(((f"  {words}", palette.faint),))
         return rows
 
-    def _head(self, value: str, here: bool) -> StyledLine:
+    def _head(self, picture: PanePicture, value: str, here: bool) -> StyledLine:
         palette = self.palette
         if not here:
-            return ((f" {value} ", palette.faint if self.picture and self.picture.seldom else palette.text),)
+            return ((f" {value} ", palette.faint if picture.seldom else palette.text),)
         return ((f"{palette.glyphs.cursor}{value} ", palette.strong),)
 
     def on_click(self, event: events.Click) -> None:

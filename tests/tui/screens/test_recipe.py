@@ -7,9 +7,10 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 
 from gluscope_tui.tui import screens
-from gluscope_tui.tui.actions import ACTIONS, SCOPES, Action, actions_in, hints
+from gluscope_tui.tui.actions import ACTIONS, SCOPES, Action, actions_in, elsewhere, hints
 from gluscope_tui.tui.app import ExplorerApp, screen_of
 from gluscope_tui.tui.help import keys_page
 from gluscope_tui.tui.screens.about import AboutScreen
@@ -18,6 +19,7 @@ from gluscope_tui.tui.screens.choice import ChoiceScreen
 from gluscope_tui.tui.screens.home import HomeScreen
 from gluscope_tui.tui.screens.overlay import PaletteScreen
 from gluscope_tui.tui.screens.table import TableScreen
+from gluscope_tui.tui.widgets.hints import Hints
 from tests.support.walking import AppMaker, press
 
 OPENING = [action for action in ACTIONS if action.opens]
@@ -52,13 +54,13 @@ def test_every_scope_is_a_screens_has_words_keys_to_leave_it_and_a_foot() -> Non
         assert SCOPES[scope] in keys_page()
 
 
-async def opened(app: ExplorerApp, pilot: object, action: Action) -> BaseScreen:
-    """The screen that an action opens, from where its key works first."""
-    if "home" not in action.scopes:
-        raise AssertionError(f"{action.id} can't be reached from home")
-    await press(pilot, action.keys[0])  # type: ignore[arg-type]  # a Pilot
-    assert isinstance(app.screen, screen_of(action.id))
-    return app.screen
+async def standing(app: ExplorerApp, pilot: Pilot[None], action: Action | None) -> BaseScreen:
+    """The screen that an action opens from home; home itself where there is none."""
+    await press(pilot, *(action.keys[:1] if action else ()))
+    kind = HomeScreen if action is None else screen_of(action.id)
+    screen = app.screen
+    assert isinstance(screen, kind)
+    return screen
 
 
 @pytest.mark.parametrize("action", [None, *OPENING], ids=lambda action: action.id if action else "home")
@@ -67,9 +69,7 @@ async def test_every_key_of_a_screen_has_a_handler_and_every_part_its_place(
 ) -> None:
     app = explorer_app("L1N5", path=weighted_index)
     async with app.run_test(size=(80, 24)) as pilot:
-        await press(pilot)
-        screen = app.screen if action is None else await opened(app, pilot, action)
-        assert isinstance(screen, BaseScreen)
+        screen = await standing(app, pilot, action)
         assert screen.scope
         assert set(screen.handlers()) >= {one.id for one in actions_in(screen.scope)}
         parts = {part.id for part in screen.children}
@@ -80,3 +80,29 @@ async def test_every_key_of_a_screen_has_a_handler_and_every_part_its_place(
         placed = {name for width, height in SIZES for name in screen.rectangles(width, height)}
         assert placed <= parts
         assert parts - placed <= {"prompt", "list", "hints"}  # where nothing is typed, or the list is beside
+
+
+ALL_KEYS = sorted({key for action in ACTIONS for key in action.keys} | {"t", "f5", "exclamation_mark"})
+
+
+@pytest.mark.parametrize("action", [None, *OPENING], ids=lambda action: action.id if action else "home")
+async def test_a_key_that_does_nothing_here_says_where_it_works(
+    explorer_app: AppMaker, weighted_index: Path, action: Action | None
+) -> None:
+    app = explorer_app("L1N5", path=weighted_index)
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await standing(app, pilot, action)
+        if screen.typing is not None:
+            await press(pilot, "x", "enter")
+        bound = {key for one in actions_in(screen.scope) for key in one.keys}
+        for key in ALL_KEYS:
+            if key in bound:
+                assert elsewhere(key, screen.scope) == ""
+                continue
+            await pilot.press(key)
+            assert isinstance(app.screen, type(screen))
+            foot = screen.query_one(Hints).picture
+            assert foot is not None
+            assert foot.notice == elsewhere(key, screen.scope) != "", key
+            assert "works " in foot.notice or "does nothing" in foot.notice
+            assert "q goes back" in foot.notice or screen.scope == "home" or "? lists" in foot.notice

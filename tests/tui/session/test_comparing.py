@@ -7,15 +7,15 @@ from pathlib import Path
 from gluscope_tui.tui.screens.home import HomeScreen
 from gluscope_tui.tui.widgets.pane import Pane
 from indexer.quadrants import Quadrant
-from tests.support.walking import AppMaker, header_text, here, home_of, pane_text, press, settled, state_of, typed
+from tests.support.walking import AppMaker, header_text, here, home_of, pane_text, press, state_of, typed
 
 
 async def test_one_key_swaps_the_pinned_neurons_panes_in_place(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(120, 40)) as pilot:
-        await settled(pilot)
+        await press(pilot, "2")
         pinned = pane_text(app)
-        await press(pilot, "P", "j", "2")
+        await press(pilot, "P", "j")
         other = pane_text(app)
         assert "pin L1N5" in header_text(app)
         assert other != pinned
