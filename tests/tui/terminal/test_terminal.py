@@ -189,8 +189,8 @@ def test_a_list_comes_from_stdin_and_keys_from_the_terminal(hostile_index: Path,
     session.wait_for("1/2")
     session.wait_for("1 lines are no neuron")
     session.child.send("j")
-    session.wait_for("L0N7")
     session.wait_for("2/2")
+    session.wait_for("L0N7")
     session.child.send("q")
     assert session.finish() == 0
 
