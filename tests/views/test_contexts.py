@@ -28,11 +28,11 @@ LOOK = Look("post", 8.0, ramp(Depth.ANSI256))
 
 
 def test_only_tokens_of_the_quadrant_shown_have_a_level() -> None:
-    assert levels(FRANCE, Quadrant.PP, LOOK) == (0, 3, 0, 6, 0, 1, 0, 0)  # 1/8, 1, 1/32 and 1/400 of the scale
+    assert levels(FRANCE, Quadrant.PP, LOOK) == (0, 2, 0, 5, 0, 1, 0, 0)  # 1/8, 1, 1/32 and 1/400 of the scale
     assert levels(FRANCE, Quadrant.NP, LOOK) == (0, 0, -1, 0, 0, 0, 0, 0)
     assert levels(FRANCE, Quadrant.PN, LOOK) == (0, 0, 0, 0, -1, 0, 0, 0)
     assert levels(FRANCE, Quadrant.NN, LOOK) == (0,) * 8
-    assert levels(FRANCE, Quadrant.NN, replace(LOOK, own_only=False)) == (0, 3, -1, 6, -1, 1, 0, 0)
+    assert levels(FRANCE, Quadrant.NN, replace(LOOK, own_only=False)) == (0, 2, -1, 5, -1, 1, 0, 0)
 
 
 def test_a_token_lies_in_one_quadrant_at_most() -> None:
@@ -55,9 +55,9 @@ def test_a_line_shows_text_styles_and_tokens() -> None:
     assert [(part.text, part.style, part.token, part.last) for part in line] == [
         ("   ", PLAIN, -1, -1),
         ("<s>", PLAIN, 0, 0),
-        (" city", steps[2], 1, 1),
+        (" city", steps[1], 1, 1),
         (" of", PLAIN, 2, 2),
-        (" France", steps[5].marked(), 3, 3),
+        (" France", steps[4].marked(), 3, 3),
         ("␛", PLAIN, 4, 4),
         ("日", steps[0], 5, 6),
         (" is", PLAIN, 7, 7),
@@ -69,7 +69,7 @@ def test_a_line_shows_text_styles_and_tokens() -> None:
 def test_cells_that_tokens_share_take_the_strongest_colour() -> None:
     louder = replace(FRANCE, post=(*FRANCE.post[:6], 6.0, 0.0))
     line = context_line(louder, Quadrant.PP, 14, 14, LOOK)
-    assert next(part.style for part in line if part.text == "日") == ramp(Depth.ANSI256).positive[5]
+    assert next(part.style for part in line if part.text == "日") == ramp(Depth.ANSI256).positive[4]
 
 
 def test_marks_stand_for_attributes_where_there_are_none() -> None:

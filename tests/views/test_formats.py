@@ -176,7 +176,7 @@ def test_a_page_says_who_the_scale_and_what_is_never() -> None:
     assert lines[0] == "L12N345  tiny/␛[31mmodel  aligned, not flipped"
     assert lines[1] == "113,108 of 113,200 tokens counted, 5 in no quadrant"
     assert header(neuron(), 200) == ["  ".join(lines[:2])]
-    assert "post -8.00 ▆▅▄▃▂▁ 0 ▁▂▃▄▅▆ +8.00  scale: neuron" in lines
+    assert f"post -8.00{' ' * 8}0{' ' * 8}+8.00  scale: neuron" in lines
     assert "++ by post  12.4%  14,000 tokens" in lines
     assert "-+ by post  3/113k  3 tokens" in lines
     assert "+- never: 0 of 113,108" in lines
@@ -186,7 +186,7 @@ def test_a_page_says_who_the_scale_and_what_is_never() -> None:
 def test_a_page_of_one_quadrant_keeps_the_scale_of_the_neuron() -> None:
     shown = page.Page(80, Depth.TRUE, quadrants=frozenset([Quadrant.NP]))
     lines = [text_of(line) for line in page.neuron(neuron(), shown)]
-    assert "post -8.00 ▆▅▄▃▂▁ 0 ▁▂▃▄▅▆ +8.00  scale: neuron" in lines
+    assert f"post -8.00{' ' * 8}0{' ' * 8}+8.00  scale: neuron" in lines
     assert not any(line.startswith(("++", "+-", "--")) for line in lines)
 
 
