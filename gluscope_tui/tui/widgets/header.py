@@ -45,14 +45,17 @@ def index_line(header: Header, width: int, palette: Palette) -> StyledLine:
     """The index's file, the model, the tokens, the place in the current list, warnings."""
     where, _, what = header.place.partition(" ")
     parts = [
-        Part(shorten(header.file, 30, ascii_only=palette.ascii_only), palette.strong, 3),
-        Part(shorten(header.model, 40, ascii_only=palette.ascii_only), palette.text, 7),
+        Part(shorten(header.file, 30, ascii_only=palette.ascii_only), palette.strong),
         Part(f"{short_count(header.tokens)} tokens" if header.tokens else "", palette.text, 6),
-        Part(where, palette.text),
+        Part(where, palette.text, 1),
         Part(shorten(what, 40, ascii_only=palette.ascii_only), palette.text, 5, near=True),
         *(Part(warning, palette.warning, 2) for warning in header.warnings),
     ]
-    return ((" ", palette.text), *fitted(parts, width - 1, "  ", palette.text))
+    kept_for_model = LEAST_MODEL + 2 if width >= LEAST_WITH_MODEL else 0
+    file, *rest = fitted(parts, width - 1 - kept_for_model, "  ", palette.text)
+    room = width - 3 - cell_len(file[0]) - sum(cell_len(text) for text, _ in rest)
+    model = shorten(header.model, room, ascii_only=palette.ascii_only) if room >= LEAST_MODEL else ""
+    return ((" ", palette.text), file, (f"  {model}" if model else "", palette.text), *rest)
 
 
 def neuron_line(header: Header, width: int, palette: Palette) -> StyledLine:
