@@ -293,7 +293,7 @@ def test_the_first_line_tells_the_index_and_the_second_the_neuron() -> None:
     for words in ("SmolLM2-135M", "113k tokens", "346/1536 in layer, by index"):
         assert words in first
     assert (
-        "  SmolLM2-135…  113k tokens  346/1536 in layer, by index"
+        "  SmolLM2-135M-Instr…  113k tokens  346/1536 in layer, by index"
         in rows_of(HeaderLine(TRUE), replace(marked, model="SmolLM2-135M-Instruct.Q4_1"), 72, 2)[0]
     )
     assert second.startswith(" L12N345   ★ says France  weakening  cos(gate, in) +0.1  cos(in, out) -0.2")
