@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from io import BufferedWriter, FileIO, TextIOWrapper
+from io import FileIO, TextIOWrapper
 from typing import Any
 
 from indexer.errors import GluscopeError
@@ -36,18 +36,22 @@ class Unheard(FileIO):
     """
 
     def write(self, data: Any, /) -> int:
-        """Write as much as the stream takes; where it takes nothing, all of it counts as written."""
+        """Write all that the stream takes; what it does not take counts as written."""
+        left = memoryview(data)
         try:
-            return super().write(data) or len(data)
+            while left:
+                left = left[super().write(left) or len(left) :]
         except OSError:
-            return len(data)
+            pass
+        return len(data)
 
 
 def muffle_stderr() -> None:
     """Let nothing that fails to be written to this process's stderr stop it."""
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
-    raw = Unheard(2, "wb", closefd=False)
-    sys.stderr = TextIOWrapper(BufferedWriter(raw), encoding, errors="backslashreplace", line_buffering=True)
+    raw: Any = Unheard(2, "wb", closefd=False)
+    # Without a buffer: one keeps what it was writing when Ctrl-C came, and writes it again.
+    sys.stderr = TextIOWrapper(raw, encoding, errors="backslashreplace", line_buffering=True, write_through=True)
 
 
 def stdin_lines() -> Iterator[str]:

@@ -70,22 +70,25 @@ class Values:
         maybe: npt.NDArray[np.bool_],
         settings: Settings,
     ) -> None:
-        assert max(Counter((e.document, e.part) for e in examples).values(), default=1) == 1
+        drawn = ranking == "random"  # of all positions; the others take the most extreme of each sequence
+        if not drawn:
+            assert max(Counter((e.document, e.part) for e in examples).values(), default=1) == 1
         key = self.keys(ranking, settings)
-        slack = 0.0 if ranking == "random" else self.slack[ranking]
+        slack = 0.0 if drawn else self.slack[ranking]
         listed = []
         for example in examples:
             row = self.row[example.document, example.part, example.position]
             assert maybe[row]
             self.compare_window(example)
             own = surely & (self.sequence == self.sequence[row])
-            assert key[row] >= key[own].max(initial=-np.inf) - 2 * slack  # its sequence offers nothing better
+            assert drawn or key[row] >= key[own].max(initial=-np.inf) - 2 * slack  # its sequence offers nothing better
             listed.append(key[row])
         assert all(one >= other - 2 * slack for one, other in pairwise(listed))
         if settings.duplicates == "fold":
             return  # near ties in a sequence may choose positions that fold differently
-        offers = sorted((key[surely & (self.sequence == s)].max() for s in set(self.sequence[surely])), reverse=True)
-        size = 8 if ranking == "random" else settings.top_k
+        best = key[surely] if drawn else [key[surely & (self.sequence == s)].max() for s in set(self.sequence[surely])]
+        offers = sorted(best, reverse=True)
+        size = 8 if drawn else settings.top_k
         for one, other in zip(listed, offers[:size], strict=False):
             assert one >= other - 2 * slack  # nothing better is missing
         assert len(listed) >= min(size, len(offers))
