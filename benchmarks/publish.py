@@ -129,7 +129,9 @@ def gpu(read: Read) -> str:
     if not rows:
         return "Not measured on a GPU yet.\n"
     head = ("random weights, sequences of 1,024, batches of 4,096", "bare, tokens/s", *REGIMES, "peak memory")
-    return f"On one {found['machine']['device']} (`benchmarks/gpu.py`, {found['made'][:10]}):\n\n{table(head, rows)}"
+    note = f"\n{found['note']}\n" if "note" in found else ""
+    machine = f"On one {found['machine']['device']} (`benchmarks/gpu.py`, {found['made'][:10]})"
+    return f"{machine}:\n\n{table(head, rows)}{note}"
 
 
 TABLES: dict[str, Callable[[Read], str]] = {
