@@ -38,8 +38,8 @@ class HubDataset:
 
         try:
             stream = datasets.load_dataset(self.id, name=self.config, split=self.split, streaming=True)
-        except (OSError, ValueError) as error:  # not found, no network, unknown configuration or split
-            raise self._refused(error) from None
+        except Exception as error:  # not found, no network, unknown split, a script: the library raises what it likes
+            raise self._refused(error) from error
         columns = stream.column_names
         if columns is None:  # known only from the rows
             return stream
@@ -50,8 +50,8 @@ class HubDataset:
     def _next(self, rows: Iterator[dict[str, Any]]) -> dict[str, Any] | None:
         try:
             return next(rows, None)
-        except (OSError, ValueError) as error:
-            raise self._refused(error) from None
+        except Exception as error:
+            raise self._refused(error) from error
 
     def _refused(self, error: Exception) -> GluscopeError:
         reason = (str(error).splitlines() or [type(error).__name__])[0]

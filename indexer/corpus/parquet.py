@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ..errors import GluscopeError
-from .columns import column_of_wrong_type, missing_column, text_of
+from .columns import ColumnError, column_of_wrong_type, missing_column, text_of
 from .inputs import InputFile
 from .streams import Meter, open_bytes, unreadable
 
@@ -53,10 +53,10 @@ def _opened(file: InputFile, column: str) -> Iterator[Any]:
             source.seek(0)
         try:
             table = pyarrow.parquet.ParquetFile(source, buffer_size=_BUFFER)
-        except pyarrow.ArrowException as error:
-            raise _broken(file, error) from None
         except OSError as error:
             raise unreadable(file, error) from None
+        except Exception as error:  # of a damaged file
+            raise _broken(file, error) from error
         stack.enter_context(table)
         _check_column(table.schema_arrow, column, file)
         yield table
@@ -67,6 +67,8 @@ def _check_column(schema: Any, column: str, file: InputFile) -> None:
 
     if column not in schema.names:
         raise missing_column(column, schema.names, file.label)
+    if schema.names.count(column) > 1:
+        raise ColumnError(f"{file.label} has several columns {column!r}", "rename all but one of them")
     found = schema.field(column).type
     plain = found.value_type if pyarrow.types.is_dictionary(found) else found
     if str(plain) not in ("string", "large_string", "string_view", "binary", "large_binary", "binary_view", "null"):
@@ -74,12 +76,13 @@ def _check_column(schema: Any, column: str, file: InputFile) -> None:
 
 
 def _guarded(batches: Iterator[Any], file: InputFile) -> Iterator[Any]:
-    import pyarrow
 
     try:
         yield from batches
-    except (pyarrow.ArrowException, OSError) as error:
-        raise _broken(file, error) from None
+    except GluscopeError:
+        raise
+    except Exception as error:  # of a damaged file
+        raise _broken(file, error) from error
 
 
 def _value(cell: Any, place: str) -> Any:

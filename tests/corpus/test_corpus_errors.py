@@ -296,3 +296,17 @@ def test_a_text_larger_than_memory_is_refused_by_name(tmp_path: Path, monkeypatc
     monkeypatch.setattr("indexer.corpus.streams.gzip.GzipFile", lambda **_: TooLarge())
     with pytest.raises(GluscopeError, match=r"huge.txt.gz does not fit into memory as one document"):
         list(corpus)
+
+
+def test_two_columns_of_the_name_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    columns = [pyarrow.array(["a"]), pyarrow.array(["b"])]
+    pyarrow.parquet.write_table(pyarrow.table(columns, names=["text", "text"]), path)
+    with pytest.raises(GluscopeError, match="has several columns 'text'"):
+        open_corpus([path])
+
+
+def test_a_data_set_with_code_of_its_own_is_refused(tmp_path: Path) -> None:
+    (tmp_path / f"{tmp_path.name}.py").write_text("import datasets\n")
+    with pytest.raises(GluscopeError, match="can't be read: Dataset scripts are no longer supported"):
+        open_corpus([], dataset=str(tmp_path))
