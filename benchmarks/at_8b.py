@@ -95,8 +95,8 @@ def _site(random: Any, address: Any) -> Any:
     import numpy as np
 
     from indexer.database.bulk.arrays import ListArrays, SiteArrays
-    from indexer.database.bulk.packing import encode_lanes, encode_sample
     from indexer.quadrants import QUADRANTS
+    from tests.support.encoding import encode_lanes, encode_sample
 
     open_ = random.beta(1.2, 3.0, WIDTH)
     agree = random.beta(6, 6, (2, WIDTH))

@@ -15,8 +15,6 @@ from hypothesis.extra import numpy as arrays
 
 from indexer.database.bulk.arrays import ListArrays
 from indexer.database.bulk.packing import (
-    encode_lanes,
-    encode_sample,
     pack_examples,
     pack_samples,
     predict_acts,
@@ -27,6 +25,8 @@ from indexer.database.format.prediction import act_table, predict_act, predict_c
 from indexer.database.read.inflate import DamagedValue
 from indexer.database.read.unpacking import UNITS, unpack_examples, unpack_sample
 from indexer.quadrants import QUADRANTS, Quadrant
+
+from ..support.encoding import encode_lanes, encode_sample
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 WINDOW = (3, 2)

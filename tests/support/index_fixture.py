@@ -16,12 +16,13 @@ import numpy.typing as npt
 
 from indexer.addresses import NeuronAddress, SiteAddress
 from indexer.database.bulk.arrays import ListArrays, SiteArrays
-from indexer.database.bulk.packing import encode_lanes, encode_sample
 from indexer.database.bulk.writer import IndexWriter
 from indexer.database.format.activations import twin
 from indexer.quadrants import QUADRANTS, QUANTITIES, Quadrant
 from indexer.ranking import DEFAULT_RANKINGS, RANKINGS
 from indexer.statistics.hashing import position_hashes
+
+from .encoding import encode_lanes, encode_sample
 
 BOS = 0
 NEWLINE = 1  # its gate and in are exactly 0 everywhere

@@ -26,7 +26,7 @@ class ListArrays:
     """The examples of one ranking in one quadrant, for every neuron of a site, best first.
 
     Lanes are gate, in and post, and act as a fourth where the site's activation has no plain-Python twin. Their codes
-    are those of `packing.encode_lanes`; slot w of a window of before + 1 + after slots is position peak - before + w.
+    are those of `windows.encode_lanes`; slot w of a window of before + 1 + after slots is position peak - before + w.
     """
 
     ranking: str
@@ -54,7 +54,7 @@ class SiteArrays:
     sum: Float64  # quantity quadrant neuron
     extreme: Float32  # quantity quadrant neuron: the signed value of largest magnitude; ignored where the count is 0
     lists: tuple[ListArrays, ...]
-    sample: Float16  # lane (gate, in[, act]) rank neuron: `packing.encode_sample` of the values
+    sample: Float16  # lane (gate, in[, act]) rank neuron: as `statistics.sample.narrowed` makes them
     sample_id: int  # the positions of the ranks: IndexWriter.add_sample
 
     @property

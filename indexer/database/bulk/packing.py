@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...ranking import RANKINGS
-from ..format.prediction import LEVELS, NOT_COUNTED, REACH, STEPS, act_table
-from ..format.schema import SAMPLE_SCALE
+from ..format.prediction import LEVELS, REACH, STEPS, act_table
 from ..read.unpacking import FORMAT, HAS_ACT, HAS_POST, HEADER, LANE_QUANTITIES, LIST, UNITS
 from .arrays import Bool, Float16, Float32, Float64, Int8, Int64, ListArrays, SiteArrays
 
@@ -21,29 +20,6 @@ CHUNK = 256
 
 _LEVEL = 6
 _UNITS = np.array([np.nan if unit is None else unit for unit in UNITS])  # indexed by -128 to 127
-
-
-def encode_lanes(values: Float32, valid: Bool) -> tuple[Int8, Float32]:
-    """One signed byte a value: (codes like `values`, scales without the last axis).
-
-    `values` (..., slot) are those of windows, `valid` (..., slot), broadcast, says where there is a counted value.
-    The scale is the largest |value| of a window. Code 0 is exactly 0, -128 no value, others the middle of one of 127
-    steps of either sign: decoded, a value is off by at most 0.5 / 127 of its scale and keeps its exact sign.
-    """
-    known = np.where(valid, values, np.float32(0)).astype(np.float64)
-    magnitude = np.abs(known)
-    scale = magnitude.max(axis=-1, initial=0.0)
-    steps = np.ceil(magnitude / np.where(scale > 0, scale, 1.0)[..., None] * LEVELS)
-    codes = np.sign(known) * np.clip(steps, 1, LEVELS)
-    coded = np.where(np.broadcast_to(valid, known.shape), codes, NOT_COUNTED).astype(np.int8)
-    return coded, scale.astype(np.float32)
-
-
-def encode_sample(values: npt.NDArray[np.floating]) -> Float16:
-    """Sampled values as the index keeps them: float16 of value / 16, clipped to the range of float16."""
-    limit = float(np.finfo(np.float16).max)
-    scaled = np.asarray(values, dtype=np.float32) / SAMPLE_SCALE
-    return np.asarray(np.clip(scaled, -limit, limit), dtype=np.float16)
 
 
 def pack_site(site: SiteArrays, window: tuple[int, int]) -> Iterator[tuple[bytes, bytes]]:
