@@ -1,4 +1,4 @@
-"""Reading gate, in and post of gated MLPs with plain hooks while a model runs, and running no more than is needed."""
+"""Reads gate, in and post of gated MLPs with plain hooks while a model runs, and computes nothing twice."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ read them at once, don't write to them, and copy what is to be kept."""
 
 @contextmanager
 def capture(sites: Iterable[Site], observe: Observe) -> Iterator[None]:
-    """Within the context, every run of the model calls `observe` once a site, as soon as its post is computed.
+    """Within the context, every run of the model calls `observe` once for each site, as soon as its post is computed.
 
-    Nothing is computed twice and nothing copied: gate and in are the outputs of their linear maps (gate scaled or in
-    clamped only where the module does so), post is what enters the down projection, or a norm in front of it. Nothing
+    Nothing is computed twice or copied. Gate and in are the outputs of their linear maps (gate scaled, or in clamped,
+    only if the module does so). Post is the input of the down projection, or of a norm before it. Nothing
     stays registered, even after an exception.
     """
     with ExitStack() as stack:
@@ -64,7 +64,7 @@ Act = Callable[[Site, Tensor], Tensor]
 
 @contextmanager
 def capture_act(sites: Iterable[Site]) -> Iterator[Act]:
-    """Within the context, a function from (site, gate) to act: the model's own, where it has just computed it.
+    """Within the context, a function from (site, gate) to act: the model's own act if it has just computed it.
 
     If the activation is not a module, or was not run on that gate, it is computed.
     """

@@ -1,4 +1,4 @@
-"""The proof that routed experts are read rightly: act * in is what enters the down projection, of the right token."""
+"""The proof that routed experts are read correctly: act * in enters the down projection, for the right token."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .routed import Routed
 
 _ROWS = 16
 _ROW_TOLERANCE = 0.05
-"""Of a row computed again from the weights, by whatever kernel; a row of another token or expert is off by 1."""
+"""The error allowed for a row recomputed from the weights, by any kernel; a row mixed up with another is off by 1."""
 
 _STRESS_MAGNITUDE = 128.0
 _STRESS_ROWS = 8
@@ -25,10 +25,10 @@ _ON_LARGE = "does not compute act(gate) * in on large values"
 
 
 def prove_experts(layer: ExpertLayer, routed: Routed) -> float:
-    """The identity error of what the experts of a layer computed for a batch, to be kept in the index.
+    """The identity error of the experts of a layer on a batch, to be kept in the index.
 
-    GluscopeError, naming layer, class and remedy, where it is beyond the tolerance, or where rows are not those of the
-    token and the expert that they are said to be of.
+    GluscopeError, naming layer, class and remedy, if the error exceeds the tolerance, or if rows don't belong to the
+    token and the expert given for them.
     """
     error = relative_error(routed.act * routed.in_, routed.post)
     _demand(layer, error, tolerance(routed.post.dtype), "does not compute act(gate) * in on the first batch")
@@ -38,7 +38,7 @@ def prove_experts(layer: ExpertLayer, routed: Routed) -> float:
 
 
 def prove_expert_forms(layers: Iterable[ExpertLayer]) -> None:
-    """Compare the product of each layer's module with the known one, on values so large that every clamp shows.
+    """Compare the product of each layer's module with the known form, on values so large that every clamp shows.
 
     GluscopeError as in `prove_experts`.
     """
@@ -66,7 +66,7 @@ def _dtype(layer: ExpertLayer) -> torch.dtype:
 
 def _looped_error(layer: ExpertLayer) -> float:
     """The identity error of a module that is run alone, on inputs that make gate and in as large as 128."""
-    assert layer.looped is not None  # asked before
+    assert layer.looped is not None  # checked before
     errors: list[float] = []
     largest: list[float] = []
 
@@ -104,7 +104,7 @@ def _row_error(layer: ExpertLayer, routed: Routed) -> float:
 
 def _gate(layer: ExpertLayer, expert: int, hidden: Tensor) -> Tensor:
     matrices = layer.matrices(expert)
-    assert matrices is not None  # asked before
+    assert matrices is not None  # checked before
     return functional.linear(hidden.to(matrices[0].dtype), matrices[0], layer.gate_bias(expert))
 
 

@@ -1,7 +1,7 @@
-"""Reading gate, in, act and post of routed experts while a model runs, all experts of a layer at once.
+"""Reads gate, in, act and post of routed experts while a model runs, all experts of a layer at once.
 
-The library runs the experts of a layer as one grouped product over rows sorted by expert. It is left to do so: what is
-observed is the product of the two factors in its middle, and the order of the rows is found as the library finds it.
+The library runs the experts of a layer as one grouped product over rows sorted by expert, and still does so here.
+gluscope observes the product of the two factors in the middle, and finds the order of the rows as the library does.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _IMPLEMENTATION = "gluscope_observed"
 
 @contextmanager
 def capture_experts(layers: Iterable[ExpertLayer], observe: ObserveExperts) -> Iterator[None]:
-    """Within the context, every run of the model calls `observe` once a layer, as soon as its experts' post is there.
+    """Within the context, every run of the model calls `observe` once for each layer, once its experts' post exists.
 
-    Nothing is computed twice and nothing copied but the order of the rows. The model runs its experts grouped, as it
+    Nothing is computed twice, and only the order of the rows is copied. The model runs its experts grouped, as it
     does by default, whatever it was set to. Nothing stays registered, even after an exception.
     """
     chosen = list(layers)
@@ -60,7 +60,7 @@ def _capture_grouped(layers: Iterable[ExpertLayer], observe: ObserveExperts) -> 
 def _watching(
     layer: ExpertLayer, hidden: Tensor, index: Tensor, weights: Tensor, observe: ObserveExperts
 ) -> Iterator[None]:
-    """Within the context, what the module makes of its projection is observed on the way."""
+    """Within the context, the product that the module computes from its projection is observed."""
     product = product_of(layer.module)
     acts: list[Tensor] = []
 

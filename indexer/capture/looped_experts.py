@@ -1,7 +1,7 @@
-"""Reading gate, in, act and post of experts that a class runs in a way of its own, from the products that it computes.
+"""Reads gate, in, act and post of experts that a class runs in its own way, from the products that it computes.
 
-Such classes call no module between their projections. While one runs, every product of matrices is watched: what left
-the first is gate and up, what enters the last is post.
+Such classes call no module between their projections. While one runs, every product of matrices is watched: the output
+of the first is gate and up, the input of the last is post.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class _Products(TorchFunctionMode):
 
 @contextmanager
 def capture_looped(layers: Iterable[ExpertLayer], observe: ObserveExperts) -> Iterator[None]:
-    """As `capture_experts`, of layers with a looped form. Only act is computed anew; nothing stays registered."""
+    """Like `capture_experts`, for layers with a looped form. Only act is recomputed; nothing stays registered."""
     with ExitStack() as stack:
         for layer in layers:
             _watch(stack, layer, observe)
@@ -64,7 +64,7 @@ def _watch(stack: ExitStack, layer: ExpertLayer, observe: ObserveExperts) -> Non
         observe(layer, read(layer, args, products.seen))
         return given
 
-    own = vars(module).get("forward")  # that of a model spread over devices
+    own = vars(module).get("forward")  # the hook of a model spread over devices
     module.forward = forward
     if own is None:
         stack.callback(delattr, module, "forward")
@@ -75,7 +75,7 @@ def _watch(stack: ExitStack, layer: ExpertLayer, observe: ObserveExperts) -> Non
 def _routed(
     layer: ExpertLayer, args: Sequence[Any], gate_up: list[tuple[Tensor, Tensor]], posts: list[Tensor]
 ) -> Routed:
-    """Of a loop over the experts that tokens are routed to, each given its rows by choice and token."""
+    """For a loop over the experts that tokens are routed to, which gives each its rows by choice and token."""
     hidden, index, weights = args[:3]
     expert, order = torch.sort(index.T.reshape(-1), stable=True)
     count = sum(len(post) for post in posts)  # rows of experts beyond the last, which compute nothing, come after
@@ -107,13 +107,13 @@ def _put(
 
 
 def _in_pairs(layer: ExpertLayer, args: Sequence[Any], products: list[_Product]) -> Routed:
-    """Gate and up as halves of one product, then the down projection; an expert after the other."""
+    """Gate and up as halves of one product, then the down projection; one expert after another."""
     halves = [layer.form.split(one.left) for one in products[::2]]
     return _routed(layer, args, halves, [one.entered for one in products[1::2]])
 
 
 def _in_threes(layer: ExpertLayer, args: Sequence[Any], products: list[_Product]) -> Routed:
-    """Gate, up and down projection; an expert after the other."""
+    """Gate, up and down projection; one expert after another."""
     both = [(gate.left, up.left) for gate, up in zip(products[::3], products[1::3], strict=True)]
     return _routed(layer, args, both, [one.entered for one in products[2::3]])
 

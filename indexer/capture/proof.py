@@ -1,4 +1,4 @@
-"""The proof that a site is read rightly: act_fn(gate) * in is what enters the down projection."""
+"""The proof that a site is read correctly: act_fn(gate) * in is the input of the down projection."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ..sites.site import tensors
 from .dense import capture
 
 _STRESS_ROWS = 8
-_STRESS_MAGNITUDE = 128.0  # beyond any clamp in use (7, 10, 100), and 128 * 128 is finite in float16
+_STRESS_MAGNITUDE = 128.0  # beyond every clamp in use (7, 10, 100), and 128 * 128 is finite in float16
 
 
 def tolerance(dtype: torch.dtype) -> float:
     """The relative error up to which a site counts as proven.
 
     Computed as the module computes it, the error is 0. A fused kernel may keep or drop the rounding of act and of the
-    product, half a unit in the last place each, on either side: 4 of them are allowed. float32's floor of 1e-5 leaves
-    room for kernels that approximate exp and tanh. A wrong reading is wrong by the order of the values themselves.
+    product, half a unit in the last place each, on either side, so 4 units are allowed. float32's floor of 1e-5 leaves
+    room for kernels that approximate exp and tanh. A wrong reading is off by as much as the values themselves.
     """
     return max(4 * torch.finfo(dtype).eps, 1e-5)
 
@@ -45,7 +45,8 @@ def relative_error(computed: Tensor, expected: Tensor) -> float:
 def prove(site: Site, gate: Tensor, in_: Tensor, post: Tensor) -> float:
     """The identity error of a captured batch (each tensor # batch position neuron), to be kept in the index.
 
-    Made for `capture`, on the first batch. GluscopeError, naming layer, class and remedy, beyond the dtype's tolerance.
+    To be called on the first batch of `capture`. GluscopeError, naming layer, class and remedy, if the error exceeds
+    the dtype's tolerance.
     """
     error = identity_error(site, gate, in_, post)
     _demand(site, error, post.dtype, "on the first batch")
@@ -53,7 +54,7 @@ def prove(site: Site, gate: Tensor, in_: Tensor, post: Tensor) -> float:
 
 
 def prove_forms(sites: Iterable[Site]) -> None:
-    """Run each site's module alone on inputs so large that a clamp or a sparsifier, idle on ordinary values, shows.
+    """Run each site's module alone on large inputs, which reveal a clamp or sparsifier that is idle on ordinary values.
 
     To be called once before the first batch, outside any `capture`. GluscopeError as in `prove`.
     """

@@ -1,4 +1,4 @@
-"""What the routed experts of a layer computed for a batch."""
+"""The values of a layer's routed experts for a batch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..sites.experts import ExpertLayer
 
 
 class Routed(NamedTuple):
-    """What the routed experts of a layer computed for a batch; rows are (expert, token) pairs, sorted by expert.
+    """The values of a layer's routed experts for a batch. Rows are (expert, token) pairs, sorted by expert.
 
     Values are the model's own tensors, in its dtype: read them at once and don't write to them.
     """

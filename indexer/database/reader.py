@@ -51,12 +51,12 @@ _LISTED = ("count", "extreme_post")
 class Index:
     """A finished index, opened for reading. Threads may share it; close it, or use it in a `with`.
 
-    Every method raises GluscopeError where the file turns out to be damaged, and Interrupted when another thread
-    called `interrupt` meanwhile.
+    Every method raises GluscopeError if the file turns out to be damaged, and Interrupted if another thread calls
+    `interrupt` meanwhile.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Open; GluscopeError where the file is missing, foreign, damaged or of a newer schema."""
+        """Open an index; GluscopeError if the file is missing, foreign, damaged or of a newer schema."""
         self._connection = Connection(path)
         self._texts = Texts(self._connection)
         self._weights = Weights(self._connection, self._texts)
@@ -71,7 +71,7 @@ class Index:
         self._connection.close()
 
     def interrupt(self) -> None:
-        """Stop what another thread is reading: it gets Interrupted."""
+        """Stop another thread's read: it gets Interrupted."""
         self._connection.interrupt()
 
     @property
@@ -80,8 +80,8 @@ class Index:
 
     @property
     def changed(self) -> str:
-        """What became of the file since it was opened: "replaced" by another at its path while this one can still be
-        read, "overwritten", so that nothing more should be read from it, or ""."""
+        """What happened to the file since it was opened. "replaced": another file has its path, this one can still be
+        read; "overwritten": nothing more should be read from it; "": neither."""
         return self._connection.changed
 
     @cached_property
@@ -100,7 +100,7 @@ class Index:
 
     @property
     def complete(self) -> bool:
-        """Whether the index holds the whole corpus; else `info` says how far it is."""
+        """Whether the index holds the whole corpus; if not, `info` says how much it holds."""
         return bool(self._info["complete"])
 
     @property
@@ -110,7 +110,7 @@ class Index:
 
     @property
     def telling_neuron(self) -> NeuronAddress | None:
-        """The neuron to show first: one that visits three quadrants or more, with an extreme far from its mean."""
+        """The neuron to show first: it visits three quadrants or more, and has an extreme far from its mean."""
         return telling_neuron(self._connection, self._info)
 
     def info(self) -> IndexInfo:
@@ -118,7 +118,7 @@ class Index:
         return index_info(self._connection, self._info, self.sites)
 
     def site(self, address: SiteAddress) -> SiteRecord:
-        """The site of an address; GluscopeError that says what there is otherwise."""
+        """The site of an address. If there is none, a GluscopeError that lists the existing ones."""
         return find_site(self.sites, self._info, address)
 
     def address(self, neuron: str | NeuronAddress) -> NeuronAddress:
@@ -140,9 +140,10 @@ class Index:
     ) -> NeuronRecord:
         """A neuron's statistics and examples.
 
-        `rankings` None: all that the index keeps; `()`: statistics only. `limit`: at most so many examples a ranking
-        and quadrant. `quadrants`, under the signs asked for: those to return, None: all. `sample`, `weights`: these
-        too. Only what is asked for is decoded. GluscopeError for what the index doesn't have, but weights may be None.
+        `rankings`: which to return; None: all that the index keeps; `()`: statistics only. `limit`: the most examples
+        for each ranking and quadrant. `quadrants`: which to return, named under the requested signs; None: all.
+        `sample` and `weights` add these. Only the requested parts are decoded. GluscopeError for a part that the index
+        lacks, except that weights may be None.
         """
         address = self.address(neuron)
         site = self.site(address.site)
@@ -213,19 +214,19 @@ class Index:
     ) -> Iterator[Row]:
         """A tuple of these columns for each neuron that meets the condition `where`.
 
-        `sort`: a column, or arithmetic over columns, equal ones in the order of the model and those without it last;
-        None: the order of the model. Columns and conditions: docs/commands.md. GluscopeError for anything else.
+        `sort`: a column, or arithmetic over columns; ties keep the order of the model, and neurons without a value come
+        last. None: the order of the model. Columns and conditions: docs/commands.md. GluscopeError for anything else.
         """
         _aligned(signs)
         return self.table.rows(columns, where, sort, descending=descending, limit=limit, offset=offset, signs=signs)
 
     def count(self, where: str | None = None, *, signs: str = "aligned") -> int:
-        """How many neurons meet a condition; None: how many there are."""
+        """How many neurons meet a condition; None: the number of all neurons."""
         _aligned(signs)
         return self.table.count(where, signs=signs)
 
     def layers(self, *, signs: str = "aligned") -> list[LayerRow]:
-        """What each site does as a whole, in the order of the model."""
+        """A summary of each site, in the order of the model."""
         _aligned(signs)
         return layer_rows(self._connection, self.sites, signs=signs, has_weights=self.table.has_weights)
 
@@ -248,10 +249,11 @@ class Index:
     ) -> Iterator[Hit]:
         """Neurons whose examples peak on a token of this text, or with `where` "context" have the text around a peak.
 
-        By quadrant, the strongest first, each neuron once a quadrant, at most `limit` in each. Unless `exact`, case
-        doesn't matter, nor the blanks around a token. A peak whose character spans tokens is found by that character.
-        `shown`: how texts are displayed; what no peak is spelled like is then looked for as it is displayed.
-        docs/numbers.md says what is strong. GluscopeError where the index was made without what this reads.
+        Hits come by quadrant, the strongest first; each neuron occurs once in a quadrant, and at most `limit` neurons
+        do. Unless `exact`, case and the blanks around a token don't matter. A peak whose character spans tokens is
+        found by that character. `shown`: how texts are displayed; a text that no peak has is looked for among the
+        displayed texts. docs/numbers.md defines the strength. GluscopeError if the index was made without the tables
+        for searching.
         """
         _aligned(signs)
         asked = QUADRANTS if quadrants is None else tuple(quadrants)
@@ -265,7 +267,7 @@ class Index:
         return Search(self._connection, self._texts, self.sites, (before, after), version)
 
     def sequence(self, document: int, part: int) -> SequenceRecord:
-        """A sequence of the corpus, whole; GluscopeError where no example needed it, so that it was not kept."""
+        """A whole sequence of the corpus. GluscopeError if no example needed it, so that the index didn't keep it."""
         rows = self._connection.rows(
             "SELECT id FROM sequences WHERE document = ? AND part = ?", (COUNT,), (document, part)
         )
@@ -286,7 +288,7 @@ class Index:
         return self._weights.neuron(address, self.site(address.site), aligned=_aligned(signs))
 
     def sample(self, neuron: str | NeuronAddress, *, signs: str = "aligned") -> Sample:
-        """The four quantities at the sampled positions; of no position where the index keeps no sample."""
+        """The four quantities at the sampled positions; empty if the index keeps no sample."""
         address = self.address(neuron)
         site = self.site(address.site)
         id_ = site.first_neuron + address.index

@@ -1,4 +1,4 @@
-"""What a reader of an index gets: frozen records, free of SQL, torch and numpy."""
+"""The frozen records that a reader of an index gets, free of SQL, torch and numpy."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class QuadrantRecord:
-    """The statistics of one neuron in one quadrant, and its examples, a tuple a ranking, best first."""
+    """The statistics of one neuron in one quadrant, and its examples: a tuple for each ranking, best first."""
 
     quadrant: Quadrant
     count: int
@@ -72,7 +72,7 @@ class QuadrantRecord:
 
 @dataclass(frozen=True, slots=True)
 class NeuronRecord:
-    """Everything an index holds of one neuron, under the signs that were asked for."""
+    """Everything an index holds about one neuron, under the requested signs."""
 
     neuron: NeuronAddress
     model: str
@@ -82,8 +82,8 @@ class NeuronRecord:
     tokens_corpus: int
     zero: int
     quadrants: Mapping[Quadrant, QuadrantRecord]
-    sample: Sample | None = None  # where it was asked for
-    weights: NeuronWeights | None = None  # where they were asked for and the index has them
+    sample: Sample | None = None  # if requested
+    weights: NeuronWeights | None = None  # if requested, and if the index has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class IndexInfo:
     neurons: int
     size: int  # bytes of the file
     coverage: Mapping[str, Any] = field(default_factory=dict)  # which batches of the plan each site was fed
-    weights: Mapping[str, Any] = field(default_factory=dict)  # state, reason; what `Index.weights` can tell
+    weights: Mapping[str, Any] = field(default_factory=dict)  # state, reason: whether `Index.weights` has values
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class Hit:
 
     neuron: NeuronAddress
     quadrant: Quadrant
-    strength: float  # 0 to 1, in 255ths: what hits are ordered by, see docs/numbers.md
+    strength: float  # 0 to 1, in 255ths: the order of hits, see docs/numbers.md
     example: Example
 
     @property
@@ -168,9 +168,10 @@ class SequenceRecord:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The four quantities of one neuron at positions drawn uniformly from what its site counted.
+    """The four quantities of one neuron at positions drawn uniformly from those that its site counted.
 
-    Gate and in to float16; act is computed from gate, or kept too where the activation has no name; post = act * in.
+    Gate and in are rounded to float16. Act is computed from gate, or kept too if the activation has no name; post is
+    act * in.
     """
 
     gate: tuple[float, ...]
@@ -205,7 +206,7 @@ class TokenScore:
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """The tokens whose embeddings point most like a vector, and most against it, by cosine, the clearest first."""
+    """The tokens whose embeddings have the largest and the smallest cosine with a vector, largest magnitude first."""
 
     nearest: tuple[TokenScore, ...]
     farthest: tuple[TokenScore, ...]
@@ -230,9 +231,9 @@ class Cosines:
 
 @dataclass(frozen=True, slots=True)
 class NeuronWeights:
-    """What the weights of a neuron say, norm gains folded in, under the signs that were asked for. See docs/numbers.md.
+    """The numbers of a neuron's weights, norm gains folded in, under the requested signs. See docs/numbers.md.
 
-    Lists are empty where the model's tokens can't be compared with its weights (`Index.info().weights` says why).
+    Lists are empty if the model's tokens can't be compared with its weights (`Index.info().weights` says why).
     """
 
     neuron: NeuronAddress

@@ -1,4 +1,4 @@
-"""Adds what weights say to an index that was made without them."""
+"""Adds the numbers computed from weights to an index that was made without them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..weights.compute import model_weights
 
 
 def add_weights(model: str, db: Path, execution: Execution, *, overwrite: bool, progress: Report) -> Path:
-    """Compute what the weights of `model` say, put it into the index `db` that was made with it, and return its path.
+    """Add the numbers computed from the weights of `model` to the index `db`, which it made. Returns the index's path.
 
     The index is replaced when the new one is complete. One that has weights is left as it is, unless `overwrite`.
     GluscopeError if there is no finished index, or if other weights made it.
@@ -55,7 +55,7 @@ def add_weights(model: str, db: Path, execution: Execution, *, overwrite: bool, 
 
 
 def _demand_same_model(loaded: LoadedModel, info: dict[str, Any], db: Path) -> None:
-    """GluscopeError where the index was made with other weights."""
+    """GluscopeError if the index was made with other weights."""
     if loaded.fingerprint == info["model"]["fingerprint"]:
         return
     made_with = str(info["model"]["name"])

@@ -1,4 +1,4 @@
-"""Measuring what indexing costs beside the bare model: in one process, interleaved, on the same batches."""
+"""Measures the cost of indexing over the bare model: in one process, interleaved, on the same batches."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ..statistics.sample import PositionSample
 from .prepare import resolve
 
 SEEN = 20_000
-"""`steady` is indexing after this many sequences."""
+"""`steady` measures indexing as it is after this many sequences."""
 
 _MOST = 2**63 - 1
 
@@ -41,7 +41,7 @@ REGIMES = ("cold", "steady", "limit")
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Some measurements of the same thing."""
+    """Several measurements of one quantity."""
 
     min: float
     median: float
@@ -54,7 +54,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What `gluscope bench` prints; `as_dict` is its JSON."""
+    """The result that `gluscope bench` prints; `as_dict` is its JSON."""
 
     bare: Spread  # tokens a second of the bare forward pass of the body
     ratio: dict[str, Spread]  # regime -> speed of indexing / speed of the bare pass, round by round
@@ -82,8 +82,8 @@ def bench(
 ) -> Measured:
     """Measure `rounds` rounds of four passes over the same batches: bare, and indexing in each regime.
 
-    `cold` begins with empty rankings; in `steady` every list begins with a k-th best value such that it takes as many
-    of the measured offers as after 20,000 sequences; in `limit` no ranking changes. Loading and compiling don't count.
+    `cold` begins with empty rankings. In `steady` every list begins with a k-th best value that lets in as many of the
+    measured offers as after 20,000 sequences. In `limit` no ranking changes. Loading and compiling don't count.
     """
     corpus = open_corpus(
         inputs.paths, column=inputs.column, dataset=inputs.dataset, config=inputs.config, split=inputs.split
@@ -178,15 +178,15 @@ class Passes:
         self._run = Run(loaded, sites, settings, engines)
         self._empty = self._keys()
         self._steady: dict[int, torch.Tensor] = {}
-        self._share: dict[str, float] = {}  # site -> of the tokens, those that it counts
+        self._share: dict[str, float] = {}  # site -> the share of tokens that it counts
 
     def warm_up(self, tell: Callable[[str], None]) -> None:
-        """Compile, and learn from the offers of every list where its threshold is after `SEEN` sequences."""
+        """Compile, and estimate the threshold of every list after `SEEN` sequences from its offers."""
         tell("compiling the statistics")
         offers: dict[int, list[torch.Tensor]] = {id(best): [] for best in self._lists()}
         for batch in self._batches:
             self._preset(self._empty, 0)
-            self._run.process(batch)  # as it will be measured: values change in the last bits with the batch
+            self._run.process(batch)  # in the batches to be measured: the last bits of values depend on the batch
             for best in self._lists():
                 for sequence in batch.sequences:
                     own = torch.where(best.sequence == sequence.number, best.key, -1)
@@ -230,7 +230,7 @@ class Passes:
         return seconds
 
     def facts(self) -> dict[str, Any]:
-        """What is measured, where and with what."""
+        """The model, machine and software of the measurement."""
         return {
             "model": self._loaded.name,
             "device": _device_name(self._loaded.device),
@@ -246,7 +246,7 @@ class Passes:
         }
 
     def _preset(self, keys: dict[int, torch.Tensor], seen: float) -> None:
-        """Put keys in every list, and in the samples such hashes as after so many positions."""
+        """Put keys in every list, and hashes in the samples as expected after so many positions."""
         for best in self._lists():
             best.key.copy_(keys[id(best)])
             best.threshold.copy_(best.key.amin(1))
@@ -271,16 +271,16 @@ class Passes:
 
 
 def _draw(sample: PositionSample, seen: float) -> None:
-    """Give a sample the hashes that are expected after so many positions, evenly apart."""
+    """Give a sample the hashes expected after so many positions, evenly spaced."""
     sample.sequence.fill(-1)
     sample.hash[:] = [int(_MOST * (i + 1) / seen) if i + 1 < seen else _MOST for i in range(sample.size)]
 
 
 def _steady_keys(offers: torch.Tensor, best: BestK, generator: torch.Generator) -> torch.Tensor:
-    """Keys (column k) of full lists that take each of the offers (offer column) with probability k / SEEN.
+    """Keys (column k) of full lists that let in each offer (offer column) with probability k / SEEN.
 
-    A sequence enters the best k of SEEN with that probability; which of the measured ones would is drawn, and the k-th
-    best key is put just under the least of their offers, or over all offers where none would enter.
+    A sequence enters the best k of SEEN with that probability. The measured sequences that enter are drawn, and the
+    k-th best key is put just under the least of their offers, or above all offers if none enters.
     """
     number = (torch.rand(offers.shape, generator=generator) < best.k / SEEN).sum(0).to(offers.device)  # column
     ranked = offers.sort(dim=0, descending=True).values

@@ -1,4 +1,4 @@
-"""Adds what `search` reads to an index that was made without it, in a copy that takes its place when it is whole."""
+"""Adds the tables that `search` reads to an index made without them, in a copy that replaces it once whole."""
 
 from __future__ import annotations
 

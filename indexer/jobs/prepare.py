@@ -28,9 +28,9 @@ from ..sites.experts import expert_layers, select_experts
 from ..sites.stacks import dense_sites
 
 FUSE_FROM = 100_000_000
-"""Tokens times neurons from which to compile: without it they take 20 to 30 ns more each.
+"""Tokens times neurons from which compiling pays: uncompiled, each takes 20 to 30 ns more.
 
-Compiling takes some 10 s once, and less than one in every later run, for which it is kept.
+Compiling takes some 10 s once; later runs load the result in less than one second.
 """
 
 
@@ -38,16 +38,16 @@ CPU_BATCH_TOKENS = 2048
 ACCELERATOR_BATCH_TOKENS = 32768
 
 ENCODER_FOLD_AFTER = 7
-"""Tokens after the peak that a fold key knows where the model has read them too."""
+"""Tokens after the peak that a fold key includes if the model reads both ways."""
 
 
 def silent(_progress: Progress) -> None:
-    """Tell nobody."""
+    """Report nothing."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Which part of a run this process is, and where it keeps its state."""
+    """The part of a run that this process does, and the folder of its state."""
 
     file: OutputFile
     shard: Shard
@@ -60,23 +60,23 @@ class Part:
 
     @property
     def run_folder(self) -> Path:
-        """Where the state of the run is: of all its processes."""
+        """The folder of the run, with the state of all its processes."""
         return run_folder(self.db)
 
     @property
     def folder(self) -> Path:
-        """Where the state of this process is."""
+        """The folder with the state of this process."""
         return self.run_folder if self.group is None else self.group.folder(self.run_folder)
 
     @property
     def first(self) -> bool:
-        """Whether this process writes the index, and speaks."""
+        """Whether this process writes the index and prints messages."""
         return self.group is None or self.group.first
 
 
 def find_part(db: Path, execution: Execution) -> Part:
-    """The part that the options and the environment tell of; GluscopeError where they contradict each other, or where
-    no index can be made at `db`."""
+    """The part that the options and the environment describe. GluscopeError if they contradict each other, or if no
+    index can be made at `db`."""
     group = find_group(os.environ)
     if group is not None and execution.shard is not None:
         raise GluscopeError("--shard can't be given under torchrun", "leave it out: each process takes its part")
@@ -120,7 +120,7 @@ class Job:
         return self.part.folder
 
     def sequences(self) -> Sequences:
-        """The text as the model is fed it."""
+        """The text as the model reads it."""
         enough = self.settings.context if self.settings.long == "truncate" else None
         return sequences(self.corpus, text_encoder(self.loaded.tokenizer, enough), self.settings, *self.around)
 
@@ -134,13 +134,13 @@ class Job:
 
     @property
     def run_identity(self) -> RunIdentity:
-        """What an unfinished run is known by."""
+        """The identity of the run, by which an unfinished one is recognised."""
         group = self.part.group
         shard = self.part.shard.name if group is None else None
         return RunIdentity(self.identity, shard, None if group is None else group.size)
 
     def fuses(self) -> bool:
-        """Whether to compile the statistics: where there is work enough to make up for the time that takes."""
+        """Whether to compile the statistics: only if there is enough work to make up for the compile time."""
         if self.execution.compile != "auto":
             return self.execution.compile == "on"
         if self.loaded.device.startswith("cuda"):
@@ -150,7 +150,7 @@ class Job:
 
 
 def prepare(model: str, corpus: Corpus, part: Part, settings: Settings, execution: Execution, report: Report) -> Job:
-    """Load the model, find its sites and resolve the settings. GluscopeError for what a user can mend."""
+    """Load the model, find its sites and resolve the settings. GluscopeError for every error that a user can fix."""
     report(Progress("loading", message=f"loading {model}"))
     group = part.group
     loaded = load(
@@ -185,7 +185,7 @@ def prepare(model: str, corpus: Corpus, part: Part, settings: Settings, executio
 
 
 def resolve(settings: Settings, loaded: LoadedModel, layers: tuple[int, ...] | None) -> Settings:
-    """The settings with everything that was left to the machine or the model filled in."""
+    """The settings, with everything filled in that was left to the machine or the model."""
     batch_tokens = settings.batch_tokens
     if batch_tokens is None:
         batch_tokens = CPU_BATCH_TOKENS if loaded.device == "cpu" else ACCELERATOR_BATCH_TOKENS

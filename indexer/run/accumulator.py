@@ -1,4 +1,4 @@
-"""A run's states, fed with batches: the model runs, and what each site computes is merged as it comes."""
+"""The states of a run: runs the model on batches and merges what each site computes as it arrives."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from .checkpoint import Saved
 
 _SHORT = "memory ran out"
 _TOGETHER = 2**32
-"""Bytes of values that wait for those of other sites at the most, and"""
+"""Limits on the memory of values that wait for those of other sites: so many bytes, and"""
 _SHARE = 20  # one part in so many of a device's memory
 
 
@@ -50,7 +50,7 @@ class Run:
         self._sites = {site.address.name: site for site in sites}
         self._settings = settings
         self._engines = engines
-        self._rows_at_once: int | None = None  # padded tokens a pass, once memory ran out
+        self._rows_at_once: int | None = None  # padded tokens a pass, set when memory ran out
         self.identity_errors: dict[str, float] = {}
         self._behind = Behind()
         self.notices: list[str] = []  # that the index is to keep
@@ -68,7 +68,7 @@ class Run:
 
     @property
     def states(self) -> dict[str, SiteState]:
-        """The state of every site, by name, with all in it that was processed."""
+        """The state of every site, by name, with every processed batch merged."""
         self.settle()
         return self._states
 
@@ -77,7 +77,7 @@ class Run:
         return self._loaded.alike(length)
 
     def long_notice(self, sequence: TokenSequence) -> str | None:
-        """What to tell of a sequence that is longer than the model is made for: at the first one that is."""
+        """The notice for the first sequence that is longer than the model is made for; None otherwise."""
         positions = self._loaded.positions
         if self._long_told or positions is None or sequence.length <= positions:
             return None
@@ -91,7 +91,7 @@ class Run:
         return words
 
     def settle(self) -> None:
-        """Bring every state up to what was processed. GluscopeError where memory runs out."""
+        """Finish merging every processed batch. GluscopeError if memory runs out."""
         mark = self._behind.mark()
         try:
             self._finish()
@@ -105,15 +105,15 @@ class Run:
             self._behind.finish()
 
     def blank(self, name: str) -> SiteState:
-        """An empty state for the site of a name, that nothing else shares."""
+        """An empty state of its own for the site with this name."""
         stack, place = self._places[name]
         return self._stack(replace(stack, sites=stack.sites[place : place + 1])).states[0]
 
     def _together(self, site: Site) -> int:
-        """How many dense sites like one are merged at once.
+        """How many dense sites of the same form are merged at once.
 
-        Where the host launches what a device does, some hundred small operations a merge cost it more time than they
-        cost the device: so several sites share them.
+        On a GPU, launching the hundred or so small operations of a merge takes the host longer than running them takes
+        the device, so several sites share them.
         """
         device = home(site.device)
         if not follows(device) or self._engines.on(device) is not self._engines.tensors:
@@ -131,7 +131,7 @@ class Run:
         return Stack(shape, self._settings, device, self._engines.on(device), of.experts, len(of.sites))
 
     def proof_error(self, name: str) -> float | None:
-        """How far the site of a name was from what its proof demands; None before it was proven."""
+        """The identity error of the site with this name; None before it was proven."""
         return self.identity_errors.get(self._proven_as(name))
 
     def restore(self, saved: Saved) -> None:
@@ -145,18 +145,18 @@ class Run:
         self.notices += [notice for notice in dict.fromkeys(notices) if notice not in self.notices]
 
     def take_proof(self, name: str, error: float) -> None:
-        """Take the site of a name for proven, with this error."""
+        """Mark the site with this name as proven, with this identity error."""
         self.identity_errors[self._proven_as(name)] = error
 
     def _proven_as(self, name: str) -> str:
-        """The name under which the site of a name is proven: routed experts are as a layer."""
+        """The name under which a site is proven: routed experts are proven as one layer."""
         stack, _ = self._places[name]
         return name if stack.layer is None else stack.name
 
     def process(self, batch: Batch) -> None:
         """Run the model on a batch and merge it.
 
-        Where memory runs out, the batch goes through in pieces, as do the following ones. GluscopeError for a site that
+        If memory runs out, this batch and later ones go through in pieces. GluscopeError for a site that
         can't be proven, a value that is NaN or infinite, or a single sequence that doesn't fit in memory.
         """
         ids = torch.from_numpy(batch.ids)  # sequence position
@@ -168,7 +168,7 @@ class Run:
             self._feed(batch, ids, view, slice(start, min(start + rows, len(ids))), frozenset())
 
     def _feed(self, batch: Batch, ids: Tensor, view: BatchView, rows: slice, before: frozenset[str]) -> None:
-        """Merge some rows of a batch into every site that isn't in `before`, in halves where memory runs out."""
+        """Merge some rows of a batch into every site that isn't in `before`, in halves if memory runs out."""
         fed = set(before)
         mark = self._behind.mark()
         try:
@@ -190,7 +190,7 @@ class Run:
                 ) from error
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        if not alone:  # once more, without what batches before hold
+        if not alone:  # once more, without the memory that earlier batches hold
             self.settle()
             self._feed(batch, ids, view, rows, frozenset(fed))
             return
@@ -295,7 +295,7 @@ class _Waiting:
         self._left = sites
 
     def put(self, place: int, values: Activations) -> bool:
-        """Put those of one site at its place; whether all are there."""
+        """Put the values of one site in their place; returns whether all sites are there."""
         for room, value in zip(self._room, values, strict=True):
             room[place].copy_(value)
         self._left -= 1
@@ -319,7 +319,7 @@ def _torn(words: str) -> GluscopeError:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Whether torch, which has no one error for it, ran out of memory."""
+    """Whether the error says that torch ran out of memory; torch has several such errors."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return any(words in str(error) for words in ("can't allocate memory", "not enough memory", "out of memory"))

@@ -32,21 +32,21 @@ class Saved:
         self._names: list[str] = list(file.keys())
 
     def tensors(self, site: str) -> dict[str, Tensor]:
-        """What `SiteState.tensors` gave, of the site of a name."""
+        """The tensors of a site, as `SiteState.tensors` returned them."""
         prefix = f"{site}/"
         return {
             name.removeprefix(prefix): self._file.get_tensor(name) for name in self._names if name.startswith(prefix)
         }
 
     def restore_sample(self, sample: PositionSample) -> None:
-        """Put the positions of the sample back in place. GluscopeError where the file holds none of that size."""
+        """Put the positions of the sample back in place. GluscopeError if the file holds no sample of that size."""
         with self._fitting("the sample"):
             tensors = self.tensors("")
             for name in ("hash", "sequence", "position"):
                 np.copyto(getattr(sample, name), tensors[name].numpy(), casting="no")
 
     def restore_site(self, name: str, state: SiteState) -> None:
-        """Put the state of a site back in place. GluscopeError where the file holds none of that kind and size."""
+        """Put the state of a site back in place. GluscopeError if the file holds no state of that kind and size."""
         with self._fitting(name):
             tensors = self.tensors(name)
             for part, now in state.tensors().items():
@@ -69,9 +69,10 @@ class Saved:
 
 
 def save(folder: Path, mark: Mark, states: Mapping[str, SiteState], sample: PositionSample) -> None:
-    """Write a checkpoint into the run folder; the one before stays until this one is whole.
+    """Write a checkpoint into the run folder; the previous one stays until this one is whole.
 
-    The state gets its name only once `checkpoint.json` speaks of it, so a state without one has lost it.
+    The state file gets its name only once `checkpoint.json` lists it, so a state file without `checkpoint.json` has
+    lost it.
     """
     tensors = {f"{site}/{name}": tensor for site, state in states.items() for name, tensor in state.tensors().items()}
     for name, array in (("hash", sample.hash), ("sequence", sample.sequence), ("position", sample.position)):
@@ -115,7 +116,7 @@ def reading(folder: Path) -> Iterator[Saved | None]:
 
 
 def _save_file(tensors: dict[str, Tensor], path: Path) -> None:
-    """Write a file of tensors; OSError where that fails, which the library tells in an error of its own."""
+    """Write a file of tensors. OSError if that fails; the library has its own error for it."""
     try:
         save_file(tensors, path)
     except SafetensorError as error:

@@ -1,4 +1,4 @@
-"""What `checkpoint.json` keeps: how far a run is, and the size and hash of each file of the checkpoint."""
+"""The content of `checkpoint.json`: how far a run is, and the size and hash of each file of the checkpoint."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ _MOST = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How far a checkpoint is."""
+    """How far the run was at a checkpoint."""
 
-    batches: int  # of the plan, passed
+    batches: int  # of the plan, passed so far
     sequences: int  # in the batches that were passed
     tokens: int  # in them, padding not counted
-    covered: int  # tokens in those of them that this run took, or that the index it goes on from held
-    chain: str  # hash of all tokens of the passed batches, to know the corpus again
+    covered: int  # tokens in the passed batches that this run took, or that the index it continues held
+    chain: str  # hash of all tokens of the passed batches, to recognise the corpus
     seconds: float  # spent so far
-    finished: bool  # the corpus was read to its end
+    finished: bool  # whether the corpus was read to its end
     identity_errors: Mapping[str, float]  # of the sites proven so far, by name
     notices: tuple[str, ...]  # that the index is to keep
 
@@ -48,14 +48,14 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class FileSum:
-    """What a file must be: its size and its hash."""
+    """The size and hash that a file must have."""
 
     size: int  # bytes
     blake2b: str  # of 16 bytes, hexadecimal
 
     @classmethod
     def of(cls, path: Path) -> FileSum:
-        """The sum of a file as it is. OSError where it can't be read."""
+        """The size and hash that a file has. OSError if it can't be read."""
         state = hashlib.blake2b(digest_size=16)
         size = 0
         with open_regular(path) as file:
@@ -67,15 +67,15 @@ class FileSum:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A checkpoint: its mark, and the sums of its files by name; None for one of before there were sums."""
+    """A checkpoint: its mark, and the sums of its files by name; None for one written before files had sums."""
 
     mark: Mark
     sums: Mapping[str, FileSum] | None
 
     def demand_whole(self, folder: Path, name: str, *, aside: bool = False) -> Path:
-        """The path of a file of the checkpoint, which is what it was when the checkpoint was written.
+        """The path of a file of the checkpoint, after checking that the file is unchanged.
 
-        `aside`: it may still have the name under which it was written. GluscopeError where it has been changed.
+        `aside`: the file may still have the name under which it was written. GluscopeError if it has been changed.
         """
         path = folder / name
         if self.sums is None:
@@ -93,7 +93,7 @@ class Checkpoint:
 
 
 def write(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write `checkpoint.json`: the one before stays until this one is whole."""
+    """Write `checkpoint.json`; the previous one stays until this one is whole."""
     sums = {} if checkpoint.sums is None else {name: asdict(one) for name, one in checkpoint.sums.items()}
     saved = {"version": VERSION, "mark": asdict(checkpoint.mark), "files": sums}
     write_json(folder / NAME, {**saved, "sum": _sum(saved)})
@@ -102,7 +102,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
 def read(folder: Path) -> Checkpoint | None:
     """The last checkpoint of a run folder, before its files are checked, or None.
 
-    GluscopeError where it isn't what `write` wrote, of this version or the one before.
+    GluscopeError if `write` of this version or the previous one didn't write it.
     """
     try:
         with open_regular(folder / NAME) as file:
@@ -134,7 +134,7 @@ def read(folder: Path) -> Checkpoint | None:
 
 
 def read_identity(folder: Path, checkpoint: Checkpoint) -> RunIdentity:
-    """What the run of a checkpoint is known by. GluscopeError where that can't be read, or has been changed."""
+    """The identity of the checkpoint's run. GluscopeError if it can't be read or has been changed."""
     try:
         with open_regular(checkpoint.demand_whole(folder, IDENTITY)) as file:
             return RunIdentity.from_json(json.loads(file.read()))
@@ -145,7 +145,7 @@ def read_identity(folder: Path, checkpoint: Checkpoint) -> RunIdentity:
 
 
 def unreadable(folder: Path, why: str) -> GluscopeError:
-    """The error for a checkpoint that a run can't go on from."""
+    """The error for a checkpoint that a run can't continue."""
     return GluscopeError(
         f"the checkpoint in {folder} can't be read: {why}", f"start again with --overwrite, or remove {folder}"
     )
@@ -157,7 +157,7 @@ def _sum(saved: Mapping[str, Any]) -> str:
 
 
 def _mark(saved: Mapping[str, Any]) -> Mark:
-    """A mark, every value of its type and in its range; KeyError, TypeError or ValueError otherwise."""
+    """A mark, once the type and range of every value are checked; KeyError, TypeError or ValueError otherwise."""
     mark = Mark(
         batches=_count(saved["batches"]),
         sequences=_count(saved["sequences"]),

@@ -1,4 +1,4 @@
-"""The index thatalready exists: whether a run may go on from it, and its content as the run's state."""
+"""The index that already exists: whether a run may continue it, and its content as the run's state."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _REPLACE = "replace it with --overwrite, or name another file with --db"
 
 @dataclass(frozen=True)
 class Base:
-    """A finished index that a run goes on from."""
+    """A finished index that a run continues."""
 
     path: Path
-    borders: tuple[int, ...]  # ends of blocks in the plan, that of this index's corpus included
+    borders: tuple[int, ...]  # ends of blocks in the plan, including the end of this index's corpus
     total: int  # batches of its plan
     covered: Batches
     sequences: int  # of its corpus
@@ -33,15 +33,15 @@ class Base:
 
     @property
     def seconds(self) -> float:
-        """How long it took to make."""
+        """How long the index took to make, in seconds."""
         return self.run.seconds
 
     def plan_only(self) -> Base:
-        """The same for a process that goes on with the plan but leaves what the index holds to another."""
+        """The same for a process that continues the plan while another process takes in the index's content."""
         return replace(self, covered=NOTHING, run=replace(self.run, seconds=0.0, notices=()))
 
     def restore(self, run: Run) -> None:
-        """Put what the index holds into the states of a run."""
+        """Load the content of the index into the states of a run."""
         if not len(self.covered.numbers):
             return
         run.take_notices(self.run.notices)
@@ -66,13 +66,13 @@ class Base:
 
 
 def is_finished(path: Path) -> bool:
-    """Whether an index is more than a snapshot of an unfinished run. GluscopeError where it can't be read."""
+    """Whether an index is finished, not a snapshot of an unfinished run. GluscopeError if it can't be read."""
     with StoredIndex(path) as stored:
         return bool(_coverage(stored).finished)
 
 
 def finished_base(path: Path, identity: Identity, shard: Shard) -> Base:
-    """What the index at `path` offers to a run; GluscopeError naming the difference where it is of another one."""
+    """The index at `path` as a run continues it. GluscopeError, naming the difference, if it is of another run."""
     with StoredIndex(path) as stored:
         coverage = _coverage(stored)
         info = stored.info
@@ -98,7 +98,7 @@ def finished_base(path: Path, identity: Identity, shard: Shard) -> Base:
 
 
 def _coverage(stored: StoredIndex) -> Coverage:
-    """What an index covers."""
+    """The coverage of an index."""
     if "coverage" not in stored.info:
         raise GluscopeError(f"{stored.path} doesn't say what it covers", _REPLACE)
     return Coverage.from_json(stored.info["coverage"], [record.address.name for record in stored.sites])

@@ -1,8 +1,8 @@
-"""The folder `FILE.run`, which holds a run under way: known by its marker, held by one process, left by name.
+"""The folder `FILE.run` of a run under way: recognised by its marker, held by one process, emptied by name.
 
 A file `gluscope` marks a folder that gluscope made. In it gluscope reads, writes and removes only the names in
 `_NAMES`, and never through a link, so a person's own files in it stay. Folders of older versions have no marker: they
-are known by a lock, and by holding only those names.
+are recognised by their lock, and by holding only those names.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ Notice = Callable[[str], None]
 
 
 def run_folder(db: Path) -> Path:
-    """Where the state of a run that makes `db` is."""
+    """The folder of a run that makes `db`."""
     return db.with_name(db.name + ".run")
 
 
 def under_way(db: Path) -> bool:
-    """Whether a run that makes an index has begun and not ended; what else was killed leaves nothing to go on with."""
+    """Whether a run that makes an index has begun and not ended. Other killed commands leave nothing to continue."""
     names = ("identity.json", "checkpoint.json", "rank-*")
     return any(True for name in names for _ in run_folder(db).glob(name))
 
 
 @contextmanager
 def hold(folder: Path, notice: Notice) -> Iterator[None]:
-    """Make the run folder if need be and keep every other run out of it.
+    """Make the run folder if needed, and keep every other run out of it.
 
-    GluscopeError where it can't be made, isn't gluscope's, or where a run is at work in it. `notice` is told where the
-    file system has no locks.
+    GluscopeError if it can't be made, isn't gluscope's, or if another run uses it. If the file system has no locks,
+    `notice` is called.
     """
     make(folder)
     lock = _locked(folder, notice)
@@ -59,7 +59,7 @@ def hold(folder: Path, notice: Notice) -> Iterator[None]:
     finally:
         lock.close()
         with suppress(OSError):
-            folder.rmdir()  # where all in it was discarded, and a network disk still showed the open lock
+            folder.rmdir()  # all in it was discarded, and a network disk still showed the open lock
 
 
 def make(folder: Path) -> None:
@@ -109,12 +109,12 @@ def demand_own(folder: Path) -> None:
 
 
 def is_ours(name: str) -> bool:
-    """Whether gluscope writes files of this name into a run folder; its marker aside."""
+    """Whether gluscope writes files of this name into a run folder, apart from its marker."""
     return name == _LOCK or _NAMES.fullmatch(name) is not None
 
 
 def own_files(folder: Path) -> list[Path]:
-    """The files of a run folder that gluscope wrote, but for its marker and its lock."""
+    """The files that gluscope wrote into a run folder, except its marker and its lock."""
     return [path for path in sorted(folder.glob("*")) if path.name != _LOCK and is_ours(path.name)]
 
 
@@ -124,13 +124,13 @@ def rank_folders(folder: Path) -> list[Path]:
 
 
 def clear(folder: Path) -> None:
-    """Remove what an earlier run left in a folder that is held: its files, but for the marker and the lock."""
+    """Remove the files of an earlier run from a folder that this process holds, except the marker and the lock."""
     for path in own_files(folder):
         path.unlink()
 
 
 def discard(folder: Path) -> None:
-    """Remove what gluscope wrote into a run folder, and the folder if nothing else is in it."""
+    """Remove gluscope's files from a run folder, and the folder if nothing else is in it."""
     with suppress(OSError):
         demand_own(folder)
         for rank in rank_folders(folder):
@@ -149,7 +149,7 @@ def remove_empty(folder: Path) -> None:
 
 
 def _owner_given(folder: Path) -> int | None:
-    """The user that a file belongs to which this process makes here: on some network disks it isn't the process's."""
+    """The owner of files that this process makes here; on some network disks that isn't the process's user."""
     probe = folder / "gluscope-whoowner"
     try:
         with create(probe) as file:
@@ -161,7 +161,7 @@ def _owner_given(folder: Path) -> int | None:
 
 
 def _demand_plain(entry: os.DirEntry[str], owner: int, *, folder: bool) -> None:
-    """GluscopeError where an entry is a link, of another kind than gluscope makes, or another user's."""
+    """GluscopeError if an entry is a link, not of the kind that gluscope makes, or another user's."""
     found = entry.stat(follow_symlinks=False)
     right = stat.S_ISDIR(found.st_mode) if folder else stat.S_ISREG(found.st_mode)
     if right and found.st_uid == owner:
@@ -174,7 +174,7 @@ def _demand_plain(entry: os.DirEntry[str], owner: int, *, folder: bool) -> None:
 
 
 def _locked(folder: Path, notice: Notice) -> IO[bytes]:
-    """The open lock of a folder; once it is closed others may hold the folder."""
+    """The open lock of a folder; once it is closed, other processes may hold the folder."""
     path = folder / _LOCK
     while True:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
@@ -194,5 +194,5 @@ def _locked(folder: Path, notice: Notice) -> IO[bytes]:
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(descriptor), os.lstat(path)):
                 return lock
-        lock.close()  # the run that held it has removed it meanwhile
+        lock.close()  # the run that held it has since removed it
         make(folder)

@@ -1,4 +1,4 @@
-"""Stopping a run between two batches when it is asked to, and saying what a stopped run left."""
+"""Stops a run between two batches on request, and says what an interrupted run has kept."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEEPING = "keeping what was read; Ctrl-C again stops at once"
 
 
 def what_is_left(db: Path) -> str:
-    """A line on what an interrupted run of the index `db` has kept; for a run that didn't say so itself."""
+    """A line that says what an interrupted run of the index `db` has kept, for a run that didn't say so itself."""
     folder = run_folder(db)
     try:
         found = [checkpoint_file.read(one) for one in (folder, *rank_folders(folder))]
@@ -49,7 +49,7 @@ class Stop:
                 return
             raise KeyboardInterrupt
         self.asked = True
-        # In a thread: the signal may have come in the middle of a write to the same stream.
+        # In a thread: the signal may have arrived in the middle of a write to the same stream.
         threading.Thread(target=self._tell, daemon=True).start()
 
 

@@ -1,6 +1,6 @@
-"""What the processes of a group found becomes one index: they wait for each other once, and the first joins all.
+"""Joins the results of a group's processes into one index: they wait for each other once, and the first joins all.
 
-What a process found is its last checkpoint; nothing else passes between them.
+The result of a process is its last checkpoint; nothing else passes between processes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .accumulator import Run
 from .checkpoint_file import Mark
 from .torchrun import Group
 
-_PATIENCE = timedelta(days=30)  # a process may be much slower than another: torchrun ends them where one fails
+_PATIENCE = timedelta(days=30)  # one process may be much slower than another; if one fails, torchrun ends them all
 
 
 def wait(group: Group) -> None:
@@ -30,9 +30,9 @@ def wait(group: Group) -> None:
 
 
 def join(run: Run, group: Group, run_folder: Path) -> list[Mark]:
-    """Merge what the other processes found into the first one's run, in the order of their ranks.
+    """Merge the results of the other processes into the run of the first, in the order of their ranks.
 
-    Memory holds one site of another process at a time. Returns their marks. GluscopeError where one isn't there.
+    Memory holds one site of another process at a time. Returns their marks. GluscopeError if a checkpoint is missing.
     """
     marks = []
     for rank in range(1, group.size):

@@ -1,4 +1,4 @@
-"""The loop over the batches of the plan: what is done is passed over, the rest is run, and checkpoints are kept."""
+"""The loop over the batches of the plan: skips finished batches, runs the others, and writes checkpoints."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from .shards import Shard
 
 CHECKPOINT_SECONDS = 180.0
 CHECKPOINT_COST = 30.0
-"""By default a checkpoint is written this many times its own cost after the last one, or later."""
+"""By default, the time between two checkpoints is at least this many times the time that writing one takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a loop has to do, what of it is done, and where it keeps its checkpoints."""
+    """The work of a loop, the part of it that is done, and the place of its checkpoints."""
 
     folder: Path
     corpus: Corpus
@@ -42,13 +42,13 @@ class Work:
     mark: Mark | None  # of the checkpoint that was restored
     base: Base | None  # the index that the run extends
     every: float | None  # seconds between checkpoints, if the user chose
-    kept: Callable[[Loop], None] | None  # told of each checkpoint
+    kept: Callable[[Loop], None] | None  # called for each checkpoint
 
 
 class Loop:
-    """Feeds a run with the batches of the plan that are its own, and keeps its checkpoints in a folder.
+    """Feeds a run with its own batches of the plan, and keeps its checkpoints in a folder.
 
-    After `run` the counts cover the corpus. GluscopeError if the text is not the one that the run started with.
+    After `run`, the counts cover the corpus. GluscopeError if the text differs from the one that the run started with.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Loop:
         self._meter = Meter(report, "indexing")
         before = work.mark.seconds if work.mark else work.base.seconds if work.base else 0.0
         self._started = time.monotonic() - before
-        self._ready = work.base is None or work.mark is not None  # the states hold what is passed
+        self._ready = work.base is None or work.mark is not None  # the states hold the passed batches
         self._saved_at = time.monotonic()
         self._save_cost = 0.0
         self._covered = 0 if work.base is None else work.base.covered.tokens
@@ -77,7 +77,7 @@ class Loop:
 
     @property
     def seconds(self) -> float:
-        """Spent so far, earlier calls included."""
+        """Seconds spent so far, earlier calls included."""
         return time.monotonic() - self._started
 
     @property
@@ -100,7 +100,7 @@ class Loop:
         return self._base is not None and self.batches == self._base.total
 
     def run(self) -> None:
-        """Go through the whole plan. KeyboardInterrupt, after a checkpoint, where the run is asked to stop."""
+        """Go through the whole plan. KeyboardInterrupt, after a checkpoint, if the run is asked to stop."""
         start = 0 if self._base is None else self._base.total
         done = start if self._mark is None else self._mark.batches
         begun = False
@@ -137,7 +137,7 @@ class Loop:
         self._save_cost = self._saved_at - begun
 
     def _make_ready(self) -> None:
-        """Take up what the index holds that the run extends, unless a checkpoint has it already."""
+        """Load the content of the index that the run extends, unless a checkpoint already has it."""
         if self._base is not None and not self._ready:
             held = self._base.covered.tokens
             self._report(Progress("loading", message=f"going on after the {held:,} tokens in {self._base.path}"))
@@ -145,7 +145,7 @@ class Loop:
         self._ready = True
 
     def _plan(self) -> Iterator[Batch]:
-        """The batches; where reading on fails, what is done is kept first."""
+        """The batches. If reading further fails, a checkpoint keeps the work so far."""
         batch_tokens = self._settings.batch_tokens
         assert batch_tokens is not None  # resolved
         batches = plan(self._spilled(), batch_tokens, self.borders, self._run.alike)
@@ -154,7 +154,7 @@ class Loop:
                 batch = next(batches, None)
             except (GluscopeError, OSError):
                 if self._ready and self.batches > (self._mark.batches if self._mark else 0):
-                    with suppress(GluscopeError, OSError):  # the first error is the one to tell
+                    with suppress(GluscopeError, OSError):  # the first error is the one to report
                         self.save(finished=False)
                         self._notice(f"kept the first {self.tokens:,} tokens: the same command continues")
                 raise
@@ -195,7 +195,7 @@ class Loop:
         )
 
     def _total(self) -> int | None:
-        """Tokens that the run is to cover: those it does, and its share of what is left.
+        """Tokens that the run will cover: those done, and its share of the rest.
 
         Estimated from the bytes read while the corpus is still being read.
         """
@@ -233,7 +233,7 @@ class Loop:
 
 
 def expected_tokens(read: Sequences, corpus: Corpus, asked: int | None) -> int | None:
-    """The tokens that the corpus will have, by what was read so far; None where that can't be told."""
+    """The expected number of tokens in the corpus, judged by the part read so far; None if it can't be estimated."""
     if read.finished:
         return read.tokens
     if not corpus.size or not corpus.bytes_read:

@@ -1,4 +1,4 @@
-"""The file that a command makes or changes: what stands in its place is looked at before, and once more at the end.
+"""The file that a command makes or changes: checks the existing file at the start, and once more at the end.
 
 A file is never written in place. A new one is made whole in the run folder beside it and renamed.
 """
@@ -24,7 +24,7 @@ _ELSEWHERE = "name another file with --db"
 
 
 class _Seen(NamedTuple):
-    """What tells a file from another, and its content from what was there."""
+    """Identifies a file, and tells whether its content has changed."""
 
     device: int
     inode: int
@@ -33,13 +33,13 @@ class _Seen(NamedTuple):
 
 
 class OutputFile:
-    """The place of an index, and what was there when the command began."""
+    """The path of an index, and the file that was there when the command began."""
 
     def __init__(self, db: Path) -> None:
-        """GluscopeError where no index can be written, or where something else than an index is.
+        """GluscopeError if no index can be written there, or if the existing file is not an index.
 
-        A link is followed, so that the file it names is the one that is written. A change that was cut off in an index
-        that is there is rolled back.
+        A link is followed, so that the file it names is written. If a change of an existing index was cut off, it is
+        rolled back.
         """
         self.asked = db
         self.path = _behind_links(db)
@@ -64,10 +64,10 @@ class OutputFile:
             )
 
     def put(self, made: Path) -> None:
-        """Put a whole index, written aside, in its place.
+        """Move a whole index, written aside, into its place.
 
-        GluscopeError, and nothing is replaced, where another file is there by now than the one that was, or where what
-        is there has been changed.
+        GluscopeError, and nothing is replaced, if there is now another file than at the start, or if its content has
+        changed.
         """
         now = _look(self.path)
         if now is not None and now != self._seen:
@@ -78,7 +78,7 @@ class OutputFile:
             )
         if now is not None:
             self.demand_writable()
-            roll_back(self.path)  # what a journal beside it says must never be done to the new file
+            roll_back(self.path)  # a journal beside it must never be applied to the new file
             os.chmod(made, stat.S_IMODE(os.stat(self.path).st_mode))
         sync(made)
         os.replace(made, self.path)
@@ -88,9 +88,9 @@ class OutputFile:
 
 @contextmanager
 def changed_copy(db: Path, notice: Notice) -> Iterator[Path]:
-    """A copy of a finished index to change, which takes its place when the `with` ends well.
+    """A copy of a finished index, to be changed. It replaces the index when the `with` block ends without an error.
 
-    GluscopeError where there is no index, it can't be written, its run is unfinished, or there is no room.
+    GluscopeError if there is no index, it can't be written, its run is unfinished, or the disk has no room.
     """
     file = OutputFile(db)
     if not file.there:
@@ -111,7 +111,7 @@ def changed_copy(db: Path, notice: Notice) -> Iterator[Path]:
 
 
 def unmade(path: Path) -> Path:
-    """The path of a file that is to be made, once what a killed process left of it is gone, its journal too."""
+    """The path of a file to make. The file and journal that a killed process left there are removed."""
     for suffix in ("", "-journal", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     return path
@@ -125,7 +125,7 @@ def is_index(path: Path) -> bool:
 
 
 def _behind_links(db: Path) -> Path:
-    """The path that a path leads to; GluscopeError where links lead in a circle."""
+    """The path with links resolved; GluscopeError if they lead in a circle."""
     if not os.path.islink(db):
         return db
     try:
@@ -135,7 +135,7 @@ def _behind_links(db: Path) -> Path:
 
 
 def _demand_place(db: Path) -> None:
-    """GluscopeError where no file can be made at a path."""
+    """GluscopeError if no file can be made at a path."""
     if os.path.isdir(db):
         raise GluscopeError(f"{db} is a folder", "name a file with --db")
     folder = db.parent
@@ -155,7 +155,7 @@ def _demand_place(db: Path) -> None:
 
 
 def _look(path: Path) -> _Seen | None:
-    """What is at a path now; None where nothing is."""
+    """The file at a path now; None if there is none."""
     try:
         found = os.stat(path)
     except FileNotFoundError:

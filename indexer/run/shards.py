@@ -16,7 +16,7 @@ _AGAIN = (
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """The batches whose number, divided by `count`, leaves `index`."""
+    """The batches whose number modulo `count` is `index`."""
 
     index: int = 0  # from 0
     count: int = 1
@@ -37,8 +37,8 @@ WHOLE = Shard()
 def parse_shard(text: str | None, environment: Mapping[str, str]) -> Shard:
     """The shard that an option names; None is the whole. GluscopeError otherwise.
 
-    `1/8` to `8/8`; in an array of SLURM `auto`, which takes its place among the tasks of an array from 0 or 1, and
-    `auto/32`, which takes the task's number in an array from 0 to 31, of which perhaps only some tasks run now.
+    `1/8` to `8/8` name a shard. In a SLURM array `auto` takes the place of this task in the array, which must start at
+    0 or 1. `auto/32` takes the task's number in an array from 0 to 31, even if only some of its tasks run now.
     """
     if text is None:
         return WHOLE
@@ -54,9 +54,9 @@ def parse_shard(text: str | None, environment: Mapping[str, str]) -> Shard:
 
 
 def _of_array(environment: Mapping[str, str]) -> Shard:
-    """The place of this task in its SLURM array, if that can be a whole one: from 0 or 1, and no task left out.
+    """The place of this task in its SLURM array, if the array can be whole: from 0 or 1, no task left out.
 
-    What SLURM tells of an array that runs again in part is the part alone.
+    If an array runs again in part, SLURM's variables describe that part alone.
     """
     task, first, last, count = _variables(environment, "ID", "MIN", "MAX", "COUNT")
     if first not in (0, 1) or last - first != count - 1 or not first <= task <= last:
@@ -79,7 +79,7 @@ def _of_task(environment: Mapping[str, str], count: int) -> Shard:
 
 
 def _variables(environment: Mapping[str, str], *names: str) -> list[int]:
-    """What SLURM tells of an array; GluscopeError where this is not a task of one."""
+    """SLURM's variables for an array; GluscopeError if this is not a task of one."""
     try:
         return [int(environment[f"SLURM_ARRAY_TASK_{name}"]) for name in names]
     except KeyError as error:

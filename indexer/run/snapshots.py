@@ -1,4 +1,4 @@
-"""When to write an index of a run that is under way: always if asked to, else where it costs next to nothing."""
+"""When to write a snapshot of a run under way: always if asked to, else when it costs next to nothing."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable
 from .loop import Loop
 
 COST = 30.0
-"""Unless asked for, a snapshot is written this many times its own cost after the last one, or later."""
+"""Unless asked for, the time between two snapshots is at least this many times the time that writing one takes."""
 
 _NEURON = 1e-3  # seconds to write one, until it is measured
 
 
 class Snapshots:
-    """Called after each checkpoint, writes a snapshot where it is due."""
+    """Called after each checkpoint; writes a snapshot if one is due."""
 
     def __init__(self, write: Callable[[Loop], None], neurons: int, *, always: bool) -> None:
         self._write = write

@@ -22,7 +22,7 @@ class Group:
 
     @property
     def first(self) -> bool:
-        """Whether this process writes the index, and speaks."""
+        """Whether this process writes the index and prints messages."""
         return self.rank == 0
 
     @property
@@ -31,11 +31,11 @@ class Group:
         return Shard(self.rank, self.size)
 
     def folder(self, run_folder: Path, rank: int | None = None) -> Path:
-        """Where a process, this one unless told, keeps its state."""
+        """The folder in which a process keeps its state; by default of this process."""
         return run_folder / f"rank-{self.rank if rank is None else rank}"
 
     def device(self, asked: str) -> str:
-        """The device of this process, where the user leaves the choice."""
+        """The device that the user names, or this process's own GPU if the user leaves the choice."""
         if asked not in ("auto", "cuda"):
             return asked
         import torch
@@ -44,9 +44,9 @@ class Group:
 
 
 def find_group(environment: Mapping[str, str]) -> Group | None:
-    """The group that torchrun's variables tell of; None where this process is alone.
+    """The group that torchrun's variables describe; None if this process is alone.
 
-    GluscopeError where they tell of a group that this process can't be in or can't find.
+    GluscopeError if they describe a group that this process can't be in or can't find.
     """
     try:
         rank, size = int(environment["RANK"]), int(environment["WORLD_SIZE"])

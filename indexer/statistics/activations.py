@@ -1,4 +1,4 @@
-"""What sites computed for a batch: the four quantities of gated neurons."""
+"""The four quantities of gated neurons, as sites computed them for a batch."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from torch import Tensor
 
 
 class Activations(NamedTuple):
-    """What a site computed for a batch, each `# sequence position neuron`, in the types of the model.
+    """The values that a site computed for a batch, each `# sequence position neuron`, in the model's dtypes.
 
-    Or what the routed experts of a layer computed, each `# row neuron`.
+    For the routed experts of a layer each is `# row neuron`.
     """
 
     gate: Tensor
@@ -25,7 +25,7 @@ class Activations(NamedTuple):
 
     @classmethod
     def side_by_side(cls, sites: int, like: Activations) -> Activations:
-        """Room for the values of so many sites: each `# site sequence position neuron`."""
+        """Empty tensors for the values of several sites: each `# site sequence position neuron`."""
         return cls(*(value.new_empty((sites, *value.shape)) for value in like))
 
     @property
@@ -34,7 +34,7 @@ class Activations(NamedTuple):
         return sum(value.nbytes for value in self)
 
     def readable(self) -> Activations:
-        """The same as tensor operations read them well: in float32 on a CPU, elsewhere as they are."""
+        """The values in the dtype that suits tensor operations: float32 on a CPU, unchanged elsewhere."""
         if self.gate.device.type != "cpu":
             return self
         return Activations(*(value.to(torch.float32) for value in self))
@@ -44,11 +44,11 @@ class Activations(NamedTuple):
         return Activations(*(value.reshape(-1, value.shape[-1]) for value in self))
 
     def at(self, row: Tensor) -> Activations:
-        """Those of rows (cell place) of what is `# row neuron`: each `# cell place neuron`."""
+        """The values of some rows (cell place) of `# row neuron` values: each `# cell place neuron`."""
         return Activations(*(value[row] for value in self))
 
     def product(self, factors: tuple[int, ...]) -> Tensor:
-        """The product of quantities, named by their places: one as it is, several in float32."""
+        """The product of the quantities at these places. A single quantity keeps its dtype; a product is float32."""
         first, *others = (self[factor] for factor in factors)
         for other in others:
             first = first.to(torch.float32) * other.to(torch.float32)

@@ -1,4 +1,4 @@
-"""What the statistics of every site need to know of a batch, beside its values."""
+"""What the statistics of every site need to know about a batch, apart from its values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .sample import Ints, PositionSample
 class NonFiniteError(Exception):
     """A value of the batch is NaN or infinite.
 
-    `row` is its sequence's place in the batch, `site` that of its site in the stack.
+    `row` is the place of its sequence in the batch, `site` the place of its site in the stack.
     """
 
     def __init__(self, row: int, site: int = 0) -> None:
@@ -49,7 +49,7 @@ class BatchView:
         return BatchView(**values)
 
     def rows(self, part: slice) -> BatchView:
-        """The same of some sequences of the batch, without a gap, padded as they were; on the CPU."""
+        """The same for some consecutive sequences of the batch, padded as before; on the CPU."""
         names = ("sequence", "counted", "hashes", "by_hash", "priority", "folds")
         tensors = {name: getattr(self, name)[part] for name in names}
         row = self.sampled[1]

@@ -13,11 +13,11 @@ from .row_layout import RankingList
 
 EMPTY = -1
 NO_OFFER = -2
-"""The key of what is no offer: it enters nowhere."""
+"""The key that marks the absence of an offer: it never enters a list."""
 
 _STOOD_FOR = -3
-_COLUMNS = 32768  # that are merged at once: bounds the memory for it
-_ENTRIES = 2**22  # that offers enter at once
+_COLUMNS = 32768  # merged at once: bounds the memory that merging takes
+_ENTRIES = 2**22  # that offers enter in one step
 _KEPT = ("key", "fold", "sequence", "position", "threshold", "values", "scale", "lanes")
 
 
@@ -32,7 +32,7 @@ class Offers(NamedTuple):
 
 
 class Entered(NamedTuple):
-    """Offers that entered: their flat places in (column, k), and which they are.
+    """Offers that entered: their flat places in (column, k), and which offers these are.
 
     A place past the last column marks a rejected offer.
     """
@@ -45,11 +45,11 @@ class BestK:
     """The k best examples of many columns; a column is one list of one neuron: list * width + neuron.
 
     An example's rank is its int64 `key`, larger is better, never negative; empty places hold -1. Examples with the
-    same `fold` key are one: the better stands. Which examples stay depends on the offers alone, not on their order,
+    same `fold` key count as one: the better stays. Which examples stay depends on the offers alone, not on their order,
     as long as different examples have different keys.
 
-    Behind the last column is one that nobody reads: what doesn't stay is written there, so that how many tensors of
-    which size are written never depends on what they hold.
+    After the last column comes one that nobody reads. Rejected offers are written there, so that the number and size
+    of the tensors written never depend on the values in them.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class BestK:
     def enter(self, offers: Offers, touched: int, most: int) -> Entered:
         """Enter offers; `touched` columns have offers, at most `most` each.
 
-        Returns where they stand; their windows are for the caller to `keep`.
+        Returns their places; the caller must `keep` their windows.
         """
         column = offers.column
         order = torch.arange(len(column), device=column.device)
@@ -104,7 +104,7 @@ class BestK:
         return Entered(slot, offer)
 
     def _choose(self, columns: Tensor, which: Tensor, key: Tensor, fold: Tensor | None) -> Entered:
-        """Which offers (`which`: column offer, -1 for none) enter some columns, and where; thresholds are set."""
+        """Enter offers (`which`: column offer, -1 for none) into some columns, and set their thresholds."""
         keys = torch.cat([self.key[columns], torch.where(which >= 0, key[which.clamp(min=0)], NO_OFFER)], 1)
         if fold is not None:
             keys = _without_duplicates(keys, torch.cat([self.fold[columns], fold[which.clamp(min=0)]], 1))
@@ -118,7 +118,7 @@ class BestK:
         return Entered(flat, which[row, offer].clamp(min=0))
 
     def keep(self, slot: Tensor, lanes: Tensor, scale: Tensor, values: Tensor) -> None:
-        """Put the windows and the four values of offers beside them: `slot` as `enter` told."""
+        """Store the windows and the four values of offers that entered; `slot` as `enter` returned it."""
         self._put(slot, lanes=lanes, scale=scale, values=values)
 
     def _put(self, slot: Tensor, **tensors: Tensor) -> None:
@@ -126,7 +126,7 @@ class BestK:
             self._all[name].flatten(0, 1)[slot] = tensor
 
     def part(self, lists: slice) -> BestK:
-        """Some consecutive lists of every neuron, sharing the memory of this, in which nothing can be placed."""
+        """A view of some consecutive lists of every neuron; it shares this memory, and nothing can enter it."""
         view = copy(self)
         view._all = {}
         view.lists = self.lists[lists]
@@ -161,13 +161,13 @@ class BestK:
         return {name: getattr(self, name) for name in _KEPT}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take up what `tensors` gave."""
+        """Restore what `tensors` returned."""
         for name in _KEPT:
             getattr(self, name).copy_(tensors[name])
 
 
 def _without_duplicates(key: Tensor, fold: Tensor) -> Tensor:
-    """The keys, but lower than all others for an example that a better one of its column stands for: column entry."""
+    """The keys, lowered below all others for examples that have a better duplicate in the column: column entry."""
     best_first = key.argsort(dim=1, descending=True, stable=True)
     by_fold = best_first.gather(1, fold.gather(1, best_first).argsort(dim=1, stable=True))  # equal ones best first
     filled, folds = key.gather(1, by_fold) >= 0, fold.gather(1, by_fold)
@@ -186,7 +186,7 @@ def magnitude_keys(magnitude: Tensor, sequence: Tensor) -> Tensor:
 
 
 def extent(keys: Tensor, threshold: Tensor) -> Tensor:
-    """Of keys, sequence column, that are offered: how many beat their threshold, in how many columns, at most in one.
+    """How many of the offered keys (sequence column) beat their threshold, in how many columns, and at most in one.
 
     Returns 3, int64.
     """

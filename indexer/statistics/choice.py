@@ -1,4 +1,4 @@
-"""Choosing, once for each device, what merges the batches of its sites."""
+"""Chooses, once for each device, the engine that merges the batches of its sites."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ class Engines:
     """The engines of a run."""
 
     def __init__(self, compiles: bool, notice: Callable[[str], None], *, loops: bool = True) -> None:
-        """`loops` False has the CPU use tensor operations as well."""
+        """With `loops` False the CPU uses tensor operations too."""
         self.tensors = Tensors(Fuser(compiles, notice))
         self._cpu: Engine = OnCpu(self.tensors, notice) if compiles and loops else self.tensors
 
     def on(self, device: torch.device) -> Engine:
-        """That of a device."""
+        """The engine of a device."""
         return self._cpu if device.type == "cpu" else self.tensors
 
     @property
     def name(self) -> str:
-        """What has merged batches, as `Engine.name` tells."""
+        """What has merged batches, as in `Engine.name`."""
         return self._cpu.name if self._cpu.name == "loops" else self.tensors.name
 
 
 class OnCpu:
-    """Loops of numba where they work, else tensor operations: tried when the first values of a type are there."""
+    """numba's loops if they work, else tensor operations. Loops are tried when the first values of a dtype arrive."""
 
     def __init__(self, otherwise: Engine, notice: Callable[[str], None]) -> None:
         self._otherwise = otherwise
@@ -65,7 +65,7 @@ class OnCpu:
         return self._otherwise if self._loops is None or self._lacking else self._loops
 
     def _try(self, dtype: torch.dtype) -> str | None:
-        """Compile the loops for a type, unless that was kept: None, or why they can't be used here."""
+        """Compile the loops for a dtype, unless they are cached. Returns None, or why they can't be used here."""
         try:
             import numba
         except (ImportError, OSError) as error:
@@ -80,16 +80,16 @@ class OnCpu:
             with compiling.alone():
                 try:
                     _feed(dtype, self._loops)
-                except Exception:  # half a file that was kept can raise anything
+                except Exception:  # a truncated cache file can raise anything
                     compiling.forget()
                     _feed(dtype, self._loops)
-        except Exception as error:  # LLVM's, of files, of memory: a run goes on without loops in any case
+        except Exception as error:  # errors of LLVM, files or memory: the run goes on without loops
             return reason(error)
         return None
 
 
 def _feed(dtype: torch.dtype, engine: Engine) -> None:
-    """Feed a small state with values of a type."""
+    """Feed a small state with values of a dtype."""
     settings = Settings(top_k=1, sample=1)
     stack = Stack(form(16, sign_preserving=True, keep_act=False), settings, torch.device("cpu"), engine)
     one = np.zeros(1, dtype=np.int64)

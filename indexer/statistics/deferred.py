@@ -1,8 +1,9 @@
 """Merging that lags the model, so that no device ever waits for the host to learn what was found.
 
-What a site takes in depends on numbers that its device has yet to compute: how many examples enter. Merging is written
-as steps that give such numbers away and get them back on the host. On the CPU that is at once. On a GPU they travel
-while the model goes on, and the next step is taken when another site is observed and they have arrived.
+How a site merges a batch depends on numbers that its device has yet to compute, such as how many examples enter.
+Merging is therefore written as steps: each step yields such numbers as tensors, and the next one receives them on the
+host. On the CPU that happens at once. On a GPU the numbers are copied while the model goes on; the next step is taken
+once they have arrived and another site is observed.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from torch import Tensor
 from .sample import Ints
 
 _HELD = 2**31
-"""Bytes that steps may hold together: with more, the next one waits for the one before."""
+"""Bytes that all steps together may hold; beyond that, the next step waits for the one before."""
 
 Steps: TypeAlias = Generator[Tensor, Ints, None]
-"""Yields tensors of int64 and is sent their numbers. What it reads is left as it is until it ends."""
+"""Yields int64 tensors and is sent their numbers. The tensors that it reads must not change until it ends."""
 
 
 def at_once(steps: Steps) -> None:
@@ -33,7 +34,7 @@ def at_once(steps: Steps) -> None:
 
 
 class Behind:
-    """Steps that are under way; the steps of one owner are taken in order.
+    """The steps under way; the steps of one owner are taken in order.
 
     Steps that raised an error raise it again when continued; `drop` says whether they can be started again.
     """
@@ -44,8 +45,8 @@ class Behind:
     def take(self, owner: object, words: str, steps: Steps, held: int) -> None:
         """Begin some steps, and go on with those that are under way and have their numbers, oldest first.
 
-        `words` tell of them in an error. `held`: bytes that they keep from being used otherwise, which others that are
-        under way wait for where it is much.
+        `words` describe them in an error. `held`: bytes that they keep occupied; if all together hold too much, steps
+        under way go on without their numbers having arrived, and wait for them.
         """
         for earlier in self._under_way:
             if earlier.owner is owner:
@@ -63,11 +64,11 @@ class Behind:
             self._finish(each)
 
     def mark(self) -> Mark:
-        """What is under way now, for `drop`."""
+        """A mark of the steps under way now, for `drop`."""
         return frozenset(self._under_way)
 
     def drop(self, mark: Mark) -> str | None:
-        """After an error: give up what was begun since a mark. The words of what is lost because it began before."""
+        """After an error, give up the steps begun since a mark. Returns the words of a lost one begun before it."""
         lost = [each.words for each in self._under_way if each in mark and each.error is not None]
         self._under_way = [each for each in self._under_way if each in mark]
         return lost[0] if lost else None
@@ -91,11 +92,11 @@ class _UnderWay:
         self._reply: _Arriving | None = None
 
     def arrived(self) -> bool:
-        """Whether the numbers are there that the next step needs."""
+        """Whether the numbers that the next step needs have arrived."""
         return self._reply is None or self._reply.arrived()
 
     def step(self) -> bool:
-        """Take a step; whether it was the last."""
+        """Take a step; returns whether it was the last."""
         if self.error is not None:
             raise self.error
         try:
@@ -129,7 +130,7 @@ class _Arriving:
         return self._event is None or bool(self._event.query())  # type: ignore[no-untyped-call]  # of the library
 
     def numbers(self) -> Ints:
-        """Waits until they are there."""
+        """Wait for the numbers to arrive."""
         if self._event is not None:
             self._event.synchronize()
         found: Ints = self._host.numpy()

@@ -1,4 +1,4 @@
-"""What merges the batches of a site, and what it merges them into."""
+"""The interface of the engines that merge batches, and the tensors that they merge into."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Form(NamedTuple):
 
 
 class Sampling(NamedTuple):
-    """The positions of a batch that may enter samples."""
+    """The positions of a batch that may enter the samples of sites."""
 
     site: Tensor  # offer
     row: Tensor  # offer: the place of its values among the rows of the batch
-    enters: Tensor  # offer: whether it may
-    number: Tensor  # site, int64: of its offers that may; empty where all of them enter
+    enters: Tensor  # offer: whether it may enter
+    number: Tensor  # site, int64: how many of its offers may enter; empty if all do
 
 
 class Filled(Protocol):
@@ -47,13 +47,13 @@ class Filled(Protocol):
     signs: Tensor  # 16 1, float32: of each row inside its quadrant
     ranked: BestK
     drawn: BestK
-    ranked_rows: tuple[int, ...]  # of each list by magnitude of a site, which row of magnitudes it is ordered by
+    ranked_rows: tuple[int, ...]  # for each list by magnitude of a site: the row of magnitudes that orders it
     drawn_rows: tuple[int, ...]
     ranked_index: Tensor  # the same on the device, int64
     drawn_index: Tensor
 
     def begin(self, counted: Sequence[int]) -> None:
-        """A batch begins to enter, with so many counted positions of each site."""
+        """Begin to enter a batch; `counted`: the counted positions of each site."""
 
     def end(self) -> None:
         """All of a batch has entered."""
@@ -68,14 +68,14 @@ class Filled(Protocol):
 
 
 class Engine(Protocol):
-    """A way to merge batches: what it leaves is the same whichever it is."""
+    """A way to merge batches; every engine leaves the same state."""
 
     @property
     def name(self) -> str:
-        """What has merged batches: "loops" of numba, "compiled" or plain "tensors" (operations of torch)."""
+        """How batches were merged: by numba's "loops", or by torch operations, "compiled" or as plain "tensors"."""
 
     def steps(self, of: Filled, values: Activations, placement: Placement, batch: BatchView) -> Steps:
-        """Merge what the sites of a stack computed for a batch, in whatever type they computed it.
+        """Merge the values that the sites of a stack computed for a batch, in any dtype.
 
-        Until the last step another batch must not be begun. Raises NonFiniteError, and then the state stays as it is.
+        No other batch may begin before the last step. If this raises NonFiniteError, the state is unchanged.
         """

@@ -33,7 +33,7 @@ class ExpertSamples:
     """Which positions the experts of a layer sample; on the device of the experts."""
 
     def __init__(self, experts: int, size: int, device: torch.device) -> None:
-        made = experts + 1  # the last one takes what enters nowhere
+        made = experts + 1  # the last one takes rejected rows
         self._all = {
             "hash": torch.full((made, size), _EMPTY, dtype=torch.int64, device=device),
             "sequence": torch.full((made, size), -1, dtype=torch.int64, device=device),
@@ -68,7 +68,7 @@ class ExpertSamples:
     ) -> ExpertUpdate:
         """Enter a batch's rows, sorted by expert: their hashes, sequence numbers and positions.
 
-        `enters`: what `may_enter` told; `numbers`: how many rows that are of each expert.
+        `enters`: the result of `may_enter`; `numbers`: how many of these rows each expert has.
         """
         experts, size = self.hash.shape
         total, width, device = int(numbers.sum()), int(numbers.max(initial=0)), expert.device
@@ -99,7 +99,7 @@ class ExpertSamples:
         return sample
 
     def put(self, expert: int, sample: PositionSample) -> None:
-        """Take up the sample of one expert."""
+        """Restore the sample of one expert."""
         for name, tensor in self.tensors().items():
             tensor[expert] = torch.from_numpy(getattr(sample, name))
 
@@ -108,6 +108,6 @@ class ExpertSamples:
         return {"hash": self.hash, "sequence": self.sequence, "position": self.position}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take up what `tensors` gave."""
+        """Restore what `tensors` returned."""
         for name, tensor in self.tensors().items():
             tensor.copy_(tensors[name])

@@ -11,11 +11,11 @@ import torch
 Result = TypeVar("Result")
 
 _ONE_KERNEL = {"max_fusion_size": 256, "cpp.max_horizontal_fusion_size": 256}
-"""By default inductor makes several loops for so many results, and each reads the values and makes the masks."""
+"""With so many results, inductor by default makes several loops; each reads the values and computes the masks."""
 
 
 class Fuser:
-    """Compiles pure tensor functions, and falls back to running them as they are where that fails."""
+    """Compiles pure tensor functions; if that fails, runs them uncompiled."""
 
     def __init__(self, enabled: bool, notice: Callable[[str], None]) -> None:
         self.enabled = enabled
@@ -44,13 +44,13 @@ class Fuser:
         except (torch.OutOfMemoryError, MemoryError):
             raise
         except Exception as error:
-            # A missing compiler, missing headers and limits of torch and Triton come as errors of many kinds. What is
-            # wrong with the arguments comes again from the function itself.
+            # A missing compiler, missing headers and limits of torch and Triton raise many kinds of errors. An error in
+            # the arguments is raised again by the function itself.
             self.enabled = False
             self._notice(f"the statistics run uncompiled, slower: {reason(error)}")
             return function(*arguments)
 
 
 def reason(error: Exception) -> str:
-    """An error in a few words."""
+    """A short text for an error."""
     return " ".join(str(error).split()[:40]) or type(error).__name__

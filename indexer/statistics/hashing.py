@@ -64,7 +64,7 @@ def fold_keys(
 
 
 def _with_tokens_after(keys: Hashes, tokens: Hashes) -> Hashes:
-    """Keys that know the tokens that follow, too. `tokens`: step, then as the keys; 0 where the sequence has ended."""
+    """Keys that include the tokens that follow. `tokens`: step, then as the keys; 0 after the sequence ends."""
     total = np.zeros_like(keys)
     for step in tokens:
         total = total * _BASE + step

@@ -1,4 +1,4 @@
-"""One batch beside the state of a stack: the statistics with the batch in them, and what it offers to the lists.
+"""Compares one batch with the state of a stack: the statistics including the batch, and its offers to the lists.
 
 A column of lists is (site * lists + list) * width + neuron; offers are sequence column.
 """
@@ -22,7 +22,7 @@ from .row_layout import QUANTITY_ROWS, RowLayout, rows_of
 
 
 class Standing(NamedTuple):
-    """What a batch is compared with: the statistics so far, and the keys that an offer must beat."""
+    """The state that a batch is compared with: the statistics so far, and the keys that an offer must beat."""
 
     counts: Tensor  # site quadrant neuron, int64
     total: Tensor  # site 16 neuron, float64
@@ -56,7 +56,7 @@ class Rows(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """The statistics with the batch in them, and what it offers."""
+    """The statistics including the batch, and its offers."""
 
     counts: Tensor  # site quadrant neuron
     total: Tensor  # site 16 neuron
@@ -71,7 +71,7 @@ class Survey(NamedTuple):
 def survey(
     of: Filled, values: Activations, placement: Placement, parts: Sequence[Part], batch: BatchView, fuse: Fuser
 ) -> Survey:
-    """Reduce a batch and set it beside the state of a stack. `parts`: those of the placement."""
+    """Reduce a batch and compare it with the state of a stack. `parts`: the parts of the placement."""
     standing = Standing(of.count, of.total, of.extreme, of.signs, of.ranked.threshold, of.drawn.threshold)
     order, rows = Order.of(batch), Rows.of(of)
     if fuse.enabled and parts[0].gathered is None:
@@ -81,7 +81,7 @@ def survey(
         found = _compare(_reduced(values, placement, parts, of.layout, fuse), order, standing, rows)
     if of.form.sign_preserving:
         return found
-    ends = _signed(values, placement, parts)  # act and post have no one sign in a quadrant
+    ends = _signed(values, placement, parts)  # act and post can have either sign in a quadrant
     return found._replace(extreme=_with_ends(found.extreme, standing.extreme, ends))
 
 
@@ -100,7 +100,7 @@ def _survey_whole(
 def _reduced(
     values: Activations, placement: Placement, parts: Sequence[Part], layout: RowLayout, fuse: Fuser
 ) -> Reduction:
-    """The statistics of all cells; zeros in those that have no rows."""
+    """The statistics of all cells; zeros in cells without rows."""
     if parts[0].gathered is None:
         return reduce_batch(values, parts[0].counted, parts[0].priority, layout, fuse)
     cells, width, device = placement.sites * placement.sequences, values.gate.shape[-1], values.gate.device
@@ -157,13 +157,13 @@ def _compare(reduction: Reduction, order: Order, standing: Standing, rows: Rows)
 
 
 def ranked_keys(magnitudes: Tensor, order: Order, rows: Rows) -> Tensor:
-    """The keys of what a batch offers by magnitude: sequence column, -1 for nothing. `magnitudes`: as in `Survey`."""
+    """The keys of a batch's offers by magnitude: sequence column, -1 for no offer. `magnitudes`: as in `Survey`."""
     keys = magnitude_keys(magnitudes.index_select(2, rows.ranked), order.sequence[:, None, None])
     return by_sequence(keys.flatten(2))
 
 
 def drawn_first(magnitudes: Tensor, order: Order, rows: Rows) -> tuple[Tensor, Tensor]:
-    """Of what a batch offers to the draws, the first of each sequence: its key (-1: none), and its rank by hash.
+    """The first offer of each sequence to the draws: its key (-1: none), and its rank by hash.
 
     Both sequence column.
     """
@@ -176,11 +176,11 @@ def drawn_first(magnitudes: Tensor, order: Order, rows: Rows) -> tuple[Tensor, T
 
 
 def by_sequence(found: Tensor) -> Tensor:
-    """What is site sequence column-of-the-site, as sequence column."""
+    """Reshape (site, sequence, column of the site) to (sequence, column)."""
     return found.transpose(0, 1).flatten(1)
 
 
 def larger(one: Tensor, other: Tensor) -> Tensor:
-    """The signed value of the larger magnitude; of a tie the positive one, so that order doesn't matter."""
+    """The signed value of the larger magnitude. In a tie the positive one wins, so that order doesn't matter."""
     wins = (other.abs() > one.abs()) | ((other.abs() == one.abs()) & (other > one))
     return torch.where(wins, other, one)

@@ -1,7 +1,7 @@
 """Where the values of a batch belong: the rows of each cell, a cell being what one site computed for one sequence.
 
 Cells are numbered site * sequences + sequence. Dense sites compute every position: their rows stand as they are. The
-routed experts of a layer compute some positions each, their rows in any order.
+routed experts of a layer each compute some positions, their rows in any order.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SPREAD = 2
 _SCRAPS = 0.1
 """The last cells are padded to any length that adds at most this share of all rows."""
 
-_LEAST = 2  # a compiler takes a length of 1 for a special case
+_LEAST = 2  # the compiler treats a length of 1 as a special case
 
 
 class Routing(NamedTuple):
@@ -34,7 +34,7 @@ class Routing(NamedTuple):
 
     expert: Tensor  # row
     token: Tensor  # row
-    reached: Tensor  # row: whether the expert was to have it
+    reached: Tensor  # row: whether the row was routed to the expert
 
 
 class Kept(NamedTuple):
@@ -46,7 +46,7 @@ class Kept(NamedTuple):
 
 
 class Gathered(NamedTuple):
-    """Some cells whose rows are fetched; what is beyond a cell's own rows repeats its last one."""
+    """Some cells whose rows are fetched, padded to one length by repeating each cell's last row."""
 
     cell: Tensor  # cell
     cells: Ints  # cell: the same, on the CPU
@@ -56,7 +56,7 @@ class Gathered(NamedTuple):
 
 @dataclass(frozen=True)
 class Part:
-    """Some cells, their rows side by side: all of them as they stand, or those that are gathered."""
+    """Some cells, their rows side by side: all cells in place, or the gathered ones."""
 
     counted: Tensor  # cell place 1, int32: -1 (all bits) or 0
     priority: Tensor  # cell place 1, float32: as in a `BatchView`
@@ -64,7 +64,7 @@ class Part:
 
     def values(self, of: Activations) -> Activations:
         """The values of the part, each `# cell place neuron`."""
-        # fetched first: a compiled loop that fetches on the way does one value at a time
+        # fetched first: a compiled loop that fetches as it goes handles one value at a time
         return of if self.gathered is None else of.at(self.gathered.row)
 
     def positions(self, place: Tensor) -> Tensor:
@@ -75,7 +75,7 @@ class Part:
         return position.gather(1, place.clamp(0, position.shape[1] - 1))
 
     def only(self, wanted: Ints) -> Part | None:
-        """Without the cells that it gathers and that aren't `wanted` (of each cell: 0); None where none is left."""
+        """The part without gathered cells that aren't `wanted` (0 for a cell); None if no cell is left."""
         if self.gathered is None:
             return self
         cell, cells, row, position = self.gathered
@@ -86,18 +86,18 @@ class Part:
 
 
 class Placement(ABC):
-    """Where the rows of a batch are that some sites computed."""
+    """Where the rows that some sites computed for a batch are."""
 
     sites: int
     sequences: int
     length: int  # positions of a sequence, padding included
     alike = False
-    """Whether every stack of the batch that is placed so is placed alike."""
+    """Whether every stack with this kind of placement has the same placement for the batch."""
 
     @property
     @abstractmethod
     def size(self) -> int:
-        """How many rows there are to be read."""
+        """How many rows are to be read."""
 
     @property
     @abstractmethod
@@ -106,7 +106,7 @@ class Placement(ABC):
 
     @abstractmethod
     def kept(self) -> Kept:
-        """The rows that count. What isn't routed asks its device for how many there are."""
+        """The rows that count. Unless rows are routed, this asks the device how many there are."""
 
     @abstractmethod
     def parts(self) -> Iterator[Part]:
@@ -114,12 +114,12 @@ class Placement(ABC):
 
     @abstractmethod
     def rows_at(self, cell: Tensor, position: Tensor) -> Tensor:
-        """Where the rows of positions of cells are; -1 where none is counted. Both broadcast; any position may be asked
-        for."""
+        """The row of each position in each cell; -1 if it isn't counted. Cells and positions broadcast; any position is
+        allowed."""
 
 
 class Whole(Placement):
-    """That of dense sites: every position of every sequence, as it stands, one site after the other."""
+    """The placement of dense sites: every position of every sequence, in place, one site after another."""
 
     alike = True
 
@@ -152,7 +152,7 @@ class Whole(Placement):
 
 
 class Routed(Placement):
-    """The rows of a batch that are to be counted, in the order of site, sequence and position, each pair once."""
+    """The counted rows of a batch, ordered by site, sequence and position, each (expert, token) pair once."""
 
     def __init__(self, batch: BatchView, sites: int, key: Tensor, row: Tensor, counts: Ints) -> None:
         """`key`: (site * sequences + sequence) * length + position of each kept row; `counts`: of each cell."""
@@ -195,7 +195,7 @@ class Routed(Placement):
 
 
 class Ordered:
-    """Routed rows in the order of site, sequence and position, with those between them that are not to be counted."""
+    """Routed rows ordered by site, sequence and position, those that are not to be counted among them."""
 
     def __init__(self, routing: Routing, sites: int, batch: BatchView) -> None:
         """`routing`: of the sites of a stack, by their places in it."""
@@ -211,20 +211,20 @@ class Ordered:
         self.counts = counts[:-1]  # cell: rows to be counted
 
     def placed(self, counts: Ints) -> Routed:
-        """What is to be reduced, `counts` being those of this. A token routed to an expert twice occurs once."""
+        """The rows to reduce, with `counts` rows for each cell. A token routed to an expert twice occurs once."""
         chosen = torch.nonzero_static(self._first, size=int(counts.sum()))[:, 0]
         return Routed(self._batch, self._sites, self._key[chosen], self._row[chosen], counts)
 
 
 def routed_to(sites: Sequence[int], device: torch.device) -> Tensor:
-    """Of each number of an expert its place in a stack of some: -1 where it is not there."""
+    """The place in the stack of each expert number; -1 if the stack doesn't hold that expert."""
     place = torch.full((max(sites) + 1,), -1, dtype=torch.int64, device=device)
     place[list(sites)] = torch.arange(len(sites), device=device)
     return place
 
 
 def _cut(counts: Ints) -> Iterator[slice]:
-    """Groups of counts that descend, so that little is added where each is raised to the first of its group."""
+    """Groups of descending counts, such that raising each count to the first of its group adds little."""
     spare = _SCRAPS * float(counts.sum())
     start = 0
     while start < len(counts):

@@ -25,12 +25,12 @@ _INFINITY = 0x7F800000
 
 
 class Reduction(NamedTuple):
-    """Statistics of every cell on its own: `totals` as `row_layout` says, `magnitudes` as a `RowLayout` does."""
+    """Statistics of each cell. `row_layout` describes the rows of `totals`, `RowLayout` the rows of `magnitudes`."""
 
     counts: Tensor  # cell quadrant neuron, int32
     totals: Tensor  # cell 16 neuron, float64
     magnitudes: Tensor  # cell row neuron: the largest |value|, 0 where the quadrant holds none; then priorities
-    finite: Tensor  # cell neuron: whether every counted value is
+    finite: Tensor  # cell neuron: whether every counted value is finite
 
 
 def reduce_batch(values: Activations, counted: Tensor, priority: Tensor, layout: RowLayout, fuse: Fuser) -> Reduction:
@@ -56,10 +56,10 @@ def reduce_batch(values: Activations, counted: Tensor, priority: Tensor, layout:
 def first_places(
     values: Activations, counted: Tensor, magnitudes: Tensor, rows: tuple[int, ...], layout: RowLayout, fuse: Fuser
 ) -> Tensor:
-    """The first place in each cell where a quadrant's largest magnitude stands.
+    """The first place in each cell at which a quadrant's largest magnitude occurs.
 
-    `magnitudes`: cell row neuron, of `reduce_batch`; `rows`: those wanted. Returns cell row neuron, int64; without
-    meaning where the magnitude is 0.
+    `magnitudes`: cell row neuron, from `reduce_batch`; `rows`: the wanted rows. Returns cell row neuron, int64;
+    meaningless where the magnitude is 0.
     """
     length = values.gate.shape[1]
     # the largest distance from the end is the first place
@@ -84,7 +84,7 @@ class Peaks(NamedTuple):
 
 
 def peak_positions(values: Activations, peaks: Peaks, measures: Collection[int], layout: RowLayout) -> Tensor:
-    """What `first_places` says of some magnitudes, of these measures: peak, int64.
+    """The result of `first_places` for some magnitudes of these measures: peak, int64.
 
     `values`: `# row neuron`. Fetches only those of the peaks' cells and neurons.
     """
@@ -100,7 +100,7 @@ def peak_positions(values: Activations, peaks: Peaks, measures: Collection[int],
 
 
 def at_places(values: Activations, row: Tensor, neuron: Tensor) -> Activations:
-    """The values of some neurons at rows of each (peak place), of what is `# row neuron`: each `# peak place`."""
+    """The values of some neurons, each at its own rows (peak place), taken from `# row neuron`: each `# peak place`."""
     place = row.clamp(min=0), neuron[:, None]
     return Activations(*(value[place] for value in values))
 
@@ -112,7 +112,7 @@ def in_quadrant(gate: Tensor, in_: Tensor, quadrant: Tensor) -> Tensor:
 
 
 def _spans(values: Activations) -> list[slice]:
-    """Places in pieces: on a CPU such that their tensors stay in its cache while one operation follows the other."""
+    """Slices of the places. On a CPU, tensors of a slice stay in its cache from one operation to the next."""
     rows, length, width = values.gate.shape
     step = _SPAN if values.gate.device.type == "cpu" else max(_SPAN, FETCHED * 4 // (rows * width))
     return [slice(start, start + step) for start in range(0, length, step)]
@@ -121,13 +121,13 @@ def _spans(values: Activations) -> list[slice]:
 def _bits(value: Tensor) -> Tensor:
     """The bits of the value in float32, as int32. Those of magnitudes order like the magnitudes.
 
-    Masking and comparing bits takes half the instructions of the same on floats: nothing is done for NaN.
+    Masking and comparing bits takes half the instructions that floats take, which need extra ones for NaN.
     """
     return value.to(torch.float32).view(torch.int32)
 
 
 def _quadrant_masks(values: Activations, counted: Tensor) -> tuple[Tensor, ...]:
-    """Where each quadrant is visited, by the signs of gate and in alone: four of -1 (all bits) or 0, int32.
+    """Where each quadrant is visited, by the signs of gate and in alone: four int32 masks of -1 (all bits) or 0.
 
     Each is `# cell place neuron`.
     """
@@ -181,7 +181,7 @@ def _farthest(
 
 
 UNSIGNED = (Quantity.ACT, Quantity.POST)
-"""The quantities that have no one sign in a quadrant where the activation doesn't keep the sign of its input."""
+"""The quantities that can have either sign in a quadrant if the activation doesn't keep the sign of its input."""
 
 
 def signed_extremes(values: Activations, counted: Tensor) -> Tensor:
@@ -197,6 +197,6 @@ def signed_extremes(values: Activations, counted: Tensor) -> Tensor:
 
 
 def larger_end(values: Tensor, dim: int) -> Tensor:
-    """Along a dimension, the value of the largest magnitude; of a tie the positive one."""
+    """Along a dimension, the value of the largest magnitude; in a tie the positive one."""
     high, low = values.amax(dim), values.amin(dim)
     return torch.where(high >= -low, high, low)

@@ -1,4 +1,4 @@
-"""Which row is which, in arrays that have a row for each quantity and quadrant."""
+"""The order of rows in arrays that have a row for each quantity and quadrant."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ class RowLayout(NamedTuple):
     The measures are the quantities, and then the products of quantities that rankings ask for.
     """
 
-    products: tuple[tuple[int, ...], ...]  # of each, the places of its quantities
+    products: tuple[tuple[int, ...], ...]  # for each measure, the places of its quantities
 
     @classmethod
     def of(cls, rankings: Iterable[str]) -> RowLayout:
-        """With the products that some rankings order by."""
+        """The layout with the products that some rankings order by."""
         asked = (RANKINGS[name] for name in rankings)
         factors = (tuple(factor.place for factor in one.factors) for one in asked if not one.drawn)
         return cls(tuple(dict.fromkeys(places for places in factors if len(places) > 1)))

@@ -1,4 +1,4 @@
-"""The uniform sample: the counted positions with the smallest seeded hash, whatever the order they come in."""
+"""The uniform sample: the counted positions with the smallest seeded hash, in whatever order they arrive."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Ints = npt.NDArray[np.int64]
 
 
 class SampleUpdate(NamedTuple):
-    """The positions of a batch that enter the sample: the slot each takes, its sequence's row, its position."""
+    """The positions of a batch that enter the sample: for each its slot, the row of its sequence, and its position."""
 
     slot: Ints
     row: Ints
@@ -23,14 +23,14 @@ class SampleUpdate(NamedTuple):
 
 
 class Slots(NamedTuple):
-    """Which slots of a sample take which slots of another's."""
+    """Which slots of a sample take which slots of another sample."""
 
     ours: Ints
     theirs: Ints
 
 
 class PositionSample:
-    """Which positions are sampled. Sites that count the same positions share one."""
+    """The sampled positions. Sites that count the same positions share one sample."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -53,7 +53,7 @@ class PositionSample:
         return SampleUpdate(slot, row[entering], position[entering])
 
     def merge(self, other: PositionSample) -> Slots:
-        """Enter another sample of other positions: which slots take which slots of the other's."""
+        """Enter another sample, of other positions. Returns which slots take which slots of the other."""
         theirs = other.order()
         update = self.offer(
             other.hash[theirs][None, :], np.ones((1, len(theirs)), dtype=bool), np.zeros(1, dtype=np.int64)
@@ -74,7 +74,7 @@ _SMALLEST = 2.0**-24
 
 
 def narrowed(values: Tensor) -> Tensor:
-    """Sampled values as they are kept: float16, divided by SAMPLE_SCALE; what would round to 0 keeps its sign."""
+    """Sampled values as kept: float16, divided by SAMPLE_SCALE. A value that would round to 0 keeps its sign."""
     limit = torch.finfo(torch.float16).max
     exact = values.to(torch.float32)
     found = (exact / SAMPLE_SCALE).clamp_(-limit, limit).to(torch.float16)

@@ -1,6 +1,6 @@
-"""What a run has found so far of the sites of a stack: statistics, best examples and sampled values.
+"""The state of the sites of a stack: statistics, best examples and sampled values found so far.
 
-A stack is the routed experts of a layer, or dense sites that are alike, to which every position is routed. A batch
+A stack is the routed experts of a layer, or several like dense sites, to which every position is routed. A batch
 enters it as a whole; each of its sites has its own state, a view of one place of the stack.
 """
 
@@ -31,7 +31,7 @@ def form(width: int, *, sign_preserving: bool, keep_act: bool) -> Form:
 
 
 class Stack:
-    """The states of some sites. A batch enters by `add`; nothing in it grows with the corpus."""
+    """The states of some sites. `add` enters a batch; no tensor grows with the corpus."""
 
     def __init__(
         self,
@@ -42,8 +42,8 @@ class Stack:
         experts: Sequence[int] | None = None,
         dense: int = 1,
     ) -> None:
-        """`experts`: the numbers of the experts it holds, each with a sample of its own; None: so many dense sites,
-        which share that of the run. Without an engine nothing can be fed."""
+        """`experts`: the numbers of the experts it holds, each with a sample of its own; None: dense sites, which share
+        the sample of the run. Without an engine the stack can't be fed."""
         sites = dense if experts is None else len(experts)
         self.form = of
         self.settings = settings
@@ -63,7 +63,7 @@ class Stack:
         self.ranked = BestK(ranked * sites, of.width, settings.top_k, window, lanes, device)
         self.drawn = BestK(drawn * sites, of.width, drawn_examples(settings), window, lanes, device)
         self.samples = None if experts is None else ExpertSamples(sites, settings.sample, device)
-        made = sites if self.samples is None else sites + 1  # the last one takes what enters nowhere
+        made = sites if self.samples is None else sites + 1  # the last one takes rejected values
         # site lane slot neuron: the lanes without post, which is act * in
         self._sampled = torch.zeros((made, lanes - 1, settings.sample, of.width), dtype=torch.float16, device=device)
         self.sample = self._sampled[:sites]
@@ -76,11 +76,10 @@ class Stack:
         at_once(self.steps(values, batch, routing))
 
     def steps(self, values: Activations, batch: BatchView, routing: Routing | None = None) -> Steps:
-        """Merge what the sites computed for a batch, in whatever type; `routing` says whose the rows are.
+        """Merge the values that the sites computed for a batch, in any dtype; `routing` gives the expert of each row.
 
-        Until the last step the states are as before, and another batch must not be begun. Raises NonFiniteError, and
-        then they stay so. Where memory runs out on the way, `torn` of a state tells whether it took in a part of the
-        batch.
+        Until the last step the states are unchanged, and no other batch may begin. If this raises NonFiniteError, they
+        stay unchanged. If memory runs out on the way, `torn` of a state tells whether it took in a part of the batch.
         """
         assert self._engine is not None  # of a stack that is fed
         placement: Placement = Whole(batch, len(self.states))
@@ -91,7 +90,7 @@ class Stack:
             yield from self._engine.steps(self, values, placement, batch)
 
     def _routed(self, routing: Routing, batch: BatchView) -> Routing:
-        """The rows of the sites that are here, at positions that count; the others are marked as not reached."""
+        """The rows of this stack's sites at positions that count; all other rows are marked as not reached."""
         assert self._place is not None  # of a stack of experts
         place = self._place[routing.expert.clamp(max=len(self._place) - 1)]
         known = (routing.expert < len(self._place)) & (place >= 0)
@@ -99,7 +98,7 @@ class Stack:
         return Routing(place, routing.token, routing.reached & known & counted)
 
     def begin(self, counted: Sequence[int]) -> None:
-        """A batch begins to enter, with so many counted positions of each site."""
+        """Begin to enter a batch; `counted`: the counted positions of each site."""
         for state, number in zip(self.states, counted, strict=True):
             state.torn = True
             state.tokens_counted += number
@@ -132,7 +131,7 @@ class Stack:
 
 
 class SiteState:
-    """The state of one site: a place of a stack, whose memory it is."""
+    """The state of one site: a view of one place of a stack."""
 
     def __init__(self, stack: Stack, place: int) -> None:
         self.form = stack.form
@@ -148,19 +147,19 @@ class SiteState:
 
     @property
     def own_sample(self) -> PositionSample | None:
-        """Which positions an expert sampled, a copy; None for a dense site: it shares the sample of the run."""
+        """A copy of the positions that an expert sampled; None for a dense site, which shares the sample of the run."""
         return None if self._samples is None else self._samples.of(self._place)
 
     def take_sample(self, sample: PositionSample) -> None:
-        """Take the positions of a sample for those that the expert sampled."""
+        """Set the positions that the expert sampled to those of a sample."""
         assert self._samples is not None  # of an expert
         self._samples.put(self._place, sample)
 
     def merge(self, other: SiteState, shared: Slots) -> None:
         """Take in the state of the same site fed from other batches; `other` stays as it is.
 
-        `shared`: how the slots of the run's sample merge, as `PositionSample.merge` tells. An expert that has its own
-        sample merges that.
+        `shared`: how the slots of the run's sample merge, as `PositionSample.merge` returns it. An expert merges its
+        own sample instead.
         """
         slots = shared
         if (own := self.own_sample) is not None and (theirs := other.own_sample) is not None:
@@ -185,7 +184,7 @@ class SiteState:
         return {**found, "tokens_counted": torch.tensor([self.tokens_counted])}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take up what `tensors` gave."""
+        """Restore what `tensors` returned."""
         for name in _KEPT:
             getattr(self, name).copy_(tensors[name])
         for name, best in self._lists().items():
@@ -196,7 +195,7 @@ class SiteState:
         self.tokens_counted = int(tensors["tokens_counted"][0])
 
     def _lists(self) -> dict[str, BestK]:
-        """By the names that checkpoints give them."""
+        """The tensors, by their names in checkpoints."""
         return {"ranked": self.ranked, "random": self.drawn}
 
 
@@ -204,7 +203,7 @@ _KEPT = ("count", "total", "extreme", "sample")
 
 
 def bytes_per_neuron(settings: Settings, lanes: int) -> int:
-    """Memory that the state takes for one neuron."""
+    """Bytes of memory that the state takes for one neuron."""
     example = 8 + 8 + 8 + 4 + 16 + lanes * (4 + sum(settings.window) + 1)
     ranked, drawn = len(ranked_lists(settings)), len(drawn_lists(settings))
     examples = (ranked * settings.top_k + drawn * drawn_examples(settings)) * example + (ranked + drawn) * 8

@@ -1,4 +1,4 @@
-"""Merging batches by tensor operations, which every device has; compiled where that works."""
+"""Merges batches by tensor operations, which every device has; compiled if that works."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Tensors:
         return "compiled" if self.fuse.compiled else "tensors"
 
     def steps(self, of: Filled, values: Activations, placement: Placement, batch: BatchView) -> Steps:
-        """As `Engine` says. It waits for no device: what it depends on it asks for."""
+        """As in `Engine`. It never waits for a device: it yields the tensors whose numbers it needs."""
         values = values.readable()
         merging = _Merging(of, values, placement, batch, self.fuse)
         found = merging.survey()
@@ -85,7 +85,7 @@ class _Merging:
         self._enter(best, keys[row, column], (row, position, column), extent)
 
     def enter_drawn(self, magnitudes: Tensor, extent: Ints) -> None:
-        """Enter what the draws take of the sequences whose first offer beats a list."""
+        """Enter the offers to draws of the sequences whose first offer beats a list."""
         of, batch = self._of, self._batch
         keys, ranks = drawn_first(magnitudes, self._order, self._list_rows)
         row, column = beating(keys, of.drawn.threshold, int(extent[0]))
@@ -110,7 +110,7 @@ class _Merging:
         return max(1, FETCHED // self._placement.length)
 
     def _smallest(self, row: Tensor, column: Tensor) -> Tensor:
-        """The ranks by hash of the first positions in the columns' quadrants: pair offer, -1 where there is none.
+        """The ranks by hash of the first positions in each column's quadrant: pair offer, -1 for none.
 
         Of duplicates only the first is among them.
         """
@@ -127,7 +127,7 @@ class _Merging:
         return torch.where(left > 0, length - left, -1)
 
     def _cell(self, best: BestK, row: Tensor, column: Tensor) -> Tensor:
-        """The cells of offers to lists: sequences `row`, and the sites of the columns."""
+        """The cells of offers to lists: `row` gives their sequences, the columns give their sites."""
         a_site = best.width * (len(best.lists) // self._placement.sites)
         return column // a_site * self._placement.sequences + row
 
@@ -150,7 +150,7 @@ class _Merging:
         return torch.cat(found)
 
     def _all_positions(self, magnitudes: Tensor, offering: Ints) -> Tensor:
-        """The same of every column: sequence column. Only of cells that offer something."""
+        """The same for every column: sequence column. Only for cells that offer something."""
         of, flat = self._of, magnitudes.flatten(0, 1)  # cell row neuron
         found = torch.zeros((len(flat), len(of.ranked_rows) * of.form.width), dtype=torch.int64, device=flat.device)
         for part in self._parts:
@@ -165,7 +165,7 @@ class _Merging:
     def _enter(self, best: BestK, key: Tensor, where: tuple[Tensor, Tensor, Tensor], extent: Ints) -> None:
         """Enter offers and keep the windows of those that stay.
 
-        `where`: row, position and column of each, those of a column side by side; `extent`: as `best_k.extent` tells.
+        `where`: row, position and column of each, grouped by column; `extent`: as `best_k.extent` returns it.
         """
         row, position, column = where
         fold = self._batch.folds[row, position] if self._of.settings.duplicates == "fold" else None
@@ -185,7 +185,7 @@ class _Merging:
 
 
 def _without_duplicates(inside: Tensor, folds: Tensor) -> Tensor:
-    """What is inside, without what has the fold key of something before it that is: both pair rank."""
+    """`inside` without the positions that repeat the fold key of an earlier position inside: both pair rank."""
     order = folds.argsort(dim=1, stable=True)
     again = torch.zeros_like(inside)
     sorted_folds = folds.gather(1, order)
@@ -193,6 +193,6 @@ def _without_duplicates(inside: Tensor, folds: Tensor) -> Tensor:
     place = torch.arange(inside.shape[1], device=inside.device)
     start = torch.where(again, 0, place).cummax(1).values  # where the duplicates of each begin
     mine = inside.gather(1, order)
-    before = mine.cumsum(1) - mine.to(torch.int64)  # inside, in front of each
+    before = mine.cumsum(1) - mine.to(torch.int64)  # how many inside precede each
     first = mine & (before == before.gather(1, start))
     return torch.zeros_like(inside).scatter(1, order, first)

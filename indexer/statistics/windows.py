@@ -1,4 +1,4 @@
-"""The values around a peak, as they are kept: one signed byte a token and quantity, with exact signs."""
+"""The values around a peak, as they are kept: one signed byte for each token and quantity, with exact signs."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def gather_windows(lanes: tuple[Tensor, ...], row: Tensor, neuron: Tensor) -> tu
 
 
 def encode_lanes(values: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-    """Codes and scales of windows: `values`, float32, and `valid` are peak lane offset (valid broadcasts).
+    """Codes and scales of windows. `values` (float32) and `valid` are peak lane offset; `valid` broadcasts.
 
     The scale is the largest valid magnitude. A code c > 0 stands for (c - 0.5) / 127 of it, -c for the negative, 0 for
-    exactly 0 and -128 for no value: no value is off by more than 0.394 % of the scale, and no sign is lost.
+    exactly 0 and -128 for no value. No value is off by more than 0.394 % of the scale, and no sign is lost.
     """
     magnitude = torch.where(valid, values.abs(), 0.0)
     scale = magnitude.amax(2)  # peak lane

@@ -1,4 +1,4 @@
-"""Which sequences of an index may hold a text: by its full-text index, or by the tokens that they are made of."""
+"""Finds the sequences of an index that may hold a text: by the full-text index, or by their tokens."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _TOGETHER = 50  # sequences read at a time
 
 
 class Candidates:
-    """Finds sequences by a text, the first of the corpus first. Every one that holds the text is found."""
+    """Finds sequences by a text, in the order of the corpus. Every sequence that holds the text is found."""
 
     def __init__(self, connection: Connection, texts: Texts, version: int) -> None:
-        """`version`: `info.search.version`, by which the full-text index cuts words."""
+        """`version`: `info.search.version`, which determines how the full-text index cuts words."""
         self._connection = connection
         self._texts = texts
         self._version = version
@@ -37,7 +37,7 @@ class Candidates:
         return [row[0] for row in rows]
 
     def _holding(self, text: str) -> Iterator[int]:
-        """The sequences that hold a text, all looked through."""
+        """The sequences that hold a text, found by reading all of them."""
         wanted = Wanted(text, exact=False)
         needed = list(self._texts.tokens_with(set("".join(text.casefold().split()))).values())
         last = -1

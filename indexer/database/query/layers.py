@@ -1,4 +1,4 @@
-"""What each site of an index does as a whole: how often its neurons visit each quadrant, and their classes."""
+"""A summary of each site of an index: how often its neurons visit each quadrant, and their classes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..records import SiteRecord
 
 @dataclass(frozen=True, slots=True)
 class LayerRow:
-    """One site. Frequencies are means over its neurons; None where it counted no token."""
+    """One site. Frequencies are means over its neurons; None if the site counted no token."""
 
     site: SiteAddress
     neurons: int
@@ -23,14 +23,14 @@ class LayerRow:
     gate_positive: float | None  # mean of frequency_gate_positive: how often gates are open
     mostly_open: int  # neurons whose gate is positive more often than not
     never: dict[Quadrant, int]  # neurons that never visit the quadrant
-    classes: dict[str, int] | None  # by CLASSES, atypical ones with the typical; None: weights weren't computed
+    classes: dict[str, int] | None  # by CLASSES, atypical ones counted with the typical; None: weights weren't computed
     atypical: int | None
 
 
 def layer_rows(
     connection: Connection, sites: tuple[SiteRecord, ...], *, signs: str, has_weights: bool
 ) -> list[LayerRow]:
-    """A row a site, in the order of the model."""
+    """One row for each site, in the order of the model."""
     parts = [f"avg({COLUMNS[f'frequency_{q.letters}'].sql(signs)})" for q in QUADRANTS]
     gate = COLUMNS["frequency_gate_positive"].sql(signs)
     parts += [f"avg({gate})", f"coalesce(sum({gate} > 0.5), 0)"]

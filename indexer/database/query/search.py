@@ -28,25 +28,25 @@ from ..records import Hit, SiteRecord
 from .candidates import Candidates
 
 PLACES = ("peak", "context")
-"""Where a text may be searched for."""
+"""The places in which a text may be searched for."""
 
 SEQUENCES = 500
-"""So many of the sequences that hold the words of a text are looked through, the first of the corpus."""
+"""At most so many sequences that hold the words of a text are searched, in the order of the corpus."""
 
-_TOGETHER = 500  # entries whose flips are asked for together; older SQLites take at most 999 values
-_FEW = 20  # such questions before the flips of all neurons are read
+_TOGETHER = 500  # entries whose flips one query reads; older SQLites take at most 999 values
+_FEW = 20  # such queries before the flips of all neurons are read
 _AT_ONCE = 50  # sequences read together
 _TEXT = TEXT.of(2**20)  # of a peak
 
 Shown = Callable[[str], str]
-"""How a text of a peak is shown: by that it is found, too."""
+"""How the text of a peak is shown; the peak is found by that, too."""
 
 Entry = tuple[int, int, int, int, int]
 """255 - strength, row number of the neuron, `list_code`, sequence, position; raw signs."""
 
 
 class Search:
-    """The searches of an index. GluscopeError where it was made without what they read."""
+    """The searches of an index. GluscopeError if the index was made without the tables that they read."""
 
     def __init__(
         self,
@@ -76,9 +76,9 @@ class Search:
         signs: str,
         shown: Shown | None = None,
     ) -> Iterator[Hit]:
-        """Hits by quadrant, in the order of QUADRANTS, the strongest first, at most `limit` a quadrant.
+        """Hits by quadrant, in the order of QUADRANTS, the strongest first, at most `limit` for each quadrant.
 
-        A text that no peak has is also looked for among what the texts of peaks are `shown` as.
+        A text that no peak has is also looked for among the texts as they are `shown`.
         """
         self._demand_tables()
         if where not in PLACES:
@@ -93,7 +93,7 @@ class Search:
                 yield self._hit(entry, quadrant, peaks_on)
 
     def is_cut(self, text: str) -> bool:
-        """Whether more than SEQUENCES sequences hold the words of a text, so that a search in contexts is not whole."""
+        """Whether more than SEQUENCES sequences hold the words of a text: a search in contexts is then incomplete."""
         return len(self._candidates.of(text, SEQUENCES + 1)) > SEQUENCES
 
     def is_outdated(self, text: str) -> bool:
@@ -131,7 +131,7 @@ class Search:
         return {quadrant: list(own.values()) for quadrant, own in found.items()}
 
     def _with_flips(self, entries: Iterator[Entry]) -> Iterator[tuple[Entry, bool]]:
-        """Each entry, and whether its neuron is flipped: asked for some together, then for all there are."""
+        """Each entry, and whether its neuron is flipped: read for several entries at once, later for all neurons."""
         for asked in count():
             group = list(islice(entries, _TOGETHER))
             if not group:
@@ -147,7 +147,9 @@ class Search:
 
     def _keys(self, text: str, *, exact: bool, shown: Shown | None) -> list[tuple[str | None, str]]:
         """The keys (text, folded) under which the table of peaks has a text."""
-        folds = {fold(text)} if self._version > 1 else {fold(text), fold(text) + " "}  # once kept the blank at the end
+        folds = (
+            {fold(text)} if self._version > 1 else {fold(text), fold(text) + " "}
+        )  # older indexes kept the last blank
         found = self._folded(folds, text if exact else None)
         if not found and shown is not None and not text.isascii():
             rows = self._connection.rows("SELECT DISTINCT text, folded FROM peaks WHERE text NOTNULL", (_TEXT, _TEXT))
@@ -178,7 +180,7 @@ class Search:
             yield from self._entries(blob, -1, None)
 
     def _blocks(self, sql: str, *key: object) -> Iterator[bytes]:
-        """The blobs of a key, block after block, each read when it is asked for."""
+        """The blobs of a key, block after block, each read on request."""
         for block in count():
             rows = self._connection.rows(sql, (BLOB,), (*key, block))
             if not rows:
@@ -203,7 +205,7 @@ class Search:
             yield from self._entries(blob, number, inside)
 
     def _windows_with(self, wanted: Wanted, sequence: StoredSequence) -> bytearray:
-        """For each position 1 where the window of a peak there holds what is wanted, 0 elsewhere."""
+        """For each position, 1 if the window of a peak there holds the wanted text, else 0."""
         ids = sequence.tokens
         self._texts.load(ids)
         tokens = self._texts.window(ids, 0, len(ids))
@@ -216,7 +218,7 @@ class Search:
                 first += 1
             last = bisect_right(ends, end - 1)
             start, stop = max(last - self._after, done), min(first + self._before + 1, len(tokens))
-            if start < stop:  # what was marked for the matches before needs no mark
+            if start < stop:  # positions marked for earlier matches need no second mark
                 inside[start:stop] = b"\1" * (stop - start)
                 done = stop
         return inside
@@ -227,7 +229,7 @@ class Search:
         return bool(data) and data[0] & 0xC0 == 0x80
 
     def _entries(self, blob: bytes, sequence: int, inside: bytearray | None) -> Iterator[Entry]:
-        """The postings in a blob, in their order, those of a sequence only where a peak is `inside`."""
+        """The postings in a blob, in their order; those of a sequence only if their peak is `inside`."""
         width = 6 if inside is None else 10
         try:
             raw = inflate(blob, BLOCK * width)
@@ -262,7 +264,7 @@ class Search:
         return matches
 
     def _hit(self, entry: Entry, quadrant: Quadrant, peaks_on: Callable[[array[int], int], bool]) -> Hit:
-        """The entry with its example: the one at its position, else the first in its list that peaks on the text."""
+        """The entry with its example: the one at its position, or else the first in its list that peaks on the text."""
         weakness, neuron, list_, sequence, position = entry
         site = self._sites[max(0, bisect_right(self._firsts, neuron) - 1)]
         address = NeuronAddress(site.address, neuron - site.first_neuron)

@@ -14,7 +14,7 @@ from ..read.connection import Connection, Row
 from .where import Compiled, compile_condition, compile_number
 
 _TOGETHER = 900  # rows a query: older SQLites take at most 999 values
-_STRETCH = 20_000  # rows a query where they are read in the order of the file
+_STRETCH = 20_000  # rows a query when they are read in the order of the file
 _NO_CONDITION = Compiled("1", (), frozenset())
 
 
@@ -38,7 +38,7 @@ class Table:
         offset: int = 0,
         signs: str = "aligned",
     ) -> Iterator[Row]:
-        """A tuple a neuron, in the order of the model, or by `sort` with the neurons that lack it last."""
+        """A tuple for each neuron, in the order of the model, or by `sort` with the neurons that lack a value last."""
         names = known_columns(columns)
         condition = _condition(where, signs)
         self._need(names, condition)
@@ -68,8 +68,8 @@ class Table:
     ) -> array[int]:
         """The row numbers (neurons.id) of all that meet the condition, in order: for `rows_of`, 8 bytes each.
 
-        Rows of equal key, and without `sort` all, are in the order of the model. The first `limit` of them are found
-        much sooner than all.
+        Rows of equal key, and all rows without `sort`, are in the order of the model. With `limit`, the first ones are
+        found much sooner than all.
         """
         return self._order(_condition(where, signs), sort, descending, limit, 0, signs)
 
@@ -90,7 +90,7 @@ class Table:
 
     @cached_property
     def has_weights(self) -> bool:
-        """Whether the index holds what is computed from the weights."""
+        """Whether the index holds the numbers computed from the weights."""
         there = "weights" in self._connection.tables
         return there and bool(self._connection.rows("SELECT 1 FROM weights LIMIT 1", (FLAG,)))
 
@@ -113,7 +113,7 @@ class Table:
         return array("q", [row[0] for row in self._connection.rows(sql, (COUNT,), parameters)])
 
     def _stretches(self, names: Sequence[str], condition: Compiled, signs: str) -> Iterator[Row]:
-        """All rows, in the order of the file, so many at a time."""
+        """All rows, in the order of the file, a number of rows at a time."""
         chosen = _Chosen(names, signs)
         tables = _tables((*names, *condition.columns))
         sql = f"SELECT {chosen.sql} FROM {tables} WHERE n.id > ? AND {condition.sql} ORDER BY n.id LIMIT {_STRETCH}"
@@ -125,7 +125,7 @@ class Table:
             last = rows[-1][0]
 
     def _need(self, names: Iterable[str], condition: Compiled) -> None:
-        """GluscopeError if the index lacks a column that is asked for."""
+        """GluscopeError if the index lacks a requested column."""
         lacking = [name for name in (*names, *sorted(condition.columns)) if COLUMNS[name].table == "w"]
         if lacking and not self.has_weights:
             raise MissingPart(
@@ -135,7 +135,7 @@ class Table:
 
 
 class _Chosen:
-    """The columns of a query after n.id, each once: SQLite takes 2,000 at most, however often one is asked for."""
+    """The columns of a query after n.id, each once: SQLite takes at most 2,000, and one may be requested often."""
 
     def __init__(self, names: Sequence[str], signs: str) -> None:
         distinct = tuple(dict.fromkeys(names))
@@ -146,7 +146,7 @@ class _Chosen:
         self._places = None if len(distinct) == len(names) else places
 
     def row(self, row: Row) -> Row:
-        """The values asked for, in their order."""
+        """The requested values, in their order."""
         return row[1:] if self._places is None else tuple([row[place] for place in self._places])
 
 
@@ -185,8 +185,8 @@ def _condition(where: str | None, signs: str) -> Compiled:
 
 
 def _key(sort: str | None, signs: str) -> tuple[Compiled | None, frozenset[str]]:
-    """The sort key, None for the order of the model, and the columns in it. Texts sort without case; `neuron` and
-    `site` in the order of the model."""
+    """The sort key (None for the order of the model), and the columns in it. Texts sort without case; `neuron` and
+    `site` sort in the order of the model."""
     if sort is None or sort.strip().lower() in ("neuron", "site"):
         return None, frozenset()
     alone = column_named(sort.strip())
@@ -198,7 +198,7 @@ def _key(sort: str | None, signs: str) -> tuple[Compiled | None, frozenset[str]]
 
 
 def _tables(names: Iterable[str]) -> str:
-    """The tables that hold these columns; CROSS keeps SQLite from beginning with another than neurons."""
+    """The tables that hold these columns; CROSS makes SQLite begin with the table neurons."""
     needed = {COLUMNS[name].table for name in names}
     sites = " CROSS JOIN sites AS s ON s.id = n.site" if "s" in needed else ""
     weights = " LEFT JOIN weights AS w ON w.neuron = n.id" if "w" in needed else ""

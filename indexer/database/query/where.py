@@ -10,7 +10,7 @@
 Comparisons chain as in Python: 0.1 < frequency_np < 0.3. Texts stand between ' or ", compare without case, and in
 `like` % is any characters and _ is one. A comparison with a value that a neuron lacks (null) is neither true nor
 false. Division is of real numbers; division by 0 gives null. Values never become part of the SQL: they are its
-parameters, and nothing of it is anyone's text but names of columns that we know.
+parameters. The only user text in the SQL is names of known columns.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ...errors import GluscopeError
 from ..format.columns import column_named, nearest_column
 
 LONGEST = 4000  # characters
-DEEPEST = 40  # parentheses in each other
+DEEPEST = 40  # nested parentheses
 MOST = 400  # values and operators
 
 Type = Literal["condition", "number", "text"]
@@ -70,12 +70,12 @@ class Compiled:
 
 
 def compile_condition(text: str, signs: str = "aligned") -> Compiled:
-    """What is true of some neurons, such as `frequency_np > 0.3 and layer >= 20`. ExpressionError otherwise."""
+    """A condition on neurons, such as `frequency_np > 0.3 and layer >= 20`. ExpressionError if it isn't one."""
     return _Parser(text, signs).whole("condition")
 
 
 def compile_number(text: str, signs: str = "aligned") -> Compiled:
-    """A number that each neuron has: a column or arithmetic over columns. ExpressionError otherwise."""
+    """A number that each neuron has: a column or arithmetic over columns. ExpressionError if it isn't one."""
     return _Parser(text, signs).whole("number")
 
 
@@ -135,7 +135,7 @@ def _unreadable(text: str, at: int) -> NoReturn:
 
 
 class _Parser:
-    """Recursive descent, a method a rule of the grammar."""
+    """Recursive descent, with one method for each rule of the grammar."""
 
     def __init__(self, text: str, signs: str) -> None:
         self._tokens = _tokens(text)

@@ -1,4 +1,4 @@
-"""Finds the sites and neurons of an index, and says of what isn't there which addresses are."""
+"""Finds the sites and neurons of an index; for a missing one, says which addresses exist."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..records import SiteRecord
 
 
 def read_neuron(sites: Sequence[SiteRecord], example: NeuronAddress | None, text: str) -> NeuronAddress:
-    """The address that a text spells; GluscopeError with one of this index, the `example`, where it spells none."""
+    """The address that a text spells. If it spells none, a GluscopeError that names the `example`."""
     try:
         return parse_neuron(text)
     except GluscopeError as error:
@@ -28,9 +28,9 @@ def read_neuron(sites: Sequence[SiteRecord], example: NeuronAddress | None, text
 def find_site(
     sites: Sequence[SiteRecord], info: dict[str, Any], address: SiteAddress, neuron: int | None = None
 ) -> SiteRecord:
-    """The site of an address; GluscopeError that says what there is otherwise.
+    """The site of an address. If there is none, a GluscopeError that lists the existing ones.
 
-    `neuron`: the index that was asked for in it; then the fix names a neuron, else a site.
+    `neuron`: the requested index in the site; with it the fix names a neuron, without it a site.
     """
     for site in sites:
         if site.address == address:
@@ -71,7 +71,7 @@ def _neurons(site: SiteRecord) -> str:
 
 
 def _spellings(example: NeuronAddress) -> str:
-    """How a neuron is written: its name, and GLUScope's spelling where it has one."""
+    """The spellings of a neuron: its name, and GLUScope's spelling if it has one."""
     site = example.site
     short = not site.stack and site.expert is None and not site.shared
     return f"{example} or {site.layer}.{example.index}" if short else example.name

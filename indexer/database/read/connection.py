@@ -1,4 +1,4 @@
-"""Opens an index file read-only, and turns what SQLite complains about into errors a user can mend."""
+"""Opens an index file read-only, and turns SQLite's errors into errors that a user can fix."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _HEADER = struct.Struct(">16xHxB4xII28xI4xI20xI4x")
 the pages."""
 
 _REMAKE = "copy it again, or make it again with gluscope index"
-_STEPS = 100_000  # of SQLite's machine between two looks at whether to stop
-_LOOKS = 1_000  # looks that any query may take, some seconds; a file's size allows for more
+_STEPS = 100_000  # of SQLite's machine between two checks whether to stop
+_LOOKS = 1_000  # checks that any query may take, some seconds; a larger file allows more
 _BYTES_A_LOOK = 1_000  # a condition as long as they may be takes about 2 steps a byte of the table `neurons`
 _LIMIT_LENGTH = 0  # SQLITE_LIMIT_LENGTH, which the sqlite3 of Python 3.10 doesn't name
 _LONGEST_VALUE = 2**24 + 2**16  # bytes of a row
@@ -46,7 +46,7 @@ class Connection:
     """A read-only connection that threads may share: a lock guards each query, `interrupt` needs none."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Open and recognise an index; GluscopeError where it is missing, foreign, damaged or too new."""
+        """Open and recognise an index; GluscopeError if it is missing, foreign, damaged or too new."""
         self.path = os.fspath(path)
         undo_before_reading(self.path)
         self._file = _state(self.path)
@@ -69,8 +69,8 @@ class Connection:
     def rows(self, sql: str, kinds: Sequence[Kind], parameters: Sequence[object] = ()) -> list[Row]:
         """All rows of a query whose columns are of these kinds.
 
-        Interrupted when it was stopped, KeyboardInterrupt after Ctrl-C. GluscopeError where the file can't be read,
-        where a value is of another kind, and where rows or time are out of all proportion to the file.
+        Interrupted if it was stopped, KeyboardInterrupt after Ctrl-C. GluscopeError if the file can't be read, if a
+        value is of another kind, or if the rows or the time are out of all proportion to the file.
         """
         most = self._size // 2 + 1000  # a row takes two bytes at least
         with self._lock, self._mendable():
@@ -90,7 +90,7 @@ class Connection:
         return rows
 
     def _bounded(self, found: Iterable[Row], places: Sequence[int]) -> list[Row]:
-        """All of the rows, of which the columns at some places may be long; GluscopeError beyond what memory holds."""
+        """All of the rows; the columns at some places may be long. GluscopeError if they exceed the memory limit."""
         rows = []
         room = _MOST_BYTES
         for row in found:
@@ -102,9 +102,9 @@ class Connection:
 
     @cached_property
     def tables(self) -> frozenset[str]:
-        """The tables of an index that the file has; GluscopeError where something else has such a name.
+        """The tables of an index that the file has. GluscopeError if something other than a table has such a name.
 
-        A view, a virtual table or a generated column computes what it gives, perhaps without an end.
+        A view, a virtual table or a generated column computes its values, perhaps without end.
         """
         entries = self.rows(
             "SELECT type, name, rootpage, CASE WHEN name = 'words' THEN sql END FROM sqlite_master",
@@ -126,7 +126,7 @@ class Connection:
         return frozenset(found)
 
     def interrupt(self) -> None:
-        """Stop the query that another thread is in."""
+        """Stop the query that another thread runs."""
         self._asked = True
         self._sqlite.interrupt()
 
@@ -136,7 +136,7 @@ class Connection:
 
     @property
     def changed(self) -> str:
-        """What became of the file since it was opened.
+        """What happened to the file since it was opened.
 
         "replaced": another file has its path by now, this one can still be read; "overwritten": other content was
         written into it, so that what is read no longer belongs together; "": neither.
@@ -147,13 +147,13 @@ class Connection:
         return "overwritten" if now[:2] == self._file[:2] else "replaced"
 
     def damaged(self, what: object) -> GluscopeError:
-        """The error for content that can't be what the writer wrote."""
+        """The error for content that the writer can't have written."""
         if changed := self.changed:
             return GluscopeError(f"{self.path} was {changed} while it was read", "run the command again")
         return GluscopeError(f"{self.path} is damaged: {what}", _REMAKE)
 
     def _distrust(self) -> None:
-        """Have SQLite take the file for one that anybody may have made, and look at what it holds."""
+        """Have SQLite distrust the file, and check its content."""
         if hasattr(self._sqlite, "setlimit"):  # from Python 3.11
             self._sqlite.setlimit(_LIMIT_LENGTH, _LONGEST_VALUE)
         self._sqlite.set_progress_handler(self._look, _STEPS)
@@ -163,12 +163,12 @@ class Connection:
         assert self.tables is not None
 
     def _look(self) -> int:
-        """Called while a query runs. Not 0: stop it. Python hears Ctrl-C in here."""
+        """Called while a query runs; a result other than 0 stops it. Python handles Ctrl-C here."""
         self._looks += 1
         return int(self._looks > _LOOKS + self._size // _BYTES_A_LOOK)
 
     def _recognise(self, header: bytes) -> tuple[int, bool]:
-        """The schema version that a file's header tells, and whether it is in WAL mode.
+        """The schema version in a file's header, and whether the file is in WAL mode.
 
         GluscopeError if it is not a gluscope index or is cut short.
         """
@@ -197,15 +197,15 @@ class Connection:
     def _mendable(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.ProgrammingError:  # such as a closed connection: no fault of the file
+        except sqlite3.ProgrammingError:  # such as a closed connection: not the fault of the file
             raise
-        except UnicodeDecodeError as error:  # what SQLite complains of may name what it read
+        except UnicodeDecodeError as error:  # SQLite's message may quote the content of the file
             raise self.damaged("a text in it is not UTF-8") from error
         except sqlite3.DatabaseError as error:
             raise self._explained(error) from error
 
     def _explained(self, error: sqlite3.DatabaseError) -> BaseException:
-        """What to raise for what SQLite complains of."""
+        """The error to raise for an error of SQLite."""
         cause = re.sub(r" with text '.*", "", str(error), flags=re.DOTALL)
         if cause == "interrupted":
             if self._looks > _LOOKS + self._size // _BYTES_A_LOOK:
@@ -227,7 +227,7 @@ class Connection:
 
 
 def _state(path: str) -> tuple[int, int, int, int] | None:
-    """What tells a file from another (device, inode) and its content from what was there (bytes, nanoseconds)."""
+    """Identifies a file (device, inode) and the state of its content (bytes, nanoseconds)."""
     try:
         state = os.stat(path)
     except OSError:
@@ -257,9 +257,10 @@ def _header(path: str) -> bytes:
 
 
 def _uri(path: str, *, in_wal_mode: bool) -> str:
-    """A read-only URI; immutable, so without locks, where nobody can write. Without locks where the disk has none.
+    """A read-only URI: immutable, so without locks, if nobody can write; without locks if the disk has none.
 
-    Immutable too in WAL mode, so that reading leaves no files beside it. GluscopeError where changes wait in such one.
+    It is immutable in WAL mode too, so that reading leaves no files beside it. GluscopeError if such a file has changes
+    waiting in its log.
     """
     absolute = Path(path).absolute()
     if in_wal_mode and _size(f"{path}-wal"):

@@ -1,4 +1,4 @@
-"""Turns the packed examples of a neuron into records, decoding each peak that is asked for once."""
+"""Turns the packed examples of a neuron into records, decoding each requested peak once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Values = tuple[float | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """A peak's window, decoded: what all its examples share."""
+    """The decoded window of a peak, shared by all its examples."""
 
     tokens: tuple[str, ...]
     text: str
@@ -30,7 +30,7 @@ class _Context:
 def chosen(
     packed: PackedExamples, rankings: Collection[str], quadrants: Collection[Quadrant], limit: int | None
 ) -> dict[tuple[str, Quadrant], tuple[int, ...]]:
-    """The lists asked for, as places of peaks, best first."""
+    """The requested lists, as places of peaks, best first."""
     return {
         (ranking, quadrant): peaks[:limit]
         for (ranking, quadrant), peaks in packed.lists.items()

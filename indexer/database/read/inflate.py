@@ -1,4 +1,4 @@
-"""Decompresses the packed values of an index, none of them beyond the size that it can have."""
+"""Decompresses the packed values of an index, each up to the size that it can have and no further."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import zlib
 
 
 class DamagedValue(ValueError):
-    """A packed value that isn't what the writer wrote."""
+    """A packed value that the writer can't have written."""
 
 
 def inflate(packed: bytes, most: int) -> bytes:

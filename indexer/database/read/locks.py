@@ -1,4 +1,4 @@
-"""Whether a disk has the locks that SQLite takes: where a network disk has none, SQLite must do without."""
+"""Whether a disk has the locks that SQLite takes; on a network disk without them, SQLite must do without."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ASK = struct.pack("@hhqqi", fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
 
 
 def has_locks(path: str | os.PathLike[str]) -> bool:
-    """Whether the disk of a file has locks; true where that can't be told."""
+    """Whether the disk of a file has locks; true if that can't be found out."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

@@ -1,4 +1,4 @@
-"""Reads what an index says of itself: its sites and the table `info`."""
+"""Reads the provenance of an index: its sites and the table `info`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_KEYS = 1000  # of info
 
 
 def read_info(connection: Connection) -> dict[str, Any]:
-    """The table `info`, decoded; GluscopeError where it isn't what the writer wrote."""
+    """The table `info`, decoded; GluscopeError if the writer can't have written it."""
     rows = connection.rows(f"SELECT key, value FROM info LIMIT {_MOST_KEYS}", (TEXT, LONG_TEXT))
     try:
         info = {key: parse(value) for key, value in rows}
@@ -58,7 +58,7 @@ def read_sites(connection: Connection) -> tuple[SiteRecord, ...]:
 
 
 def index_info(connection: Connection, info: dict[str, Any], sites: tuple[SiteRecord, ...]) -> IndexInfo:
-    """Everything an index says of itself."""
+    """The whole provenance of an index."""
     return IndexInfo(
         path=connection.path,
         schema_version=connection.schema_version,
@@ -78,7 +78,7 @@ def index_info(connection: Connection, info: dict[str, Any], sites: tuple[SiteRe
 
 
 def telling_neuron(connection: Connection, info: dict[str, Any]) -> NeuronAddress | None:
-    """The neuron to show first; None where the index names none."""
+    """The neuron to show first; None if the index names none."""
     address = info["telling_neuron"]
     try:
         return None if address is None else parse_neuron(address)

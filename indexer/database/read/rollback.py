@@ -1,4 +1,4 @@
-"""Undoes a change that was cut off: SQLite's journal beside a file says how, and must be read before the file is."""
+"""Undoes a change that was cut off: SQLite's journal beside a file says how, and must be read before the file."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def has_journal(path: str | os.PathLike[str]) -> bool:
 
 
 def undo(path: str | os.PathLike[str]) -> None:
-    """Undo what was cut off, or take in what a write-ahead log holds, as SQLite does it; a change under way is left.
+    """Undo a cut-off change, or apply a write-ahead log, as SQLite does; leave a change under way alone.
 
-    GluscopeError where the file or its folder can't be written, or where the journal is not one that gluscope left.
+    GluscopeError if the file or its folder can't be written, or if gluscope can't have left the journal.
     """
     name = os.fspath(path)
     if _names_another_file(f"{name}-journal"):
@@ -50,9 +50,9 @@ def undo(path: str | os.PathLike[str]) -> None:
 
 
 def undo_before_reading(path: str | os.PathLike[str]) -> None:
-    """Undo what was cut off in a file that is to be read, if anything was. GluscopeError where it can't be undone.
+    """Before a file is read, undo a cut-off change if there is one. GluscopeError if it can't be undone.
 
-    A change that another program is making does not hinder.
+    A change that another program is making does no harm.
     """
     if not has_journal(path):
         return
@@ -66,7 +66,7 @@ def undo_before_reading(path: str | os.PathLike[str]) -> None:
 
 
 def roll_back(path: str | os.PathLike[str]) -> None:
-    """Undo what was cut off, if anything was. GluscopeError where that can't be, or where a change is under way."""
+    """Undo a cut-off change if there is one. GluscopeError if that is impossible, or if a change is under way."""
     if is_pending(path):
         undo(path)
     if is_pending(path) or _is_locked(path):
@@ -74,7 +74,7 @@ def roll_back(path: str | os.PathLike[str]) -> None:
 
 
 def _is_locked(path: str | os.PathLike[str]) -> bool:
-    """Whether another connection holds the lock of those who write. A disk without locks tells of none."""
+    """Whether another connection holds the lock for writing; never on a disk without locks."""
     try:
         with closing(_connected(path, timeout=_PATIENCE)) as sqlite:
             sqlite.execute("BEGIN IMMEDIATE")
@@ -91,7 +91,7 @@ def _connected(path: str | os.PathLike[str], timeout: float) -> sqlite3.Connecti
 
 
 def _names_another_file(journal: str) -> bool:
-    """Whether a journal is of a change to several files at once. SQLite would remove the file that it names."""
+    """Whether a journal belongs to a change of several files at once. SQLite would remove the file that it names."""
     return _read(journal, from_end=True) == _JOURNAL_MAGIC
 
 

@@ -1,4 +1,4 @@
-"""What the uniform sample tells of a neuron: its values in each quadrant, their quantiles, and where a value lies."""
+"""What the uniform sample says about a neuron: its values in each quadrant, their quantiles, a value's percentile."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ SAME = 2.0**-9
 
 @dataclass(frozen=True, slots=True)
 class Quantiles:
-    """The sampled positions of one quadrant: how many, and for each quantity a value for each of PROBABILITIES.
+    """The sampled positions of one quadrant: their number, and for each quantity a value for each of PROBABILITIES.
 
-    `values` is None under LEAST positions. Signed: of a negative quantity the first is the most negative.
+    `values` is None with fewer than LEAST positions. Values are signed: the first of a negative quantity is the most
+    negative.
     """
 
     n: int
@@ -33,7 +34,7 @@ class Quantiles:
 class Place:
     """Where a magnitude lies: `percent` of `n` sampled ones are smaller, equal ones counted half.
 
-    `beyond`: it is larger than all `n`.
+    `beyond`: the magnitude is larger than all `n`.
     """
 
     percent: float
@@ -42,7 +43,7 @@ class Place:
 
 
 def sample_of(lanes: Sequence[tuple[float, ...]], activation: str, *, flip: bool) -> Sample:
-    """The sample that lanes (gate, in[, act], raw signs) stand for. DamagedValue where act can't be known."""
+    """The sample that lanes (gate, in[, act], raw signs) encode. DamagedValue if act can't be computed."""
     named = dict(zip((Quantity.GATE, Quantity.IN, Quantity.ACT), lanes, strict=False))
     if Quantity.ACT not in named:
         function = twin(activation)
@@ -87,7 +88,7 @@ def _quantiles(inside: Sample) -> Quantiles:
 
 
 class Magnitudes:
-    """The sampled magnitudes of a neuron in order, for the place of a value among them."""
+    """The sampled magnitudes of a neuron in order, to find the place of a value among them."""
 
     def __init__(self, sample: Sample) -> None:
         self._sample = sample
@@ -95,8 +96,8 @@ class Magnitudes:
         self._ordered: dict[tuple[Quadrant | None, str], list[float]] = {}
 
     def place(self, quadrant: Quadrant, quantity: str, value: float) -> Place | None:
-        """The place of |value| among the magnitudes of that quantity: of the whole sample where it is larger than all
-        of them, else of those sampled in the quadrant. None where fewer than LEAST were."""
+        """The place of |value| among the magnitudes of that quantity: among the whole sample if it is larger than all
+        of them, else among those sampled in the quadrant. None if fewer than LEAST were."""
         whole = _place(self._magnitudes(None, quantity), abs(value))
         if whole is not None and whole.beyond:
             return whole

@@ -1,4 +1,4 @@
-"""What the JSON of an index's `info` must look like, as far as anything reads it: checked once, when it is read."""
+"""The shape that the JSON of an index's `info` must have, as far as anything reads it; checked once, when read."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def parse(text: str) -> Any:
 
 
 def wrong_key(info: Mapping[str, Any]) -> str | None:
-    """The first key of `info`, or path into it, whose value has another shape than what is written; None: none has."""
+    """The first key of `info`, or path into it, whose value lacks the shape that is written; None if none does."""
     for key, check in _SHAPES.items():
         first, _, inner = key.partition(".")
         if first not in info:
-            continue  # whether it must be there is not a question of its shape
+            continue  # whether it must exist is not a question of its shape
         value = info[first]
         if not inner:
             if not check(value):

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 
 BLOCK = 4096  # bytes decoded at a time: an invalid byte costs a copy of its block
 REACH = 3
-"""A character has at most four bytes, so three on either side of a window tell what its edges cut."""
+"""A character has at most four bytes, so three on either side of a window complete the characters at its edges."""
 
 
 def window_text(before: Sequence[bytes], window: Sequence[bytes], after: Sequence[bytes] = ()) -> tuple[str, ...]:
     """The text of every token of a window; joined, they are the window's text.
 
-    A character belongs to the token that holds its first byte, its later tokens are "". A character cut by an edge of
-    the window is taken whole from `before` and `after`, its neighbours in the sequence of which only the nearest three
-    bytes matter, and belongs to the first or last token of the window that holds a part of it. Each maximal invalid
+    A character belongs to the token that holds its first byte; its later tokens are "". `before` and `after` are the
+    bytes around the window in the sequence; only the nearest three matter. They complete a character that an edge of
+    the window cuts. It belongs to the first or last token of the window that holds a part of it. Each maximal invalid
     part of a character, as Unicode defines it, becomes one U+FFFD.
     """
     left = b"".join(before)[-REACH:]
@@ -43,15 +43,15 @@ def window_text(before: Sequence[bytes], window: Sequence[bytes], after: Sequenc
 
 
 NEAR = 16
-"""Tokens on either side of a peak that tell what is shown of it."""
+"""Tokens on either side of a peak that determine how the peak is shown."""
 
 
 def peak_texts(tokens: Sequence[bytes], peak: int) -> tuple[str, ...]:
     """The texts that find a peak: its token's, and the text between its marks if that is longer.
 
     `tokens` are the peak's and its neighbours', NEAR on either side or up to the ends of the sequence. A token that
-    begins in the middle of a character, or with a combining mark, shares the character it goes on with, and is shown
-    with it; so is one that is followed by such.
+    begins in the middle of a character, or with a combining mark, is shown with the whole character; so is a token
+    followed by such a token.
     """
     texts = window_text((), tokens)
     first, marked = peak, texts[peak]
@@ -84,9 +84,9 @@ def combines(character: str) -> bool:
 
 
 def _boundary(data: bytes, start: int) -> int:
-    """Where the character begins that the byte at `start` belongs to, or one before it."""
+    """The place at which the character of the byte at `start` begins, or an earlier one."""
     for place in range(start, max(-1, start - REACH - 1), -1):
-        if place < len(data) and data[place] & 0xC0 != 0x80:  # only a first byte is not a continuation
+        if place < len(data) and data[place] & 0xC0 != 0x80:  # only the first byte of a character is not a continuation
             return place
     return start
 

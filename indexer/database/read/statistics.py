@@ -34,7 +34,7 @@ KINDS = (
     *[REAL] * _CELLS,
     *[SINGLE.or_null] * _CELLS,
 )
-"""What each of these columns holds."""
+"""The kind of value in each of these columns."""
 
 _PLACE = {column: place for place, column in enumerate(COLUMNS)}
 
@@ -42,7 +42,7 @@ _PLACE = {column: place for place, column in enumerate(COLUMNS)}
 def quadrant_record(
     row: Row, quadrant: Quadrant, tokens_counted: int, examples: Mapping[str, tuple[Example, ...]]
 ) -> QuadrantRecord:
-    """The statistics of one quadrant in a row of all COLUMNS; means rounded to float32, no negative zero.
+    """The statistics of one quadrant from a row of all COLUMNS; means are rounded to float32, without negative zero.
 
     DamagedValue if no quadrant can have them.
     """
@@ -69,7 +69,7 @@ def quadrant_record(
 
 
 def frequency(count: int, tokens_counted: int) -> float | None:
-    """The share of what a site counted; None where it counted nothing, as an expert that no token was routed to."""
+    """The share of the positions that a site counted; None if it counted none, as an expert that no token reached."""
     return count / tokens_counted if tokens_counted else None
 
 
@@ -86,7 +86,7 @@ def zero(row: Row) -> int:
 
 
 def float32(value: float) -> float:
-    """The nearest float32, without negative zero; DamagedValue where that is infinite."""
+    """The nearest float32, without negative zero; DamagedValue if that is infinite."""
     try:
         rounded: float = _FLOAT32.unpack(_FLOAT32.pack(value))[0]
     except OverflowError as error:

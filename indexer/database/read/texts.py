@@ -1,4 +1,4 @@
-"""Reads sequences and token bytes of an index, and tells the text of any window of them."""
+"""Reads sequences and token bytes of an index, and decodes the text of any window of them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .spans import NEAR, REACH, peak_texts, window_text
 _TOGETHER = 900  # values a query: older SQLites take at most 999
 
 
-_STRETCH = 20_000  # rows a query where all are read
+_STRETCH = 20_000  # rows a query when all are read
 _KEPT = 2**22  # tokens of sequences that stay unpacked
 
 
 @dataclass(frozen=True, slots=True)
 class StoredSequence:
-    """A sequence of the corpus: where it comes from, and its token ids, which are unpacked when they are asked for."""
+    """A sequence of the corpus: its source, and its token ids, which are unpacked on request."""
 
     number: int
     document: int
@@ -40,7 +40,7 @@ class StoredSequence:
 
 
 class Texts:
-    """The texts of an index. Keeps the tokens it has seen, so asking again costs no query."""
+    """The texts of an index. Tokens once read are kept, so reading them again costs no query."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -51,7 +51,7 @@ class Texts:
         self._lock = threading.Lock()
 
     def sequences(self, numbers: Iterable[int]) -> dict[int, StoredSequence]:
-        """The sequences of these numbers; GluscopeError where one isn't there or can't be read."""
+        """The sequences with these numbers; GluscopeError if one is missing or can't be read."""
         wanted = set(numbers)
         found = {}
         for group in _groups(wanted):
@@ -69,7 +69,7 @@ class Texts:
         return found
 
     def ids(self, sequence: StoredSequence) -> array[int]:
-        """The token ids of a sequence. Those asked for last stay unpacked, so that memory holds few of long ones."""
+        """The token ids of a sequence. Only the latest ones stay unpacked, so that memory holds few long sequences."""
         with self._lock:
             if (kept := self._ids.get(sequence.number)) is not None:
                 return kept
@@ -109,7 +109,7 @@ class Texts:
             raise self._connection.damaged(f"token {min(missing)} is not there")
 
     def tokens_with(self, characters: Iterable[str]) -> dict[str, set[int]]:
-        """For each character, in lower case, the tokens that hold it; those that hold a part of one hold any."""
+        """For each character, in lower case, the tokens that hold it. A token with part of a character counts for any."""
         found: dict[str, set[int]] = {character: set() for character in characters}
         last = -1
         while rows := self._connection.rows(
@@ -159,7 +159,7 @@ class Texts:
         return peak_texts([self._bytes[token] for token in near], min(position, NEAR))
 
     def _neighbours(self, tokens: Iterator[int]) -> list[bytes]:
-        """The bytes of the first tokens, as many as hold the bytes that a cut character can have."""
+        """The bytes of the first tokens, up to the number of bytes that a cut character can lack."""
         found: list[bytes] = []
         size = 0
         for token in tokens:

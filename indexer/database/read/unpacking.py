@@ -19,7 +19,7 @@ from .inflate import DamagedValue, inflate
 FORMAT = 1
 HEADER = struct.Struct("<BBHHHH")  # format, flags, before, after, lists, peaks
 HAS_ACT = 1  # flag: act is a lane, since the reader doesn't know the activation
-HAS_POST = 2  # flag: post at the peaks is a column, since it isn't float32(act * in) everywhere
+HAS_POST = 2  # flag: post at the peaks is a column, since it differs from float32(act * in) somewhere
 LIST = struct.Struct("<BBH")  # ranking code, place in QUADRANTS, examples
 
 UNITS: tuple[float | None, ...] = (
@@ -28,10 +28,10 @@ UNITS: tuple[float | None, ...] = (
     None,
     *((code + 0.5) / LEVELS for code in range(-LEVELS, 0)),
 )
-"""What a code stands for, as a share of the lane's scale. Indexed by -128 to 127."""
+"""The value of a code, as a share of the lane's scale. Indexed by -128 to 127."""
 
 LANE_QUANTITIES = tuple(lane.place for lane in LANES)
-"""The place in QUANTITIES of each lane: gate, in, post, and act where it can't be computed from gate."""
+"""The place in QUANTITIES of each lane: gate, in, post, and act if it can't be computed from gate."""
 
 _FLOAT32 = struct.Struct("<f")
 
@@ -52,7 +52,7 @@ class PackedExamples:
     codes: memoryview  # gate, in, post less its prediction[, act], then peak slot: signed bytes
 
     def window(self, peak: int, activation: str, slots: slice) -> tuple[Values, Values, Values, Values]:
-        """Gate, in, act and post in some slots of the window of a peak, None where not counted."""
+        """Gate, in, act and post in some slots of the window of a peak; None for positions that weren't counted."""
         gate, in_ = self._lane(0, peak, slots), self._lane(1, peak, slots)
         table, function = act_table(activation), twin(activation)
         if len(self.scales) > 3:
@@ -80,7 +80,7 @@ class PackedExamples:
 
 
 def _value(code: int, scale: float) -> float:
-    """What a code, less or more a multiple of 256, stands for."""
+    """The value of a code, which may be off by a multiple of 256."""
     unit = UNITS[code & 0xFF]
     if unit is None:
         raise DamagedValue("post has no value where gate and in have one")
@@ -150,7 +150,7 @@ def product32(one: float, other: float) -> float:
 
 
 def _scale(masked: bytes, at_peak: array[float]) -> array[float]:
-    """Scales are kept as bits that differ from |the value at the peak|, which is the scale of many windows."""
+    """A scale is kept as its bits xor those of |the value at the peak|, which is the scale of many windows."""
     magnitudes = array("f", map(abs, at_peak))
     if sys.byteorder == "big":
         magnitudes.byteswap()

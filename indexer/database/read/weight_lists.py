@@ -33,7 +33,7 @@ class WeightLists:
 
 
 def unpack_lists(blob: bytes) -> WeightLists:
-    """The lists in a blob; DamagedValue where it isn't what the writer wrote."""
+    """The lists in a blob; DamagedValue if the writer can't have written it."""
     try:
         data = inflate(blob, _MOST)
         format_, ends, kinds, _ = HEADER.unpack_from(data)

@@ -1,4 +1,4 @@
-"""Reads what an index keeps of its neurons' weights, under either signs."""
+"""Reads the numbers that an index keeps of its neurons' weights, under either signs."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from .weight_lists import NEIGHBOUR_VECTORS, TOKEN_VECTORS, WeightLists, unpack_
 _NARROW = ("cos_gate_in", "cos_in_out", "cos_gate_out", "norm_gate", "norm_in", "norm_out", "rw_class")
 HOW_TO_ADD = "gluscope index --weights-only MODEL --db FILE adds them"
 MISSING = {"state": "missing", "reason": f"made by an older gluscope; {HOW_TO_ADD}"}
-"""What an index from before there were weights says of them."""
+"""The value of `weights` for an older index, which has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Lists:
-    """The lists of a neuron under the signs asked for, without texts."""
+    """The lists of a neuron under the requested signs, without texts."""
 
     tokens: tuple[tuple[tuple[int, float], ...], ...]
     neighbours: tuple[tuple[tuple[int, float], ...], ...]
@@ -47,7 +47,7 @@ class Weights:
         return {"weights", "weight_lists", "weight_sites"} <= self._connection.tables
 
     def neuron(self, address: NeuronAddress, site: SiteRecord, *, aligned: bool) -> NeuronWeights | None:
-        """What the weights of a neuron say; None where they aren't in the index."""
+        """The numbers of a neuron's weights; None if the index doesn't have them."""
         if not self.there:
             return None
         rows = self._connection.rows(
@@ -129,14 +129,14 @@ class Weights:
 
 
 def weights_state(info: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What an index says of its weights: `state` computed, partly or missing, and a `reason` unless computed."""
+    """The state of an index's weights: `state` is computed, partly or missing, with a `reason` unless computed."""
     found: Mapping[str, Any] = info.get("weights", MISSING)
     return found
 
 
 def _signed(lists: WeightLists, *, flip: bool, aligned: bool) -> _Lists:
-    """The lists under the signs asked for: where w_in and w_out are negated, promotes and suppresses swap, and both
-    ends of what w_in reads; a cosine changes sign where one of two neurons is flipped."""
+    """The lists under the requested signs. If w_in and w_out are negated, promotes and suppresses swap, and so do the
+    two ends of w_in's tokens. A cosine changes sign if exactly one of the two neurons is flipped."""
     tokens = list(lists.tokens)
     for pair, vector in enumerate(TOKEN_VECTORS):
         if flip and changes_sign(vector):
