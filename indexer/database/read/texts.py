@@ -109,7 +109,7 @@ class Texts:
             raise self._connection.damaged(f"token {min(missing)} is not there")
 
     def tokens_with(self, characters: Iterable[str]) -> dict[str, set[int]]:
-        """For each character, in lower case, the tokens that hold it. A token with part of a character counts for any."""
+        """For each character, in lower case, the tokens that hold it. A token with part of one counts for any."""
         found: dict[str, set[int]] = {character: set() for character in characters}
         last = -1
         while rows := self._connection.rows(
