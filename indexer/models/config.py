@@ -1,4 +1,4 @@
-"""Reading a model's configuration, from the hub or a file, and saying in plain words why that failed."""
+"""Reads a model's configuration, from the hub or a file, and says in plain words why that failed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .source import ModelSource
 
 
 def resolve(source: ModelSource, revision: str | None, trust_remote_code: bool) -> dict[str, Any]:
-    """What every from_pretrained call of a model is given. A hub's `revision` (None: the newest) becomes a commit, so
-    that all files are of one.
+    """The arguments of every from_pretrained call for a model. A `revision` of the hub (None: the newest) becomes a
+    commit, so that all files are of one commit.
 
-    Where the hub can't be reached its cache is used. GluscopeError where it has nothing, and for an id, a revision or
-    a config.json that isn't there.
+    If the hub can't be reached, its cache is used. GluscopeError if the cache has nothing, and for an id, a revision
+    or a config.json that doesn't exist.
     """
     arguments: dict[str, Any] = {"trust_remote_code": trust_remote_code}
     if source.gguf_file is not None:
@@ -54,7 +54,7 @@ def resolve(source: ModelSource, revision: str | None, trust_remote_code: bool) 
 
 
 def _commit(source: ModelSource, revision: str | None, cached: bool) -> str:
-    """The commit that the hub, or its cache, has for a revision; the cache remembers it."""
+    """The commit of a revision, from the hub or its cache; the cache remembers it."""
     from huggingface_hub import errors as hub
     from huggingface_hub import hf_hub_download, is_offline_mode
 
@@ -86,7 +86,7 @@ class Described:
 def describe(source: ModelSource, arguments: dict[str, Any]) -> Described:
     """Read a model's settings.
 
-    GluscopeError where they are unreadable, no model's, or of an architecture nobody here knows.
+    GluscopeError if they are unreadable, not a model's, or of an unknown architecture.
     """
     from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
     from transformers import __version__ as version
@@ -130,7 +130,7 @@ def describe(source: ModelSource, arguments: dict[str, Any]) -> Described:
 
 
 def _demand_quantiser(config: Any, name: str) -> None:
-    """GluscopeError where the weights are quantised in a form that can't be read here."""
+    """GluscopeError if the weights are quantised in a form that can't be read here."""
     from ..transformers_internals import demand_quantiser
 
     parts = (config, getattr(config, "text_config", None))

@@ -1,7 +1,7 @@
-"""A model's settings before anything is built from them: types, sizes that could be a model's, and no way to run code.
+"""Checks a model's settings before anything is built from them: types, plausible sizes, and no way to run code.
 
 config.json is written by others. transformers builds whatever it says: a million layers, a table of labels for a
-billion classes, attention from a kernel that is fetched from the hub. So it is looked at as plain data first.
+billion classes, attention from a kernel that is fetched from the hub. So it is checked as plain data first.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _LIMITS: Mapping[str, tuple[int, int]] = {
     **dict.fromkeys(("max_position_embeddings", "n_positions"), (1, 1 << 40)),
     "num_labels": (0, 1 << 20),
 }
-"""Setting -> the least and the most that a model could have, also of each entry of a list."""
+"""Setting -> the least and the most that a model could have; also for each entry of a list."""
 
 _ENDLESS = "time_step"  # the start of settings of state-space models that may be infinite
 

@@ -1,4 +1,4 @@
-"""Which families of the installed transformers can be indexed, and how: each built without weights and looked at.
+"""Which families of the installed transformers can be indexed, and how: each is built without weights and examined.
 
 To add a family: where its MLPs have children of new names, a row of `LAYOUTS` in sites/layouts.py; where they compute
 more than down(act(gate) * in), a row of `ODD` in sites/odd.py, or of `REFUSED` with the reason; for experts a form in
@@ -57,15 +57,15 @@ _ANY_FAULT = (
     TypeError,
     ValueError,
 )
-"""What classes raise that can't be built from their own defaults."""
+"""The errors of classes that can't be built from their own defaults."""
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """What becomes of one family; texts are "" where they don't apply."""
+    """The result for one family; texts are "" if they don't apply."""
 
     family: str  # model_type, as config.json has it
-    status: str  # supported, refused, or unbuilt: no model comes of the defaults of its class, here
+    status: str  # supported, refused, or unbuilt: the defaults of its class make no model here
     kind: str  # dense, experts, encoder-decoder
     adapter: str  # how gate and in are found; several: joined with " | "
     activation: str
@@ -74,7 +74,7 @@ class Family:
 
 
 def families(report: Report, cache: Path | None = None) -> list[Family]:
-    """A row for each family, sorted by name. Kept in the cache folder until transformers or gluscope changes."""
+    """One row for each family, sorted by name. Kept in the cache folder until transformers or gluscope changes."""
     kept = (cache or cache_folder()) / f"families-{_version()}.json"
     try:
         return [Family(**row) for row in json.loads(kept.read_text(encoding="utf-8"))]
@@ -105,7 +105,7 @@ def survey(report: Report) -> Iterator[Family]:
 def family_of(model: str, revision: str | None = None, trust_remote_code: bool = False) -> tuple[Family, int, int]:
     """The row of one model, an id, a folder or a .gguf file, with its layers and neurons; no weights are read.
 
-    GluscopeError where its configuration can't be found or read.
+    GluscopeError if its configuration can't be found or read.
     """
     from .config import describe, resolve
     from .load import bare_model, quiet
@@ -146,7 +146,7 @@ def _look(name: str, shown: str, config_class: Any, settings: Mapping[str, Any])
 
 
 def _configuration(name: str, config_class: Any, settings: Mapping[str, Any]) -> Any:
-    """The default configuration with `settings`, and its parts with those that their classes lack."""
+    """The default configuration with `settings`, and its parts with the settings that their classes lack."""
     import transformers
 
     if settings:
@@ -184,7 +184,7 @@ def _judged(name: str, model: Any) -> tuple[Family, int, int]:
 
 
 def _version() -> str:
-    """Changes with transformers and with whatever decides what is supported."""
+    """A key that changes with transformers and with the code that decides what is supported."""
     digest = hashlib.blake2b(digest_size=8)
     digest.update(importlib.metadata.version("transformers").encode())
     sites = Path(__file__).parents[1] / "sites"

@@ -1,4 +1,4 @@
-"""A fingerprint of a model: the same weights and architecture, the same fingerprint, on any device."""
+"""A fingerprint of a model: equal for the same weights and architecture, on any device."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _VOLATILE = frozenset(
         *("output_attentions", "output_hidden_states", "return_dict", "use_cache"),
     }
 )
-"""Settings that say nothing about what the body computes, or only what the weights themselves say."""
+"""Settings that don't affect what the body computes, or that the weights already determine."""
 
 
 def fingerprint(model: nn.Module, config: Mapping[str, Any]) -> str:

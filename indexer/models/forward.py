@@ -1,4 +1,4 @@
-"""Running a model's body, no further than is needed."""
+"""Runs a model's body, no further than is needed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class _Finished(Exception):
-    """Raised inside a forward pass to leave it: everything wanted has been seen."""
+    """Raised inside a forward pass to leave it once all wanted values have been seen."""
 
 
 def run_body(
@@ -27,9 +27,9 @@ def run_body(
     """Run the model's body on `ids` (# batch position, padded on the right), up to the product of the last of `sites`.
 
     No language-model head, no cache of keys and values, no gradients. `attention_mask` (# batch position, 1 for real
-    tokens) is used only where it matters: a causal model's tokens never see the padding to their right, so its values
-    there are exact without one, and the faster kernels without a mask can be used. Both stacks of an encoder-decoder
-    read the same ids. The sequences must be `alike` in length, as the model has it.
+    tokens) is used only if it matters: a causal model's tokens never see the padding to their right, so its values
+    are exact without a mask, and faster kernels can be used. Both stacks of an encoder-decoder
+    read the same ids. The lengths of the sequences must be `alike` for the model.
     """
     model = loaded.model
     inputs = {"input_ids": ids}
@@ -49,7 +49,7 @@ def run_body(
 
 
 def _two_stacks(loaded: LoadedModel, ids: Tensor, mask: Tensor | None) -> dict[str, Tensor]:
-    """What the decoder reads: the same ids, so that a position is the same token in both stacks.
+    """The ids that the decoder reads: the same, so that a position is the same token in both stacks.
 
     A first token that only decoders begin with is hidden from the encoder.
     """
@@ -63,7 +63,7 @@ def _two_stacks(loaded: LoadedModel, ids: Tensor, mask: Tensor | None) -> dict[s
 
 
 def _stops(sites: Sequence[Site]) -> list[torch.utils.hooks.RemovableHandle]:
-    """Hooks that leave the pass once all sites of the last site's layer were run, in whatever order they are."""
+    """Hooks that leave the pass once all sites of the last site's layer have run, in whatever order they run."""
     if not sites:
         return []
     last = sites[-1].address

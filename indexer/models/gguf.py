@@ -1,4 +1,4 @@
-"""Reading the header of a GGUF file once and fast: to load a model, transformers reads it three times, slowly."""
+"""Reads the header of a GGUF file once and fast; to load a model, transformers reads it three times, slowly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @contextmanager
 def header_read_once() -> Iterator[None]:
-    """Within the context, `gguf` keeps what it has read of a file and gives it again, and so its table of names.
+    """Within the context, `gguf` caches the header that it has read of a file, and its table of names.
 
     The file's bytes are a plain array over the mapped memory: slicing numpy's memmap, which happens millions of times
     for the tokens of a vocabulary, takes three times as long.

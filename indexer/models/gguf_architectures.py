@@ -1,6 +1,6 @@
-"""The architectures of GGUF files that are read: which of their keys are which settings of transformers.
+"""The architectures of GGUF files that can be read: which of their keys are which settings of transformers.
 
-To read one more: an entry in `ARCHITECTURES`, and in `CONFIGS` of tests/support/gguf_files.py the settings of a tiny
+To add one: an entry in `ARCHITECTURES`, and in `CONFIGS` of tests/support/gguf_files.py the settings of a tiny
 model with the keys and changes of values that llama.cpp's conversion script writes. The tests then compare its values
 with those of the model's folder, and fail for an entry without settings.
 """
@@ -25,7 +25,7 @@ ELSEWHERE = "use the model's safetensors form"
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """How the keys of an architecture become settings of transformers."""
+    """The way that the keys of an architecture become settings of transformers."""
 
     keys: Mapping[str, str]  # key -> setting
     adjust: Callable[[Settings, Mapping[str, Any], GgufFile], None] = lambda *_: None
@@ -34,11 +34,11 @@ class Architecture:
     own: frozenset[str] = frozenset()  # keys that `adjust` reads, or transformers does
     by_layer: bool = False  # heads differ by layer, and `adjust` says how
     rotary_factors: bool = True  # factors of frequencies divide those of all layers; False: `adjust` takes them
-    settled: bool = False  # transformers' newer reader takes all of `own`: its settings stand as they are
+    settled: bool = False  # transformers' newer reader takes all of `own`: its settings are kept unchanged
 
 
 def architecture_of(file: GgufFile) -> Architecture:
-    """How a file is read; GluscopeError for an architecture that isn't."""
+    """The way to read a file; GluscopeError for an architecture that can't be read."""
     if file.architecture in NOT_GATED:
         raise GluscopeError(f"{file.architecture} models can't be indexed: their MLPs are not gated", SUPPORTED)
     if (known := ARCHITECTURES.get(file.architecture)) is None:
@@ -66,7 +66,7 @@ _EXPERTS = {
 
 
 def _llama(settings: Settings, _keys: Mapping[str, Any], _file: GgufFile) -> None:
-    settings["model_type"] = "llama"  # transformers takes a file that is named mistral for another class, with a window
+    settings["model_type"] = "llama"  # transformers takes a file named mistral for another class, with a window
 
 
 def _phi3(settings: Settings, keys: Mapping[str, Any], file: GgufFile) -> None:
@@ -95,7 +95,7 @@ def _longrope_attention(scale: float, original: int) -> float:
 
 def _gemma(layers_of_27b: int) -> Callable[[Settings, Mapping[str, Any], GgufFile], None]:
     def adjust(settings: Settings, _keys: Mapping[str, Any], _file: GgufFile) -> None:
-        """What scales queries is in no key: the size of a head, but for the 27B model, known by its layers."""
+        """No key holds the scale of queries: it is the size of a head, except in the 27B model, known by its layers."""
         large = settings["num_hidden_layers"] == layers_of_27b
         width = settings["hidden_size"] // settings["num_attention_heads"]
         settings["query_pre_attn_scalar"] = width if large else settings["head_dim"]
@@ -178,7 +178,7 @@ def _turning(file: GgufFile) -> float:
 
 
 def _lfm2(settings: Settings, keys: Mapping[str, Any], file: GgufFile) -> None:
-    """LFM2: heads a layer; layers without heads are convolutions; the width is final."""
+    """LFM2: heads for each layer; layers without heads are convolutions; the width is final."""
     heads = keys.get("attention.head_count_kv")
     if not isinstance(heads, list) or len(heads) != settings["num_hidden_layers"] or not any(heads):
         raise GluscopeError(f"{file.path.name} doesn't say which of its layers attend", ELSEWHERE)
@@ -281,4 +281,4 @@ NOT_GATED = frozenset(
         *("bert", "jais", "apertus"),
     }
 )
-"""Architectures whose MLPs have one matrix upwards, so that another form of the model is no help."""
+"""Architectures whose MLPs have only one matrix upwards, so that another file format of the model doesn't help."""

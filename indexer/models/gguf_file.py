@@ -1,8 +1,8 @@
-"""What a GGUF file says before its weights: keys, and the names and shapes of its tensors, read within the file's size.
+"""The head of a GGUF file: keys, and the names and shapes of its tensors, read within the file's size.
 
-The format is llama.cpp's (docs/gguf.md of ggml), versions 2 and 3, little-endian. Every count and length is compared
-with what is left of the file before anything is read by it, so a damaged or tampered file can neither hang the reader
-nor take memory.
+The format is llama.cpp's (docs/gguf.md of ggml), versions 2 and 3, little-endian. Every count and length is checked
+against the rest of the file before it is used, so a damaged or tampered file can neither hang the reader nor exhaust
+memory.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _FIXED = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q
 _TEXT, _ARRAY = 8, 9
 _LONGEST_KEPT = 4096  # entries of an array of numbers that are kept; arrays of texts keep their length alone
 _MOST_DIMENSIONS = 4
-_LONGEST_NAME = 65_535  # bytes, as the format has it
+_LONGEST_NAME = 65_535  # bytes, as the format says
 
 
 class DamagedFile(ValueError):
-    """The file isn't what the format says."""
+    """The file breaks the format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +46,16 @@ class GgufFile:
 
     @property
     def architecture(self) -> str:
-        """llama.cpp's name for the model's form, e.g. llama; "" where the file has none."""
+        """llama.cpp's name for the model's form, e.g. llama; "" if the file has none."""
         return str(self.keys.get("general.architecture", ""))
 
     def of_model(self) -> dict[str, Any]:
-        """The keys that describe the model, without the architecture that stands in front of each."""
+        """The keys that describe the model, without the prefix that names the architecture."""
         front = f"{self.architecture}."
         return {key.removeprefix(front): value for key, value in self.keys.items() if key.startswith(front)}
 
     def numbers(self, name: str) -> Any:
-        """The values of a tensor of float32, as a numpy array. GluscopeError where the tensor has another type."""
+        """The values of a tensor of float32, as a numpy array. GluscopeError if the tensor has another type."""
         import gguf
         import numpy as np
 
@@ -169,7 +169,7 @@ class _Walk:
         return taken
 
     def _demand(self, count: int, least: int) -> None:
-        """That so many entries, of at least that many bytes each, find room."""
+        """Check that so many entries, of at least that many bytes each, fit in the rest of the file."""
         if count * least > len(self._data) - self._place:
             raise DamagedFile("more entries than the file has room for")
 

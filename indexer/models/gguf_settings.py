@@ -1,8 +1,8 @@
-"""The settings of a GGUF file's model: every key of the file that says how the model computes, as transformers has it.
+"""The settings of a GGUF file's model: every key that says how the model computes, as a setting of transformers.
 
-transformers takes some of them and drops the rest without a word (scaling of rotary embeddings, windows, caps, sizes of
-experts). Here each key of an architecture is either taken, known to change nothing that is indexed, told or refused by
-name. A number that the file leaves out is the one that llama.cpp takes then, not the default of transformers' class.
+transformers takes some of the keys and silently drops the rest (scaling of rotary embeddings, windows, caps, sizes of
+experts). Here each key of an architecture is either taken, known to change nothing that is indexed, reported or refused
+by name. A number that the file leaves out is the one that llama.cpp then takes, not the default of transformers' class.
 Sources: llama.cpp's conversion scripts (what they write) and its src/llama-model.cpp (what it reads).
 """
 
@@ -18,7 +18,7 @@ from .gguf_file import GgufFile
 _NEEDED = ("context_length", "embedding_length", "block_count", "feed_forward_length", "attention.head_count")
 _HARMLESS = frozenset(
     {
-        *("attention.value_length", "rope.dimension_count", "rope.freq_base"),  # compared or taken below
+        *("attention.value_length", "rope.dimension_count", "rope.freq_base"),  # compared or used below
         *("rope.scaling.type", "rope.scaling.factor", "rope.scaling.original_context_length"),
         *("rope.scaling.attn_factor", "rope.scaling.finetuned"),
         *("rope.scaling.yarn_beta_fast", "rope.scaling.yarn_beta_slow", "rope.scaling.yarn_ext_factor"),
@@ -26,11 +26,11 @@ _HARMLESS = frozenset(
     }
 )
 _TELLING = ("attention.", "rope.", "expert", "scale", "softcap", "clamp", "swiglu", "altup", "ssm.", "residual")
-"""Parts of the names of keys that change values: one that nothing uses is refused, others are told."""
+"""Parts of the names of keys that change values. Such a key is refused if nothing uses it; other keys give a notice."""
 
 
 def settings_of(file: GgufFile, raw: Settings) -> tuple[Settings, tuple[str, ...]]:
-    """The settings of the model in `file`, from those that transformers made of it, and what is to be told of them.
+    """The settings of the model in `file`, from those that transformers read, and notices about them.
 
     GluscopeError: an architecture that isn't read, a key that is missing, contradicts another or has no place.
     """
@@ -56,7 +56,7 @@ def settings_of(file: GgufFile, raw: Settings) -> tuple[Settings, tuple[str, ...
 
 
 def _completed(file: GgufFile, keys: Mapping[str, Any], known: Architecture) -> dict[str, Any]:
-    """The keys that have a setting, with what llama.cpp takes for one that isn't there."""
+    """The keys that have a setting, with llama.cpp's values for missing ones."""
     found = {key: _single(file, key, keys[key]) for key in known.keys if key in keys}
     if "attention.head_count_kv" in known.keys:
         found.setdefault("attention.head_count_kv", found["attention.head_count"])
@@ -75,7 +75,7 @@ def _single(file: GgufFile, key: str, value: Any) -> Any:
 
 
 def _heads(file: GgufFile, keys: Mapping[str, Any], settings: Settings, known: Architecture) -> None:
-    """Compare the sizes of heads: transformers has one for keys and values, and rotates the whole unless told."""
+    """Compare the sizes of heads: transformers has one for keys and values, and rotates the whole head by default."""
     size = settings.get("head_dim") or settings["hidden_size"] // settings["num_attention_heads"]
     if (other := keys.get("attention.value_length", size)) != size:
         raise GluscopeError(f"{file.path.name} has heads of {size} for keys and {other} for values", ELSEWHERE)
@@ -121,7 +121,7 @@ def _yarn(file: GgufFile, keys: Mapping[str, Any], settings: Settings, factor: f
 
 
 def _unused(file: GgufFile, keys: Mapping[str, Any], known: Architecture) -> tuple[str, ...]:
-    """Notices of keys that nothing uses. GluscopeError where one of them changes values."""
+    """Notices of keys that nothing uses. GluscopeError if one of them changes values."""
     left = sorted(keys.keys() - known.keys.keys() - known.own - _HARMLESS)
     if grave := [key for key in left if any(part in key for part in _TELLING)]:
         raise GluscopeError(

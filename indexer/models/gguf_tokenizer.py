@@ -22,18 +22,18 @@ _UNTOLD = (
     "mellum",
     "exaone4",
 )
-"""Ways of splitting that are GPT-2's, which transformers takes where it knows none."""
+"""Ways of splitting that are GPT-2's, which transformers takes for unknown ones."""
 _LIKE_QWEN2 = ("stablelm2",)
 """Ways of splitting that are Qwen2's by llama.cpp's table, and that transformers doesn't have by their names."""
 _SINGLE_DIGITS = ("smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b", "mellum2")
-"""Ways of splitting that take each digit apart, then split as GPT-2."""
+"""Ways of splitting that separate each digit, then split as GPT-2 does."""
 
 
 def gguf_tokenizer(file: GgufFile) -> tuple[Any, tuple[str, ...]]:
-    """The tokenizer of a file, and what is to be told of it; nothing is read of what lies beside the file.
+    """The tokenizer of a file, and notices about it. Files beside it are not read.
 
-    A byte-level vocabulary is learned on pieces of text; split otherwise, the same text has other tokens. GluscopeError
-    where there is no vocabulary, for a form that transformers can't build and for a way of splitting not known here.
+    A byte-level vocabulary is learned on pieces of text; split in another way, the same text has other tokens.
+    GluscopeError if there is no vocabulary, or one that transformers can't build, or an unknown way of splitting.
     """
     from transformers import PreTrainedTokenizerFast
 
@@ -52,7 +52,7 @@ def gguf_tokenizer(file: GgufFile) -> tuple[Any, tuple[str, ...]]:
 
 
 def _demand_tokens(file: GgufFile) -> None:
-    """GluscopeError where the file has no vocabulary, or one of a form that transformers can't build."""
+    """GluscopeError if the file has no vocabulary, or one of a form that transformers can't build."""
     if not isinstance(file.keys.get("tokenizer.ggml.tokens"), Texts):
         raise GluscopeError(
             f"{file.path.name} has no tokens: it holds weights without a tokenizer",
@@ -97,7 +97,7 @@ def _split(file: GgufFile, tokenizer: Any) -> None:
 
 
 def _no_blank_in_front(tokenizer: Any) -> None:
-    """Let a sentencepiece vocabulary read text as it is: transformers puts a blank in front whatever the file says."""
+    """Let a sentencepiece vocabulary read text unchanged: transformers puts a blank in front whatever the file says."""
     from tokenizers import normalizers
 
     tokenizer.backend_tokenizer.normalizer = normalizers.Replace(" ", "\u2581")

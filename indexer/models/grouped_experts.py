@@ -1,4 +1,4 @@
-"""Running routed experts by the library's grouped product, also where torch's own can't take their widths."""
+"""Runs routed experts by the library's grouped product, even if torch's own can't take their widths."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _ALIGNMENT = 16  # torch's grouped product wants rows that are a multiple of thi
 
 
 def run_experts(module: Any, hidden: Tensor, index: Tensor, weights: Tensor) -> Tensor:
-    """What the experts of a module give for `hidden` (# token d_model), as the library computes it, rows by expert.
+    """The output of a module's experts for `hidden` (# token d_model), as the library computes it, rows by expert.
 
-    Where rows have a length that torch's grouped product refuses, the library's loop over experts takes its place.
+    If rows have a length that torch's grouped product refuses, the library's loop over experts is used instead.
     """
     if fits(module):
         return run_grouped(module, hidden, index, weights)
@@ -24,7 +24,7 @@ def run_experts(module: Any, hidden: Tensor, index: Tensor, weights: Tensor) -> 
 
 
 def run_what_does_not_fit(body: nn.Module) -> str | None:
-    """Let a model run experts that torch's grouped product refuses, and a notice of that; None where it has none."""
+    """Let a model run experts that torch's grouped product refuses. Returns a notice; None if it has none such."""
     stacked: list[Any] = [module for module in body.modules() if stacks_experts(module)]
     odd = [module for module in stacked if not fits(module)]
     if not odd:
@@ -35,7 +35,7 @@ def run_what_does_not_fit(body: nn.Module) -> str | None:
 
 
 def fits(module: Any) -> bool:
-    """Whether torch's grouped product takes the rows of a module of experts: those that enter it and its weights."""
+    """Whether torch's grouped product takes the rows of a module of experts: its inputs and its weights."""
     down = getattr(module, "down_proj", None)  # expert d_model neuron, or the last two the other way round
     if not isinstance(down, Tensor):
         return True

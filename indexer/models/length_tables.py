@@ -1,7 +1,7 @@
 """Rotary positions whose frequencies depend on a sequence's length, and the batches in which they come out right.
 
-The library chooses such frequencies by the longest sequence of a batch, and `dynamic` ones stay as earlier batches left
-them. A sequence is read as if it ran alone only in a batch of sequences that have the same frequencies.
+The library chooses such frequencies by the longest sequence of a batch, and `dynamic` ones keep the state that earlier
+batches left. Only in a batch of sequences with the same frequencies is a sequence read as if it ran alone.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class _Rotary:
     """One set of frequencies of a module that depends on the length."""
 
     module: Any
-    prefix: str  # of the names of what belongs to this set
+    prefix: str  # of the names of this set's attributes
     kind: str
-    longest: int  # up to which its frequencies are the first ones
+    longest: int  # the longest length with the first frequencies
 
     @property
     def grows(self) -> bool:
@@ -33,7 +33,7 @@ class _Rotary:
         return "dynamic" in self.kind
 
     def reset(self) -> None:
-        """Take back what earlier batches changed."""
+        """Undo the changes of earlier batches."""
         if self.grows:
             first = getattr(self.module, f"{self.prefix}original_inv_freq")
             buffer = getattr(self.module, f"{self.prefix}inv_freq")
@@ -48,24 +48,24 @@ class LengthTables:
     rotaries: tuple[_Rotary, ...]
 
     def table(self, length: int) -> tuple[int, ...]:
-        """What the sequences of one batch must have in common: equal for lengths that have the same frequencies."""
+        """The property that the sequences of one batch must share: equal for lengths with the same frequencies."""
         return tuple(max(length, one.longest) if one.grows else int(length > one.longest) for one in self.rotaries)
 
     def reset(self) -> None:
-        """Let the model start as if it had read nothing."""
+        """Reset the model to its state before it read anything."""
         for one in self.rotaries:
             one.reset()
 
     @property
     def names(self) -> list[str]:
-        """Kind and first length of each, as a run is known by, e.g. `longrope 4096`."""
+        """Kind and first length of each, as part of a run's identity, e.g. `longrope 4096`."""
         return sorted({f"{one.kind} {one.longest}" for one in self.rotaries})
 
 
 def length_tables(body: nn.Module) -> LengthTables | None:
-    """The rotary positions of a text body that depend on the length; None where it has none.
+    """The rotary positions of a text body that depend on the length; None if it has none.
 
-    GluscopeError where its configuration speaks of such positions and no module of a known form has them.
+    GluscopeError if its configuration names such positions and no module of a known form has them.
     """
     found = tuple(rotary for module in body.modules() for rotary in _rotaries(module))
     wanted = {kind for kind in _kinds(getattr(body, "config", None)) if _by_length(kind)}
@@ -75,7 +75,7 @@ def length_tables(body: nn.Module) -> LengthTables | None:
 
 
 def own_positions(body: nn.Module) -> int | None:
-    """The tokens that the model's configuration makes it for; None where it doesn't tell."""
+    """The number of tokens that the model is made for, by its configuration; None if that doesn't say."""
     positions = getattr(getattr(body, "config", None), "max_position_embeddings", None)
     return positions if isinstance(positions, int) and positions > 0 else None
 

@@ -1,4 +1,4 @@
-"""Loading a model: its body without the language-model head, its tokenizer, and who it is."""
+"""Loads a model: its body without the language-model head, its tokenizer, and its provenance."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def load(
 
     A model that can't be indexed, or lacks one of the `layers`, is refused before its weights are read. `device` auto
     is cuda, mps or cpu, whichever exists first; `device_map` spreads the model as transformers does. GluscopeError
-    for everything a user can mend.
+    for every error that a user can fix.
     """
     source = locate(model, revision=revision)
     resolved_dtype = _dtype(dtype)
@@ -179,7 +179,7 @@ def _refuse_early(
 
 
 def bare_model(described: Described, trust_remote_code: bool) -> nn.Module:
-    """A model as its settings describe it, without weights, on the device meta. GluscopeError where none can be."""
+    """A model as its settings describe it, without weights, on the device meta. GluscopeError if it can't be built."""
     from ..transformers_internals import without_weights
 
     config = described.config
@@ -208,7 +208,7 @@ def _why_unbuilt(described: Described, error: Exception) -> Exception:
 
 
 def encoder_class(config: Any) -> Any:
-    """The class of an encoder that was saved without its decoder, such as T5EncoderModel; None of any other model."""
+    """The class of an encoder that was saved without its decoder, such as T5EncoderModel; None for any other model."""
     import transformers as library
 
     from ..sites.refuse import named_architecture
@@ -219,7 +219,7 @@ def encoder_class(config: Any) -> Any:
 
 
 def _auto_class(config: Any, *, gguf: bool) -> Any:
-    """The transformers class that loads a body without its head, where the model has one.
+    """The transformers class that loads a body without its head, if the model has one.
 
     The names of a GGUF file's tensors are mapped from the names in a model with its head.
     """
@@ -237,7 +237,7 @@ def _auto_class(config: Any, *, gguf: bool) -> Any:
 
 
 def _tokenizer(origin: Origin, gguf: GgufFile | None) -> tuple[Any, tuple[str, ...]]:
-    """The tokenizer, and what is to be told of it."""
+    """The tokenizer, and notices about it."""
     from transformers import AutoTokenizer
 
     from .gguf_tokenizer import gguf_tokenizer
@@ -255,9 +255,9 @@ def _tokenizer(origin: Origin, gguf: GgufFile | None) -> tuple[Any, tuple[str, .
 def _body(
     origin: Origin, gguf: GgufFile | None, dtype: str, device: torch.device, device_map: str | None
 ) -> tuple[nn.Module, tuple[str, ...]]:
-    """The text body with its weights, on its device, and what is to be told of them.
+    """The text body with its weights, on its device, and notices about them.
 
-    GluscopeError where a weight is missing, doesn't fit or has no place.
+    GluscopeError if a weight is missing, doesn't fit or has no place.
     """
     from ..sites import text_body
 
@@ -291,7 +291,7 @@ def _with_weights(
     source = origin.source
     where = device_map if device_map is not None else {"": device} if device.type != "cpu" else None
     form: dict[str, Any] = {"use_safetensors": True}
-    if source.gguf_file:  # as numbers: kept in blocks they would need kernels from the hub
+    if source.gguf_file:  # decoded to numbers: blocks would need kernels from the hub
         form = {"quantization_config": library.GgufConfig(dequantize=True)}
     unreadable = f"the weights of {source.name} can't be loaded"
     with told(

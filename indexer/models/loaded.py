@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Origin:
-    """Where a model was loaded from."""
+    """The source of a loaded model."""
 
     source: ModelSource
     config: Any  # of the whole model, with its head
@@ -29,7 +29,7 @@ class LoadedModel:
 
     model: nn.Module  # the text body, in eval mode: token ids to hidden states, no language-model head
     tokenizer: Any
-    name: str  # as it is to be shown: the hub id, or the name of the folder or file
+    name: str  # for display: the hub id, or the name of the folder or file
     revision: str | None  # the hub's commit
     architecture: str  # e.g. LlamaForCausalLM
     model_type: str  # e.g. llama
@@ -42,15 +42,15 @@ class LoadedModel:
     displaced: frozenset[str] = frozenset()  # paths of the sites whose values don't lie by sequence and position
     decoder_start: int | None = None  # of an encoder-decoder: the token its decoder begins with
     hides_start: bool = False  # that token isn't one of the encoder's
-    notices: tuple[str, ...] = ()  # what to tell of how it runs
-    tables: LengthTables | None = None  # its rotary positions, where they depend on a sequence's length
-    positions: int | None = None  # tokens that it is made for
+    notices: tuple[str, ...] = ()  # notices about how it runs
+    tables: LengthTables | None = None  # its rotary positions, if they depend on a sequence's length
+    positions: int | None = None  # number of tokens that it is made for
 
     @property
     def length_kinds(self) -> tuple[str, ...]:
-        """Its rotary positions that depend on a sequence's length, as an index is known by them."""
+        """Its rotary positions that depend on a sequence's length, as part of an index's identity."""
         return () if self.tables is None else tuple(self.tables.names)
 
     def alike(self, length: int) -> tuple[int, ...]:
-        """What the sequences of a batch must have in common to be read as if each ran alone."""
+        """The property that the sequences of a batch must share to be read as if each ran alone."""
         return () if self.tables is None else self.tables.table(length)

@@ -1,4 +1,4 @@
-"""What the files hold and what the model took of it: nothing is made up, nothing left out without a word."""
+"""Compares the weights in the files with those that the model took: none is made up, none is silently left out."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from .gguf_architectures import ROTARY_FACTORS, architecture_of
 from .gguf_file import GgufFile
 
 _RECOMPUTED = ("inv_freq", "position_ids", "masked_bias", "attn.bias", "attention.bias")
-"""Ends of the names of what older checkpoints keep although the model computes it itself."""
+"""Ends of the names of tensors that older checkpoints keep although the model computes them."""
 
 _ROTARY = frozenset({ROTARY_FACTORS, "rope_factors_short.weight", "rope_factors_long.weight"})
 """Tensors of a GGUF file that are read into the settings or the rotary embedding."""
 
 
 def demand_whole(name: str, model: nn.Module, body: nn.Module, report: dict[str, Any]) -> tuple[str, ...]:
-    """Compare a folder's weights with the model that was made for them; notices of what nothing took.
+    """Compare a folder's weights with the model that was made for them. Returns notices of unused weights.
 
-    GluscopeError where the body lacks a weight, where one doesn't fit, and where it has no place for one that belongs
-    to a part it has (the biases of a map that config.json calls one without). The report names weights as `model` does.
+    GluscopeError if the body lacks a weight, if one doesn't fit, or if it has no place for one that belongs to a part
+    it has (the biases of a map that has none by config.json). The report names weights as `model` does.
     """
     prefix = next(path for path, module in model.named_modules() if module is body)
     prefix = f"{prefix}." if prefix else ""
@@ -68,7 +68,7 @@ def demand_whole_gguf(
     """Compare the tensors of a GGUF file with those that `model` took, by transformers' table of their names
     (file -> model; None: the report tells).
 
-    A tensor that the table knows by a name without its end is loaded here. A bias that the file lacks is 0, as in
+    A tensor whose name in the table lacks its ending is loaded here. A bias that the file lacks is 0, as in
     llama.cpp. GluscopeError for a weight that is missing and a tensor without a place.
     """
     loaded = set() if names is None else _take(file, model, names)
@@ -111,7 +111,7 @@ def _base(name: str) -> str:
 
 
 def _take(file: GgufFile, model: nn.Module, names: Mapping[str, str]) -> set[str]:
-    """Load tensors that transformers leaves out, whose names its table has without `.weight`; the weights loaded."""
+    """Load tensors that transformers leaves out because its table lacks `.weight`; returns the loaded weights."""
     state = model.state_dict()
     found = set()
     for name in file.tensors:
@@ -142,7 +142,7 @@ def apply_rotary_factors(file: GgufFile, body: nn.Module) -> None:
 
 
 def demand_values(name: str, body: nn.Module) -> None:
-    """GluscopeError where all weights of the first matrix are 0: nothing that follows would mean anything."""
+    """GluscopeError if all weights of the first matrix are 0: no later value would mean anything."""
     for path, parameter in body.named_parameters():
         if parameter.dim() > 1 and parameter.is_floating_point() and not parameter.is_meta:
             if not bool(parameter.any()):

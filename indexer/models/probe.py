@@ -1,4 +1,4 @@
-"""A short pass of a model before the first batch: which of its gated MLPs text runs, and who sees whom."""
+"""A short pass of a model before the first batch: which gated MLPs text runs, and which tokens see which."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 _TEXTS = ("One short text to read, and then it ends.", "One short text to read; but this is no end")
 _LONGEST = 48
-_SAME = 1e-4  # above rounding in float32, far below what another token does to a model that sees it
+_SAME = 1e-4  # above rounding in float32, far below the effect of another token on a model that sees it
 _ROUNDINGS = 4.0
-"""How much further than one run in a narrow dtype is from float32 two of them may be from each other."""
+"""Two runs in a narrow dtype may be this many times as far apart as one of them is from float32."""
 
-_PERHAPS_SAME = 0.2  # relative change in a narrow dtype from which float32 isn't asked whether it is rounding
+_PERHAPS_SAME = 0.2  # relative change in a narrow dtype too large for rounding: float32 isn't tried
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What a short pass showed."""
+    """The findings of the short pass."""
 
     causal: bool  # a token sees only the tokens before it
     runs: Mapping[str, int]  # path of a site -> how often one pass runs it
@@ -39,24 +39,24 @@ class Rehearsal:
 
 @dataclass(frozen=True, slots=True)
 class _Pass:
-    """What one pass showed."""
+    """The values of one pass."""
 
     runs: Counter[str] = field(default_factory=Counter)
     displaced: set[str] = field(default_factory=set)
     values: dict[str, Tensor] = field(default_factory=dict)
-    """What entered each site's product, by its path, and what the model gave in the end, by "": sequence position
-    d_model. In the order of the model."""
+    """The input of each site's product, by its path, and the output of the model, by "": sequence position d_model.
+    In the order of the model."""
 
     def last_finite(self) -> Tensor | None:
-        """The last values that are all finite, of the model's end if they are."""
+        """The latest values in the model that are all finite; the model's output if it is."""
         return next((one for one in reversed(self.values.values()) if bool(one.isfinite().all())), None)
 
 
 def rehearse(loaded: LoadedModel, layers: Sequence[int] | None = None) -> Rehearsal:
     """Run a model's body on two short texts that begin alike.
 
-    A model is causal if what comes after doesn't change its values at the common beginning. An encoder-decoder isn't:
-    its encoder reads both ways. GluscopeError where values in the `layers` (None: all) are NaN or infinite, and where a
+    A model is causal if later tokens don't change its values at the common beginning. An encoder-decoder isn't: its
+    encoder reads both ways. GluscopeError if values in the `layers` (None: all) are NaN or infinite, or if a
     sequence's values depend on the padding beside it.
     """
     ids = _ids(loaded)
@@ -71,7 +71,7 @@ def rehearse(loaded: LoadedModel, layers: Sequence[int] | None = None) -> Rehear
 
 
 def how_to_mend_numbers(dtype: str) -> str:
-    """What to do where values in a dtype are NaN or infinite."""
+    """The fix for values that are NaN or infinite in a dtype."""
     if dtype in ("float32", "float64"):
         return "its weights may be damaged: download or save the model again, or leave that layer out with --layers"
     return f"{dtype} may be too narrow for this model: try --dtype float32"
@@ -104,7 +104,7 @@ def _note(found: _Pass, path: str, shape: torch.Size) -> Callable[[Any, Any], No
 
 
 def _demand_numbers(loaded: LoadedModel, asked: Sequence[Site], shown: _Pass) -> None:
-    """GluscopeError for the first asked site with a value that is NaN or infinite."""
+    """GluscopeError for the first requested site with a value that is NaN or infinite."""
     for site in asked:
         values = shown.values.get(site.path)
         if values is not None and not bool(values.isfinite().all()):
@@ -114,10 +114,10 @@ def _demand_numbers(loaded: LoadedModel, asked: Sequence[Site], shown: _Pass) ->
 
 
 def _beginnings_agree(loaded: LoadedModel, sites: Sequence[Site], ids: Tensor, common: int, shown: _Pass) -> bool:
-    """Whether the two texts have the same values where they are the same."""
+    """Whether the two texts have the same values at their common beginning."""
     values = shown.last_finite()
     if values is None:
-        return True  # no layer that is asked for tells
+        return True  # no requested layer decides it
     change = _change(values[0, :common], values[1, :common])
     if change < _allowed(values):
         return True
@@ -129,10 +129,10 @@ def _beginnings_agree(loaded: LoadedModel, sites: Sequence[Site], ids: Tensor, c
 
 
 def _demand_padding_unseen(loaded: LoadedModel, sites: Sequence[Site], ids: Tensor, length: int) -> None:
-    """GluscopeError where a sequence's values change when it is padded to the length of another one.
+    """GluscopeError if a sequence's values change when it is padded to the length of another one.
 
-    In a narrow dtype they change a little, since its kernels round otherwise. Then float32 tells: whether they change
-    there, and how far rounding alone takes them.
+    In a narrow dtype they change a little, since its kernels round differently. float32 then decides: whether the
+    values change there, and how much rounding alone changes them.
     """
     mask = torch.ones_like(ids)
     mask[0, length:] = 0
@@ -173,19 +173,19 @@ def _change(one: Tensor, other: Tensor) -> float:
 
 
 def _allowed(values: Tensor) -> float:
-    """The change up to which values are the same without another look."""
+    """The change up to which values count as the same without a further check."""
     return max(_SAME, torch.finfo(values.dtype).eps)
 
 
 def _is_narrow(loaded: LoadedModel) -> bool:
-    """Whether the model computes in a dtype whose rounding can be told apart by computing in float32."""
+    """Whether the model's dtype is narrow, so that computing in float32 reveals its rounding."""
     quantised = getattr(loaded.model.config, "quantization_config", None) is not None
     return loaded.dtype in ("float16", "bfloat16") and not quantised
 
 
 @contextmanager
 def in_float32(model: nn.Module) -> Iterator[None]:
-    """Within the context, a model computes in float32. Its own numbers stay in memory beside these."""
+    """Within the context, a model computes in float32. Its original weights stay in memory too."""
     narrow = [t for t in (*model.parameters(), *model.buffers()) if t.is_floating_point() and t.element_size() == 2]
     held = [(tensor, tensor.data) for tensor in narrow]
     try:
@@ -200,7 +200,7 @@ def in_float32(model: nn.Module) -> Iterator[None]:
 def read_by_text(loaded: LoadedModel, sites: Sequence[Site]) -> tuple[tuple[Site, ...], tuple[str, ...]]:
     """The sites that text runs, and notices about those that it doesn't (cross-attention to images, say).
 
-    GluscopeError where a pass runs a site several times, as models that loop do: its values would be mixed.
+    GluscopeError if a pass runs a site several times, as in models that loop: its values would be mixed.
     """
     for site in sites:
         if (times := loaded.runs.get(site.path, 0)) > 1:

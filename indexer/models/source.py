@@ -28,11 +28,11 @@ class ModelSource:
     gguf_file: str | None  # a file in that folder
     local: bool
     name: str  # to be shown
-    revision: str | None  # the hub's commit, where a folder of its cache says it
+    revision: str | None  # the hub's commit, if a folder of its cache names it
 
 
 def locate(model: str, *, weights: bool = True, revision: str | None = None) -> ModelSource:
-    """Tell what kind of model `model` names, and check a local one's files; without `weights` its config.json only.
+    """Find out what kind of model `model` names, and check a local one's files; without `weights` only its config.json.
 
     GluscopeError: nothing there, a folder without config.json or safetensors, a pickle, a truncated file, a `revision`
     of something that is not a model of the hub.
@@ -101,7 +101,7 @@ def _no_config(folder: Path, names: list[str]) -> GluscopeError:
 
 
 def _check_weights(folder: Path, names: list[str]) -> None:
-    """That the files which transformers reads the weights from are whole; others don't matter."""
+    """Check that the files from which transformers reads the weights are whole; others don't matter."""
     if "adapter_config.json" in names:
         raise GluscopeError(
             f"{folder} has an adapter (adapter_config.json), which changes its model's values or not, as it is loaded",
@@ -137,7 +137,7 @@ _FILE, _FOLDER, _WAITS, _NOTHING = "file", "folder", "waits", "nothing"
 
 
 def _kind(path: Path) -> str:
-    """What is at a path, links followed: a file, a folder, something that waits for a writer, or nothing."""
+    """The kind of thing at a path, links followed: a file, a folder, something that waits for a writer, or nothing."""
     try:
         mode = path.stat().st_mode
     except OSError:  # no such file, or links that go round in a circle
@@ -168,7 +168,7 @@ def _indexed_shards(index: Path) -> list[str]:
 
 
 def _check_safetensors(path: Path) -> None:
-    """Compare the file's size with what its header announces: 8 bytes of length, the header, the tensors."""
+    """Compare the file's size with the size that its header announces: 8 bytes of length, the header, the tensors."""
     damaged = GluscopeError(f"{path} is truncated or damaged", "download the model again")
     size = path.stat().st_size
     with path.open("rb") as file:

@@ -19,7 +19,7 @@ _PROBE = "a"
 
 
 def demand_countable_first(loaded: LoadedModel, settings: Settings) -> None:
-    """GluscopeError where position 0 is to be counted and holds a token that only one of two stacks sees."""
+    """GluscopeError if position 0 is to be counted and holds a token that only one of two stacks sees."""
     hidden = loaded.hides_start and around(loaded, settings.bos).front == loaded.decoder_start
     if settings.count_first and hidden:
         raise GluscopeError(
@@ -39,9 +39,9 @@ class Around(NamedTuple):
 def around(loaded: LoadedModel, bos: str) -> Around:
     """The tokens around every sequence under `--bos` auto, always or never.
 
-    A causal model has BOS in front. For an encoder, or both stacks of an encoder-decoder, `auto` takes what its
-    tokenizer puts around a text (CLS and SEP, or EOS at the end); where it puts nothing in front, a decoder's own first
-    token stands there. GluscopeError as `bos_id`, and for a tokenizer that puts several tokens on one side.
+    A causal model has BOS in front. For an encoder, or both stacks of an encoder-decoder, `auto` takes the tokens that
+    the tokenizer puts around a text (CLS and SEP, or EOS at the end); if it puts none in front, the decoder's own first
+    token comes first. GluscopeError as `bos_id`, and for a tokenizer that puts several tokens on one side.
     """
     tokenizer = loaded.tokenizer
     if loaded.causal:
@@ -57,7 +57,7 @@ def around(loaded: LoadedModel, bos: str) -> Around:
 
 
 def template(tokenizer: PreTrainedTokenizerBase) -> Around:
-    """What the tokenizer puts around a text. GluscopeError where that is more than a token a side."""
+    """The tokens that the tokenizer puts around a text. GluscopeError if there is more than one on a side."""
     plain = list(tokenizer(_PROBE, add_special_tokens=False)["input_ids"])
     whole = list(tokenizer(_PROBE, add_special_tokens=True)["input_ids"])
     before = next(start for start in range(len(whole)) if whole[start : start + len(plain)] == plain)
@@ -71,7 +71,7 @@ def template(tokenizer: PreTrainedTokenizerBase) -> Around:
 
 
 def demand_embedded(name: str, tokenizer: PreTrainedTokenizerBase, body: nn.Module) -> None:
-    """GluscopeError where a text can become a token for which the model has no row of its embeddings."""
+    """GluscopeError if a text can become a token for which the embeddings of the model have no row."""
     rows = int(body.get_input_embeddings().weight.shape[0])  # type: ignore[operator]  # of every transformers model
     text = tokenizer.get_vocab()
     added = tokenizer.added_tokens_decoder

@@ -1,4 +1,4 @@
-"""Which activation of the closed list a model's activation function is: found by its values, not by its class."""
+"""Recognises a model's activation function in the closed list, by its values and not by its class."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def identify(act_fn: Activation) -> str:
 
 
 def _values(act_fn: Activation) -> list[float] | None:
-    """`act_fn` on the grid, or None where it can't be computed: its parameters are not loaded."""
+    """`act_fn` on the grid, or None if it can't be computed because its parameters are not loaded."""
     parameters = [*act_fn.parameters(), *act_fn.buffers()] if isinstance(act_fn, nn.Module) else []
     device = parameters[0].device if parameters else torch.device("cpu")
     if device.type == "meta":

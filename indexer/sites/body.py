@@ -32,11 +32,11 @@ _WANTS_MORE = {
     "UdopModel": "it reads the places of words on a page beside text",
     "VoxtralRealtimeTextModel": "it reads the delay of an audio stream beside text",
 }
-"""Models whose text part doesn't read text, and text alone, position by position: class -> why."""
+"""Models whose text part doesn't read plain text position by position: class -> why."""
 
 
 def wants_more(body: nn.Module) -> str | None:
-    """Why `body` can't run on token ids alone, or None where it can."""
+    """Why `body` can't run on token ids alone, or None if it can."""
     if "input_ids" not in inspect.signature(body.forward).parameters:
         return "it doesn't read text"
     if type(body).__name__ == "GemmaModel" and getattr(body.config, "use_bidirectional_attention", False):

@@ -1,4 +1,4 @@
-"""The table of the forms of routed experts: how gate and in lie in their projection, and what becomes of them."""
+"""The table of the forms of routed experts: how gate and in lie in their projection, and how they are combined."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _as_it_is(_module: Any, up: Tensor) -> Tensor:
 class ExpertForm:
     """Experts that compute down(act(gate) * in), where gate and up are halves of one projection, or alternate in it.
 
-    act is `activation` of the gate, clamped from above first where the module has the attribute `limit`. in is
+    act is `activation` of the gate, which is first clamped from above if the module has the attribute `limit`. in is
     `factor` of up.
     """
 
@@ -92,7 +92,7 @@ def _in_float32(module: Any) -> Activation:
 
 
 class SoftcappedSilu:
-    """Inkling2's: the gate, softly capped, times the sigmoid of the gate as it was."""
+    """Inkling2's: the softly capped gate times the sigmoid of the original gate."""
 
     __name__ = "softcapped_silu"
 

@@ -40,11 +40,11 @@ class ExpertLayer:
     act_fn: Activation  # gate, as it leaves its projection, to act
     path: str
     module: nn.Module
-    looped: LoopedForm | None = None  # where its class runs its experts in a way of its own
+    looped: LoopedForm | None = None  # if its class runs its experts in its own way
 
     @property
     def name(self) -> str:
-        """What all of its sites together are called, e.g. `L12E`; the name of no site."""
+        """The name of all its sites together, e.g. `L12E`; no single site has it."""
         return f"{SiteAddress(self.stack, self.layer).name}E"
 
     def values(self, gate_up: Tensor) -> tuple[Tensor, Tensor]:
@@ -53,7 +53,7 @@ class ExpertLayer:
         return gate, self.form.factor(self.module, up)
 
     def matrices(self, expert: int) -> tuple[Tensor, Tensor, Tensor] | None:
-        """Views of an expert's gate, in and out weights, each `# neuron d_model`; None where they can't be read."""
+        """Views of an expert's gate, in and out weights, each `# neuron d_model`; None if they can't be read."""
         held: Any = self.module
         if self.looped is not None:
             return self.looped.matrices(held, expert) if all(map(_is_plain, held.parameters())) else None
@@ -65,7 +65,7 @@ class ExpertLayer:
         return gate.T, in_.T, down[expert] if held.is_transposed else down[expert].T
 
     def gate_bias(self, expert: int) -> Tensor | None:
-        """What is added to an expert's gate (# neuron); None: nothing."""
+        """The bias of an expert's gate (# neuron); None if it has none."""
         held: Any = self.module
         if self.looped is not None or not held.has_bias:
             return None
@@ -86,7 +86,7 @@ class ExpertSite(Site):
 
 
 def find_experts(body: nn.Module) -> Iterator[ExpertSite]:
-    """A site for each routed expert of the model; GluscopeError where its experts can't be read."""
+    """A site for each routed expert of the model; GluscopeError if its experts can't be read."""
     stacked = {path: module for path, module in body.named_modules() if _is_read(module)}
     for module in body.modules():
         if reason := UNREAD.get(type(module).__name__):
@@ -101,7 +101,7 @@ def find_experts(body: nn.Module) -> Iterator[ExpertSite]:
 
 
 def with_shared(sites: Iterable[Site], routed: Iterable[Site]) -> Iterator[Site]:
-    """Gated MLPs that are modules, those that are the shared expert beside routed ones under their address."""
+    """Gated MLPs that are modules; a shared expert beside routed ones gets the address of a shared expert."""
     mixed = {(site.address.stack, site.address.layer) for site in routed}
     for site in sites:
         shared = "shared" in site.path.rpartition(".")[2] and (site.address.stack, site.address.layer) in mixed
@@ -134,7 +134,7 @@ def select_experts(sites: Sequence[Site], experts: Sequence[int] | None) -> tupl
 
 
 def _holds_experts(module: nn.Module) -> bool:
-    """Whether a module looks like one of experts, by its class's name or its own parameters."""
+    """Whether a module looks like one that holds experts, by its class's name or its own parameters."""
     own = dict(module.named_parameters(recurse=False))
     return bool(_EXPERTS_CLASS.search(type(module).__name__)) or any(
         own[name].dim() == 3 for name in _STACKED if name in own
@@ -142,7 +142,7 @@ def _holds_experts(module: nn.Module) -> bool:
 
 
 def _is_read(module: nn.Module) -> bool:
-    """Whether a module is one of experts that transformers runs grouped, or by a loop that is known."""
+    """Whether a module holds experts that transformers runs grouped, or by a known loop."""
     return stacks_experts(module) or type(module).__name__ in LOOPED
 
 
@@ -195,7 +195,7 @@ def _looped_layer(path: str, address: SiteAddress, module: nn.Module, looped: Lo
 
 
 def _form(body: nn.Module, module: nn.Module) -> ExpertForm:
-    """How the module makes a product of its projection; GluscopeError where nobody has read that."""
+    """The form in which the module computes a product from its projection; GluscopeError if that is unknown."""
     kind = type(module)
     if (form := ODD_FORMS.get(kind.__name__)) is not None:
         return form

@@ -1,4 +1,4 @@
-"""Finding the gated MLPs of a model by structure: the children a module has, and their shapes."""
+"""Finds the gated MLPs of a model by structure: the children a module has, and their shapes."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from .site import Site
 
 
 def find_sites(model: nn.Module) -> tuple[Site, ...]:
-    """The gated MLPs of the model's text body, in the order in which it runs them: of its layers, encoder first.
+    """The gated MLPs of the model's text body in the order in which it runs them: by layer, encoder first.
 
-    Works on a model without weights (device meta) too. GluscopeError, naming the model and the reason, where it has
-    none, or where any of its MLPs is not known to compute down(act_fn(gate(x)) * in(x)).
+    Works on a model without weights (device meta) too. GluscopeError, naming the model and the reason, if it has no
+    gated MLP, or if any of its MLPs is not known to compute down(act_fn(gate(x)) * in(x)).
     """
     body = text_body(model)
     if reason := wants_more(body):
@@ -42,7 +42,7 @@ def find_sites(model: nn.Module) -> tuple[Site, ...]:
 
 
 def dense_sites(body: nn.Module) -> tuple[Site, ...]:
-    """The gated MLPs of a text body that are modules, in the order of their addresses; empty where it has none."""
+    """The gated MLPs of a text body that are modules, in the order of their addresses; empty if it has none."""
     found = list(_candidates(body))
     numbered = addresses(body, [path for path, _, _ in found])
     sites = [_site(body, path, module, layout, numbered[path]) for path, module, layout in found]
@@ -55,7 +55,7 @@ def _ordered(sites: Iterable[Site]) -> tuple[Site, ...]:
 
 
 def _candidates(body: nn.Module) -> Iterator[tuple[str, nn.Module, Layout]]:
-    """The modules of the layers that have the children of a layout; GluscopeError at one that is known not to fit."""
+    """The modules of the layers with the children of a layout; GluscopeError for one that is known not to fit."""
     for path, module in body.named_modules():
         if not in_a_layer(path):
             continue
@@ -70,7 +70,7 @@ def _candidates(body: nn.Module) -> Iterator[tuple[str, nn.Module, Layout]]:
 
 
 def _ungated(module: nn.Module, layout: Layout) -> bool:
-    """Whether what would be a fused gate and in is as wide as what enters the down projection: it has no halves."""
+    """Whether the supposed fused gate and in is only as wide as the input of the down projection, so has no halves."""
     first, down = (linear_shape(module.get_submodule(name)) for name in (layout.gate, layout.down))
     return layout.fused and first is not None and down is not None and first.outputs == down.inputs
 
@@ -100,7 +100,7 @@ def _site(body: nn.Module, path: str, module: nn.Module, layout: Layout, address
 
 
 def _width(body: nn.Module, path: str, module: nn.Module, layout: Layout) -> int:
-    """The number of neurons: what the down projection takes. GluscopeError where the shapes don't fit together."""
+    """The number of neurons: the inputs of the down projection. GluscopeError if the shapes don't fit together."""
     shapes = {name: linear_shape(module.get_submodule(name)) for name in sorted(layout.names)}
     gate, in_, down = shapes[layout.gate], shapes[layout.in_], shapes[layout.down]
     if gate is None or in_ is None or down is None:
@@ -132,7 +132,7 @@ def _activation(body: nn.Module, path: str, module: nn.Module, layout: Layout) -
 
 
 def _demand_known_parts(body: nn.Module, path: str, module: nn.Module, layout: Layout, form: Form) -> None:
-    """GluscopeError where the module has a part that nobody knows: it may change what the others compute."""
+    """GluscopeError if the module has an unknown part, which may change what the others compute."""
     known = {form.entry, *(part for name in layout.names for part in (name, name.split(".")[0]))}
     activations = [getattr(module, name, None) for name in ACTIVATION_ATTRIBUTES]
     for name, child in module.named_children():

@@ -65,7 +65,7 @@ NAMED_LAYOUTS = {
     "MoonshineDecoderMLP": Layout("fc1", "fc1", "fc2", gate_first=False),
     "MoonshineStreamingDecoderMLP": Layout("fc1", "fc1", "fc2", gate_first=False),
 }
-"""Classes whose children have names that MLPs without a gate have too."""
+"""Classes whose children have the names of an MLP without a gate."""
 
 ACTIVATION_ATTRIBUTES = ("act_fn", "activation_fn", "activation", "act", "w_in.act")
-"""Where a gated MLP keeps its activation function."""
+"""The attributes in which a gated MLP keeps its activation function."""

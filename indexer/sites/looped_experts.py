@@ -1,4 +1,4 @@
-"""Experts that a class of transformers runs in a way of its own, one after the other or all on every token."""
+"""Experts that a class of transformers runs in its own way, one after another or all on every token."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Matrices = tuple[Tensor, Tensor, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class LoopedForm:
-    """How such a class keeps its experts, and what it makes of gate and up."""
+    """How such a class stores its experts, and how it combines gate and up."""
 
     form: ExpertForm
     count: Callable[[Any], int]  # experts
@@ -28,7 +28,7 @@ class LoopedForm:
 
 
 def _first_expert(module: Any, hidden: Tensor) -> object:
-    index = torch.zeros(len(hidden), 2, dtype=torch.int64, device=hidden.device)  # token choice; some classes want two
+    index = torch.zeros(len(hidden), 2, dtype=torch.int64, device=hidden.device)  # token choice; some need two
     return module(hidden, index, torch.ones_like(index, dtype=hidden.dtype))
 
 
@@ -119,4 +119,4 @@ LOOPED = {
 """Classes by name."""
 
 PARTS = ("DbrxExpertGLU", "JetMoeMoA", "JetMoeParallelExperts")
-"""Classes that look like experts or gated MLPs beside these: parts of them, and JetMoE's attention."""
+"""Other classes that look like experts or gated MLPs: parts of the classes above, and JetMoE's attention."""

@@ -15,9 +15,9 @@ from .refuse import refusal
 _NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")
 _OTHER_SENSES = {"audio", "image", "img", "speech", "video", "vision", "visual"}
 _INNER_LAYERS = {"LongcatFlashModel": 2}
-"""Models each of whose layers is several, one after the other, as their own caches number them: class -> how many.
+"""Models in which each layer counts as several, as in the numbering of their own caches: class -> how many.
 
-What such a layer has once is counted to the first of them.
+A part that such a layer has only once belongs to the first of them.
 """
 
 _STACKS = {"encoder": "enc", "decoder": "dec"}
@@ -30,7 +30,7 @@ def in_a_layer(path: str) -> bool:
 
 
 def addresses(body: nn.Module, paths: Sequence[str]) -> dict[str, SiteAddress]:
-    """The address of each path. GluscopeError for a layer within a layer, or a stack that is neither of the two.
+    """The address of each path. GluscopeError for a layer within a layer, or a stack other than encoder and decoder.
 
     The layer is the number that changes between paths of one form: `decoder.block.3.layer.2.mlp` is in layer 3.
     """

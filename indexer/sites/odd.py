@@ -1,4 +1,4 @@
-"""The table of the odd ones: gated MLPs that do more than down(act_fn(gate(x)) * in(x)), and what they do."""
+"""The table of odd gated MLPs, which do more than down(act_fn(gate(x)) * in(x)), and what they do."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _clamped_act(module: Any) -> Form:
 
 
 def _clamped_plus_one(module: Any) -> Form:
-    """In is the clamped output plus 1: its sign changes where the output is -1."""
+    """In is the clamped output plus 1: its sign changes when the output is -1."""
     limit = module.swiglu_limit
     return _of_clamped(
         ScaledSigmoid(module.swiglu_alpha),

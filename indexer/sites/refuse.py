@@ -1,4 +1,4 @@
-"""Why a model can't be indexed, in plain words."""
+"""Says in plain words why a model can't be indexed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def architecture(model: nn.Module) -> str:
 
 
 def named_architecture(config: object) -> str:
-    """The class that a configuration names, "" where it names none; what others wrote is cut to a word."""
+    """The class that a configuration names, "" if it names none; untrusted text is cut to a word."""
     names = getattr(config, "architectures", None)
     first = names[0] if isinstance(names, (list, tuple)) and names else ""
     return "".join(c for c in first if c.isprintable())[:80] if isinstance(first, str) else ""
@@ -31,7 +31,7 @@ def refusal(model: nn.Module, reason: str) -> GluscopeError:
 
 
 def _pair_of_children(module: nn.Module) -> tuple[str, str] | None:
-    """The two linear maps of an MLP, whose only ones they are: up, then back."""
+    """The two linear maps of an MLP that has only these: up, then back."""
     maps = [(name, shape) for name, child in module.named_children() if (shape := linear_shape(child))]
     if len(maps) != 2:
         return None
@@ -61,7 +61,7 @@ def _pair_in_a_layer(module: nn.Module) -> tuple[str, str] | None:
 
 
 def not_gated(body: nn.Module) -> GluscopeError:
-    """The error for a model in which no gated MLP was found, with what it has instead."""
+    """The error for a model without a gated MLP; it names the MLPs that the model has instead."""
     for find in (_pair_of_children, _pair_in_a_layer):
         for module in body.modules():
             if (found := find(module)) is not None:

@@ -18,15 +18,15 @@ from .activation import Activation
 class Site:
     """One gated MLP: post = act_fn(gate) * in, and post enters `entry`. Compared and hashed by identity.
 
-    `gate` and `in_` are the linear maps whose outputs are the two factors, but for `gate_scale` and `factor`. In a
+    `gate` and `in_` are the linear maps whose outputs, apart from `gate_scale` and `factor`, are the two factors. In a
     fused site they are one module, whose output holds gate and in, each in `width` columns, in the order `gate_first`.
     """
 
     address: SiteAddress
-    width: int  # neurons: what the down projection takes
+    width: int  # neurons: the inputs of the down projection
     activation: str  # a name of indexer.database.format.activations, or one without a twin
     sign_preserving: bool  # act has the sign of gate
-    act_fn: Activation  # from gate to act, all that the module does on the way
+    act_fn: Activation  # from gate to act, including all that the module does in between
     adapter: str  # how gate and in were found, e.g. "gate_proj, up_proj"
     path: str  # of the module in the body, e.g. "layers.3.mlp"
     module: nn.Module
@@ -37,7 +37,7 @@ class Site:
     _: KW_ONLY
     gate_first: bool = True
     gate_scale: float = 1.0  # gate is the output of its map times this
-    factor: Activation | None = None  # in from the output of its map, where it isn't the output itself
+    factor: Activation | None = None  # in from the output of its map, if it isn't the output itself
 
     observed_inside: ClassVar[bool] = False
     """Whether its values are observed while `entry` runs, not before it."""
@@ -48,11 +48,11 @@ class Site:
 
     @property
     def device(self) -> torch.device:
-        """Where its values are."""
+        """The device of its values."""
         return tensors(self.down)[0].device
 
     def halves(self, both: Tensor) -> tuple[Tensor, Tensor]:
-        """The parts of gate and of in (each # ... neuron) in what a fused map gives (# ... 2*neuron)."""
+        """Gate and in (each # ... neuron) in the output of a fused map (# ... 2*neuron)."""
         first, second = both.tensor_split(2, dim=-1)
         return (first, second) if self.gate_first else (second, first)
 

@@ -1,4 +1,4 @@
-"""Sites whose values are merged at once: the routed experts of a layer, or dense sites that are alike."""
+"""Sites whose values are merged at once: the routed experts of a layer, or several like dense sites."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .site import Site
 class SiteStack:
     """A stack of sites, equal in all but their weights."""
 
-    name: str  # of a dense site its own, of several that of the first and the last, of experts that of their layer
+    name: str  # a dense site's own name; for several the first and the last one's; for experts their layer's
     sites: tuple[Site, ...]
     layer: ExpertLayer | None = None  # of routed experts
 
@@ -26,7 +26,7 @@ class SiteStack:
 
 
 def stacks(sites: Iterable[Site], together: Callable[[Site], int] = lambda _: 1) -> tuple[SiteStack, ...]:
-    """The stacks of sites, dense ones first. `together`: how many dense sites like one may share a stack."""
+    """The stacks of sites, dense ones first. `together`: how many dense sites of the same form may share a stack."""
     sites = tuple(sites)
     dense = (
         SiteStack("-".join(dict.fromkeys((group[0].address.name, group[-1].address.name))), group)
@@ -53,5 +53,5 @@ def _form(site: Site) -> tuple[object, ...]:
 
 
 def dense_sites(sites: Iterable[Site]) -> tuple[Site, ...]:
-    """The sites that are no routed experts."""
+    """The sites that are not routed experts."""
     return tuple(site for site in sites if not isinstance(site, ExpertSite))

@@ -1,4 +1,4 @@
-"""What the weights of a gated MLP say about its neurons."""
+"""The weights of a gated MLP, and the flip bits of its neurons."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SiteWeights(NamedTuple):
 
 
 def site_weights(site: Site) -> SiteWeights | None:
-    """The weights of a site, or None where they can't be read: quantised, adapted or not loaded."""
+    """The weights of a site, or None if they can't be read: quantised, adapted or not loaded."""
     if isinstance(site, ExpertSite):
         matrices = site.experts.matrices(site.expert)
         return None if matrices is None else SiteWeights(*matrices)
@@ -39,9 +39,9 @@ def site_weights(site: Site) -> SiteWeights | None:
 
 
 def gate_in_dot(site: Site) -> NDArray[np.float64] | None:
-    """The dot product of each neuron's gate and in weights as loaded, in float64 (# neuron); None where unreadable.
+    """The dot product of each neuron's gate and in weights as loaded, in float64 (# neuron); None if unreadable.
 
-    Where it is below 0, aligning signs negates in and post (the flip bit); 0 counts as positive.
+    If it is below 0, aligning signs negates in and post (the flip bit); 0 counts as positive.
     """
     weights = site_weights(site)
     if weights is None:
@@ -66,7 +66,7 @@ def _matrix(linear: nn.Module) -> Tensor | None:
     if type(linear) is not nn.Linear:
         return None
     weight = linear.weight
-    plain = type(weight) in (nn.Parameter, Tensor)  # a subclass of them holds numbers in a form of its own
+    plain = type(weight) in (nn.Parameter, Tensor)  # a subclass of them may store its numbers in another form
     readable = plain and weight.dim() == 2 and weight.is_floating_point() and weight.dtype.itemsize > 1
     readable = readable and not weight.is_meta
     return weight if readable else None

@@ -1,4 +1,4 @@
-"""Adds what `search` reads to an index that was made without it, from the index alone."""
+"""Adds the tables that `search` reads to an index made without them, from the index alone."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .stored import StoredIndex
 def add_search(path: str | os.PathLike[str], done: Callable[[int, int], None] = lambda _, __: None) -> None:
     """Add the tables that `Index.search` reads to a file, or make them again.
 
-    The file is changed in place and without a journal: hand it a copy that nobody else reads. `done` is told how many
-    neurons were read, of how many. GluscopeError if the file is not an index or can't be written.
+    The file is changed in place and without a journal: pass a copy that nobody else reads. `done` is called with the
+    number of neurons read, and of all. GluscopeError if the file is not an index or can't be written.
     """
     folder = os.path.dirname(os.path.abspath(path))
     try:
@@ -30,7 +30,7 @@ def add_search(path: str | os.PathLike[str], done: Callable[[int, int], None] = 
             for record in stored.sites:
                 postings.add_site(stored.site(record), record.first_neuron)
                 done(record.first_neuron + record.width, total)
-            stored.close()  # its lock would keep the changes out
+            stored.close()  # its lock would block the changes
             sqlite.execute("PRAGMA journal_mode = OFF")
             with sqlite:
                 postings.write(sqlite)

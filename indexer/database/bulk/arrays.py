@@ -1,4 +1,4 @@
-"""What the writer of an index gets: the finished statistics of a site, as numpy arrays with raw signs."""
+"""The input of the writer of an index: the finished statistics of a site, as numpy arrays with raw signs."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class SiteArrays:
 
 @dataclass(frozen=True, slots=True)
 class WeightArrays:
-    """What the weights of a site's neurons say. Raw signs; docs/schema.md says what the lists are."""
+    """The numbers of the weights of a site's neurons. Raw signs; docs/schema.md describes the lists."""
 
     cosines: Float32  # kind (gate_in, in_out, gate_out) neuron; NaN: a vector is zero
     norms: Float32  # vector (gate, in, out) neuron
@@ -86,12 +86,12 @@ class WeightSite:
     norm_before: str | None = None
     norm_after: str | None = None
     bands: tuple[float | None, float | None, float | None] = (None, None, None)  # gate_in, in_out, gate_out
-    reason: str | None = None  # why there is nothing of its neurons; None where there is
+    reason: str | None = None  # why its neurons have no numbers; None if they have
 
 
 @dataclass(frozen=True, slots=True)
 class ModelWeights:
-    """What the weights of a model say."""
+    """The numbers of the weights of a model."""
 
     info: Mapping[str, Any]  # state, reason: the key `weights` of an index's info
     model_sites: tuple[WeightSite, ...] = ()

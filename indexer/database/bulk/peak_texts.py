@@ -16,7 +16,7 @@ Numbers = npt.NDArray[np.uint32]
 
 _NO_TEXT = 0xFFFFFFFF
 _ALONE, _SHARING, _BROKEN = 0, 1, 2
-"""A token of whole characters that stand by themselves; one that shares the character before it; any other."""
+"""A token of whole, independent characters; one that shares the previous token's character; any other."""
 
 
 class PeakTexts:
@@ -72,7 +72,7 @@ class PeakTexts:
         return entry[text != _NO_TEXT], text[text != _NO_TEXT]
 
     def key(self, number: int, *, folded: bool) -> tuple[str | None, str]:
-        """What stands in front of the postings of a text: it, or None for all that fold alike, and how it folds."""
+        """The key of the postings of a text: the text, or None for all texts that fold alike, and the folded text."""
         if folded:
             return None, self._folds[number]
         return self._texts[number], fold(self._texts[number])
@@ -88,7 +88,7 @@ class PeakTexts:
         """The places in `tokens` of peaks whose text is not just their token's."""
         found = np.zeros(0, np.int64)
         last = np.zeros(len(self._tokens) + 1, np.bool_)
-        last[self._starts[1:]] = True  # what follows is of another sequence
+        last[self._starts[1:]] = True  # the next token is of another sequence
         for site in peaks:
             flat = np.unique(self._flat(site["sequence"], site["position"]))
             after = np.minimum(flat + 1, max(len(self._tokens) - 1, 0))
@@ -104,7 +104,7 @@ class PeakTexts:
         return peak_texts([self._spelled[token] for token in self._tokens[start:stop].tolist()], flat - start)
 
     def _folded(self) -> tuple[list[str], Numbers]:
-        """What several texts fold to, numbered, and the number of each text and of no text."""
+        """The folded texts shared by several texts, numbered, and the number of each text and of no text."""
         folds: dict[str, list[int]] = {}
         for number, text in enumerate(self._texts):
             folds.setdefault(fold(text), []).append(number)

@@ -1,7 +1,7 @@
-"""Writes what `search` reads: which neurons peak on a text, which examples are from a sequence, and which words it has.
+"""Writes the tables for `search`: the neurons that peak on a text, the examples of a sequence, and its words.
 
-Fed a site at a time while an index is written; what is needed until the end waits in unnamed files, so that memory
-holds a site, or `_TOGETHER` postings. The tables and the packing are described in docs/schema.md.
+Sites are added one at a time while an index is written. Records needed until the end wait in unnamed files, so that
+memory holds one site, or `_TOGETHER` postings. The tables and the packing are described in docs/schema.md.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Postings:
         self._entries.add(entries[_order(entries["sequence"], weakness, entries["neuron"], entries["position"])])
 
     def write(self, sqlite: sqlite3.Connection) -> None:
-        """Make the tables of an index whose sequences and tokens are there. Part of the caller's transaction."""
+        """Make the tables of an index that already has its sequences and tokens. Part of the caller's transaction."""
         sqlite.execute("INSERT OR REPLACE INTO info VALUES ('search', ?)", (f'{{"version": {SEARCH_VERSION}}}',))
         for table in ("peaks", "contexts", "words"):
             sqlite.execute(f"DROP TABLE IF EXISTS {table}")
@@ -111,7 +111,7 @@ class Postings:
                 spool.close()
 
     def _peaking(self) -> Iterator[Records]:
-        """The examples of each site that peak somewhere."""
+        """The examples of each site whose share of their list is above 0."""
         for site in self._entries.sites():
             yield np.asarray(site)[site["share"] > 0]
 
@@ -138,7 +138,7 @@ class _Spool:
             yield _mapped(self._file, self._dtype, offset, count)
 
     def chunks(self, key: str) -> Iterator[Records]:
-        """All records, so many together that those of one key are never apart, the keys ascending."""
+        """All records in groups, keys ascending; records of one key are always in the same group."""
         sites = [site for site in self.sites() if len(site)]
         keys, counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
         for site in sites:
@@ -169,7 +169,7 @@ def packed(records: Records, columns: Sequence[str]) -> bytes:
 
 
 def _reach(site: SiteArrays, ranking: str) -> npt.NDArray[Any]:
-    """The largest |value| of a ranking that each neuron reaches in any quadrant."""
+    """For each neuron, the largest |value| of a ranking in any quadrant."""
     factors = RANKINGS[ranking].factors
     if len(factors) == 1:
         found = np.where(site.count > 0, np.abs(site.extreme[factors[0].place]), 0.0)  # quadrant neuron
@@ -187,7 +187,7 @@ def magnitudes(ranked: ListArrays) -> npt.NDArray[np.float64]:
 
 
 def _entries(ranked: ListArrays, reach: npt.NDArray[Any], first: int) -> Records:
-    """The examples of a list, of all neurons; `reach`: as `_reach` tells."""
+    """The examples of a list, of all neurons; `reach`: the result of `_reach`."""
     filled = ranked.sequence >= 0  # neuron rank
     magnitude = magnitudes(ranked)
     neuron, rank = np.nonzero(filled)
@@ -204,7 +204,7 @@ def _entries(ranked: ListArrays, reach: npt.NDArray[Any], first: int) -> Records
 
 
 def _peaks(entries: Records, text: npt.NDArray[np.uint32]) -> Records:
-    """For each text, neuron and quadrant the list in which examples that peak on the text have the largest share."""
+    """For each text, neuron and quadrant, the list in which examples that peak on the text have the largest share."""
     order = _order(text, entries["neuron"], entries["list"])
     neuron, list_, text = (column[order] for column in (entries["neuron"], entries["list"], text))
     first = np.flatnonzero(_changes(text, neuron, list_))
@@ -229,7 +229,7 @@ def _strongest_first(records: Records, key: str) -> Records:
 
 
 def _order(*columns: npt.NDArray[Any]) -> Integers:
-    """What sorts by the first column, then the second, and so on; rows that are equal in all stay in their order."""
+    """The order that sorts by the first column, then the second, and so on; rows equal in all keep their order."""
     bits = [int(column.max(initial=0)).bit_length() for column in columns]
     if sum(bits) > 63:
         return np.lexsort(columns[::-1])
@@ -257,7 +257,7 @@ def _groups(records: Records, key: str) -> Iterator[Records]:
 
 
 def _blocks(group: Records) -> Iterator[tuple[int, Records]]:
-    """A group in numbered parts, so that a search that needs only the strongest need not read all."""
+    """A group in numbered parts, so that a search for only the strongest doesn't read all."""
     for block, start in enumerate(range(0, len(group), BLOCK)):
         yield block, group[start : start + BLOCK]
 
@@ -291,7 +291,7 @@ def _write_words(sqlite: sqlite3.Connection, tokens: IO[bytes]) -> tuple[Integer
 
 
 def _create_words(sqlite: sqlite3.Connection) -> bool:
-    """Make the full-text index; False where this SQLite can't."""
+    """Make the full-text index; False if this SQLite can't."""
     try:
         sqlite.execute(WORDS)
     except sqlite3.OperationalError as error:

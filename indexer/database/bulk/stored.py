@@ -1,4 +1,4 @@
-"""A finished index read back whole, site by site, as the arrays that its writer was given."""
+"""Reads a finished index back, site by site, as the arrays that its writer was given."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _TOGETHER = 500  # numbers a query
 class StoredIndex:
     """An index opened to be continued or joined with others. Close it, or use it in a `with`.
 
-    GluscopeError where the file is missing, foreign, damaged or of another schema version.
+    GluscopeError if the file is missing, foreign, damaged or of another schema version.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -99,7 +99,7 @@ class StoredIndex:
         )
 
     def weights(self) -> ModelWeights:
-        """What the index keeps of weights, to the precision that it keeps; of older indexes nothing."""
+        """The numbers of weights that the index keeps, to its precision; none for older indexes."""
         return read_weights(self._connection, self.info, self.sites)
 
     @cached_property

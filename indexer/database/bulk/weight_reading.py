@@ -1,4 +1,4 @@
-"""What an index keeps of weights read back whole, as the arrays that its writer was given."""
+"""Reads the numbers of weights in an index back, as the arrays that its writer was given."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TOGETHER = 500  # tokens a query
 
 
 def read_weights(connection: Connection, info: Mapping[str, Any], sites: Sequence[SiteRecord]) -> ModelWeights:
-    """What an index keeps of weights; nothing where it has none."""
+    """The numbers of weights that an index keeps; empty if it has none."""
     state = weights_state(info)
     if state["state"] == "missing":
         return ModelWeights(state)

@@ -1,4 +1,4 @@
-"""Writes what weights say into an index: while it is made, or into one that is finished but for that."""
+"""Writes the numbers of weights into an index, while it is made or after it is finished."""
 
 from __future__ import annotations
 

@@ -35,9 +35,9 @@ Numbers = npt.NDArray[np.int64]
 class IndexWriter:
     """Writes one index file: sites, samples, then the sequences, documents and tokens they use, then `finish`.
 
-    A context manager. Until `finish` has returned, the file is not an index; if the `with` ends before, nothing is left
-    of it. The caller writes to a name of its own and renames. GluscopeError where the disk is full or `path` is taken
-    or can't be written; ValueError where what was added doesn't fit together.
+    A context manager. Until `finish` has returned, the file is not an index; if the `with` block ends before, the file
+    is removed. The caller writes to a name of its own and renames. GluscopeError if the disk is full, or if `path`
+    exists or can't be written; ValueError if the added parts don't fit together.
 
     `info` and the updates of `finish` hold, as JSON, what `gluscope info` shows: the keys "model" (with "name" and
     "layers", the number of layers that the model has), "corpus" (with "tokens"), "settings" (with "window"),
@@ -73,7 +73,7 @@ class IndexWriter:
                 Path(leftover).unlink(missing_ok=True)
 
     def add_site(self, site: SiteArrays) -> None:
-        """Add a site; its neurons' rows follow the rows of earlier sites. GluscopeError where its numbers can't be."""
+        """Add a site; its neurons' rows follow those of earlier sites. GluscopeError if its numbers are impossible."""
         _demand_possible(site)
         first = self._neurons
         with self._writing():
@@ -92,7 +92,7 @@ class IndexWriter:
         self._sites += 1
 
     def add_weights(self, weights: ModelWeights) -> None:
-        """Add what the weights of the sites that were added say; the tokens of its lists count as used."""
+        """Add the numbers of the weights of the sites added so far; the tokens in their lists count as used."""
         with self._writing():
             insert_weights(self._sqlite, weights, self._places)
         self._tokens.update(weights.spelling)
@@ -174,7 +174,7 @@ class IndexWriter:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """One transaction, its errors told to the user."""
+        """One transaction; its errors become messages for the user."""
         with self._mendable(), self._sqlite:
             yield
 
@@ -187,7 +187,7 @@ class IndexWriter:
 
 
 def _demand_possible(site: SiteArrays) -> None:
-    """GluscopeError where counts don't add up or a sum is not a number: what they were computed from was damaged."""
+    """GluscopeError if counts don't add up or a sum is NaN: the values they were computed from were damaged."""
     name = site.address.name
     if min(site.count.min(initial=0), site.zero.min(initial=0)) < 0 or np.any(
         site.count.sum(axis=0) + site.zero != site.tokens_counted
@@ -201,7 +201,7 @@ def _demand_possible(site: SiteArrays) -> None:
 
 
 def _create(path: str) -> sqlite3.Connection:
-    """An empty file with the tables of an index. Without a journal: on failure the whole file goes."""
+    """An empty file with the tables of an index. It has no journal: on failure the whole file is removed."""
     if os.path.lexists(path):
         raise GluscopeError(f"{path} is already there", "remove it or name another file with --db")
     try:

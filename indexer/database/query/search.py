@@ -147,9 +147,7 @@ class Search:
 
     def _keys(self, text: str, *, exact: bool, shown: Shown | None) -> list[tuple[str | None, str]]:
         """The keys (text, folded) under which the table of peaks has a text."""
-        folds = (
-            {fold(text)} if self._version > 1 else {fold(text), fold(text) + " "}
-        )  # older: one blank kept
+        folds = {fold(text)} if self._version > 1 else {fold(text), fold(text) + " "}  # older: one blank kept
         found = self._folded(folds, text if exact else None)
         if not found and shown is not None and not text.isascii():
             rows = self._connection.rows("SELECT DISTINCT text, folded FROM peaks WHERE text NOTNULL", (_TEXT, _TEXT))
