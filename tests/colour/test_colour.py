@@ -7,17 +7,17 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.color import Color, ColorType
+from rich.color import ColorType
 
 from gluscope_tui.colour.contrast import VGA, XTERM, Rgb, luminance, rgb, text_on
 from gluscope_tui.colour.depth import CHOICES, Depth, detect, light_background
 from gluscope_tui.colour.legend import legend
 from gluscope_tui.colour.ramp import ramp
 from gluscope_tui.colour.scale import level, thresholds
-from gluscope_tui.colour.style import PLAIN, Colour, Style
+from gluscope_tui.colour.style import PLAIN, Style
 from indexer.errors import GluscopeError
+from tests.support.colours import COLOURED, shown
 
-COLOURED = (Depth.TRUE, Depth.ANSI256, Depth.ANSI16)
 STEPS = {Depth.TRUE: 16, Depth.ANSI256: 5, Depth.ANSI16: 3, Depth.NONE: 3, Depth.PLAIN: 3}
 
 
@@ -30,17 +30,6 @@ def wcag(one: Rgb, other: Rgb) -> float:
 
     high, low = max(light(one), light(other)), min(light(one), light(other))
     return (high + 0.05) / (low + 0.05)
-
-
-def shown(colour: Colour | None, palette: tuple[Rgb, ...]) -> Rgb:
-    """The colour as Rich knows it, except the 16 that a palette gives."""
-    assert colour is not None
-    if isinstance(colour, tuple):
-        return colour
-    if colour < 16:
-        return palette[colour]
-    triplet = Color.from_ansi(colour).get_truecolor()
-    return triplet.red, triplet.green, triplet.blue
 
 
 @pytest.mark.parametrize("palette", [XTERM, VGA])

@@ -18,7 +18,7 @@ from gluscope_tui.colour.contrast import XTERM, Rgb
 from gluscope_tui.colour.depth import Depth
 from gluscope_tui.colour.ramp import ramp
 from gluscope_tui.colour.style import Style
-from tests.colour.test_colour import COLOURED, shown
+from tests.support.colours import COLOURED, shown
 
 ROOT = Path(__file__).parents[2]
 HUE_DEGREES = 25.0
