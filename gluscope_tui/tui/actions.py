@@ -1,4 +1,4 @@
-"""The one registry of actions: ids, keys and words. Bindings, foot, help, palette and the docs are made from it."""
+"""The registry of actions: ids, keys and words. Bindings, foot, help, palette and docs/tui.md are made from it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ SCOPES = {
     "table": "in a table",
     "overlay": "in help and lists",
 }
-"""Where keys work, in words: a kind of screen each. "home": the four panes; "table": neurons, layers, hits."""
+"""Each kind of screen, in the words of the help. "home": the four panes; "table": neurons, layers or hits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something that a key does. `keys` are Textual's names; `scopes` is where they work.
+    """Something that a key does. `keys` are Textual's names; `scopes` are the kinds of screen on which they work.
 
-    `hint` is the short form in the foot; `of_experts`: only where layers have several gated MLPs. `opens`: the screen
-    that it opens, as `module:Class` of the room `screens`.
+    `hint` is the short form in the foot. `of_experts` limits that hint to models with several gated MLPs in a layer.
+    `opens` names the screen that the action opens, as `module:Class` in the package `screens`.
     """
 
     id: str
@@ -260,7 +260,7 @@ def actions_in(scope: str) -> tuple[Action, ...]:
 
 
 def elsewhere(key: str, scope: str) -> str:
-    """What to say to a key that does nothing in a scope: where it works, or that it does nothing; "" where it acts."""
+    """The answer to a key without an action in `scope`: where it works, or that it does nothing. "" if it has one."""
     if any(key in action.keys for action in actions_in(scope)):
         return ""
     name = key_name(key)
@@ -277,5 +277,5 @@ def key_lines(action: Action) -> str:
 
 
 def hints(scope: str, *, experts: bool = False) -> tuple[str, ...]:
-    """The foot: the short forms of the most used actions, help last. `experts`: layers have several gated MLPs."""
+    """The short forms in the foot, help last. `experts`: whether the model has several gated MLPs in a layer."""
     return tuple(action.hint for action in actions_in(scope) if action.hint and experts >= action.of_experts)

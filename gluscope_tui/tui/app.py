@@ -1,4 +1,4 @@
-"""The app: opens the index, holds the looks, opens and closes screens, ends cleanly whatever happens."""
+"""The app: opens the index, holds theme and colours, opens and closes screens, and always ends cleanly."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TWICE_SECONDS = 2.0
 
 
 class ExplorerApp(CrashingApp):
-    """The explorer of one index. `failure` is set where it ended because the index can't be shown."""
+    """The explorer of one index. `failure` is set if it ended because the index can't be shown."""
 
     ENABLE_COMMAND_PALETTE = False
     CSS = "Screen { background: ansi_default; overflow: hidden; } Small { width: 100%; height: 100%; }"
@@ -60,7 +60,7 @@ class ExplorerApp(CrashingApp):
         self.palette: Palette = palette(depth, light=bool(light), ascii_only=ascii_only)
 
     async def on_key(self, event: events.Key) -> None:
-        """Keys go to the open prompt, if there is one, before they are looked up in the registry."""
+        """Give the key to the open prompt, if there is one; otherwise look it up in the registry."""
         if self.leaving:
             event.prevent_default()
             return
@@ -80,7 +80,7 @@ class ExplorerApp(CrashingApp):
             self.run_worker(self._wait_for_index(self.reading), group="opening")
 
     def compose(self) -> ComposeResult:
-        """What stands on the screen while a slow disk opens the index."""
+        """The screen shown while a slow disk opens the index."""
         yield Small(self.palette)
 
     async def _wait_for_index(self, reading: ReadingThread[Opened]) -> None:
@@ -111,8 +111,10 @@ class ExplorerApp(CrashingApp):
         self.exit(return_code=2)
 
     def reopen(self) -> str:
-        """Open what stands at the index's path by now, at the same place; what to say meanwhile. Where that fails all
-        stays as it is."""
+        """Open the file now at the index's path, at the same place. Returns the notice to show meanwhile.
+
+        Nothing changes if opening fails.
+        """
         if self._home is not None and self._request is not None and not self._home.session.reopening:
             self._home.session.reopening = True
             self.keep_state()
@@ -141,10 +143,10 @@ class ExplorerApp(CrashingApp):
         while self.screen is not screen:
             self.pop_screen()
 
-    # looks
+    # theme
 
     def toggle_theme(self) -> None:
-        """From dark to light and back, on every screen."""
+        """Switch between dark and light on every screen."""
         self._light = not self._light
         self._restyle()
         for screen in self.screen_stack:
@@ -159,8 +161,11 @@ class ExplorerApp(CrashingApp):
     # screens
 
     def open_screen(self, action: str) -> None:
-        """Open the screen of an action. Of those that tell more about the neuron one is open at a time: its own key
-        closes it, another's replaces it."""
+        """Open the screen of an action.
+
+        Only one screen about the neuron (density, card) is open at a time: its own key closes it, another's replaces
+        it.
+        """
         if self._home is None:
             return
         kind, screen = screen_of(action), self.screen
@@ -170,7 +175,7 @@ class ExplorerApp(CrashingApp):
             self.push_screen(kind(self._home.session))
 
     def open_sort(self) -> None:
-        """A menu of what the current list can be sorted by."""
+        """Open a menu of the columns by which the current list can be sorted."""
         if self._home is None:
             return
         home, weights = self._home, self._home.explorer.facts.weights
@@ -183,7 +188,7 @@ class ExplorerApp(CrashingApp):
         self.push_screen(ChoiceScreen(home.session, menu))
 
     def open_palette(self) -> None:
-        """All actions of the screen that is open, by name."""
+        """Open the palette: all actions of the current screen, by name."""
         screen = self.screen
         if isinstance(screen, BaseScreen):
             actions = [action for action in actions_in(screen.scope) if action.id != "app.palette"]
@@ -192,11 +197,11 @@ class ExplorerApp(CrashingApp):
     # leaving and copying
 
     def copy_text(self, text: str) -> str:
-        """Copy by every way there is; what was done."""
+        """Copy the text by every available way. Returns what was done."""
         return copy(text, self.copy_to_clipboard).notice()
 
     def interrupt(self) -> str:
-        """Ctrl+C: quit if it is the second within two seconds; else what to do."""
+        """Ctrl+C: quit if pressed twice within two seconds; otherwise return what to do."""
         now = time.monotonic()
         if now - self._interrupted < TWICE_SECONDS:
             self.leave()
@@ -205,25 +210,25 @@ class ExplorerApp(CrashingApp):
         return "ctrl+c once more quits"
 
     def to_shell(self) -> None:
-        """To the shell, until it brings the explorer back."""
+        """Suspend to the shell until `fg` brings the explorer back."""
         self.action_suspend_process()
 
     def action_leave(self) -> None:
         self.leave()
 
     def leave(self, return_code: int = 0) -> None:
-        """Keep the position and end."""
+        """Save the position and end."""
         self.leaving = True
         self.keep_state()
         self.exit(return_code=return_code)
 
     def leave_soon(self, return_code: int) -> None:
-        """The same from a signal handler, which may interrupt anything: done when the loop comes round."""
+        """Call `leave` from a signal handler, which may interrupt anything: the event loop runs it later."""
         if self._loop_of_app is not None:
             self._loop_of_app.call_soon_threadsafe(self.leave, return_code)
 
     def ended(self) -> int:
-        """The exit code, once it has run; a crash is reported. Raises GluscopeError where the index can't be shown."""
+        """The exit code after the run; reports a crash. Raises GluscopeError if the index can't be shown."""
         if self.failure is not None:
             raise self.failure
         if self.crash is not None:
@@ -232,14 +237,14 @@ class ExplorerApp(CrashingApp):
         return self.return_code or 0
 
     def keep_state(self) -> str:
-        """Write what the next start should know; a notice where that fails."""
+        """Save the state for the next start; shows a notice if that fails."""
         if self._home is None:
             return ""
         return self._home.session.state.write(self._home.explorer.remembered(bool(self._light)))
 
 
 def screen_of(action: str) -> type[BaseScreen]:
-    """The class of the screen that an action opens, imported when it is opened first."""
+    """The class of the screen that an action opens; imported at first use."""
     module, _, name = next(one.opens for one in ACTIONS if one.id == action).partition(":")
     kind: type[BaseScreen] = getattr(import_module(f".screens.{module}", __package__), name)
     return kind

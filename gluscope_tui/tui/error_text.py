@@ -1,4 +1,4 @@
-"""What can be mended, told in one line to somebody who is in the explorer."""
+"""An error in one line for someone inside the explorer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ REOPEN = "ctrl+r reopens it"
 
 
 def told(error: GluscopeError) -> str:
-    """The cause, and what to do there: a key where one does it, a shell command only where nothing else will."""
+    """The cause and the fix: a key of the explorer if there is one, otherwise a shell command."""
     if isinstance(error, UnknownColumn) and not error.near:
         return f"{error.cause}: Escape and c show the columns, / comes back"
     if isinstance(error, MissingPart):

@@ -1,4 +1,4 @@
-"""The text of the help: how to read the screen, the keys from the registry, where things are kept."""
+"""The text of the help: how to read the screen, the keys from the registry, and the files the explorer keeps."""
 
 from __future__ import annotations
 
@@ -52,11 +52,12 @@ def grouped() -> dict[str, list[Action]]:
 
 
 def keys_page() -> str:
-    """The keys as a page of the documentation (Markdown), generated from the registry."""
+    """The page docs/tui.md in Markdown, generated from the registry."""
     lines = [
         "# Keys of the explorer",
         "",
-        "Made from the registry of actions: `python -m gluscope_tui.tui.help > docs/tui.md`. A test keeps it current.",
+        "Generated from the registry of actions with `python -m gluscope_tui.tui.help > docs/tui.md`; a test keeps it "
+        "current.",
         "",
         "## How to read the screen",
         "",
@@ -70,16 +71,16 @@ def keys_page() -> str:
             lines.append(f"| `{keys}` | {action.title} | {where} | `{action.id}` |")
     lines += [
         "",
-        "`q`, Escape and Backspace undo the topmost of prompt, overlay, swap, find, zoom and a list put over",
-        "the layer's (in a prompt only Escape does); at home `q` quits. In a prompt: Enter accepts, Ctrl+U and",
-        "Ctrl+W delete.",
+        "`q`, Escape and Backspace undo the topmost of prompt, overlay, swap, find, zoom and a list over the",
+        "layer's (in a prompt only Escape does). At home `q` quits. In a prompt, Enter accepts; Ctrl+U and Ctrl+W",
+        "delete.",
         "",
         "## What is kept",
         "",
-        "In `$XDG_STATE_HOME/gluscope` (`~/.local/state/gluscope`), a folder an index; `?` names the files.",
+        "Each index has a folder in `$XDG_STATE_HOME/gluscope` (`~/.local/state/gluscope`); `?` names the files.",
         "",
-        "- `marks.tsv`: a line a mark, address, tab and note.",
-        f"- `state.json`, {STATE}. The foot says at a start which looks are not those of a first one.",
+        "- `marks.tsv`: one mark a line: address, tab, note.",
+        f"- `state.json`, {STATE}. At a start the foot names the settings that differ from a first start.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -1,4 +1,4 @@
-"""Starting the explorer: the index opens in its thread while Textual is imported; ends with an exit code."""
+"""Starts the explorer: the index opens in its thread while Textual is imported."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ..text.encoding import writes_unicode
 from .reading.opening import Request, read_index
 
 SOON = 0.3
-"""Seconds for which an index that is not open yet is waited for before the screen is taken over."""
+"""Seconds to wait for the index to open before the explorer takes over the screen."""
 _TEXTUAL_NAMES = {Depth.TRUE: "truecolor", Depth.ANSI256: "256"}
 
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """What the person said about the terminal."""
+    """The options about the terminal."""
 
     color: str = "auto"
     ascii_only: bool = False
@@ -28,7 +28,7 @@ class Terminal:
 
 
 def launch(request: Request, terminal: Terminal) -> int:
-    """Run the explorer; its exit code. GluscopeError where the index or the terminal won't do."""
+    """Run the explorer and return its exit code. Raises GluscopeError if the index or the terminal is unusable."""
     reading = read_index(request)
     depth = depth_of(terminal)
     _prepare_textual(depth)
@@ -36,7 +36,7 @@ def launch(request: Request, terminal: Terminal) -> int:
     from .terminal.signals import leave_on_signals
     from .terminal.typed_bytes import decode_as_typed
 
-    if wait([reading.opened], timeout=SOON).done:  # else the disk is slow: the screen will say so
+    if wait([reading.opened], timeout=SOON).done:  # a slow disk: the screen will say so
         reading.opened.result()
     app = ExplorerApp(reading, depth, ascii_only=terminal.ascii_only or not writes_unicode(sys.__stderr__))
     leave_on_signals(app.leave_soon)
@@ -47,7 +47,7 @@ def launch(request: Request, terminal: Terminal) -> int:
 
 
 def depth_of(terminal: Terminal) -> Depth:
-    """The colours to use; GluscopeError where the terminal can't show a screen at all."""
+    """The colour depth to use. Raises GluscopeError if the terminal can't show a screen at all."""
     if not (sys.__stdin__ and sys.__stdin__.isatty() and sys.__stderr__ and sys.__stderr__.isatty()):
         raise GluscopeError("the explorer needs a terminal", "in pipes and scripts use gluscope show")
     chosen = None if terminal.color == "auto" else terminal.color
@@ -61,10 +61,11 @@ def depth_of(terminal: Terminal) -> Depth:
 
 
 def _prepare_textual(depth: Depth) -> None:
-    """Textual reads these when it is imported. NO_COLOR is ours: it would repaint what is plain already.
+    """Set and remove the variables that Textual reads when it is imported.
 
-    COLUMNS and LINES would stand for the terminal's size, which a resize changes and they don't: a shell that exports
-    them, or a job that inherits them, means some other terminal.
+    The explorer handles NO_COLOR itself; Textual would repaint what is already plain. COLUMNS and LINES would
+    override the terminal's real size: a resize doesn't change them, and an exported or inherited value may be that of
+    another terminal.
     """
     os.environ["TEXTUAL_COLOR_SYSTEM"] = _TEXTUAL_NAMES.get(depth, "standard")
     os.environ["TEXTUAL_ANIMATIONS"] = "none"

@@ -1,1 +1,1 @@
-"""From records to styled lines: palettes, layouts, titles, contexts. Pure but for the strips of Textual."""
+"""Turns records into styled lines: palettes, layouts, titles, contexts. Pure except for Textual's strips."""

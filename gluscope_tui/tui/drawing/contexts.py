@@ -1,4 +1,4 @@
-"""The contexts of a pane as rows: values in front, tokens in colour, and the cell in which each token lies."""
+"""The contexts of a pane as rows: leading values, coloured tokens, and the cells of each token."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .find import found_tokens
 from .palette import Palette
 
 BEFORE, AFTER = "[", "]"
-"""Stand around the token under the cursor where there is a blank for them; it is underlined besides."""
+"""Brackets around the token under the cursor if blanks leave room for them; the token is always underlined."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a context: styled text of an exact width, and (first cell, cell behind, token) for its tokens."""
+    """A row of a context: styled text of an exact width, and (first cell, end cell, token) for each of its tokens."""
 
     parts: StyledLine
     cells: tuple[tuple[int, int, int], ...]
@@ -35,7 +35,7 @@ class Row:
 def fragments(
     example: Example, quadrant: Quadrant, width: int, look: Look, wrap: bool
 ) -> tuple[tuple[Fragment, ...], ...]:
-    """The lines of a context: one with the peak at its column, or all of the window wrapped."""
+    """The lines of a context: one line with the peak in its column, or the whole window wrapped."""
     if wrap:
         return tuple(context_lines(example, quadrant, width, look))
     return (context_line(example, quadrant, *split_width(width), look),)
@@ -52,7 +52,7 @@ def context_rows(
     cursor: int | None = None,
     find: str = "",
 ) -> list[Row]:
-    """A context's rows of `width` cells. `cursor`: the token that is marked; `find`: text that is marked."""
+    """A context's rows of `width` cells. The token `cursor` and occurrences of the text `find` are marked."""
     found = found_tokens(example.tokens, find) if find else frozenset()
     rows = []
     for line in fragments(example, quadrant, width, look, wrap):
@@ -79,8 +79,10 @@ def context_rows(
 
 
 def value_columns(examples: Sequence[Example], ranking: str, *, wide: bool) -> tuple[str, list[str]]:
-    """What stands in front of each context, all of one width, under its heading: the value that is ranked; wide, also
-    post, gate and in at the peak."""
+    """The values before each context, all of one width, under their heading: the ranked value at the peak.
+
+    A wide pane adds post, gate and in at the peak.
+    """
     names = [factor.value for factor in RANKINGS[ranking].factors]
     columns = [["·".join(names), *(signed(example.value) for example in examples)]]
     if not wide:

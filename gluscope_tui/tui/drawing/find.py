@@ -1,4 +1,4 @@
-"""Finding text in contexts: which tokens hold it. Letters match in either case unless the pattern has capitals."""
+"""Finds the tokens of a context that hold a text. Case is ignored unless the text has capitals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import accumulate
 
 @lru_cache(maxsize=2048)
 def found_tokens(tokens: tuple[str, ...], wanted: str) -> frozenset[int]:
-    """The tokens that share a character with an occurrence of `wanted` in the text they make together."""
+    """The tokens that share a character with an occurrence of `wanted` in the joined text."""
     if not wanted:
         return frozenset()
     text = "".join(tokens)
@@ -30,7 +30,7 @@ def found_tokens(tokens: tuple[str, ...], wanted: str) -> frozenset[int]:
 def _occurrences(text: str, wanted: str) -> Sequence[int]:
     if wanted == wanted.lower():
         folded = text.lower()
-        text = folded if len(folded) == len(text) else text  # a few letters grow: then the case must match
+        text = folded if len(folded) == len(text) else text  # else a letter grew: match exactly
     places, place = [], text.find(wanted)
     while place >= 0:
         places.append(place)

@@ -1,4 +1,4 @@
-"""Where everything of the home screen lies: pure arithmetic from the size of the terminal to rectangles."""
+"""The layout of the home screen: pure arithmetic from the size of the terminal to rectangles."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ LEAST_WIDTH, LEAST_HEIGHT = 40, 10
 LIST_FROM = 110
 FULL_FOOT_FROM = 16
 TWO_HEADS_FROM = 24
-"""Rows from which the header has a line for the index and one for the neuron."""
+"""From this height the header has one line for the index and one for the neuron."""
 LIST_WIDTH = 24
 VALUES_FROM = 58
-"""Pane width from which a context starts with post, gate and in."""
+"""From this pane width a context starts with post, gate and in."""
 WORDS_FROM = 50
-"""Pane width from which a title has full counts and says gate and in."""
+"""From this pane width a title has full counts and names gate and in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rectangle:
-    """Cells of the terminal: the place of the upper left one, and the size."""
+    """A rectangle of terminal cells: the upper left cell and the size."""
 
     x: int
     y: int
@@ -40,12 +40,12 @@ class Layout:
 
 
 def home_layout(width: int, height: int, focused: Quadrant, *, zoomed: bool = False, in_list: bool = False) -> Layout:
-    """The layout for a terminal of this size; any size from 1x1 is fine.
+    """The layout for a terminal of this size, which may be as small as 1x1.
 
-    From 72x18 four panes, below that (or zoomed) the focused one under a tab row; under 16 rows no legend and hints,
-    from 24 a header of two lines; from 110 columns the list beside, below that it takes the panes' place while it is
-    used.
-    Under 40x10 there is only the part `small`, which says what is needed.
+    - From 72x18: four panes. Below that, or zoomed: the focused pane under a tab row.
+    - From 24 rows: a header of two lines. Under 16 rows: no legend and no hints.
+    - From 110 columns: the list beside the panes. Below that the list replaces the panes while it is in use.
+    - Under 40x10: only the part `small`, which says what size is needed.
     """
     if width < LEAST_WIDTH or height < LEAST_HEIGHT:
         return Layout("small", {"small": Rectangle(0, 0, width, height)})
@@ -67,7 +67,7 @@ def home_layout(width: int, height: int, focused: Quadrant, *, zoomed: bool = Fa
 
 
 def _grid(body: Rectangle) -> dict[Quadrant, Rectangle]:
-    """Four rectangles, rows gate + and gate -, columns in + and in -; a left one holds the shared divider."""
+    """Four rectangles: rows gate + and gate -, columns in + and in -. The left ones include the shared divider."""
     left, upper = body.width // 2, (body.height + 1) // 2
     columns = ((body.x, left), (body.x + left, body.width - left))
     rows = ((body.y, upper), (body.y + upper, body.height - upper))
@@ -76,9 +76,9 @@ def _grid(body: Rectangle) -> dict[Quadrant, Rectangle]:
 
 
 def top_to_show(top: int, first: int, last: int, rows: int, total: int) -> int:
-    """The scroll position nearest to `top` at which lines `first` to `last` of `total` are seen in `rows` rows.
+    """The scroll position nearest to `top` that shows lines `first` to `last` of `total` in `rows` rows.
 
-    Where they don't fit, `first` stays in sight; never scrolled past the end.
+    If they don't fit, `first` stays visible. The result never scrolls past the end.
     """
     top = min(max(top, last - rows + 1), first)
     return max(0, min(top, max(0, total - rows)))

@@ -1,4 +1,4 @@
-"""From styled text to the strips that a widget hands to the screen: exact widths, the least important dropped first."""
+"""Turns styled text into Textual's strips of an exact width, dropping the least important parts first."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from ...text.cells import fit
 def strip(
     parts: Iterable[tuple[str, Style]], width: int, ground: Style, *, edge: tuple[str, Style] | None = None
 ) -> Strip:
-    """Exactly `width` cells: the parts in order, cut at the right, then ground, then the one-cell `edge` if any.
+    """Exactly `width` cells: the parts in order, cut at the right, then background, then the one-cell `edge` if any.
 
-    Neighbours of one style are joined, so that a row costs the terminal as few changes of style as can be. The text
-    must be clean.
+    Neighbours of one style are joined, so that a row has as few changes of style as possible. The text must be clean.
     """
     joined: list[tuple[str, Style]] = []
     room = width if edge is None else width - 1
@@ -45,12 +44,12 @@ def strip(
 
 
 def blank(width: int, ground: Style) -> Strip:
-    """A row of ground."""
+    """A row of plain background."""
     return strip((), width, ground)
 
 
 def first_that_fits(candidates: Iterable[str], width: int) -> str:
-    """The first of several wordings, from the fullest to the shortest, that fits; the last one cut if none does."""
+    """The first wording that fits, tried in order from fullest to shortest; the last one, cut, if none fits."""
     wording = ""
     for wording in candidates:
         if cell_len(wording) <= width:
@@ -60,9 +59,9 @@ def first_that_fits(candidates: Iterable[str], width: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some words of a line; where there is too little room, those with the largest `drop` go first. 0 stays.
+    """A part of a line. If the line is too long, parts with the largest `drop` go first; a part with 0 always stays.
 
-    `near`: only a blank stands before them.
+    `near`: a single blank separates it from the part before it.
     """
 
     text: str

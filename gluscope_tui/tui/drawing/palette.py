@@ -1,4 +1,4 @@
-"""The looks of the explorer for one depth of colour, dark or light: a style for every role, and the glyphs."""
+"""The palette of the explorer for one colour depth, dark or light: a style for every role, and the glyphs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...colour.style import Colour, Style
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """The few characters beyond ASCII that the frame needs."""
+    """The few non-ASCII characters that the frame needs."""
 
     cursor: str = "▸"
     vertical: str = "│"
@@ -34,7 +34,7 @@ ASCII_GLYPHS = Glyphs(">", "|", "-", "+", "+", ":", "<>", " .:-=+*#@", ", ", "v"
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """A style for each role on the screen. All of them name their background, where there is colour at all."""
+    """A style for each role on the screen. If there is colour at all, each style names its background."""
 
     text: Style
     faint: Style  # tokens outside the quadrant, frame, hints
@@ -49,11 +49,11 @@ class Palette:
 
     @property
     def shades(self) -> int:
-        """The levels that a cell of a table can be shaded in; without colour none: attributes are no shades."""
+        """The number of shades of a table's cell; none without colour, since attributes are not shades."""
         return self.ramp.steps if self.text.bg is not None else 0
 
     def on_ground(self, style: Style, plain: Style) -> Style:
-        """A style of a ramp where it has colours, else `plain` with its attributes."""
+        """A style of a ramp if it has colours, otherwise `plain` with its attributes."""
         if style.fg is not None or style.bg is not None:
             return style
         return replace(
@@ -64,7 +64,7 @@ class Palette:
         )
 
 
-# ground, text, faint, warning, match: each at least 4.5:1 on its ground (the match carries dark text)
+# background, text, faint, warning, match, text on a match: each colour of text has at least 4.5:1 on its background
 _GROUNDS: dict[tuple[Depth, bool], tuple[Colour, Colour, Colour, Colour, Colour, Colour]] = {
     (Depth.TRUE, False): ((18, 18, 22), (228, 228, 232), (150, 150, 158), (255, 196, 84), (244, 143, 209), (0, 0, 0)),
     (Depth.TRUE, True): ((255, 255, 255), (24, 24, 27), (102, 102, 110), (154, 52, 18), (240, 171, 252), (0, 0, 0)),
@@ -77,7 +77,7 @@ _GROUNDS: dict[tuple[Depth, bool], tuple[Colour, Colour, Colour, Colour, Colour,
 
 @cache
 def palette(depth: Depth, *, light: bool = False, ascii_only: bool = False) -> Palette:
-    """The palette for a depth on a dark or light ground. Without colour roles differ by attributes alone."""
+    """The palette for a colour depth on a dark or light background. Without colour, roles differ by attributes."""
     glyphs = ASCII_GLYPHS if ascii_only else Glyphs()
     colours = ramp(Depth.NONE if depth is Depth.PLAIN else depth, light=light)
     if (depth, light) not in _GROUNDS:

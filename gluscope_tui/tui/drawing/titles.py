@@ -1,4 +1,4 @@
-"""What a pane says of its quadrant in one line: how often, how many, mean and extreme; and after its last context."""
+"""The title of a pane (frequency, count, mean, extreme), and the line after its last context."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ BARS = " ▁▂▃▄▅▆▇█"
 def title(
     record: QuadrantRecord, total: int, ranking: str, width: int, *, faint: bool = False, bars: str = BARS
 ) -> str:
-    """The title of a pane in at most `width` cells: quadrant, frequency with its bar, count, mean and largest value of
-    the quantity that is ranked. Fuller from 50 cells. `faint`: no colour reaches the scale."""
+    """The title of a pane in at most `width` cells, fuller from 50 cells: quadrant, frequency with its bar, count, and
+    the mean and largest value of the ranked quantity. `faint`: every value is too small for a colour of the scale."""
     name = record.quadrant.value
     if not record.count:
         return first_that_fits((f"{name} never  0 of {full_count(total)}", f"{name} never"), width)
@@ -47,7 +47,7 @@ def title(
 
 
 def numbers(record: QuadrantRecord, ranking: str, width: int, *, faint: bool = False) -> str:
-    """Count, mean and largest value of a quadrant, as many as `width` cells hold; "" where no token is in it."""
+    """Count, mean and largest value of a quadrant, as many as fit in `width` cells; "" if no token is in it."""
     if not record.count:
         return ""
     quantity = colour_of(ranking)
@@ -58,7 +58,7 @@ def numbers(record: QuadrantRecord, ranking: str, width: int, *, faint: bool = F
 
 
 def bar(share: float, glyphs: str = BARS) -> str:
-    """A share of 0 to 1 as one of the glyphs, by its square root: blank for 0, at least the first step for more."""
+    """The glyph for a share of 0 to 1, by its square root: blank for 0, at least the first step for anything above."""
     if share <= 0:
         return glyphs[0]
     return glyphs[min(len(glyphs) - 1, max(1, math.ceil(math.sqrt(share) * (len(glyphs) - 1))))]
@@ -70,7 +70,7 @@ def in_words(quadrant: Quadrant) -> str:
 
 
 def empty(record: QuadrantRecord, ranking: str) -> str:
-    """The sentence in a pane without contexts."""
+    """The sentence shown in a pane without contexts."""
     signs = f"gate {_SIGNS[record.quadrant.gate_sign]} and in {_SIGNS[record.quadrant.in_sign]}"
     if not record.count:
         return f"no counted token had {signs}"
@@ -81,8 +81,8 @@ def empty(record: QuadrantRecord, ranking: str) -> str:
 
 
 def end(record: QuadrantRecord, ranking: str, top_k: int, width: int = 1000, dot: str = " · ") -> str:
-    """What stands after the last context, in at most `width` cells: how many tokens and sequences there were, and
-    whether all are shown. Sequences are only known where every token is."""
+    """The line after the last context, in at most `width` cells: how many tokens and sequences there were, and whether
+    all are shown. The number of sequences is known only if every token is shown."""
     shown = record.examples.get(ranking, ())
     tokens = _counted(record.count, "token")
     kept = RANKINGS[ranking].k(top_k)

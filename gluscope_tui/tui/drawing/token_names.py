@@ -1,4 +1,4 @@
-"""What a token is called where it stands alone: its text, or whose character it continues."""
+"""The name of a token shown alone: its text, or the character that it continues."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...text.cells import fit, shorten
 def token_name(tokens: Sequence[str], at: int, width: int, *, ascii_only: bool = False) -> tuple[str, bool]:
     """A token's cleaned text in at most `width` cells, and whether it has text of its own.
 
-    A later part of a character that is split over tokens has none: it is named after the character it continues.
+    A token that continues a character split over tokens has no text of its own: it is named after that character.
     """
     if tokens[at]:
         return shorten(tokens[at], width, ascii_only=ascii_only), True

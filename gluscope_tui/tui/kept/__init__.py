@@ -1,1 +1,1 @@
-"""What outlives a session on disk: marks, the last position."""
+"""State kept on disk between sessions: marks and the last position."""

@@ -1,4 +1,4 @@
-"""Where the explorer keeps its files, and writing one so that it is never half there."""
+"""The folders of the explorer's files, and atomic writes to them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def state_folder() -> Path:
 
 
 def index_folder(index: Path) -> Path:
-    """The folder in it for one index, named after the file and a hash of its whole path."""
+    """The state folder of one index, named after the file and a hash of its absolute path."""
     whole = os.fsencode(index.resolve())
     stem = re.sub(r"[^A-Za-z0-9._-]", "_", index.stem)[:40]
     return state_folder() / f"{stem}-{hashlib.sha256(whole).hexdigest()[:8]}"
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file for its owner only, through a neighbour that is then renamed."""
+    """Write a file readable by its owner only, atomically: under a temporary name that is then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -37,7 +37,7 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def write_new(path: Path, text: str) -> Path:
-    """Write a file for its owner only under a free name: `NAME.log`, else `NAME-2.log` ...; its path."""
+    """Write a file readable by its owner only under a free name: `NAME.log`, else `NAME-2.log` ... Returns its path."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     for number in count(1):
         free = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
@@ -52,7 +52,7 @@ def write_new(path: Path, text: str) -> Path:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a file that can't be read to `NAME.broken`, `NAME.broken-2` ...; returns the new path."""
+    """Rename an unreadable file to `NAME.broken`, `NAME.broken-2` ... Returns the new path."""
     number = 1
     while (aside := path.with_name(f"{path.name}.broken" + ("" if number == 1 else f"-{number}"))).exists():
         number += 1

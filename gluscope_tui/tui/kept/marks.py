@@ -1,4 +1,4 @@
-"""Marks: neurons a person wants to find again, in a plain file of lines `L12N345<TAB>note`."""
+"""Marks: neurons the user wants to find again, in a plain file of lines `L12N345<TAB>note`."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ class Mark:
 
 
 class MarksFile:
-    """The marks of one index. Read anew for every use, so that a person may edit the file meanwhile.
+    """The marks of one index. The file is read again for every use, so that the user may edit it meanwhile.
 
-    Lines that are no mark (comments, blank ones, mistakes) stay where they are. Every method raises GluscopeError
-    where the file can't be read or written.
+    Lines that are not marks (comments, blank lines, mistakes) stay where they are. Every method raises GluscopeError
+    if the file can't be read or written.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def read(self) -> tuple[Mark, ...]:
-        """The marks in the order of the file; of several for a neuron the last note counts."""
+        """The marks in the order of the file. If a neuron has several, the last note counts."""
         marks: dict[NeuronAddress, Mark] = {}
         for line in self._lines():
             if (mark := _parse(line)) is not None:
@@ -36,7 +36,7 @@ class MarksFile:
         return tuple(marks.values())
 
     def put(self, neuron: NeuronAddress, note: str) -> None:
-        """Mark a neuron, or give its mark another note. One line: blanks stand for tabs and line ends."""
+        """Mark a neuron, or replace the note of its mark. Tabs and line ends in the note become blanks."""
         new = f"{neuron}\t{' '.join(note.split())}"
         kept: list[str] = []
         for line in self._lines():
@@ -50,7 +50,7 @@ class MarksFile:
         self._write(kept)
 
     def remove(self, neuron: NeuronAddress) -> None:
-        """Take a neuron's marks away; where it has none nothing changes."""
+        """Remove a neuron's marks; nothing changes if it has none."""
         lines = self._lines()
         kept = [line for line in lines if (mark := _parse(line)) is None or mark.neuron != neuron]
         if kept != lines:

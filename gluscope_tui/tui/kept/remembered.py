@@ -1,4 +1,4 @@
-"""What the explorer remembers between two starts: the position in an index and how it was shown."""
+"""The state the explorer keeps between starts: the position in an index and how it was shown."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from .files import set_aside, write_whole
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """Position and looks; the defaults are those of a first start."""
+    """Position and view; the defaults are those of a first start."""
 
     neuron: str = ""
     quadrant: str = ""
     ranking: str = "post"
     signs: str = "aligned"
-    theme: str = ""  # "dark" or "light"; "": not chosen yet
+    theme: str = ""  # "dark" or "light"; "" if not chosen yet
     scale: str = "neuron"
     wrap: bool = False
 
 
 class StateFile:
-    """The state of one index as JSON. A file that can't be read is set aside, never fatal."""
+    """The state of one index as JSON. An unreadable file is renamed out of the way, never fatal."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def read(self) -> tuple[Remembered, str]:
-        """What was kept, and a notice ("" if all is well)."""
+        """The saved state and a notice ("" if all is well)."""
         try:
             kept = json.loads(self.path.read_text(encoding="utf-8-sig"))
             return _checked(kept), ""
@@ -59,7 +59,7 @@ class StateFile:
             return f"the state file is broken and can't be renamed: {error.strerror}"
 
     def write(self, remembered: Remembered) -> str:
-        """Keep it; returns a notice where that failed ("" if all is well): a full disk ends no session."""
+        """Save the state. Returns a notice if that failed ("" if all is well): a full disk must not end a session."""
         try:
             write_whole(self.path, json.dumps(asdict(remembered), indent=1) + "\n")
         except OSError as error:
@@ -77,7 +77,7 @@ _CHOICES = {
 
 
 def _checked(kept: Any) -> Remembered:
-    """The known keys; ValueError where one holds what this program never writes."""
+    """The known keys. Raises ValueError for a value that this program never writes."""
     if not isinstance(kept, dict):
         raise ValueError("no object")
     known = {field.name: kept[field.name] for field in fields(Remembered) if field.name in kept}

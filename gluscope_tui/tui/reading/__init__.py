@@ -1,1 +1,1 @@
-"""The thread that reads an index, what is asked of it, and the messages that bring the answers."""
+"""The thread that reads an index, the questions asked of it, and the messages that carry the answers."""

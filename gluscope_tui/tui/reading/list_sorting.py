@@ -10,9 +10,9 @@ from ..tables.query import Query
 
 
 def sorted_list(index: Index, current: CurrentList, query: Query) -> CurrentList:
-    """The same rows in the query's order, at the one where the list was; `query.where` is not looked at.
+    """The same rows in the query's order, still at the list's current row. `query.where` is ignored.
 
-    Neurons that lack the column come last; `sort` "" is the order of the index.
+    Neurons without a value in the column come last. An empty `sort` means the order of the index.
     """
     numbering = Numbering(index.sites)
     neurons = current.neurons

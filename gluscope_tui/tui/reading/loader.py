@@ -1,4 +1,4 @@
-"""When to read which neuron: at once after a pause, seldom while a key repeats, the neighbours ahead."""
+"""Decides when to read which neuron: at once after a pause, rarely while a key repeats, neighbours ahead of time."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from .narrow_rows import narrow_rows
 from .opening import Opened
 
 PAUSE = 0.035
-"""Seconds without a key after which the neuron is read, while keys follow one another quickly."""
+"""While keys come quickly: seconds without a key before the neuron is read."""
 QUICK = 0.1
-"""Keys closer than this many seconds follow one another quickly."""
+"""Keys less than this many seconds apart come quickly."""
 PATIENCE = 0.15
-"""Seconds after which the panes are brought up to date although keys keep coming."""
+"""Seconds after which the panes are updated even though keys keep coming."""
 _KEPT = 64
 
 
 class Loader:
-    """Decides what is read next. Its methods are called by handlers; its workers only read and post messages."""
+    """Decides what to read next. Handlers call its methods; its workers only read and post messages."""
 
     def __init__(self, node: Widget, reading: Reading) -> None:
         self._node = node
@@ -41,7 +41,7 @@ class Loader:
         self._last_key = self._last_shown = 0.0
 
     def want(self, wanted: Wanted) -> NeuronRecord | None:
-        """Ask for a neuron. Returned if it is at hand and no key came just before; else a message tells of it."""
+        """Ask for a neuron. Returns it if it is cached and no key came just before; otherwise a message brings it."""
         now = time.monotonic()
         quick, self._last_key = now - self._last_key < QUICK, now
         self._wanted = wanted
@@ -54,7 +54,7 @@ class Loader:
         return None
 
     def due(self) -> NeuronRecord | None:
-        """The wanted neuron if it is at hand; else it is read now, unless something is being read."""
+        """The wanted neuron if it is cached; otherwise starts reading it, unless a read is in progress."""
         wanted = self._wanted
         if wanted is None:
             return None
@@ -66,7 +66,7 @@ class Loader:
         return None
 
     def arrived(self, wanted: Wanted, record: NeuronRecord | None, *, ahead: bool) -> None:
-        """A read has ended; None: without success."""
+        """Note that a read has ended; None if it failed."""
         if not ahead:
             self._busy = False
         if record is not None:
@@ -79,7 +79,7 @@ class Loader:
         self._last_shown = time.monotonic()
 
     def read_ahead(self, wishes: Iterable[Wanted]) -> None:
-        """Read these later, one by one, for as long as nothing is asked for."""
+        """Read these one by one while nothing else is asked for."""
         missing = [wanted for wanted in wishes if wanted not in self._kept]
         if missing:
             self._start(self._node, partial(self._read_ahead, missing), group="ahead", exclusive=True)
@@ -123,7 +123,7 @@ class Loader:
             try:
                 self._node.post_message(NeuronLoaded(wanted, await self._ask(wanted), ahead=True))
             except GluscopeError:
-                return  # it will be said when somebody wants to see it
+                return  # reported when the user asks for it
 
     async def _read_rows(self, neurons: tuple[NeuronAddress, ...], signs: str) -> None:
         try:
@@ -131,12 +131,12 @@ class Loader:
                 self._reading.ask(lambda opened: narrow_rows(opened.index, neurons, signs))
             )
         except GluscopeError:
-            return  # the list does without
+            return  # the list shows the address alone
         self._node.post_message(RowsLoaded(signs, rows))
 
 
 def read_sequence(node: Widget, reading: Reading, document: int, part: int) -> None:
-    """Read a sequence for a screen; SequenceLoaded tells it of that. Only the last one that was asked for matters."""
+    """Read a sequence for a screen, which gets SequenceLoaded. Only the last sequence asked for matters."""
     node.run_worker(partial(_read_sequence, node, reading, document, part), group="sequence", exclusive=True)  # type: ignore[arg-type]  # its alias hides the result
 
 

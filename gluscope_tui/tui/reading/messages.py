@@ -1,4 +1,4 @@
-"""What workers tell the screens: they read and post, and change nothing themselves."""
+"""The messages of workers to screens. Workers only read and post; they change nothing themselves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .thread import ReadingThread
 
 
 class IndexOpened(Message):
-    """The index is open and its first neuron read; `reading` answers questions about it."""
+    """The index is open and its first neuron has been read; `reading` answers questions about it."""
 
     def __init__(self, opened: Opened, reading: ReadingThread[Opened]) -> None:
         self.opened, self.reading = opened, reading
@@ -28,7 +28,7 @@ class IndexOpened(Message):
 
 
 class OpeningFailed(Message):
-    """The index can't be opened: the explorer ends with this error, or goes on with what it had open."""
+    """The index can't be opened: the explorer ends with this error, or keeps the index it had open."""
 
     def __init__(self, error: GluscopeError) -> None:
         self.error = error
@@ -36,21 +36,21 @@ class OpeningFailed(Message):
 
 
 class IndexReplaced(Message):
-    """Another file stands at the index's path by now; the one that is open can still be read."""
+    """Another file is now at the index's path; the open one can still be read."""
 
     def can_replace(self, message: Message) -> bool:
         return isinstance(message, IndexReplaced)
 
 
 class LoadDue(Message):
-    """No key came for a moment: what is wanted may be read. Only the last one matters."""
+    """No key came for a moment: the wanted neuron may be read. Only the last such message matters."""
 
     def can_replace(self, message: Message) -> bool:
         return isinstance(message, LoadDue)
 
 
 class NeuronLoaded(Message):
-    """A neuron was read, because it was wanted or `ahead` of a wish."""
+    """A neuron was read, on request or `ahead` of one."""
 
     def __init__(self, wanted: Wanted, record: NeuronRecord, *, ahead: bool = False) -> None:
         self.wanted, self.record, self.ahead = wanted, record, ahead
@@ -74,7 +74,7 @@ class RowsLoaded(Message):
 
 
 class OrderLoaded(Message):
-    """The rows that a query asks for are known, by number and in order; the first of them where not `whole`."""
+    """The numbers of the rows that meet a query, in order; only the first ones if not `whole`."""
 
     def __init__(self, query: Query, numbers: Sequence[int], *, whole: bool) -> None:
         self.query, self.numbers, self.whole = query, numbers, whole
@@ -82,7 +82,7 @@ class OrderLoaded(Message):
 
 
 class QueryFailed(Message):
-    """A query could not be answered; `query` None: a page could not be read."""
+    """A query could not be answered, or, if `query` is None, a page could not be read."""
 
     def __init__(self, query: Query | None, error: GluscopeError) -> None:
         self.query, self.error = query, error
@@ -98,7 +98,7 @@ class PageLoaded(Message):
 
 
 class SearchDone(Message):
-    """A search has ended; `error` says why it found nothing, if it could not be made."""
+    """A search has ended; `error` says why if it failed."""
 
     def __init__(self, asked: Asked, hits: tuple[Hit, ...], error: GluscopeError | None = None) -> None:
         self.asked, self.hits, self.error = asked, hits, error
@@ -106,7 +106,7 @@ class SearchDone(Message):
 
 
 class LayersLoaded(Message):
-    """What the layers do was read; `problem` says why not."""
+    """The rows of the layers were read, or `problem` says why not."""
 
     def __init__(self, signs: str, rows: list[LayerRow], problem: str = "") -> None:
         self.signs, self.rows, self.problem = signs, rows, problem
@@ -122,7 +122,7 @@ class ListSorted(Message):
 
 
 class SequenceLoaded(Message):
-    """The whole sequence of an open context was read, or could not be (then `problem` says why)."""
+    """The whole sequence of an open context was read, or `problem` says why not."""
 
     def __init__(self, document: int, part: int, sequence: SequenceRecord | None, problem: str = "") -> None:
         self.document, self.part, self.sequence, self.problem = document, part, sequence, problem

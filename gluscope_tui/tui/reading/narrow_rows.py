@@ -1,4 +1,4 @@
-"""Reads the narrow rows of the neurons that a list shows, and of no others. Runs in the reader."""
+"""Reads the narrow rows of only those neurons that a list shows. Runs in the reader."""
 
 from __future__ import annotations
 

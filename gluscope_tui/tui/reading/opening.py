@@ -1,4 +1,4 @@
-"""Opening an index for the explorer: what the screens need to know of it, and where it opens. Runs in the reader."""
+"""Opens an index for the explorer and chooses the neuron to start at. Runs in the reader."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ from .thread import ReadingThread
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the command line asked for. `neurons`: a list of one's own, with its title."""
+    """The request of the command line. `neurons`: the user's own list, with its title."""
 
     path: Path
     neuron: str = ""
     neurons: tuple[str, ...] | None = None
     title: str = ""
     notice: str = ""
-    again: bool = False  # at the place where the explorer was a moment ago
+    again: bool = False  # reopening: the place where the explorer was
 
     def anew(self, lost: str = "") -> Request:
-        """The request that opens the same path again, at the same place. `lost`: the list that isn't there again."""
+        """The request that reopens the same path at the same place. `lost`: the list that can't be restored."""
         without = f", without the list {lost}" if lost else ""
         return replace(self, neuron="", notice=f"the index is open again{without}", again=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An open index with the first neuron read, so that the first paint is complete."""
+    """An open index and its first neuron, so that the first paint is complete."""
 
     request: Request
     index: Index
@@ -58,7 +58,7 @@ class Opened:
     notices: tuple[str, ...]
 
     def check(self) -> None:
-        """GluscopeError where other content was written into the file: what is read of it doesn't belong together."""
+        """Raise GluscopeError if the file was overwritten: what is read no longer belongs together."""
         if self.index.changed == "overwritten":
             raise GluscopeError(f"{self.facts.path.name} was overwritten since it was opened", REOPEN)
 
@@ -72,7 +72,7 @@ def read_index(request: Request) -> ReadingThread[Opened]:
 
 
 def open_index(request: Request) -> Opened:
-    """Open the index and read the neuron to start at; GluscopeError where either is not there."""
+    """Open the index and read the neuron to start at. Raises GluscopeError if either is missing."""
     index = indexer.open(request.path)
     try:
         return _opened(index, request)
@@ -131,14 +131,14 @@ def _facts(index: Index, path: Path) -> Facts:
 
 
 def _start(index: Index, facts: Facts, asked: str, remembered: Remembered) -> tuple[NeuronAddress, bool]:
-    """The neuron to open at, and whether it is the remembered one."""
+    """The neuron to start at, and whether it is the remembered one."""
     if asked:
         return index.address(asked), False
     if remembered.neuron:
         try:
             return checked(parse_neuron(remembered.neuron), facts.sites), True
         except GluscopeError:
-            pass  # the index at this path is another one by now
+            pass  # another index is now at this path
     telling = index.telling_neuron
     return telling or NeuronAddress(facts.sites[0].address, 0), False
 
@@ -149,11 +149,11 @@ _LOOKS = {
     "scale": ("show.scale", "a scale a {}"),
     "wrap": ("pane.wrap", "wrapped"),
 }
-"""What the state file keeps of a view: the action that changes it, and its words."""
+"""The parts of a view that the state file keeps: the action that changes each, and the words for it."""
 
 
 def _as_last_time(view: View, remembered: Remembered, facts: Facts) -> str:
-    """How the panes look because they did so at the last end, where that is not how they look at a first start."""
+    """A notice of the remembered parts of the view that differ from those of a first start; "" if none do."""
     first = {**asdict(Remembered()), "ranking": _first_ranking(facts)}
     kept = {name: getattr(view, name) for name in _LOOKS if getattr(view, name) == getattr(remembered, name)}
     other = {name: look for name, look in kept.items() if look != first[name]}
@@ -169,7 +169,7 @@ def _first_ranking(facts: Facts) -> str:
 
 
 def _own_list(request: Request, facts: Facts, start: NeuronAddress | None) -> tuple[CurrentList, str]:
-    """The list that was handed in, and a notice of what in it is no neuron of this index."""
+    """The user's own list, and a notice about entries that are not neurons of this index."""
     current, refused = read_list(request.title, request.neurons or (), facts.sites, facts.rankings)
     if current is None:
         raise GluscopeError(f"{request.title} names no neuron of this index", "write addresses such as L12N345 in it")

@@ -1,4 +1,4 @@
-"""Asks the reader for what tables show: the order of a query, a page of its rows. A newer query stops an older one."""
+"""Reads the contents of tables: the order of a query, a page of its rows. A newer query stops an older one."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from .opening import Opened
 Result = TypeVar("Result")
 
 FIRST = 4 * PAGE
-"""Rows of a query that are found and shown before all of them are."""
+"""Rows of a query that are shown before the rest are found."""
 
 
 class TableLoader:
-    """Methods are called by a screen's handlers; workers only read and post messages to it."""
+    """A screen's handlers call its methods; its workers only read and post messages to the screen."""
 
     def __init__(self, node: Widget, reading: Reading) -> None:
         self._node = node
@@ -39,40 +39,40 @@ class TableLoader:
         self._page_under_way = False
 
     def read_order(self, query: Query, *, whole: bool) -> None:
-        """The rows that meet the query, or the first of them; OrderLoaded or QueryFailed tells of it."""
+        """Find the rows that meet the query, or the first of them; the screen gets OrderLoaded or QueryFailed."""
         answer = self.ask(_order_question(query, None if whole else FIRST))
         self._node.run_worker(partial(self._read_order, answer, query, whole), group="query")  # type: ignore[arg-type]  # its alias hides the result
 
     def read_page(self, version: int, page: int, numbers: Sequence[int], columns: Sequence[str], signs: str) -> None:
-        """Some rows, unless others are being read; PageLoaded or QueryFailed tells of it."""
+        """Read some rows unless others are being read; the screen gets PageLoaded or QueryFailed."""
         if not self._page_under_way:
             self._page_under_way = True
             work = partial(self._read_page, version, page, tuple(numbers), tuple(columns), signs)
             self._node.run_worker(work, group="page")  # type: ignore[arg-type]  # as above
 
     def sort_list(self, current: CurrentList, query: Query) -> None:
-        """The current list in another order; ListSorted or QueryFailed tells of it."""
+        """Sort the current list; the screen gets ListSorted or QueryFailed."""
         answer = self.ask(lambda opened: sorted_list(opened.index, current, query))
         self._node.run_worker(partial(self._sort_list, answer, current, query), group="query")  # type: ignore[arg-type]  # as above
 
     def search(self, asked: Asked) -> None:
-        """What a search finds; SearchDone tells of it."""
+        """Search the index; the screen gets SearchDone."""
         answer = self.ask(lambda opened: find_hits(opened.index, asked))
         self._node.run_worker(partial(self._search, answer, asked), group="query")  # type: ignore[arg-type]  # as above
 
     def page_arrived(self) -> None:
-        """The page that was asked for is there, or will not come."""
+        """Note that the requested page has come or will not come."""
         self._page_under_way = False
 
     def ask(self, question: Callable[[Opened], Result]) -> Future[Result]:
-        """Ask a long question; the one before is given up."""
+        """Ask a long question; the one before it is cancelled."""
         self.give_up()
         answer = self._reading.ask(question)
         self._query = answer
         return answer
 
     def give_up(self) -> None:
-        """Stop what is being found out: nobody waits for it any more."""
+        """Cancel the current question, since nothing waits for its answer any longer."""
         if self._query is not None:
             self._reading.give_up(self._query, lambda opened: opened.index.interrupt())
             self._query = None

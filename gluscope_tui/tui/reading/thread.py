@@ -14,12 +14,12 @@ Result = TypeVar("Result")
 
 
 class ReadingThread(Generic[Resource]):
-    """Opens something in a thread of its own and answers questions about it there, one after the other.
+    """Opens something in its own thread and answers questions about it there, one at a time.
 
-    `check`, if there is one, is called after each question and raises where the answer can't be trusted.
+    `check`, if given, is called after each question and raises if the answer can't be trusted.
 
-    The thread is a daemon: a disk that never answers does not keep the process. A question that was cancelled
-    before its turn is never asked.
+    The thread is a daemon: a disk that never answers does not keep the process alive. A question cancelled before its
+    turn is never asked.
     """
 
     def __init__(self, open_resource: Callable[[], Resource], check: Callable[[Resource], None] | None = None) -> None:
@@ -28,17 +28,17 @@ class ReadingThread(Generic[Resource]):
         self._running: Future[Any] | None = None
         self._check = check
         self._close: Callable[[Resource], None] | None = None
-        self._changing = threading.Lock()  # of what is running: an interrupt must not hit the next question
+        self._changing = threading.Lock()  # of the running question: an interrupt must not hit the next one
         threading.Thread(target=self._run, args=(open_resource,), name="gluscope-reader", daemon=True).start()
 
     def ask(self, question: Callable[[Resource], Result]) -> Future[Result]:
-        """The answer to come; an error of the question, or of the opening, is the future's."""
+        """A future of the answer; it raises the error of the question or of the opening."""
         answer: Future[Result] = Future()
         self._questions.put((question, answer))
         return answer
 
     def give_up(self, answer: Future[Any], interrupt: Callable[[Resource], None]) -> None:
-        """Nobody waits for an answer any more: not asked if its turn has not come, interrupted if it is being found."""
+        """Cancel a question that nothing waits for any longer: drop it before its turn, or interrupt it."""
         if answer.cancel():
             return
         with self._changing:
@@ -46,12 +46,12 @@ class ReadingThread(Generic[Resource]):
                 interrupt(self.opened.result())
 
     def stop(self, close: Callable[[Resource], None] | None = None) -> None:
-        """Let the thread end once it has answered what was asked, and close what it opened."""
+        """Let the thread end once it has answered all questions, and close what it opened."""
         self._close = close
         self._questions.put(None)
 
     def _run(self, open_resource: Callable[[], Resource]) -> None:
-        self.opened.set_running_or_notify_cancel()  # from here on nobody can cancel it
+        self.opened.set_running_or_notify_cancel()  # from here on it can't be cancelled
         _answer(self.opened, open_resource)
         while (item := self._questions.get()) is not None:
             question, answer = item
@@ -68,7 +68,7 @@ class ReadingThread(Generic[Resource]):
             answer = question(opened)
         except Exception:
             if self._check is not None:
-                self._check(opened)  # it may know why
+                self._check(opened)  # `check` may know why
             raise
         else:
             if self._check is not None:
@@ -80,7 +80,7 @@ class ReadingThread(Generic[Resource]):
 
 
 def _answer(future: Future[Any], question: Callable[[], Any]) -> None:
-    """Whatever happens in the thread belongs to the one who asked: the error is raised there."""
+    """Answer a question; the future hands any error to the caller."""
     try:
         future.set_result(question())
     except BaseException as error:

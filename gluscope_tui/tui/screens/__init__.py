@@ -2,12 +2,13 @@
 
 To add a screen:
 
-1. Its file here, with a class of `BaseScreen` that takes a Session alone: `class Card(AboutScreen, scope="card")`.
-   An `AboutScreen` says its `lines` and is done; a `TableScreen` says its rows. What is to outlive the screen comes
-   from `session.outliving`.
-2. In `tui/actions.py`: the scope's words in SCOPES, the action that opens it (`opens="card:Card"`), its own actions,
-   and the scope in those that it shares (`_WALK`, `_ALL`). Each needs a handler in the class, or in its parent.
+1. Write its file here, with a subclass of `BaseScreen` that takes only a Session:
+   `class Card(AboutScreen, scope="card")`. An `AboutScreen` defines its `lines` and is done; a `TableScreen` defines
+   its rows. State that must outlive the screen comes from `session.outliving`.
+2. In `tui/actions.py`, add the scope's words to SCOPES, the action that opens the screen (`opens="card:Card"`) and
+   the screen's own actions, and add the scope to the actions that it shares (`_WALK`, `_ALL`). Each action needs a
+   handler in the class or its parent.
 
-Bindings, foot, help, palette and the page of keys follow from that: `python -m gluscope_tui.tui.help > docs/tui.md`.
-`tests/tui/screens/test_recipe.py` fails where a step is left out.
+Bindings, foot, help and palette follow from that. Regenerate the page of keys with
+`python -m gluscope_tui.tui.help > docs/tui.md`. `tests/tui/screens/test_recipe.py` fails if a step is left out.
 """

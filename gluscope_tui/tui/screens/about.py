@@ -1,4 +1,4 @@
-"""What opens above home and tells more about the neuron shown there: its density, its card. Keys still walk on."""
+"""Screens above home with more about its neuron: density and card. The keys that step through neurons still work."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .walking import list_page, walking
 
 
 class AboutScreen(BaseScreen):
-    """Lines about home's neuron, under home's header. A subclass says what they are, and its scope."""
+    """Lines about home's neuron, under home's header. A subclass defines the lines and its scope."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -29,11 +29,11 @@ class AboutScreen(BaseScreen):
         self._count = 0
 
     def lines(self, width: int, height: int) -> Sequence[StyledLine]:
-        """What stands between header and foot, for so many cells and rows; it may be more rows than that."""
+        """The lines between header and foot for a size in cells and rows; there may be more lines than rows."""
         raise NotImplementedError
 
     def in_sight(self) -> int:
-        """The line that must be seen."""
+        """The line that must stay visible."""
         return self.top
 
     # parts
@@ -92,12 +92,12 @@ class AboutScreen(BaseScreen):
         }
 
     def _list_page(self) -> int:
-        """A screenful of the list as home shows it."""
+        """The rows of a screenful of home's list."""
         view, (width, height) = self.session.explorer.view, self.app.size
         return list_page(home_layout(width, height, view.focused, zoomed=view.zoomed, in_list=view.in_list))
 
     def _walk(self, step: Callable[[], Any]) -> None:
-        """Do what the key means at home; what home then shows comes here too."""
+        """Do what the key means at home; this screen then follows home."""
         step()
         self.session.front.wish_changed()
 
@@ -105,7 +105,7 @@ class AboutScreen(BaseScreen):
         self.top = min(max(0, self.top + by), max(0, self._count - (self.app.size.height - 2)))
 
     def move(self, by: int) -> None:
-        """Down or up."""
+        """Move down or up."""
         self.scroll(by)
 
     def on_styled_lines_wheel(self, message: StyledLines.Wheel) -> None:

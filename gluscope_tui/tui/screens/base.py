@@ -1,4 +1,4 @@
-"""What all screens have in common: keys from the registry, prompts, parts placed by arithmetic."""
+"""The base of all screens: keys from the registry, prompts, parts placed by arithmetic."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..widgets.arrangement import Arrangement
 
 
 def bindings(scope: str) -> list[Binding | tuple[str, str] | tuple[str, str, str]]:
-    """Textual's bindings for the actions of a scope: each leads to `action_perform` with the action's id."""
+    """Textual's bindings for the actions of a scope; each calls `action_perform` with the action's id."""
     return [
         Binding(key, f"perform('{action.id}')", action.title, show=False)
         for action in actions_in(scope)
@@ -31,16 +31,16 @@ def bindings(scope: str) -> list[Binding | tuple[str, str] | tuple[str, str, str
 
 
 class BaseScreen(Screen[None], inherit_bindings=False):
-    """A screen whose parts lie where `rectangles` says and whose keys call the methods that `handlers` names.
+    """A screen whose parts are placed by `rectangles` and whose keys call the methods in `handlers`.
 
-    No widget ever has the focus: all keys come through the app one after the other, so that what is typed fast
-    (`g345` and Enter in one go) arrives in order.
+    No widget ever has the focus: all keys come through the app one at a time, so that fast typing (`g345` and Enter
+    at once) arrives in order.
     """
 
     DEFAULT_CSS = "BaseScreen { background: ansi_default; overflow: hidden; }"
     app: CrashingApp
     scope: ClassVar[str] = ""
-    """Of the registry: which keys there are. A subclass says it where it is made: `class X(BaseScreen, scope="x")`."""
+    """The scope in the registry, which gives the keys. A subclass sets it: `class X(BaseScreen, scope="x")`."""
     ALLOW_SELECT = False
     AUTO_FOCUS = ""
 
@@ -59,7 +59,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
 
     @property
     def palette(self) -> Palette:
-        """The looks of the moment."""
+        """The current palette."""
         return self.session.palette
 
     @property
@@ -67,35 +67,34 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         return self._arrangement
 
     def rectangles(self, width: int, height: int) -> Mapping[str, Rectangle]:
-        """Where each part lies, by the widget's id."""
+        """The rectangle of each part, by the widget's id."""
         raise NotImplementedError
 
     def rearrange(self) -> None:
-        """Ask for the rectangles again: the screen keeps an arrangement until a part of it asks for another."""
+        """Have Textual ask for the rectangles again; otherwise it keeps the arrangement."""
         for part in self.children[:1]:
             part.refresh(layout=True)
 
     @property
     def stands(self) -> bool:
-        """Whether the screen has its parts: it was mounted, was not closed since, and the app is not ending."""
+        """Whether the screen has its parts: it is mounted, not closed, and the app is not ending."""
         return self.is_mounted and not self.app.leaving and self in self.app.screen_stack
 
     def redraw(self) -> None:
-        """Show the state in every part. A message or a key may come before the parts are there or after they went:
-        then nothing is drawn."""
+        """Show the state in every part. Does nothing if a message or key comes while the parts don't exist."""
         if self.stands:
             self.draw()
 
     def draw(self) -> None:
-        """Show the state in every part. They are there."""
+        """Show the state in every part; all parts exist."""
         raise NotImplementedError
 
     def handlers(self) -> Mapping[str, Callable[..., Any]]:
-        """What each action of the screen does, by the action's id."""
+        """The handler of each action of the screen, by the action's id."""
         raise NotImplementedError
 
     def of_every_screen(self) -> Mapping[str, Callable[[], Any]]:
-        """The handlers that mean the same on every screen: those of the app, and those that open another screen."""
+        """The handlers shared by all screens: those of the app, and those that open another screen."""
         screens = self.session.screens
         opening = [action.id for action in actions_in(self.scope) if action.opens]
         return {
@@ -126,8 +125,11 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         self.redraw()
 
     def action_perform(self, id: str) -> None:
-        """Do what the registry's action with this id means here, and draw. Keys that were on their way when another
-        screen opened or this one closed are not for this one; those that come before it stands wait."""
+        """Perform the registry's action with this id, and draw.
+
+        Keys in transit when another screen opened or this one closed are dropped; keys that come before this screen is
+        ready wait.
+        """
         if self.app.leaving or not self.is_current:
             return
         if not self.is_mounted:
@@ -140,24 +142,24 @@ class BaseScreen(Screen[None], inherit_bindings=False):
             self.after_action()
 
     def before_action(self) -> None:
-        """Take away what was only there until the next key."""
+        """Remove what lasts only until the next key."""
 
     def after_action(self) -> None:
         """Show what the key has changed."""
         self.redraw()
 
     def follow(self) -> None:
-        """Home shows something else by now, while this screen is above it."""
+        """Called when home, under this screen, shows something else."""
 
     def close(self) -> None:
-        """Back to the screen below."""
+        """Return to the screen below."""
         if self.is_current:
             self.app.pop_screen()
 
     # prompts
 
     def type_key(self, event: events.Key) -> bool:
-        """A key for the open prompt; False where there is none."""
+        """Give the key to the open prompt; False if there is none."""
         if self.typing is None:
             return False
         if event.key == "enter":
@@ -171,7 +173,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         return True
 
     def refuse_key(self, key: str) -> bool:
-        """Say of a key that does nothing here where it works; False where it does something."""
+        """Say where a key works that does nothing here; False if it does something."""
         notice = elsewhere(key, self.scope)
         if notice and self.stands:
             self.before_action()
@@ -180,7 +182,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         return bool(notice)
 
     def say(self, notice: str, *, bad: bool = False) -> None:
-        """A notice at the foot, until the next key."""
+        """Show a notice at the foot until the next key."""
         self.session.say(notice, bad=bad)
 
     def on_paste(self, event: events.Paste) -> None:
@@ -188,16 +190,16 @@ class BaseScreen(Screen[None], inherit_bindings=False):
             self.retype(self.typing.insert(event.text))
 
     def retype(self, typing: Typing | None) -> None:
-        """Another text in the prompt; None closes it."""
+        """Replace the prompt; None closes it."""
         self.typing = typing
         self.redraw()
 
     def accept(self, typing: Typing) -> None:
-        """Enter was pressed in the prompt."""
+        """Handle Enter in the prompt."""
 
     def give_up(self) -> None:
-        """Escape was pressed in the prompt."""
+        """Handle Escape in the prompt."""
         self.retype(None)
 
     def move_in_prompt(self, by: int) -> None:
-        """Up or down was pressed in the prompt."""
+        """Handle Up or Down in the prompt."""

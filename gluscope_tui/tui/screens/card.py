@@ -1,4 +1,4 @@
-"""The card of the neuron that home shows: what its weights say, with a cursor on its nearest neurons."""
+"""The card of home's neuron: facts from its weights, with a cursor on its nearest neurons."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .about import AboutScreen
 
 
 class CardScreen(AboutScreen, scope="card"):
-    """Class, cosines, tokens and nearest neurons. Enter goes to the nearest neuron under the cursor."""
+    """Class, cosines, tokens and nearest neurons. Enter goes to the neuron under the cursor."""
 
     column = place = 0
     _of: NeuronAddress | None = None
@@ -70,7 +70,7 @@ class CardScreen(AboutScreen, scope="card"):
             self.scroll(by)
 
     def turn(self, by: int) -> None:
-        """To the other column of nearest neurons."""
+        """Move to the other column of nearest neurons."""
         self.column = min(max(self.column + by, 0), len(COLUMNS) - 1)
 
     def on_styled_lines_clicked(self, message: StyledLines.Clicked) -> None:
@@ -80,7 +80,7 @@ class CardScreen(AboutScreen, scope="card"):
             self.redraw()
 
     def go(self) -> None:
-        """To the nearest neuron under the cursor; the card stays open."""
+        """Go to the nearest neuron under the cursor; the card stays open."""
         found = self._nearest()
         if not found:
             self.session.say("no nearest neuron is known")
@@ -91,7 +91,7 @@ class CardScreen(AboutScreen, scope="card"):
             self.session.front.wish_changed()
 
     def use_list(self) -> None:
-        """The nearest neurons of the cursor's column become the current list, the neuron itself first."""
+        """Make the cursor's column of nearest neurons the current list, with the neuron itself first."""
         explorer = self.session.explorer
         here = explorer.shown.neuron
         held = [neuron for neighbour in self._nearest() if (neuron := self._held(neighbour)) is not None]
@@ -103,7 +103,7 @@ class CardScreen(AboutScreen, scope="card"):
         self.session.say(f"the list is now: {title}; j and k walk it")
 
     def _held(self, neighbour: Neighbour) -> NeuronAddress | None:
-        """The nearest neuron, if the index holds it."""
+        """The address of the nearest neuron, if the index holds it."""
         try:
             return checked(neighbour.neuron, self.session.explorer.facts.sites)
         except GluscopeError:

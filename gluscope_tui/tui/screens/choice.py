@@ -1,4 +1,4 @@
-"""A menu: type some of the words, Enter takes the chosen line."""
+"""A menu: typed words filter its lines, and Enter takes the chosen one."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .base import BaseScreen
 
 @dataclass(frozen=True, slots=True)
 class Menu:
-    """What a menu asks, its lines, and what is done with the id of the chosen one.
+    """A menu's label, its lines, and the function called with the id of the chosen one.
 
-    `none` stands where no line has the words; `hint` where nothing is typed. With `stays` the menu is left by Escape
-    alone, and its lines are asked for again after each choice.
+    `none` is shown if no line has the words, `hint` if nothing is typed. With `stays`, only Escape closes the menu, and
+    its lines are asked for again after each choice.
     """
 
     label: str
@@ -34,7 +34,7 @@ class Menu:
 
 
 class ChoiceScreen(BaseScreen):
-    """All choices under a prompt; what is typed leaves those that have all its words."""
+    """All choices under a prompt; typing keeps the lines that have all the words."""
 
     def __init__(self, session: Session, menu: Menu) -> None:
         super().__init__(session)

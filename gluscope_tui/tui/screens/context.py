@@ -33,7 +33,7 @@ TABLE_WIDTH = 60
 
 
 class ContextScreen(BaseScreen, scope="context"):
-    """Shows the context under home's cursor, and moves that cursor."""
+    """Shows the context under home's cursor and moves that cursor."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -71,7 +71,7 @@ class ContextScreen(BaseScreen, scope="context"):
         return places
 
     def draw(self) -> None:
-        """Show the context under the cursor; ask for its sequence when it is another one."""
+        """Show the context under the cursor; ask for its sequence if the context has changed."""
         explorer, palette = self._explorer, self.palette
         example, token = explorer.example, explorer.token
         self.query_one(Small).show(NEEDED, palette)
@@ -173,8 +173,8 @@ class ContextScreen(BaseScreen, scope="context"):
 def widened(example: Example, sequence: SequenceRecord) -> Example:
     """The example with its whole sequence around it; tokens outside the window have no values.
 
-    The tokens are the sequence's own: one that the window's edge cuts from its character shares the cell of that
-    character again, where the window alone had to show it itself.
+    A token that the window's edge cut off from its character shares that character's cell again; in the window
+    alone it needed a cell of its own.
     """
     before = example.position - example.peak
     after = len(sequence.tokens) - before - len(example.tokens)

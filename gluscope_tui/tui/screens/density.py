@@ -1,4 +1,4 @@
-"""The density of gate and in, and the quantiles, of the neuron that home shows."""
+"""The density of gate and in, and the quantiles, for home's neuron."""
 
 from __future__ import annotations
 

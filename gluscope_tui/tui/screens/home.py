@@ -38,11 +38,11 @@ from .home_keys import home_handlers
 
 NOTICE_SECONDS = 8.0
 ROWS_KEPT = 20_000
-"""Narrow rows of the list that are kept in memory."""
+"""Most narrow rows of the list kept in memory."""
 
 
 class HomeScreen(BaseScreen, scope="home"):
-    """The session's front: handlers change its state, then everything that looks different is drawn again."""
+    """The front of the session: handlers change its state, then every part that looks different is redrawn."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -81,7 +81,7 @@ class HomeScreen(BaseScreen, scope="home"):
         self.redraw()
 
     def layout_now(self) -> Layout:
-        """The layout for the size and state of this moment."""
+        """The layout for the current size and state."""
         view = self.explorer.view
         width, height = self.app.size
         return home_layout(width, height, view.focused, zoomed=view.zoomed, in_list=view.in_list)
@@ -102,8 +102,7 @@ class HomeScreen(BaseScreen, scope="home"):
     # drawing
 
     def draw(self) -> None:
-        """Show the state in every part; parts that look as before are left alone. Not under another screen: it is done
-        when that closes."""
+        """Show the state in every part that has changed. Under another screen, wait until that closes."""
         if not self.is_current:
             return
         layout, palette, explorer = self.layout_now(), self.palette, self.explorer
@@ -151,7 +150,7 @@ class HomeScreen(BaseScreen, scope="home"):
             self.session.say("")
 
     def page_pane(self) -> str:
-        """The focused pane in the person's pager; why that failed, or ""."""
+        """Show the focused pane in the user's pager. Returns why that failed, or ""."""
         return page_pane(self.app, self.explorer)
 
     # keys
@@ -166,7 +165,7 @@ class HomeScreen(BaseScreen, scope="home"):
         self.wish_changed()
 
     def wish_changed(self) -> None:
-        """Read what is wanted now, and draw."""
+        """Read the neuron now wanted, and draw."""
         reading = self.explorer.stale and not self.session.reopening
         if reading and (record := self.loader.want(self.explorer.wanted)) is not None:
             self.take(self.explorer.wanted, record)
@@ -175,7 +174,7 @@ class HomeScreen(BaseScreen, scope="home"):
     # reading
 
     def take(self, wanted: Wanted, record: NeuronRecord) -> None:
-        """The panes show this record from now on."""
+        """Show this record in the panes from now on."""
         self.explorer.show(wanted, record)
         self.loader.was_shown()
         self.redraw()
@@ -183,13 +182,13 @@ class HomeScreen(BaseScreen, scope="home"):
         self.read_more()
 
     def _tell_above(self) -> None:
-        """The screen above this one, if there is one, may show something of what has changed."""
+        """Tell the screen above this one, if any, that something has changed."""
         for screen in self.app.screen_stack[-1:]:
             if screen is not self and isinstance(screen, BaseScreen):
                 screen.follow()
 
     def read_more(self) -> None:
-        """The neighbours: those in the list, then those in the layers beside."""
+        """Read the neighbours: first in the list, then in the adjacent layers."""
         explorer = self.explorer
         self.loader.read_ahead(wanted for wanted in explorer.neighbours() if wanted != explorer.shown)
 
@@ -204,7 +203,7 @@ class HomeScreen(BaseScreen, scope="home"):
         if message.wanted == self.explorer.wanted and self.explorer.stale:
             self.take(message.wanted, message.record)
         elif not message.ahead and self.explorer.stale:
-            self.on_load_due(LoadDue())  # it came too late: now read what is wanted instead
+            self.on_load_due(LoadDue())  # the answer is outdated: read the neuron now wanted
 
     def on_load_failed(self, message: LoadFailed) -> None:
         message.stop()
@@ -227,7 +226,7 @@ class HomeScreen(BaseScreen, scope="home"):
     # other lists
 
     def sort_list(self, sort: str, descending: bool) -> None:
-        """The current list by a column; it is put in place once it is read."""
+        """Sort the current list by a column; it replaces the list once it is read."""
         query = Query("", sort, descending, self.explorer.view.signs)
         self.session.say(f"sorting {full_count(len(self.explorer.current))} neurons by {query.order}")
         self.sorter.sort_list(self.explorer.current, query)

@@ -1,4 +1,4 @@
-"""What each action does at home: from its id in the registry to a change of the session's state."""
+"""The handlers of the home screen: from an action's id in the registry to a change of the session's state."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from .walking import coloring, list_page, walking
 
 
 class Desk(Protocol):
-    """What the keys need of the home screen itself."""
+    """The part of the home screen that the handlers need."""
 
     def open_prompt(self, purpose: str, label: str, text: str = "", *, hint: str = "") -> None:
         """Ask for a line of text; Enter calls the handler `<purpose>.accept` with it."""
 
     def layout_now(self) -> Layout:
-        """The layout for the size and state of this moment."""
+        """The layout for the current size and state."""
         raise NotImplementedError
 
     def page_pane(self) -> str:
-        """The focused pane in the person's pager; why that failed, or ""."""
+        """Show the focused pane in the user's pager. Returns why that failed, or ""."""
         raise NotImplementedError
 
 
@@ -77,14 +77,14 @@ def home_handlers(session: Session, desk: Desk) -> Mapping[str, Callable[..., An
 
 
 class HomeKeys:
-    """The handlers that are more than a line."""
+    """The handlers that take more than a line."""
 
     def __init__(self, session: Session, desk: Desk) -> None:
         self.session, self.desk = session, desk
         self.tell = session.tell
 
     def page(self) -> int:
-        """The contexts in a pane, less one that stays in sight."""
+        """The number of contexts in a pane, less one that stays visible."""
         layout = self.desk.layout_now()
         pane = layout.panes.get(self.session.explorer.view.focused)
         return max(1, pane.height - 3) if pane is not None else self.list_page()
@@ -93,7 +93,7 @@ class HomeKeys:
         return list_page(self.desk.layout_now())
 
     def down(self, by: int) -> None:
-        """Through the contexts; through the neurons where the list is in use."""
+        """Move through the contexts, or through the neurons if the list is in use."""
         explorer = self.session.explorer
         self.tell(explorer.step(by) if explorer.view.in_list else explorer.move_context(by))
 
@@ -173,7 +173,7 @@ class HomeKeys:
             self.tell(self.session.screens.copy_text(example.text))
 
     def undo(self) -> bool:
-        """Undo the topmost of list, swap, find, zoom and a list put over the layer's; whether there was anything."""
+        """Undo the topmost of list, swap, find, zoom and a list over the layer's. Returns False if there is none."""
         explorer = self.session.explorer
         view = explorer.view
         if view.in_list:

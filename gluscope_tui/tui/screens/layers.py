@@ -1,4 +1,4 @@
-"""`O`: what each layer does, a row each, in shaded cells; Enter jumps to the layer."""
+"""`O`: the layers as a table of shaded cells, one row each; Enter jumps to the layer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WIDTH = 6
 
 
 class LayersScreen(TableScreen):
-    """The table of the session's LayersTable."""
+    """The screen of the session's LayersTable."""
 
     heads = 2
     hints = ("j/k row", "h/l column", "⏎ jump", "s sort", "q back", "? help")

@@ -1,4 +1,4 @@
-"""`L`: all neurons as a table that is sorted, filtered and scrolled; only the rows that are seen are ever read."""
+"""`L`: all neurons as a table to sort, filter and scroll; only the pages in and next to view are read."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from .table import TableScreen
 
 
 class NeuronsScreen(TableScreen):
-    """The table of the session's NeuronsTable."""
+    """The screen of the session's NeuronsTable."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._table = session.outliving(NeuronsTable, lambda: NeuronsTable(session.explorer.facts))
         self._loader = TableLoader(self, session.reading)
         self._rest_asked = False
-        self._refused = ""  # the condition that was left with Escape because it was refused
+        self._refused = ""  # the refused condition that Escape left
 
     def on_mount(self) -> None:
         explorer = self.session.explorer
@@ -94,7 +94,7 @@ class NeuronsScreen(TableScreen):
 
     def _cells(self, place: int) -> tuple[Cell, ...] | None:
         row = self._table.pages.row(place)
-        if row is None:  # where it is in the list is known before anything is read
+        if row is None:  # its place in the list is known before anything is read
             return None
         steps = self.palette.shades
         cells = zip(self._table.columns, row, strict=True)
@@ -107,13 +107,13 @@ class NeuronsScreen(TableScreen):
     # reading
 
     def _read(self) -> None:
-        """Read the first rows of what is asked for; all of them once the first are on the screen."""
+        """Read the first rows of the query, then all of them once the first are on the screen."""
         if self._table.stale:
             self._rest_asked = False
             self._loader.read_order(self._table.wanted, whole=False)
 
     def _read_page(self) -> None:
-        """Read what is seen and not there yet; then the pages beside it."""
+        """Read the missing rows in view, then the adjacent pages."""
         table = self._table
         if not self.total:
             return

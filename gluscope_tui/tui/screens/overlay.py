@@ -1,4 +1,4 @@
-"""What opens above everything: the help, and the palette of all actions."""
+"""Screens above everything: the help, and the palette of all actions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .choice import ChoiceScreen, Menu
 
 
 def wrapped(lines: Sequence[tuple[str, str]], width: int) -> tuple[tuple[str, str], ...]:
-    """The lines broken at blanks so that none is wider than the screen; later parts are indented."""
+    """The lines, broken at blanks to fit the screen; continuations are indented."""
     out: list[tuple[str, str]] = []
     for kind, line in lines:
         indent = " " * (16 if kind == "key" else 2)
@@ -30,7 +30,7 @@ def wrapped(lines: Sequence[tuple[str, str]], width: int) -> tuple[tuple[str, st
 
 
 class HelpScreen(BaseScreen, scope="overlay"):
-    """How to read the screen, the keys, where things are kept: lines that scroll."""
+    """The help: how to read the screen, the keys, and where things are kept."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -84,7 +84,7 @@ class HelpScreen(BaseScreen, scope="overlay"):
 
 
 class PaletteScreen(ChoiceScreen):
-    """All actions of a screen: type some of the words, Enter does the chosen one."""
+    """All actions of a screen: typed words filter them, and Enter performs the chosen one."""
 
     def __init__(self, session: Session, actions: Sequence[Action], perform: Callable[[str], None]) -> None:
         choices = [Choice(action.id, f"{key_lines(action):<14}  {action.title}  ({action.id})") for action in actions]

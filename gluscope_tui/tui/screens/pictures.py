@@ -1,4 +1,4 @@
-"""From the state of the session to what each part of the home screen shows. Pure."""
+"""Turns the state of the session into the picture of each part of the home screen. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ..widgets.pane import PanePicture
 from ..widgets.tabs import Tabs
 
 Rows = Mapping[tuple[NeuronAddress, str], NeuronRow]
-"""The narrow rows that were read, by neuron and signs."""
+"""The narrow rows read so far, by neuron and signs."""
 
 
 def header(session: Session) -> Header:
@@ -65,7 +65,7 @@ def header(session: Session) -> Header:
 
 
 def look(explorer: Explorer, quadrant: Quadrant, palette: Palette) -> Look:
-    """How a pane's contexts are coloured: the quantity, its scale, the ramp."""
+    """The colouring of a pane's contexts: the quantity, its scale, the ramp."""
     view = explorer.view
     if view.scale == "pane":
         maximum = pane_scale(explorer.pane(quadrant), view.colour)
@@ -75,7 +75,7 @@ def look(explorer: Explorer, quadrant: Quadrant, palette: Palette) -> Look:
 
 
 def faint(explorer: Explorer, quadrant: Quadrant, palette: Palette) -> bool:
-    """Whether a pane that has contexts is too faint for any colour on its scale."""
+    """Whether a pane has contexts but every value is too small for a colour of its scale."""
     record = explorer.pane(quadrant)
     if not explorer.examples(quadrant):
         return False
@@ -115,7 +115,7 @@ def inspected(explorer: Explorer) -> Inspected:
 
 
 def _places(explorer: Explorer) -> tuple[str, ...]:
-    """The percentiles of the four values of the token under the cursor, in its own quadrant."""
+    """The percentiles of the four values of the token under the cursor, in the token's own quadrant."""
     example, token, sample = explorer.example, explorer.token, explorer.record.sample
     if example is None or token is None or sample is None:
         return ()
@@ -144,7 +144,7 @@ def foot(session: Session, scope: str = "home") -> Foot:
 def neuron_list(explorer: Explorer, rows: Rows, top: int, height: int) -> ListPicture:
     """The part of the current list in `height` rows, its headings included.
 
-    It stays where it is while the neuron is in sight, then jumps by half a page: few steps repaint all of it.
+    It doesn't scroll while the neuron is visible, then jumps by half a page, so that few steps repaint all of it.
     """
     current, signs = explorer.current, explorer.view.signs
     room = max(1, height - HEADS)
@@ -158,7 +158,7 @@ def neuron_list(explorer: Explorer, rows: Rows, top: int, height: int) -> ListPi
 
 
 def _stands_for(current: CurrentList, place: int, signs: str, row: NeuronRow | None) -> str:
-    """The quadrant and the ranking of the context that a row of a list stands for, where it stands for one."""
+    """The quadrant and ranking of a row that stands for a context."""
     sight = current.sights[place] if current.sights else None
     if sight is None:
         return ""
@@ -166,7 +166,7 @@ def _stands_for(current: CurrentList, place: int, signs: str, row: NeuronRow | N
 
 
 def missing_rows(explorer: Explorer, rows: Rows, picture: ListPicture) -> list[NeuronAddress]:
-    """The neurons seen in the list whose narrow rows are not read yet, and then those a screenful beside them."""
+    """The visible neurons of the list whose narrow rows are not read yet, then those up to a screenful away."""
     neurons, seen, signs = explorer.current.neurons, len(picture.entries), explorer.view.signs
     if all(entry.row is not None for entry in picture.entries):
         return []

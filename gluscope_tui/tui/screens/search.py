@@ -1,4 +1,4 @@
-"""`F`: neurons by words, the tokens they peak on or the text of their contexts; Enter makes them the current list."""
+"""`F`: finds neurons by the tokens they peak on or by context text; Enter makes the hits the current list."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .table import TableScreen
 
 
 class SearchScreen(TableScreen):
-    """What the session's SearchTable found; opens with the prompt."""
+    """The screen of the session's SearchTable; it opens with the prompt."""
 
     hints = ("j/k row", "⏎ open", "/ search", "Tab peaks or contexts", "q back", "? help")
 
@@ -150,7 +150,7 @@ class SearchScreen(TableScreen):
         self.session.take_list(table.as_list())
 
     def give_up(self) -> None:
-        """Escape in the prompt: back to the hits, or home where there are none."""
+        """Handle Escape in the prompt: back to the hits, or home if there are none."""
         self._table.wanted = replace(self._table.wanted, text=self._table.shown.text)
         if self._table.hits:
             self._table.wanted = replace(self._table.shown, signs=self.session.explorer.view.signs)

@@ -1,4 +1,4 @@
-"""What the tables have in common: a title, rows under headings, a foot that may be a prompt; moving in them."""
+"""The base of the tables: a title, rows under headings, a foot that may be a prompt, and moving in them."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from .base import BaseScreen
 
 
 class TableScreen(BaseScreen, scope="table"):
-    """A table over home. The subclass says how many rows there are, what they show and what their keys do."""
+    """A table over home. The subclass defines the number of rows, their contents and the keys."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._notice, self._notice_is_bad = "", False
 
-    # what the subclass says
+    # what the subclass defines
 
     @property
     def kept(self) -> Kept:
-        """What keeps the cursor and the scroll position, and outlives the screen."""
+        """The state with cursor and scroll position, which outlives the screen."""
         raise NotImplementedError
 
     @property
@@ -50,36 +50,36 @@ class TableScreen(BaseScreen, scope="table"):
 
     @property
     def total(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         raise NotImplementedError
 
     @property
     def columns(self) -> int:
-        """How many columns the cursor goes through; 0: it is a whole row."""
+        """The number of columns that the cursor moves through; 0 if the cursor is a whole row."""
         return 0
 
     def headline(self) -> TitleOfTable:
         raise NotImplementedError
 
     heads = 1
-    """The lines over the rows."""
+    """The number of lines above the rows."""
     hints = hints("table")
-    """What the foot says."""
+    """The text of the foot."""
 
     def make_body(self) -> Widget:
         """The widget that shows the rows, with the id "table"."""
         raise NotImplementedError
 
     def show_body(self, first: int, rows: int) -> None:
-        """Show the rows from place `first` on, at most so many."""
+        """Show at most `rows` rows from place `first` on."""
         raise NotImplementedError
 
     def open_row(self) -> None:
-        """Enter was pressed, or a row clicked twice."""
+        """Handle Enter on a row, or a double click."""
         raise NotImplementedError
 
     def own_handlers(self) -> Mapping[str, Callable[[], Any]]:
-        """The actions that differ from table to table; those left out say that they mean nothing here."""
+        """The actions that differ between tables; keys of those left out say that they do nothing here."""
         return {}
 
     def leave(self) -> None:
@@ -112,14 +112,14 @@ class TableScreen(BaseScreen, scope="table"):
 
     @property
     def _foot(self) -> int:
-        """The lines under the table: what is wrong with what was typed has its own."""
+        """The lines under the table; an error in the prompt has a line of its own."""
         if self.typing is None or not self.typing.error:
             return 1
         return 1 + len(notice_lines(self.typing.error, self.app.size.width))
 
     @property
     def rows(self) -> int:
-        """How many rows there is room for."""
+        """The number of rows that fit."""
         return max(1, self.app.size.height - 1 - self._foot - self.heads)
 
     def draw(self) -> None:
@@ -136,7 +136,7 @@ class TableScreen(BaseScreen, scope="table"):
         self.query_one(Hints).show(Foot(self.hints, notice, bad), palette)
 
     def say(self, notice: str, *, bad: bool = False) -> None:
-        """A notice at the foot, until the next key."""
+        """Show a notice at the foot until the next key."""
         self._notice, self._notice_is_bad = notice, bad
 
     # keys and mouse
@@ -169,7 +169,7 @@ class TableScreen(BaseScreen, scope="table"):
         }
 
     def move(self, by: int) -> None:
-        """The cursor so many rows further."""
+        """Move the cursor by a number of rows."""
         self.view = self.view.move(by, self.total)
 
     def _aside(self, by: int) -> None:
@@ -190,10 +190,10 @@ class TableScreen(BaseScreen, scope="table"):
             self.retype(None)
 
     def accepted(self, text: str) -> None:
-        """Enter was pressed in the prompt. GluscopeError where it must stay open."""
+        """Handle Enter in the prompt. Raises GluscopeError if the prompt must stay open."""
 
     def clicked(self, place: int, twice: bool) -> None:
-        """A row was clicked: the cursor goes there; twice: it is opened."""
+        """Move the cursor to a clicked row; open it on a double click."""
         self.say("")
         self.view = self.view.to(place, self.total)
         if twice:
@@ -202,7 +202,7 @@ class TableScreen(BaseScreen, scope="table"):
             self.redraw()
 
     def click_in_table(self, message: Table.Clicked) -> None:
-        """A cell was clicked, or a heading: the table is sorted by its column."""
+        """Move the cursor to a clicked cell; sort by the column of a clicked heading."""
         self.view = replace(self.view, column=message.column)
         if message.place is not None:
             self.clicked(message.place, message.twice)
@@ -210,6 +210,6 @@ class TableScreen(BaseScreen, scope="table"):
             self.action_perform("table.sort")
 
     def wheel(self, by: int) -> None:
-        """The wheel was turned."""
+        """Handle the mouse wheel."""
         self.move(by)
         self.redraw()

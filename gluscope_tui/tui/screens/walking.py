@@ -1,4 +1,4 @@
-"""The keys that mean the same at home and on the screens above it: walking through neurons, colouring tokens."""
+"""Handlers shared by home and the screens above it: stepping through neurons, colouring tokens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..session.session import Session
 
 
 def walking(session: Session, page: Callable[[], int]) -> Mapping[str, Callable[[], Any]]:
-    """What moves the session's neuron, by the action's id. `page`: the rows of a screenful of the list."""
+    """The handlers that move to another neuron, by the action's id. `page`: the rows of a screenful of the list."""
     explorer, tell = session.explorer, session.tell
     return {
         "list.next": lambda: tell(explorer.step(1)),
@@ -30,7 +30,7 @@ def walking(session: Session, page: Callable[[], int]) -> Mapping[str, Callable[
 
 
 def coloring(explorer: Explorer) -> Mapping[str, Callable[[], Any]]:
-    """What changes the colours of tokens, by the action's id."""
+    """The handlers that change the colours of tokens, by the action's id."""
     return {
         "show.colour": explorer.next_colour,
         "show.scale": lambda: explorer.change(scale="pane" if explorer.view.scale == "neuron" else "neuron"),
@@ -39,6 +39,6 @@ def coloring(explorer: Explorer) -> Mapping[str, Callable[[], Any]]:
 
 
 def list_page(layout: Layout) -> int:
-    """The rows of a screenful of the list, less one that stays in sight; of a pane where there is no list."""
+    """The rows of a screenful of the list (of a pane if there is no list), less one that stays visible."""
     place = layout.parts.get("list") or next(iter(layout.panes.values()), None)
     return max(1, place.height - 2) if place is not None else 10

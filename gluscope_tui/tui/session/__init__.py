@@ -1,1 +1,1 @@
-"""Where a session is and what every key does to that: no screen, no waiting."""
+"""The state of a session and the change that each key makes to it: no screen, no waiting."""

@@ -1,4 +1,4 @@
-"""The current list of neurons: what `j` and `k` step through, and the place in it."""
+"""The current list of neurons, through which `j` and `k` step, and the place in it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .numbering import Numbering
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """A context of a neuron: its place in a ranking's list of a quadrant, which is named under `signs`."""
+    """A context of a neuron: its place in a ranking's list of a quadrant. The quadrant's name follows `signs`."""
 
     quadrant: Quadrant
     ranking: str
@@ -23,18 +23,18 @@ class Sight:
     signs: str = "aligned"
 
     def quadrant_under(self, signs: str, flipped: bool | None) -> Quadrant:
-        """The same quadrant as other signs name it, for a neuron that is flipped or not."""
+        """The quadrant's name under other signs, for a neuron that is flipped or not."""
         return self.quadrant.flipped if flipped and signs != self.signs else self.quadrant
 
 
 @dataclass(frozen=True, slots=True)
 class CurrentList:
-    """Neurons in an order, and the place of the one shown. A whole site is kept as its record alone, the rows of a
-    query as their numbers.
+    """Neurons in an order, and the place of the one shown.
 
-    `title` says in the header what the list is: "in layer", "marks", a condition, a file's name; `order` by what it
-    is sorted, "" where it is as it came. `sights`, one a row where there are any, say what of its neuron a row stands
-    for (None: all of it): then a neuron may be there several times.
+    A whole site is kept as its record alone, the rows of a query as their numbers. `title` names the list in the
+    header: "in layer", "marks", a condition, a file's name. `order` names the sort, "" if the list is unsorted.
+    `sights`, if any, has one entry per row: the context that the row stands for, or None for the whole neuron. A
+    neuron may then occur several times.
     """
 
     title: str
@@ -45,7 +45,7 @@ class CurrentList:
 
     @property
     def label(self) -> str:
-        """What the list is, and its order."""
+        """The list's title and order."""
         return f"{self.title}, by {self.order}" if self.order else self.title
 
     @property
@@ -54,21 +54,21 @@ class CurrentList:
 
     @property
     def sight(self) -> Sight | None:
-        """What of the neuron the row stands for; None: all of it."""
+        """The context that the current row stands for; None for the whole neuron."""
         return self.sights[self.place] if self.sights else None
 
     def __len__(self) -> int:
         return len(self.neurons)
 
     def step(self, by: int) -> CurrentList:
-        """The list `by` places further, stopping at its ends: then the place may be the same."""
+        """The list moved by `by` places, stopping at its ends."""
         return self.at(min(max(self.place + by, 0), len(self.neurons) - 1))
 
     def at(self, place: int) -> CurrentList:
         return replace(self, place=place)
 
     def find(self, neuron: NeuronAddress) -> CurrentList | None:
-        """The list at this neuron's first row, or None where the list does not hold it."""
+        """The list at this neuron's first row, or None if the list doesn't hold it."""
         try:
             return self.at(self.neurons.index(neuron))
         except ValueError:
@@ -76,7 +76,7 @@ class CurrentList:
 
 
 class _MadeWhenAsked(Sequence[NeuronAddress]):
-    """Neurons that are made when asked for: `_at` makes the one at a place."""
+    """Neurons made on demand: `_at` makes the one at a place."""
 
     def _at(self, place: int) -> NeuronAddress:
         raise NotImplementedError
@@ -112,7 +112,7 @@ class SiteNeurons(_MadeWhenAsked):
 
 
 class NumberedNeurons(_MadeWhenAsked):
-    """The rows of a query in its order, as their numbers: 8 bytes a neuron, and no row is read for it."""
+    """The rows of a query in its order, as numbers: 8 bytes a neuron, with no row read."""
 
     def __init__(self, numbers: Sequence[int], numbering: Numbering) -> None:
         self.numbers = numbers
@@ -135,5 +135,5 @@ class NumberedNeurons(_MadeWhenAsked):
 
 
 def site_list(site: SiteRecord, index: int = 0) -> CurrentList:
-    """A site's neurons by index, at the given one."""
+    """A list of a site's neurons by index, at the given one."""
     return CurrentList("in layer", SiteNeurons(site), index, "index")

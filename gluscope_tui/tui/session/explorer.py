@@ -1,4 +1,4 @@
-"""The state of a session and what every key does to it: no screen, no disk, no waiting."""
+"""The state of a session and the change that each key makes to it: no screen, no disk, no waiting."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from .view import Cursor, View, Wanted, after, next_filled
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A place that one can come back to: a list with its place, and the context under the cursor."""
+    """A place to come back to: a list with its place, and the context under the cursor."""
 
     current: CurrentList
     sight: Sight
 
 
 class Explorer:
-    """Where the session is. Methods that can't do what was asked return why; "" otherwise."""
+    """The state of the session. Methods return "" or, if they can't do what was asked, the reason."""
 
     def __init__(self, facts: Facts, current: CurrentList, view: View, record: NeuronRecord) -> None:
         self.facts = facts
         self.pinned: NeuronAddress | None = None
         self.swapped = False  # the panes show the pinned neuron instead of the list's
-        self.replaced = False  # another file stands at the index's path by now
+        self.replaced = False  # another file is now at the index's path
         self._current = self._own = current
         self.view = view
-        self._own_ranking = view.ranking  # that a list of contexts leaves behind when it is left
+        self._own_ranking = view.ranking  # restored when a list of contexts is left
         self.record = record
         self.shown = self.wanted
         self._history: History[Spot] = History()
@@ -48,7 +48,7 @@ class Explorer:
 
     @property
     def current(self) -> CurrentList:
-        """The current list and the place in it. Another list or place shows the list's neuron, not the pinned one."""
+        """The current list and the place in it. Setting it shows the list's neuron instead of the pinned one."""
         return self._current
 
     @current.setter
@@ -57,7 +57,7 @@ class Explorer:
 
     @property
     def neuron(self) -> NeuronAddress:
-        """The neuron that the panes should show: the list's, or the pinned one in its place."""
+        """The neuron that the panes should show: the list's, or the pinned one if swapped in."""
         return self.pinned if self.swapped and self.pinned is not None else self.current.neuron
 
     @property
@@ -67,11 +67,11 @@ class Explorer:
 
     @property
     def stale(self) -> bool:
-        """Whether the panes show something else for the moment."""
+        """Whether the panes still show something else."""
         return self.shown != self.wanted
 
     def show(self, wanted: Wanted, record: NeuronRecord) -> None:
-        """The panes show this record from now on."""
+        """Show this record in the panes from now on."""
         if (
             wanted.neuron != self.shown.neuron
             or wanted.ranking != self.shown.ranking
@@ -84,7 +84,7 @@ class Explorer:
             self.view = self.view.looking_at(aim[1].quadrant_under(wanted.signs, record.flipped), aim[1].context)
 
     def _look_at(self, sight: Sight | None) -> None:
-        """The ranking of a sight now; its pane, and the cursor on its context, once the neuron is shown."""
+        """Set the ranking of a sight now, and its pane and cursor once the neuron is shown."""
         if sight is None:
             return
         if sight.ranking != self.view.ranking and sight.ranking in self.facts.rankings:
@@ -96,7 +96,7 @@ class Explorer:
     # the current list
 
     def step(self, by: int) -> str:
-        """So many rows further in the list. A row that stands for a context shows it: pane, ranking and cursor."""
+        """Move by a number of rows in the list. A row that stands for a context sets pane, ranking and cursor."""
         before = self.current.place
         self.current = self.current.step(by)
         if self.current.place == before and by:
@@ -109,8 +109,10 @@ class Explorer:
         self._look_at(self.current.sight)
 
     def layer(self, by: int) -> str:
-        """The same index of the same expert in a neighbouring layer, or of the nearest that it has; where that is
-        narrower, its last neuron."""
+        """Go to the same index of the same expert (or the nearest one) in a neighbouring layer.
+
+        If that MLP is narrower, go to its last neuron.
+        """
         here = self.current.neuron.site
         site = self._steps.layer_beside(here, by)
         if site is None:
@@ -121,7 +123,7 @@ class Explorer:
         return "; ".join(filter(None, (other, self._to_site(site))))
 
     def expert(self, by: int) -> str:
-        """The same index in the next expert of the layer, or the one before; the shared expert is the last."""
+        """Go to the same index in the next or previous expert of the layer; the shared expert comes last."""
         here = self.current.neuron.site
         site = self._steps.site_beside(here, by)
         if site is not None:
@@ -142,8 +144,8 @@ class Explorer:
         return "" if index == here else f"{site.address} has only {site.width} neurons"
 
     def neighbours(self) -> list[Wanted]:
-        """What the next key will most likely ask for: the nearest of the list, the same index in the layers and
-        experts beside."""
+        """What the next key will most likely ask for: the nearest neurons of the list, and the same index in adjacent
+        layers and experts."""
         here = self.current.neuron
         near = [self._wanted_of(self.current.step(by)) for by in (1, -1, 2)]
         beside = [] if self.pinned is None else [self.pinned, here]
@@ -160,7 +162,7 @@ class Explorer:
         return Wanted(current.neuron, self.view.signs, ranking)
 
     def go(self, target: Target) -> None:
-        """A jump: to a step in the list, a neuron, a quadrant."""
+        """Jump to a step in the list, a neuron, a quadrant."""
         self._leave()
         if target.neuron is not None:
             self._open(target.neuron)
@@ -178,21 +180,19 @@ class Explorer:
             place -= site.width
 
     def use_list(self, current: CurrentList) -> None:
-        """Another current list, as a jump; what its row stands for is shown."""
+        """Jump to another current list, and show what its current row stands for."""
         self._leave()
         self.current = current
         self._look_at(current.sight)
 
     @property
     def list_is_over(self) -> bool:
-        """Whether marks, a sort, a filter or a search's result stands in place of the layer's list (or of the list
-        that the explorer was started with)."""
+        """Whether marks, a sort, a filter or a search result replaces the layer's list, or that given at the start."""
         neurons = self.current.neurons
         return not isinstance(neurons, SiteNeurons) and neurons is not self._own.neurons
 
     def leave_list(self) -> None:
-        """Back to the list that was there at first, or to the layer's, at the same neuron, in the ranking that was
-        chosen last; a jump."""
+        """Jump back to the list given at the start, or to the layer's: same neuron, last chosen ranking."""
         here = self.current.neuron
         contexts = self.current.sight is not None
         self.use_list(self._own.find(here) or site_list(find_site(here.site, self.facts.sites), here.index))
@@ -202,7 +202,7 @@ class Explorer:
     # comparing
 
     def pin(self) -> str:
-        """Pin the neuron that is shown; let go of it if it is the pinned one."""
+        """Pin the neuron that is shown, or unpin it if it is already pinned."""
         if self.pinned == self.neuron:
             self.pinned, self.swapped = None, False
             return "nothing is pinned any more"
@@ -210,7 +210,7 @@ class Explorer:
         return f"{self.pinned} is pinned: p swaps it with the neuron of the list"
 
     def swap(self) -> str:
-        """The pinned neuron's panes in place of the list's neuron, or back."""
+        """Show the pinned neuron instead of the list's, or swap back."""
         if self.pinned is None:
             return "nothing is pinned yet: P pins this neuron"
         if self.pinned == self.current.neuron:
@@ -226,7 +226,7 @@ class Explorer:
         return self._to(self._history.forward(self._spot), "no jump to go forward to")
 
     def _open(self, neuron: NeuronAddress) -> None:
-        """A neuron in the current list if that holds it, else in its layer's."""
+        """Go to a neuron in the current list if that holds it, otherwise in its layer's list."""
         found = self.current.find(neuron)
         self.current = found or site_list(find_site(neuron.site, self.facts.sites), neuron.index)
 
@@ -293,10 +293,10 @@ class Explorer:
         there = min(max(self.token + by, 0), len(self.example.tokens) - 1)
         self.view = self.view.with_cursor(Cursor(self.view.cursor().context, there))
 
-    # looks
+    # view
 
     def change(self, **choices: object) -> None:
-        """Another look: fields of View by name."""
+        """Change fields of the View by name."""
         self.view = replace(self.view, **choices)  # type: ignore[arg-type]  # checked by replace
 
     def next_ranking(self) -> str:
@@ -313,7 +313,7 @@ class Explorer:
     # finding
 
     def find(self, by: int) -> str:
-        """The next (or previous) context with the text looked for, through all panes; stays where it is if alone."""
+        """Go to the next (or previous) context with the text, through all panes; stay if there is no other."""
         if not self.view.find:
             return "nothing to find yet: / asks for it"
         places = [
@@ -336,7 +336,7 @@ class Explorer:
         return f"{at + 1} of {len(places)} contexts"
 
     def find_here(self) -> str:
-        """Go to the first find from the cursor on; the cursor's own context counts."""
+        """Go to the first match from the cursor on; the cursor's own context counts."""
         if self.example is not None and (tokens := found_tokens(self.example.tokens, self.view.find)):
             self.view = self.view.with_cursor(Cursor(self.view.cursor().context, min(tokens)))
             return ""
@@ -345,7 +345,7 @@ class Explorer:
     # keeping
 
     def command(self) -> str:
-        """The shell command that shows the same."""
+        """The shell command that prints the same contexts."""
         view = self.view
         words = ["gluscope", "show", str(self.neuron), "-q", view.focused.value, "-n", str(self.facts.top_k)]
         words += ["--rank-by", view.ranking] if view.ranking != "post" else []
@@ -354,7 +354,7 @@ class Explorer:
         return shlex.join([*words, "--db", str(self.facts.path)])
 
     def remembered(self, light: bool) -> Remembered:
-        """What the next start should know."""
+        """The state to keep for the next start."""
         return Remembered(
             neuron=str(self.current.neuron),
             quadrant=self.view.focused.value,

@@ -1,4 +1,4 @@
-"""What the explorer needs to know of an index, whatever neuron it shows."""
+"""The facts about an index that don't depend on the neuron shown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from indexer.database.records import SiteRecord
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the explorer needs to know of an index."""
+    """The facts about an index that the explorer needs."""
 
     path: Path
     model: str

@@ -1,4 +1,4 @@
-"""The go-to prompt: `345`, `+20`, `-20`, `L13`, `E3`, `12.345`, `L12N345 -+` and quadrants alone, against one index."""
+"""Parses the go-to prompt: `345`, `+20`, `-20`, `L13`, `E3`, `12.345`, `L12N345 -+` and bare quadrants."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _IN_LAYER = re.compile(r"E(\d{1,9})|(S)", re.ASCII | re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a go-to leads: a step within the current list, or a neuron; and a quadrant if one was named."""
+    """The target of a go-to: a step within the current list or a neuron, and a quadrant if one was named."""
 
     step: int = 0
     neuron: NeuronAddress | None = None
@@ -30,7 +30,7 @@ class Target:
 
 
 def parse_goto(text: str, current: CurrentList, sites: Sequence[SiteRecord]) -> Target:
-    """Read what was typed at the prompt; GluscopeError naming the range where the place doesn't exist."""
+    """Parse the text of the prompt. Raises GluscopeError, which names the valid range, if the place doesn't exist."""
     words = text.strip()
     quadrant = None
     if found := _QUADRANT.search(words):
@@ -57,7 +57,7 @@ def _step(by: int, current: CurrentList) -> int:
 
 
 def _neuron(words: str, here: NeuronAddress, sites: Sequence[SiteRecord]) -> NeuronAddress:
-    """A whole address, or the same index in the site that was named; of a layer with experts, in the same expert."""
+    """A whole address, or the same index in the named site. In a layer with experts, the same expert."""
     if found := _IN_LAYER.fullmatch(words):
         expert = None if found[1] is None else int(found[1])
         return NeuronAddress(SiteAddress(here.site.stack, here.site.layer, expert, bool(found[2])), here.index)
@@ -72,7 +72,7 @@ def _neuron(words: str, here: NeuronAddress, sites: Sequence[SiteRecord]) -> Neu
 
 
 def checked(neuron: NeuronAddress, sites: Sequence[SiteRecord]) -> NeuronAddress:
-    """The neuron, if the index holds it; GluscopeError naming what there is otherwise."""
+    """The neuron, if the index holds it. Otherwise raises GluscopeError, which names the valid range."""
     site = find_site(neuron.site, sites)
     if neuron.index >= site.width:
         raise GluscopeError(f"there is no {neuron}", f"{site.address} has neurons 0-{site.width - 1}")
@@ -80,7 +80,7 @@ def checked(neuron: NeuronAddress, sites: Sequence[SiteRecord]) -> NeuronAddress
 
 
 def find_site(address: SiteAddress, sites: Sequence[SiteRecord]) -> SiteRecord:
-    """The record of a site; GluscopeError naming the first and last one otherwise."""
+    """The record of a site. Raises GluscopeError, which names the first and last site, if the index lacks it."""
     for site in sites:
         if site.address == address:
             return site

@@ -1,4 +1,4 @@
-"""The jumps of a session: back and forward through the lists and places one was at."""
+"""The jumps of a session: back and forward through earlier lists and places."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Place = TypeVar("Place")
 
 
 class History(Generic[Place]):
-    """Places that were left by a jump. Steps through a list are not jumps and leave no trace."""
+    """Places that were left by a jump. Steps through a list are not jumps and are not recorded."""
 
     def __init__(self, limit: int = 200) -> None:
         self._limit = limit
@@ -16,7 +16,7 @@ class History(Generic[Place]):
         self._forward: list[Place] = []
 
     def jump(self, left: Place) -> None:
-        """Remember the place that a jump left; what was ahead is forgotten."""
+        """Record the place that a jump left; the way forward is forgotten."""
         self._back = [*self._back, left][-self._limit :]
         self._forward.clear()
 

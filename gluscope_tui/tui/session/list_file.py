@@ -1,4 +1,4 @@
-"""A list of one's own: lines that begin with a neuron, as a person or `gluscope search` writes them."""
+"""The user's own list: lines that begin with a neuron, typed by hand or printed by `gluscope search`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .goto import checked
 def read_list(
     title: str, lines: Sequence[str], sites: Sequence[SiteRecord], rankings: Sequence[str] = ()
 ) -> tuple[CurrentList | None, list[str]]:
-    """The neurons at the start of each line as a list, and the lines that are none. Blank lines and # are left out.
+    """The neurons at the start of each line as a list, and the lines without one. Skips blank lines and # comments.
 
-    A line may be one that `gluscope search` or `show` prints plain: neuron, quadrant, ranking, rank, with aligned
-    signs. Then its row stands for that context. What comes twice is there once; None: there is no neuron.
+    A line may be plain output of `gluscope search` or `show`: neuron, quadrant, ranking, rank, with aligned signs. Its
+    row then stands for that context. Duplicates are dropped. The list is None if no line names a neuron.
     """
     rows: dict[tuple[NeuronAddress, Sight | None], None] = {}
     refused = []
@@ -40,7 +40,7 @@ def read_list(
 
 
 def _sight(line: str, rankings: Sequence[str]) -> Sight | None:
-    """The context that a line names behind its neuron, if it names one."""
+    """The context that a line names after its neuron, if any."""
     quadrants = {quadrant.value: quadrant for quadrant in QUADRANTS}
     _, quadrant, ranking, rank, *_ = *line.split("\t", 4), "", "", ""
     known = quadrant in quadrants and ranking in rankings and re.fullmatch(r"\d{1,6}", rank, re.ASCII)

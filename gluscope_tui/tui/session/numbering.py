@@ -1,4 +1,4 @@
-"""Between the addresses of neurons and their row numbers in the index, which a list of very many is kept as."""
+"""Converts between addresses of neurons and row numbers in the index; very long lists are kept as row numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from indexer.database.records import SiteRecord
 
 
 class Numbering:
-    """The row numbers of an index's sites: each site's neurons follow one another from its first."""
+    """The row numbers of an index's sites: each site's neurons are consecutive from its first."""
 
     def __init__(self, sites: Iterable[SiteRecord]) -> None:
         self._sites = sorted(sites, key=lambda site: site.first_neuron)

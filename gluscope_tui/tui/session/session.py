@@ -1,4 +1,4 @@
-"""One index being explored: where one is in it, what was said last, what is kept. Every screen shares it."""
+"""The exploration of one index: position, last notice, kept files. All screens share it."""
 
 from __future__ import annotations
 
@@ -21,70 +21,70 @@ Result = TypeVar("Result")
 
 
 class Screens(Protocol):
-    """What the app does for every screen: opens others, and what belongs to no single one."""
+    """What the app does for every screen: opening others, and actions that belong to no single screen."""
 
     def open_screen(self, action: str) -> None:
-        """The screen that the registry's action with this id opens, above this one."""
+        """Open the screen of the registry's action with this id above the current one."""
 
     def open_sort(self) -> None:
-        """A menu of what the current list can be sorted by."""
+        """Open a menu of the columns by which the current list can be sorted."""
 
     def open_palette(self) -> None:
-        """All actions of the screen that is open, by name."""
+        """Open the palette: all actions of the current screen, by name."""
 
     def toggle_theme(self) -> None:
-        """From dark to light and back."""
+        """Switch between dark and light."""
 
     def reopen(self) -> str:
-        """Open what stands at the index's path by now; what to say meanwhile."""
+        """Open the file now at the index's path. Returns the notice to show meanwhile."""
 
     def copy_text(self, text: str) -> str:
-        """Copy by every way there is; what was done."""
+        """Copy the text by every available way. Returns what was done."""
 
     def interrupt(self) -> str:
-        """Ctrl+C was pressed: what to do to quit, or "" where that is done."""
+        """Handle Ctrl+C. Returns what to do to quit, or "" if already quitting."""
 
     def to_shell(self) -> None:
-        """To the shell."""
+        """Suspend to the shell."""
 
     def leave(self) -> None:
-        """Keep the position and end."""
+        """Save the position and end."""
 
 
 class Reading(Protocol):
-    """What answers questions about the index, one after the other."""
+    """Answers questions about the index, one at a time."""
 
     def ask(self, question: Callable[[Any], Result]) -> Future[Result]:
-        """The answer to come."""
+        """Ask a question. Returns a future of the answer."""
         raise NotImplementedError
 
     def give_up(self, answer: Future[Any], interrupt: Callable[[Any], None]) -> None:
-        """Nobody waits for an answer any more."""
+        """Cancel a question whose answer is no longer needed."""
 
 
 class Front(Protocol):
-    """Who shows the session and reads what it asks for: the home screen."""
+    """The screen that shows the session and reads what it asks for: home."""
 
     def notice_changed(self) -> None:
-        """Show the notice, or that there is none."""
+        """Show the notice, or clear it."""
 
     def wish_changed(self) -> None:
-        """Another neuron or look may be wanted: read it, and draw."""
+        """Read the neuron now wanted, and draw."""
 
     def redraw(self) -> None:
-        """Show what a screen above has changed."""
+        """Show the changes made by a screen above."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptFiles:
-    """The files in which the session is kept."""
+    """The files of a session."""
 
     state: StateFile
     marks: MarksFile
 
 
 class Session:
-    """What the screens share. `front` is set by the home screen once it is there."""
+    """The state shared by all screens. The home screen sets `front` once it exists."""
 
     front: Front
 
@@ -105,31 +105,31 @@ class Session:
         self._outliving: dict[type[Any], Any] = {}
 
     def say(self, notice: str, *, bad: bool = False) -> None:
-        """A notice at the foot, until the next key or for a while; "" takes it away."""
+        """Show a notice at the foot until the next key or for a while; "" clears it."""
         self.notice, self.notice_is_bad = notice, bad
         self.front.notice_changed()
 
     def tell(self, notice: str) -> None:
-        """A notice, if there is one."""
+        """Show a notice, unless it is ""."""
         if notice:
             self.say(notice)
 
     def take_list(self, current: CurrentList) -> None:
-        """Another current list, and what is at its place."""
+        """Make this the current list, and show its current row."""
         self.explorer.use_list(current)
         self.explorer.change(in_list=False)
         self.notice = ""
         self.front.wish_changed()
 
     def read_notes(self) -> None:
-        """Read the marks again, for those who show them; whoever needs the marks themselves hears what is wrong."""
+        """Read the marks again for display. Errors are ignored here; actions on marks report them."""
         try:
             self.notes = {mark.neuron: mark.note for mark in self.marks.read()}
         except GluscopeError:
             self.notes = {}
 
     def outliving(self, kind: type[Thing], make: Callable[[], Thing]) -> Thing:
-        """The one thing of this kind that outlives the screen it is shown on; made when it is asked for first."""
+        """The one object of this kind that outlives its screen; made at first use."""
         if kind not in self._outliving:
             self._outliving[kind] = make()
         found: Thing = self._outliving[kind]

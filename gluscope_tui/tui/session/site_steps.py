@@ -1,4 +1,4 @@
-"""Where a step through the layers leads, and one through the gated MLPs of a layer: experts, the shared one. Pure."""
+"""Steps through the layers, and through the gated MLPs of a layer: experts and the shared expert. Pure."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class SiteSteps:
         """Whether a layer has more than one gated MLP."""
 
     def layer_beside(self, here: SiteAddress, by: int) -> SiteRecord | None:
-        """The site of the layer `by` layers further that is most like this one, or None past the ends."""
+        """The site most like this one in the layer `by` layers further, or None past the ends."""
         place = self._places[here.stack, here.layer] + by
         return self.like(here, *self._order[place]) if 0 <= place < len(self._order) else None
 
     def like(self, here: SiteAddress, stack: str, layer: int) -> SiteRecord | None:
-        """The site of a layer that is most like this one; None where the index has no such layer.
+        """The site of a layer that is most like this one; None if the index lacks the layer.
 
-        The same expert, else the one with the nearest number; what every token passes (a dense MLP, a shared expert)
-        is like what every token passes.
+        An expert is most like the same expert, then the one with the nearest number. MLPs that see every token (dense
+        or shared) are like each other.
         """
         sites = self._layers.get((stack, layer), ())
         return min(sites, key=lambda site: _difference(here, site.address), default=None)
@@ -43,16 +43,16 @@ class SiteSteps:
 
 
 def _difference(one: SiteAddress, other: SiteAddress) -> tuple[bool, bool, int]:
-    """How little two sites of different layers are alike: the smaller, the more."""
+    """How different two sites of different layers are; smaller means more alike."""
     routed = one.expert is not None, other.expert is not None
     return routed[0] != routed[1], one.shared != other.shared, abs((one.expert or 0) - (other.expert or 0))
 
 
 def layer_name(address: SiteAddress) -> str:
-    """The layer that a site is in: `L12`, `enc.L3`."""
+    """The name of a site's layer: `L12`, `enc.L3`."""
     return SiteAddress(address.stack, address.layer).name
 
 
 def kind_name(address: SiteAddress) -> str:
-    """What a site is in its layer: `E3`, `shared expert`, `dense MLP`."""
+    """The name of a site within its layer: `E3`, `shared expert`, `dense MLP`."""
     return "shared expert" if address.shared else "dense MLP" if address.expert is None else f"E{address.expert}"

@@ -1,4 +1,4 @@
-"""What stands in a prompt, and what keys make of it. Pure."""
+"""The text of a prompt, and how keys edit it. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 class Typing:
     """A prompt's text and cursor. `purpose` is the id of the action that asked; `error` stays until the next key.
 
-    `hint` stands there as long as nothing is typed.
+    `hint` is shown while nothing is typed.
     """
 
     purpose: str
@@ -20,13 +20,13 @@ class Typing:
     hint: str = ""
 
     def insert(self, typed: str) -> Typing:
-        """The text with what was typed or pasted at the cursor; line ends become blanks."""
+        """The line with typed or pasted text inserted at the cursor; line ends become blanks."""
         typed = " ".join(typed.splitlines())
         text = self.text[: self.at] + typed + self.text[self.at :]
         return replace(self, text=text, at=self.at + len(typed), error="")
 
     def press(self, key: str, character: str | None) -> Typing:
-        """The text after a key: a character is inserted, editing keys edit, others change nothing."""
+        """The line after a key: a character is inserted, editing keys edit, others change nothing."""
         if character is not None and character.isprintable():
             return self.insert(character)
         text, at = self.text, self.at

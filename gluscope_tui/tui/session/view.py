@@ -1,4 +1,4 @@
-"""How the neuron is shown: rankings, colours, scale, cursors. Frozen; every key makes a new one."""
+"""How the neuron is shown: ranking, colours, scale, cursors. Frozen; every key makes a new View."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...views.contexts import colour_of
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be read: a neuron under the signs and with the ranking that the panes show."""
+    """What to read: a neuron, with the signs and the ranking that the panes show."""
 
     neuron: NeuronAddress
     signs: str
@@ -31,11 +31,11 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Everything about the panes that a key changes, but for which neuron they show."""
+    """Everything about the panes that a key changes, except for the neuron."""
 
     focused: Quadrant = Quadrant.PP
     ranking: str = "post"
-    quantity: str | None = None  # the quantity that colours; None: the ranking's own
+    quantity: str | None = None  # the quantity shown by colour; None for the ranking's own
     signs: str = "aligned"
     scale: str = "neuron"  # or "pane"
     all_tokens: bool = False
@@ -47,7 +47,7 @@ class View:
 
     @property
     def colour(self) -> str:
-        """The quantity that colours the tokens."""
+        """The quantity shown by the colour of tokens."""
         return self.quantity or colour_of(self.ranking)
 
     def cursor(self, quadrant: Quadrant | None = None) -> Cursor:
@@ -66,18 +66,18 @@ class View:
 
 
 def examples(record: QuadrantRecord, ranking: str) -> tuple[Example, ...]:
-    """The contexts of a pane; none where the ranking keeps none in this quadrant."""
+    """The contexts of a pane; empty if the ranking keeps none in this quadrant."""
     return record.examples.get(ranking, ())
 
 
 def after(choice: str, choices: tuple[str, ...], by: int = 1) -> str:
-    """The next of several choices, the first after the last."""
+    """The choice after the current one; the first follows the last."""
     place = choices.index(choice) if choice in choices else -by
     return choices[(place + by) % len(choices)]
 
 
 def next_filled(record: NeuronRecord, view: View, by: int = 1) -> Quadrant:
-    """The next quadrant that has contexts, as Tab goes; the same where no other has."""
+    """The next quadrant that has contexts, for Tab; the same one if no other has any."""
     start = QUADRANTS.index(view.focused)
     for step in range(1, len(QUADRANTS)):
         quadrant = QUADRANTS[(start + by * step) % len(QUADRANTS)]

@@ -1,1 +1,1 @@
-"""The tables of neurons, layers and hits: what they were asked, what they hold, where one is in them; their reading."""
+"""The state of the tables of neurons, layers and hits: query, rows, cursor."""

@@ -1,4 +1,4 @@
-"""How the columns of a neuron look in a table: which are shown, their headings, their widths. Pure."""
+"""The columns of a table of neurons: which are shown, their headings, their widths. Pure."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ EXTREMES = tuple(f"extreme_post_{letters}" for letters in ("pp", "pn", "np", "nn
 
 
 def first_columns(weights: bool) -> tuple[str, ...]:
-    """The columns of a table that nobody has chosen columns for."""
+    """The columns shown by default."""
     return (*FIRST_COLUMNS, *EXTREMES, *(OF_WEIGHTS if weights else ()))
 
 
 def parts(name: str) -> tuple[str, str]:
-    """A column's name as the two lines of its heading: extreme post over ++, cos over in out."""
+    """The two lines of a column's heading: `extreme post` over `++`, `cos` over `in out`."""
     before, _, last = name.rpartition("_")
     if last not in _QUADRANTS:
         before, _, last = name.partition("_")
@@ -36,7 +36,7 @@ def parts(name: str) -> tuple[str, str]:
 
 
 def headings(names: Sequence[str], sites: Sequence[SiteRecord]) -> tuple[Heading, ...]:
-    """The headings of columns, wide enough for every value they can have."""
+    """The headings of columns, wide enough for every possible value."""
     found = []
     for name in names:
         upper, lower = parts(name)

@@ -1,4 +1,4 @@
-"""The table of layers: its rows, the column it is sorted by, where one is in it. No screen, no disk."""
+"""The state of the table of layers: rows, sort column, cursor. No screen, no disk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .view import TableView
 
 
 class LayersTable:
-    """Kept while the session lasts; the rows are read once for each kind of signs."""
+    """Lives as long as the session; the rows are read once for each kind of signs."""
 
     def __init__(self) -> None:
         self.signs = "aligned"
@@ -26,17 +26,17 @@ class LayersTable:
         return self.signs in self._known
 
     def put(self, signs: str, rows: Sequence[LayerRow]) -> None:
-        """The rows under these signs were read."""
+        """Store the rows read under these signs."""
         self._known[signs] = rows
 
     @property
     def headings(self) -> list[tuple[str, str]]:
-        """The two lines over each column."""
+        """The two lines above each column."""
         return headings(self._known.get(self.signs, ()))
 
     @property
     def rows(self) -> list[LayerRow]:
-        """The layers in the order asked for; those that lack the column last."""
+        """The layers in the chosen order; those without a value in the column last."""
         rows = list(self._known.get(self.signs, ()))
         column = self.sorted_by
         if not column:
@@ -47,21 +47,21 @@ class LayersTable:
         return there + [row for row in rows if keys[row.site] is None]
 
     def cells(self, row: LayerRow) -> list[Cell]:
-        """The cells of a layer, one a heading."""
+        """The cells of a layer, one for each heading."""
         return cells_of(row, len(self.headings))
 
     def sort(self) -> None:
-        """Sort by the column under the cursor, the largest first; by the same again: reversed."""
+        """Sort by the column under the cursor, largest first; the same column again reverses the order."""
         again = self.sorted_by == self.view.column
         self.sorted_by, self.descending = self.view.column, not self.descending if again else self.view.column > 0
         self.view = replace(self.view, place=0, top=0)
 
     def reverse(self) -> None:
-        """The other order of the same column."""
+        """Reverse the order."""
         self.sorted_by, self.descending = self.sorted_by or 0, not self.descending
 
     def open(self, site: object, signs: str) -> None:
-        """Look at it under these signs, from this layer on."""
+        """Open the table under these signs, at this layer."""
         self.signs = signs
         place = next((place for place, row in enumerate(self.rows) if row.site == site), None)
         if place is not None:
@@ -69,5 +69,5 @@ class LayersTable:
 
 
 def _key(row: LayerRow, cell: Cell, column: int) -> float | None:
-    """What a column is sorted by: the share that shades it, or the number of neurons."""
+    """The sort key of a column: the share that shades it, or the number of neurons."""
     return float(row.neurons) if column == 1 else cell.share

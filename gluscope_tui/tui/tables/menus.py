@@ -1,4 +1,4 @@
-"""The lines of the menus over the columns of a neuron: what to sort by, what to show. Pure."""
+"""The lines of the menus that choose a neuron's columns, to sort by or to show. Pure."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _WIDTH = 26
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A line of a menu, and what it is called where it is chosen."""
+    """A line of a menu, and the id that it returns."""
 
     id: str
     text: str
 
 
 def sort_choices(weights: bool) -> list[Choice]:
-    """Every column in both directions; first the order of the index."""
+    """The order of the index, then every column in both directions."""
     found = [Choice("neuron up", "the order of the index")]
     for name in sortable(weights):
         text = COLUMNS[name].kind == "text"
@@ -34,11 +34,11 @@ def sort_choices(weights: bool) -> list[Choice]:
 
 
 def sorted_by(choice: str) -> tuple[str, bool]:
-    """The column and the direction (True: the largest first) of a choice; "" for the order of the index."""
+    """The column and direction (True: largest first) of a choice; the column is "" for the order of the index."""
     name, _, way = choice.rpartition(" ")
     return ("" if name == "neuron" else name), way == "down"
 
 
 def column_choices(shown: Sequence[str], names: Sequence[str]) -> list[Choice]:
-    """Every column that may be shown, and whether it is; the neuron always is."""
+    """Every column that may be shown, and whether it is shown; the neuron always is."""
     return [Choice(name, f"{'x' if name in shown else ' '} {name}") for name in names if name != "neuron"]

@@ -1,4 +1,4 @@
-"""The table of all neurons: what was asked for, which rows that gives, where one is in it. No screen, no disk."""
+"""The state of the table of all neurons: query, rows, cursor. No screen, no disk."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .query import Query
 from .view import TableView
 
 _ABOVE = 8
-"""Rows above the neuron that the table opens at."""
+"""Rows shown above the neuron at which the table opens."""
 
 
 class NeuronsTable:
-    """Kept while the session lasts, so that opening it again shows what it showed."""
+    """Lives as long as the session, so that opening the table again shows the same rows."""
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
@@ -35,11 +35,11 @@ class NeuronsTable:
 
     @property
     def stale(self) -> bool:
-        """Whether the rows answer another query than the one that was asked last, or not all of them are there."""
+        """Whether the rows answer an older query, or are incomplete."""
         return self.wanted != self.shown or not self.whole
 
     def open(self, neuron: NeuronAddress, signs: str) -> None:
-        """Look at it under these signs, from this neuron on if it is there."""
+        """Open the table under these signs, at this neuron if the table holds it."""
         if signs != self.wanted.signs:
             self.ask(replace(self.wanted, signs=signs))
         try:
@@ -50,13 +50,13 @@ class NeuronsTable:
             self.view = replace(self.view, place=place, top=max(0, place - _ABOVE))
 
     def ask(self, query: Query) -> None:
-        """Want another query; one that needs no reading is answered at once."""
+        """Set another query; one that needs no reading is answered at once."""
         self.wanted = query
         if not query.needs_reading():
             self.take(query, self.numbering.all())
 
     def take(self, query: Query, numbers: Sequence[int], *, whole: bool = True) -> None:
-        """The rows that a query gave, or its first. Sorted or filtered anew one is at the start, else where one was."""
+        """Store all or the first rows of a query. A new sort or filter starts at the top; otherwise the cursor stays."""
         moved = replace(query, signs="") != replace(self.shown, signs="")
         rest = query == self.shown and not self.whole
         self.shown, self.numbers, self.whole = query, numbers, whole
@@ -66,11 +66,11 @@ class NeuronsTable:
         self.view = replace(self.view, place=0, top=0) if moved else self.view.to(self.view.place, len(numbers))
 
     def give_up(self) -> None:
-        """What was asked for can't be had: what is shown stays."""
+        """Drop the query that failed or was cancelled; the rows stay."""
         self.wanted = self.shown
 
     def sort(self, column: str) -> None:
-        """Sort by a column, the largest first; by the same again: reversed."""
+        """Sort by a column: largest first, text from a to z. The same column again reverses the order."""
         again = column == self.wanted.sort
         first = COLUMNS[column].kind != "text"
         self.ask(replace(self.wanted, sort=column, descending=not self.wanted.descending if again else first))
@@ -92,7 +92,7 @@ class NeuronsTable:
         return self.numbers[page * PAGE : (page + 1) * PAGE]
 
     def as_list(self) -> CurrentList:
-        """All its rows as the current list, at the row under the cursor."""
+        """All rows as a current list, at the row under the cursor."""
         query = self.shown
         return CurrentList(
             query.where or "all neurons", NumberedNeurons(self.numbers, self.numbering), self.view.place, query.order

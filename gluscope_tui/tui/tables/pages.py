@@ -1,4 +1,4 @@
-"""The rows of a table that were read, a page at a time: only those that are seen, and the pages beside them."""
+"""The cache of a table's rows, a page at a time: only the pages in view and next to it are read."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from collections.abc import Sequence
 from typing import Any
 
 PAGE = 64
-"""Rows that are read together: more than a screen of most terminals has."""
+"""Rows read together: more than most terminals show."""
 _KEPT = 32
 
 Row = tuple[Any, ...]
 
 
 class Pages:
-    """A bounded cache of pages. `version` changes with everything that makes the pages others."""
+    """A bounded cache of pages. `version` changes whenever the cached pages become invalid."""
 
     def __init__(self) -> None:
         self.version = 0
         self._pages: OrderedDict[int, Sequence[Row]] = OrderedDict()
 
     def clear(self) -> None:
-        """Forget all: what comes for an older version is not kept."""
+        """Drop all pages; pages of an older version that arrive later are not kept."""
         self.version += 1
         self._pages.clear()
 
     def put(self, version: int, page: int, rows: Sequence[Row]) -> None:
-        """Keep a page that was read."""
+        """Store a page."""
         if version != self.version:
             return
         self._pages[page] = rows
@@ -35,12 +35,12 @@ class Pages:
             self._pages.popitem(last=False)
 
     def row(self, place: int) -> Row | None:
-        """The row at a place of the table; None where it was not read yet."""
+        """The row at a place of the table; None if it is not read yet."""
         rows = self._pages.get(place // PAGE, ())
         return rows[place % PAGE] if place % PAGE < len(rows) else None
 
     def missing(self, first: int, last: int, total: int) -> int | None:
-        """The page to read next for rows `first` to `last` to be seen, and then those after and before them."""
+        """The next page to read: first those of the visible rows `first` to `last`, then the ones after and before."""
         start, stop = first // PAGE, last // PAGE
         pages: list[int] = [*range(start, stop + 1), stop + 1, start - 1]
         for page in pages:

@@ -1,4 +1,4 @@
-"""What the table of neurons is asked for: a condition, an order, the signs. Pure."""
+"""The query of the table of neurons: a condition, an order, the signs. Pure."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class Query:
 
     @property
     def order(self) -> str:
-        """What the rows are sorted by, in words."""
+        """The order of the rows, in words."""
         return in_order(self.sort, self.descending) if self.sort else "layer and index"
 
     def needs_reading(self) -> bool:
-        """Whether it is more than all neurons as they come."""
+        """Whether the query has a condition or an order, so that the index must be read."""
         return bool(self.where or self.sort)
 
     def command(self, columns: Sequence[str], path: str) -> str:
-        """The shell command that prints the same."""
+        """The shell command that prints the same rows."""
         words = ["gluscope", "neurons", "--columns", ",".join(columns)]
         words += ["--where", self.where] if self.where else []
         words += ["--sort", self.sort] if self.sort else []
@@ -38,10 +38,10 @@ class Query:
 
 
 def in_order(sort: str, descending: bool) -> str:
-    """A column and its direction as a list's title names them."""
+    """A column and its direction, as shown in a list's title."""
     return f"{sort} {'down' if descending else 'up'}"
 
 
 def sortable(weights: bool) -> tuple[str, ...]:
-    """The columns that an index has, with or without what is computed from the weights."""
+    """The columns that an index has, with or without those computed from the weights."""
     return tuple(name for name, column in COLUMNS.items() if weights or column.table != "w")

@@ -1,4 +1,4 @@
-"""What a search found: what was asked, the hits, where one is among them. No screen, no disk."""
+"""The state of a search: text, hits, cursor. No screen, no disk."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ..session.current_list import CurrentList, Sight
 from .view import TableView
 
 BEST = 100
-"""Hits that are read of each quadrant."""
+"""Hits read for each quadrant."""
 _WORDS = {"peak": "peaks on", "context": "contexts with"}
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A text, and whether examples are to peak on it or to have it anywhere in their context."""
+    """A text, and whether examples must peak on it or may have it anywhere in their context."""
 
     text: str = ""
     where: str = "peak"  # or "context"
@@ -42,13 +42,13 @@ class Asked:
 
 
 def find_hits(index: Index, asked: Asked) -> tuple[Hit, ...]:
-    """The best of each quadrant, the strongest first. Runs in the reader."""
+    """The best hits of each quadrant, strongest first. Runs in the reader."""
     hits = index.search(asked.text, asked.where, limit=BEST, signs=asked.signs, shown=shown)
     return tuple(sorted(hits, key=lambda hit: (-hit.strength, QUADRANTS.index(hit.quadrant))))
 
 
 class SearchTable:
-    """Kept while the session lasts, so that opening it again shows what it showed."""
+    """Lives as long as the session, so that opening the search again shows the same hits."""
 
     def __init__(self) -> None:
         self.wanted = self.shown = Asked()
@@ -60,11 +60,11 @@ class SearchTable:
         return self.wanted != self.shown
 
     def take(self, asked: Asked, hits: tuple[Hit, ...]) -> None:
-        """These hits answer what was asked."""
+        """Store the hits of a search."""
         self.shown, self.hits, self.view = asked, hits, TableView()
 
     def as_list(self) -> CurrentList:
-        """The hits, a row each with its context; at the one under the cursor."""
+        """The hits as a current list, one row for each context, at the hit under the cursor."""
         neurons = tuple(hit.neuron for hit in self.hits)
         sights = tuple(Sight(hit.quadrant, hit.ranking, hit.example.rank, self.shown.signs) for hit in self.hits)
         return CurrentList(

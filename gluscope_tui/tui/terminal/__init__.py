@@ -1,1 +1,1 @@
-"""What lies between the explorer and its terminal: what is typed, signals, crashes, the pager, the clipboard."""
+"""The interface between the explorer and its terminal: typed bytes, signals, crashes, the pager, the clipboard."""

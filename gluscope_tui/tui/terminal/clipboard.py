@@ -1,4 +1,4 @@
-"""Copying: every way to the clipboard that this terminal offers, and always a file; says what was done."""
+"""Copies a text by every way to the clipboard that this terminal offers, and always to a file."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 from ..kept.files import state_folder, write_whole
 
 OSC52_LIMIT = 74_000
-"""Bytes of base64 that terminals take at most."""
+"""The most bytes of base64 that terminals accept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """What was done with a text, way by way; nobody can know what the terminal made of it."""
+    """The ways by which a text was sent; whether the terminal took it can't be known."""
 
     osc52: bool
     tmux: bool | None  # None: not inside tmux
@@ -35,7 +35,7 @@ class Copied:
 
 
 def fits_osc52(text: str) -> bool:
-    """Whether terminals take a text of this length, packed in base64."""
+    """Whether terminals accept a text of this length in base64."""
     return 4 * ((len(text.encode("utf-8", "replace")) + 2) // 3) <= OSC52_LIMIT
 
 

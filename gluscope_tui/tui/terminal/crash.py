@@ -1,7 +1,7 @@
-"""What happens on a bug: a log without any text of the corpus, three lines for the person, a working terminal.
+"""Handles a bug: a log without any text of the corpus, three lines for the user, a working terminal.
 
-With opaque.py the only module that overrides private methods of Textual (8.2): there is no public way to hear of an
-exception before its traceback, with all local variables, is printed.
+Only this module and opaque.py override private methods of Textual (8.2): there is no public way to catch an exception
+before Textual prints its traceback with all local variables.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .opaque import OpaqueApp
 
 
 class CrashingApp(OpaqueApp, inherit_bindings=False):
-    """An app that keeps the exception that ended it, and the names of what was done last."""
+    """An app that keeps the exception that ended it and the names of the last actions."""
 
     def __init__(self) -> None:
         super().__init__(ansi_color=True)
@@ -34,7 +34,7 @@ class CrashingApp(OpaqueApp, inherit_bindings=False):
         """Whether the app is ending: screens are being taken down, and what is still typed is for nobody."""
 
     async def on_event(self, event: events.Event) -> None:
-        """Hand on an event, unless it is input that comes after the end was decided."""
+        """Pass an event on, unless it is input that comes after the end was decided."""
         if self.leaving and isinstance(event, (events.InputEvent, events.Paste)):
             return
         await super().on_event(event)
@@ -48,7 +48,7 @@ class CrashingApp(OpaqueApp, inherit_bindings=False):
 
 
 def write_log(error: BaseException, trail: list[str], size: tuple[int, int]) -> Path | None:
-    """Write the crash log; its path, or None where that fails. Frames and lines of code, no values, no messages."""
+    """Write frames and lines of code, no values and no messages, to a log. Returns its path, or None if that fails."""
     frames = traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), capture_locals=False)
     lines = [
         f"gluscope {__version__}, Python {platform.python_version()}, "
@@ -68,7 +68,7 @@ def write_log(error: BaseException, trail: list[str], size: tuple[int, int]) -> 
 
 
 def report(error: BaseException, path: Path | None) -> None:
-    """Three lines on stderr."""
+    """Print three lines on stderr."""
     where = path or "no log could be written"
     print(f"gluscope ended because of a bug: {type(error).__name__}", file=sys.stderr)
     print(f"the log (no text of your corpus is in it): {where}", file=sys.stderr)

@@ -1,6 +1,6 @@
-"""What screens are to Textual: none shows through another, and a closed one is forgotten.
+"""Makes screens opaque to Textual: none shows through another, and a closed one is freed.
 
-With crash.py the only module that touches private parts of Textual (8.2).
+Only this module and crash.py touch private parts of Textual (8.2).
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from textual.widget import Widget
 def forget_painted(widget: Widget) -> None:
     """Free the rows that were painted for a widget that was closed.
 
-    Textual keeps the painters of the last 1,024 widgets alive (an lru_cache on one of their methods), and each all the
-    rows it has painted.
+    Textual keeps the painters of the last 1,024 widgets alive (an lru_cache on one of their methods), and each painter
+    keeps all the rows it has painted.
     """
     widget._styles_cache.clear()
 
 
 class OpaqueApp(App[None], inherit_bindings=False):
-    """An app whose screens each fill the terminal. What has changed under one is drawn when that closes.
+    """An app whose screens each fill the terminal. Changes under a screen are drawn when it closes.
 
-    Else Textual would paint all of the screen above for any change below it.
+    Otherwise Textual would repaint the whole screen above for any change below it.
     """
 
     @property

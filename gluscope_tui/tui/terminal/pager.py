@@ -1,4 +1,4 @@
-"""A pane's contexts in the person's pager, whole and cleaned."""
+"""Shows a pane's contexts in the user's pager, whole and cleaned."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..session.explorer import Explorer
 
 
 def pane_text(explorer: Explorer, width: int) -> Iterator[str]:
-    """Lines of the focused pane: its title, then every context, wrapped, with where it is from."""
+    """The lines of the focused pane: its title, then every context, wrapped, with its source."""
     record, ranking = explorer.pane(), explorer.shown.ranking
     yield f"{explorer.shown.neuron}  {title(record, explorer.record.tokens_counted, ranking, 200)}"
     for example in explorer.examples():
@@ -30,7 +30,7 @@ def pane_text(explorer: Explorer, width: int) -> Iterator[str]:
 
 
 def page_pane(app: App[None], explorer: Explorer) -> str:
-    """Show the pane in $PAGER (else less); returns why that failed, or ""."""
+    """Show the pane in $PAGER (default: less). Returns why that failed, or ""."""
     try:
         pager = shlex.split(os.environ.get("PAGER", "")) or ["less"]
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Signals that end the explorer: the terminal is put right, the position kept, and no process stays."""
+"""Ends the explorer on signals: restores the terminal, keeps the position, leaves no process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import FrameType
 
 GRACE_SECONDS = 1.5
-"""How long a clean end may take; a terminal that has gone away can hold up every write to it."""
+"""Seconds that a clean end may take: a terminal that has gone away can block every write."""
 
 
 def leave_on_signals(leave: Callable[[int], None]) -> None:

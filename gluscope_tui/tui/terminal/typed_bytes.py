@@ -1,7 +1,7 @@
-"""Typed bytes as text: in the terminal's own encoding, and a byte that isn't valid in it ends nothing.
+"""Decodes typed bytes in the terminal's own encoding; an invalid byte must not end the explorer.
 
-Textual (8.2) decodes strict UTF-8, so one é typed in an ISO-8859-1 terminal, or a key with an eight-bit Alt, would end
-its thread of input with a traceback. Its driver offers no way in but the name by which it finds the decoder.
+Textual (8.2) decodes strict UTF-8, so an é typed in an ISO-8859-1 terminal, or a key with an eight-bit Alt, would end
+its input thread with a traceback. The only way in is the name by which its driver finds the decoder.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ...text.encoding import writes_unicode
 
 
 def decode_as_typed() -> None:
-    """From now on decode what is typed as the terminal encodes it; invalid bytes become U+FFFD."""
+    """From now on decode typed bytes in the terminal's encoding; invalid bytes become U+FFFD."""
     encoding = "utf-8" if writes_unicode(sys.__stdin__) else getattr(sys.__stdin__, "encoding", None) or "utf-8"
     linux_driver.getincrementaldecoder = partial(_tolerant, encoding)  # type: ignore[attr-defined]  # see above
 

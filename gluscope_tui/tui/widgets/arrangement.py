@@ -1,4 +1,4 @@
-"""Puts the parts of a screen where pure arithmetic says: one pass, no scrolling, no style sheet."""
+"""Places the parts of a screen by pure arithmetic: one pass, no scrolling, no style sheet."""
 
 from __future__ import annotations
 

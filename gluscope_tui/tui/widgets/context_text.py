@@ -1,4 +1,4 @@
-"""The text of an open context, wrapped, with the token under the cursor in sight."""
+"""The text of an open context, wrapped, with the token under the cursor visible."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .lines import Lines
 
 @dataclass(frozen=True, slots=True)
 class TextOfContext:
-    """A context, most often widened to its whole sequence, and the place of the cursor in it."""
+    """A context, usually widened to its whole sequence, and the place of the cursor in it."""
 
     example: Example
     quadrant: Quadrant
@@ -28,7 +28,7 @@ class TextOfContext:
 
 
 class ContextText(Lines[TextOfContext]):
-    """Wrapped text; the line of the cursor is kept in the middle."""
+    """Wrapped text; the cursor's line stays in the middle."""
 
     class Clicked(Message):
         """A token was clicked."""

@@ -1,4 +1,4 @@
-"""The first lines: the index and the place in the current list; the neuron, its mark, what its weights say."""
+"""The header: the index and the place in the current list; the neuron, its mark, and facts from its weights."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .lines import Lines
 FULL_FROM = 100
 LEAST_WITH_MODEL = 72
 LEAST_MODEL = 10
-"""Cells that the model's name has at least, where it is shown."""
+"""The fewest cells in which the model's name is shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the header tells."""
+    """The contents of the header."""
 
     file: str
     model: str
@@ -35,14 +35,14 @@ class Header:
     tokens: int
     warnings: tuple[str, ...] = ()
     pinned: str = ""  # the pinned neuron's address
-    instead_of: str = ""  # the list's neuron, where the pinned one is shown in its place
-    note: str | None = None  # of the neuron's mark; None: it is not marked
-    rw_class: str = ""  # "" where the index has no weights
+    instead_of: str = ""  # the list's neuron, if the pinned one is shown in its place
+    note: str | None = None  # of the neuron's mark; None if it is not marked
+    rw_class: str = ""  # "" if the index has no weights
     cosines: tuple[str, ...] = ()
 
 
 def index_line(header: Header, width: int, palette: Palette) -> StyledLine:
-    """The index's file, the model, the tokens, the place in the current list, warnings."""
+    """The first line: index file, model, tokens, place in the current list, warnings."""
     where, _, what = header.place.partition(" ")
     parts = [
         Part(shorten(header.file, 30, ascii_only=palette.ascii_only), palette.strong),
@@ -59,7 +59,7 @@ def index_line(header: Header, width: int, palette: Palette) -> StyledLine:
 
 
 def neuron_line(header: Header, width: int, palette: Palette) -> StyledLine:
-    """Address with the mark of stale contexts, the person's mark and note, class and cosines; then how it is shown."""
+    """The second line: address with the sign for stale contexts, mark and note, class, cosines; then the view."""
     room = max(12, width // 3)
     parts = [
         Part(header.address + _stale(header, palette), palette.strong),
@@ -73,7 +73,7 @@ def neuron_line(header: Header, width: int, palette: Palette) -> StyledLine:
 
 
 def header_line(header: Header, width: int, palette: Palette) -> StyledLine:
-    """Both in one: model, neuron, mark, signs, ranking, place in the list, tokens, warnings."""
+    """Both lines in one: model, neuron, mark, signs, ranking, place in the list, tokens, warnings."""
     where, _, what = header.place.partition(" ")
     tokens = short_count(header.tokens) + (" tokens" if width >= FULL_FROM else "")
     parts = [
@@ -100,7 +100,7 @@ def _stale(header: Header, palette: Palette) -> str:
 
 
 def _looks(header: Header, palette: Palette) -> tuple[Part, ...]:
-    """Signs, ranking and colour: how the neuron is shown, and nothing that it is."""
+    """Signs, ranking and colour: how the neuron is shown, not what it is."""
     flip = f" {palette.glyphs.flipped}" if header.flipped and header.signs == "aligned" else ""
     signs = header.signs + (flip if header.flipped is not None else " ?")
     by_colour = "" if header.colour == header.ranking else f"colour {header.colour}"
@@ -117,7 +117,7 @@ def _mark(header: Header, room: int, palette: Palette) -> str:
 
 
 def _pin(header: Header) -> str:
-    """Which of the two neurons that are compared is shown, and the other one."""
+    """Which of the two compared neurons is shown, and the other one."""
     if header.instead_of:
         return f"pinned, p: {header.instead_of}"
     return (
@@ -126,7 +126,7 @@ def _pin(header: Header) -> str:
 
 
 class HeaderLine(Lines[Header]):
-    """The header: two lines where there is room for them, else the most of both in one."""
+    """The header: two lines if there is room, otherwise as much of both as fits in one."""
 
     def draw(self, picture: Header, width: int, height: int) -> list[Strip]:
         lines = (header_line,) if height < 2 else (index_line, neuron_line)

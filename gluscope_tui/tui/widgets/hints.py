@@ -1,4 +1,4 @@
-"""The last line: the most used keys, or a notice for a while, which may have more lines."""
+"""The foot: the most used keys, or for a while a notice, which may take several lines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_LINES = 3
 
 @dataclass(frozen=True, slots=True)
 class Foot:
-    """The hints of a screen, and a notice that stands in their place."""
+    """The hints of a screen, and a notice shown in their place."""
 
     hints: tuple[str, ...]
     notice: str = ""
@@ -24,7 +24,7 @@ class Foot:
 
 
 class Hints(Lines[Foot]):
-    """The foot; hints that don't fit are left out from the end, but the last (help) stays."""
+    """The foot; hints that don't fit are dropped from the end, except the last (help)."""
 
     def draw(self, picture: Foot, width: int, height: int) -> list[Strip]:
         palette = self.palette

@@ -1,4 +1,4 @@
-"""What a search found, a line a hit: neuron, quadrant, value, and the context with every peak in one column."""
+"""The hits of a search, one a line: neuron, quadrant, value, and the context, with all peaks in one column."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _VALUE, _RANKING = 8, 4
 
 @dataclass(frozen=True, slots=True)
 class HitsPicture:
-    """The hits that are seen, from place `first` on. `find` is what was searched for; `empty` stands for no hits."""
+    """The visible hits, from place `first` on. `find` is the searched text; `empty` is shown if there are no hits."""
 
     hits: tuple[Hit, ...]
     first: int = 0

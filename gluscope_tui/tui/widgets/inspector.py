@@ -1,4 +1,4 @@
-"""The line that tells everything about the token under the cursor."""
+"""The line with everything about the token under the cursor."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from ..drawing.token_names import token_name
 from .lines import OneLine
 
 TIGHT_UNDER = 50
-"""Width under which blanks and marks are saved, so that all four values fit."""
+"""Below this width blanks and marks are dropped, so that all four values fit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """A token of a context; `example` None: the pane has no context."""
+    """A token of a context; `example` is None if the pane has no context."""
 
     example: Example | None
     quadrant: Quadrant
     token: int | None
-    places: tuple[str, ...] = ()  # percentiles of gate, in, act and post; none where there is no sample
-    colour: str = "post"  # the quantity whose percentile is the last to go
+    places: tuple[str, ...] = ()  # percentiles of gate, in, act and post; empty without a sample
+    colour: str = "post"  # the quantity whose percentile is dropped last
 
 
 def inspector_line(picture: Inspected, width: int, palette: Palette) -> StyledLine:
-    """Quadrant, rank, document, position, token, and the four values of the token under the cursor, with their
-    percentiles where there is room. Away from the peak a value is kept in one byte, which its mark tells."""
+    """Quadrant, rank, document, position, token and the four values of the token under the cursor, with their
+    percentiles if there is room. A value away from the peak, kept in one byte, is marked ≈."""
     example, quadrant, token = picture.example, picture.quadrant, picture.token
     if example is None:
         return ((f" {quadrant.value} has no context here", palette.faint),)

@@ -1,4 +1,4 @@
-"""The line that tells what the colours mean: the scale's ends, whose scale it is, which tokens are coloured."""
+"""The line that explains the colours: the scale's ends, its scope, and which tokens are coloured."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Scale:
 
 
 def legend_line(picture: Scale, width: int, palette: Palette) -> StyledLine:
-    """The ends of the colour scale, whose it is, and which tokens have a colour."""
+    """The ends of the colour scale, its scope, and which tokens are coloured."""
     look = picture.look
     if not look.maximum > 0:
         return ((f" {look.quantity} is 0 in every context: nothing to colour", palette.faint),)

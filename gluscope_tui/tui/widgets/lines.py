@@ -1,4 +1,4 @@
-"""What all parts of a screen have in common: rows drawn from a frozen picture, repainted only where they changed."""
+"""The base of all parts of a screen: rows drawn from a frozen picture; only changed rows are repainted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Picture = TypeVar("Picture")
 
 
 class Lines(Widget, Generic[Picture]):
-    """A widget of the Line API. `show` takes the picture to draw; the subclass says how its rows look."""
+    """A widget of Textual's Line API. `show` takes the picture to draw; the subclass draws its rows."""
 
     DEFAULT_CSS = "Lines { background: ansi_default; }"
     can_focus = False
@@ -30,15 +30,15 @@ class Lines(Widget, Generic[Picture]):
         self._drawn_for: tuple[int, int] | None = None
 
     def draw(self, picture: Picture, width: int, height: int) -> list[Strip]:
-        """The rows of a picture, at most `height`, each `width` cells."""
+        """The rows of a picture: at most `height`, each of `width` cells."""
         raise NotImplementedError
 
     def show(self, picture: Picture, palette: Palette) -> None:
-        """Draw this picture from now on; rows that look as before are not painted again."""
+        """Draw this picture from now on; unchanged rows are not repainted."""
         if picture == self.picture and palette == self.palette:
             return
         self.picture, self.palette = picture, palette
-        if self._drawn_for != (self.size.width, self.size.height):  # hidden for the moment, or resized
+        if self._drawn_for != (self.size.width, self.size.height):  # hidden at present, or resized
             self._drawn_for = None
             self.refresh()
             return
@@ -49,7 +49,7 @@ class Lines(Widget, Generic[Picture]):
             self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
 
     def on_unmount(self) -> None:
-        """Let go of what was painted."""
+        """Free the painted rows."""
         forget_painted(self)
 
     def render_line(self, y: int) -> Strip:
@@ -68,7 +68,7 @@ class OneLine(Lines[Picture]):
     """A widget of a single row."""
 
     def line(self, picture: Picture, width: int) -> StyledLine:
-        """What the row says; cut or filled to the width afterwards."""
+        """The row's text; it is cut or padded to the width afterwards."""
         raise NotImplementedError
 
     def draw(self, picture: Picture, width: int, height: int) -> list[Strip]:

@@ -1,4 +1,4 @@
-"""The current list of neurons: address, small bars of the four frequencies, extreme; or which context is meant."""
+"""The current list of neurons: address, small bars of the four frequencies and extreme, or the context meant."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from ..drawing.titles import bar
 from .lines import Lines
 
 HEADS = 2
-"""The lines over the neurons: what the list is, what its columns are."""
+"""The lines above the neurons: the list's title and its headings."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListEntry:
-    """A line of the list; the row comes later than the address where it must be read first.
+    """A line of the list; the row is None until it is read.
 
-    `stands_for`: what is said instead of the neuron's numbers where the line stands for one of its contexts.
+    `stands_for`: shown instead of the neuron's numbers if the line stands for one of its contexts.
     """
 
     address: str
@@ -34,7 +34,7 @@ class ListEntry:
 
 @dataclass(frozen=True, slots=True)
 class ListPicture:
-    """The part of the current list that is seen."""
+    """The visible part of the current list."""
 
     title: str
     first: int  # place of the first entry
@@ -84,7 +84,7 @@ class NeuronList(Lines[ListPicture]):
 
     @staticmethod
     def _heading(picture: ListPicture) -> str:
-        """What stands behind an address: the four frequencies as bars and the largest post, or a context's place."""
+        """The heading after the address: the four frequencies as bars and the largest post, or a context's place."""
         contexts = any(entry.stands_for for entry in picture.entries)
         return "in rank" if contexts else f"{'freq':<4} {'post':>6}"
 

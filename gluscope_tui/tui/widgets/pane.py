@@ -1,4 +1,4 @@
-"""One quadrant: its title, a concordance of its contexts, and the place of what it writes."""
+"""One quadrant: its title, a concordance of its contexts, and the tokens it promotes."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from ..session.view import Cursor
 from .lines import Lines
 
 SELDOM = 0.001
-"""The share of tokens under which a pane is dimmed."""
+"""A pane is dimmed below this share of tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class PanePicture:
-    """What a pane shows."""
+    """The contents of a pane."""
 
     record: QuadrantRecord
     total: int  # tokens counted
@@ -42,12 +42,12 @@ class PanePicture:
     wrap: bool = False
     titled: bool = True
     values_from: int = VALUES_FROM
-    edge: str = ""  # "tee" or "cross": the pane holds the divider at its right
+    edge: str = ""  # "tee" or "cross": the pane includes the divider on its right
     writes: tuple[str, ...] = ()  # the tokens that the neuron promotes in the quadrant
 
     @property
     def seldom(self) -> bool:
-        """Whether the quadrant is visited so seldom that its pane steps back."""
+        """Whether the quadrant is visited so rarely that its pane is dimmed."""
         return self.record.count < SELDOM * self.total
 
     @property
@@ -59,7 +59,7 @@ class Pane(Lines[PanePicture]):
     """A quadrant's contexts. Clicks and the wheel become messages; it scrolls just enough to show the cursor."""
 
     class Clicked(Message):
-        """A cell of the pane was clicked: it is chosen, and both cursors go there."""
+        """A cell of the pane was clicked: the pane is chosen, and both cursors go there."""
 
         def __init__(self, quadrant: Quadrant, cursor: Cursor) -> None:
             self.quadrant, self.cursor = quadrant, cursor
@@ -106,7 +106,7 @@ class Pane(Lines[PanePicture]):
         )
 
     def _writes(self, picture: PanePicture, inner: int) -> StyledLine:
-        """Under the title: what the neuron writes where this quadrant is, its sign in the colour of that sign."""
+        """The row under the title: the tokens that the neuron promotes in this quadrant, the sign in its colour."""
         palette = self.palette
         sign = output_sign(picture.record)
         before, out, after = label(sign).partition("+out" if sign > 0 else "-out")
@@ -121,7 +121,7 @@ class Pane(Lines[PanePicture]):
         )
 
     def _body(self, picture: PanePicture, inner: int, room: int, above: int) -> list[StyledLine]:
-        """The rows that are seen of the contexts and the line after them."""
+        """The visible rows of the contexts and the line after them."""
         shown, palette = picture.examples, self.palette
         if not shown:
             sentence: StyledLine = ((f"  {empty(picture.record, picture.ranking)}", palette.faint),)

@@ -1,4 +1,4 @@
-"""A prompt of one line, at the foot: what is typed, what is wrong with it."""
+"""A prompt of one line at the foot: the typed text and its error."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Prompt(OneLine[Typing]):
 
 
 def _end(text: str, width: int) -> str:
-    """As much of the end of a clean text as `width` cells hold."""
+    """The longest end of a clean text that fits in `width` cells."""
     start = len(text)
     while start > 0 and cell_len(text[start - 1 :]) <= width:
         start -= 1

@@ -1,4 +1,4 @@
-"""What stands on a terminal that is too small for anything else."""
+"""The notice on a terminal that is too small for anything else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two lines over an open context: which one it is, and where its text is from."""
+"""The two lines above an open context: which context it is, and the source of its text."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SourceOfContext:
 
 
 class SourceLine(Lines[SourceOfContext]):
-    """Neuron, quadrant, ranking and value; document, position, the source's name, and which values are kept."""
+    """Neuron, quadrant, ranking and value; document, position, source, and which values are kept."""
 
     def draw(self, picture: SourceOfContext, width: int, height: int) -> list[Strip]:
         palette, example = self.palette, picture.example

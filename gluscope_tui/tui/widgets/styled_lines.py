@@ -1,4 +1,4 @@
-"""Lines that come with their styles, of which a part is seen."""
+"""Styled lines that scroll."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .lines import Lines
 
 @dataclass(frozen=True, slots=True)
 class StyledPicture:
-    """The lines, and the first that is seen."""
+    """The lines, and the first visible one."""
 
     lines: tuple[StyledLine, ...]
     top: int = 0

@@ -1,4 +1,4 @@
-"""A table of any number of rows: draws those that are seen, under headings of two lines; the first column stays."""
+"""A table of any number of rows: draws the visible ones under headings of two lines; the first column stays."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LEAST_REST = 8
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A column: its name, the two lines over it, its width in cells (0: what is left), where its text stands."""
+    """A column: name, the two lines of its heading, width in cells (0 for the remaining width), alignment."""
 
     name: str
     upper: str
@@ -30,7 +30,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Text from anywhere, and how strongly it is shaded: a level of the ramp with the value's sign, 0 for none."""
+    """Untrusted text and its shade: a level of the ramp with the value's sign, 0 for none."""
 
     text: str
     level: int = 0
@@ -38,16 +38,16 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class TablePicture:
-    """The rows that are seen, from place `first` on; None for a row that is being read."""
+    """The visible rows, from place `first` on; None for a row that is still being read."""
 
     headings: tuple[Heading, ...]
     rows: tuple[tuple[Cell, ...] | None, ...]
     first: int = 0
     place: int = 0
-    column: int | None = None  # under the cursor; None: the cursor is a whole row
+    column: int | None = None  # under the cursor; None if the cursor is a whole row
     sorted_by: str = ""
     descending: bool = True
-    empty: str = ""  # what stands in place of no rows
+    empty: str = ""  # the text shown if there are no rows
     heads: int = 2  # the lines of the headings
 
 
@@ -82,7 +82,7 @@ class Table(Lines[TablePicture]):
         return rows
 
     def _visible(self, picture: TablePicture, width: int) -> tuple[tuple[int, int, int], ...]:
-        """The columns that are seen, as (number, first cell, width): the first, then those from `_left` on."""
+        """The visible columns as (number, first cell, width): the first column, then those from `_left` on."""
         cursor = picture.column
         last = len(picture.headings) - 1
         self._left = min(max(1, self._left), max(1, last))
@@ -150,7 +150,7 @@ class Table(Lines[TablePicture]):
 
 
 def _slots(headings: tuple[Heading, ...], left: int, width: int) -> tuple[tuple[int, int, int], ...]:
-    """(column, first cell, width) of those that fit: the first column and those from `left` on."""
+    """(column, first cell, width) of the columns that fit: the first one and those from `left` on."""
     found: list[tuple[int, int, int]] = []
     start = 1
     order = [0, *range(left, len(headings))]
@@ -162,7 +162,7 @@ def _slots(headings: tuple[Heading, ...], left: int, width: int) -> tuple[tuple[
         following = headings[order[at + 1]].upper if at + 1 < len(order) else None
         alone = heading.upper and heading.upper != following
         first_of_group = not found or headings[found[-1][0]].upper != heading.upper
-        if alone and first_of_group:  # nothing beside it gives its upper line room
+        if alone and first_of_group:  # its upper line must fit by itself
             cells = max(cells, cell_len(heading.upper))
         found.append((number, start, min(cells, max(1, width - start))))
         start += cells + GAP

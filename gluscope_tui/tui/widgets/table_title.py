@@ -1,4 +1,4 @@
-"""The first line of a table: what it is, the place in it, its order, its condition."""
+"""The first line of a table: its name, the place in it, its order, its condition."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .lines import OneLine
 
 @dataclass(frozen=True, slots=True)
 class TitleOfTable:
-    """What the line tells. `what`: text from a person, such as the condition."""
+    """The contents of the line. `what` is the user's text, such as the condition."""
 
     name: str
     place: int
     total: int
     stale: bool = False
-    whole: bool = True  # whether all rows are known yet
+    whole: bool = True  # whether all rows are known
     what: str = ""
     order: str = ""
     more: str = ""

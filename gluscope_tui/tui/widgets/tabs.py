@@ -19,7 +19,7 @@ from .lines import OneLine
 
 @dataclass(frozen=True, slots=True)
 class Tabs:
-    """What the tab row tells."""
+    """The contents of the tab row."""
 
     record: NeuronRecord
     focused: Quadrant
@@ -28,7 +28,7 @@ class Tabs:
 
 
 def tab_cells(tabs: Tabs) -> list[tuple[int, int, Quadrant]]:
-    """Where each tab stands: its first cell, the one behind it, and its quadrant."""
+    """The place of each tab: its first cell, the cell after its last, and its quadrant."""
     cells, start = [], 1
     for quadrant in QUADRANTS:
         stop = start + len(_tab(tabs, quadrant))
@@ -38,7 +38,7 @@ def tab_cells(tabs: Tabs) -> list[tuple[int, int, Quadrant]]:
 
 
 def tab_line(tabs: Tabs, width: int, palette: Palette) -> StyledLine:
-    """`[++ 12.4%] +- 8.31% -+ 3/113k -- never`, and as many of the focused pane's numbers as there is room for."""
+    """`[++ 12.4%] +- 8.31% -+ 3/113k -- never`, and as many of the focused pane's numbers as fit."""
     line: list[tuple[str, Style]] = [(" ", palette.text)]
     for quadrant in QUADRANTS:
         style = palette.text if tabs.record.quadrants[quadrant].count else palette.faint

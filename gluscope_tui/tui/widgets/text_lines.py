@@ -15,7 +15,7 @@ from .lines import Lines
 
 @dataclass(frozen=True, slots=True)
 class TextPicture:
-    """Lines as (kind, text): "title", "key" or "text"; the first that is seen; the chosen one."""
+    """Lines as (kind, text), where kind is "title", "key" or "text"; the first visible line; the chosen line."""
 
     lines: tuple[tuple[str, str], ...]
     top: int = 0

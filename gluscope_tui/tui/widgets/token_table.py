@@ -1,4 +1,4 @@
-"""The table of an open context: a token a row, with its quadrant and four values; the peak or cursor in the middle."""
+"""The table of an open context: one token a row, with quadrant and four values; the peak or cursor in the middle."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class TableOfContext:
 
 
 class TokenTable(Lines[TableOfContext]):
-    """Rows of tokens under a line of names. Their mark tells that values are kept in one byte, but for the peak's."""
+    """Rows of tokens under a line of headings. Values kept in one byte, all but those of the peak, are marked ≈."""
 
     class Clicked(Message):
         """A row was clicked."""
