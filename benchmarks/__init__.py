@@ -1,1 +1,1 @@
-"""Measurements of the project by itself: each script says how it is run."""
+"""Benchmarks: each script's docstring says how to run it."""

@@ -1,10 +1,10 @@
-"""How fast an index of the size of an 8B is to read: show, the explorer, sorting, filtering and searching.
+"""Measures how fast an index of an 8B model's size reads: show, the explorer, sorting, filtering and searching.
 
     python benchmarks/at_8b.py [--db FILE] [--rounds 5] [--tui] [--save]
 
-Makes a synthetic index with the shape of Llama-3.1-8B, 32 layers of 14,336 neurons, once (--db keeps it; a few
-minutes), and measures each command in a process of its own, warm: the fastest and the median of some rounds. Rows of
-the narrow tables are like real ones; a neuron has few examples, so that the file stays small.
+Makes a synthetic index with the shape of Llama-3.1-8B, 32 layers of 14,336 neurons (a few minutes; --db keeps it).
+Measures each command in its own process, warm: the fastest and the median of some rounds. Rows of the narrow tables
+are like real ones; a neuron has few examples, so that the file stays small.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ COMMANDS: tuple[tuple[str, float, tuple[str, ...]], ...] = (
     ("layers", 0.0, ("layers", "-f", "table")),
     ("plot", 0.0, ("plot", "cos_in_out", "frequency_gate_positive", "-f", "rich")),
 )
-"""What is measured, the limit in seconds that the project holds itself to (0: none), and the command."""
+"""The name of each measurement, the project's limit in seconds (0 for none), and the command."""
 
 
 def make(path: Path) -> None:
@@ -84,14 +84,14 @@ def make(path: Path) -> None:
 
 
 def _texts(random: Any) -> Any:
-    """Token ids, sequence position: some tokens are very common, as words are."""
+    """Token ids, sequence position. Some tokens are very common, as some words are."""
     import numpy as np
 
     return np.minimum(random.zipf(1.3, (SEQUENCES, LENGTH)), VOCABULARY) - 1
 
 
 def _site(random: Any, address: Any) -> Any:
-    """Statistics as of random neurons whose in and gate are a little correlated, with heavy tails."""
+    """Statistics of random neurons with heavy tails, whose in and gate are slightly correlated."""
     import numpy as np
 
     from indexer.database.bulk.arrays import ListArrays, SiteArrays
@@ -179,7 +179,7 @@ def _info() -> dict[str, Any]:
 
 
 def measured(command: tuple[str, ...], db: Path, rounds: int) -> list[float]:
-    """Seconds of a whole process, warm."""
+    """Seconds that a whole process takes, warm."""
     words = [sys.executable, "-m", "gluscope_tui", *command, "--db", str(db)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "120"}
     times = []
@@ -194,7 +194,7 @@ def measured(command: tuple[str, ...], db: Path, rounds: int) -> list[float]:
 
 
 def explorer(db: Path, rounds: int) -> Iterator[tuple[str, list[float], float]]:
-    """The explorer's start, and from a key to the whole next neuron, as benchmarks/tui.py measures them."""
+    """The explorer's start-up, and a key to the complete next neuron, as benchmarks/tui.py measures them."""
     from benchmarks.tui import key_to_screen, start_up
 
     with tempfile.TemporaryDirectory() as state:

@@ -1,20 +1,20 @@
-"""Whether gluscope is right and quick on a CUDA device: one command, one table, JSON beside it, in under 8 minutes.
+"""Checks that gluscope is right and quick on a CUDA device: one command, one table and its JSON, in under 8 minutes.
 
     python benchmarks/gpu.py [--parts 1,3] [--out gpu-results] [--device cuda] [--cpu] [--inline] [--save]
 
-Needs the repository and what it depends on, and no network: weights are random, text is made up.
+Needs the repository and its dependencies, but no network: weights are random, and text is made up.
 
-1. statistics   tiny models of six families, float32 and bfloat16: a loop over tokens, the CPU's index
+1. statistics   tiny models of six families, float32 and bfloat16, against a loop over tokens and the CPU's index
 2. waiting      no synchronisation while batches are fed
-3. speed        bare and indexing, for the shapes of SmolLM2-135M, Llama-3.1-8B and layers of Mixtral 8x7B
-4. memory       running out of memory on purpose: a batch is run in halves
-5. resuming     a run that is killed goes on to the same index
-6. weights      what the weights say, at the shape of Llama-3.1-8B, and beside what the CPU says
-7. one pass     the pass over a batch's values alone: plain, by a kernel written by hand, compiled
+3. speed        bare model and indexing, for the shapes of SmolLM2-135M, Llama-3.1-8B and layers of Mixtral 8x7B
+4. memory       out of memory on purpose: a batch is run in halves
+5. resuming     a killed run resumes and gives the same index
+6. weights      numbers from the weights, at the shape of Llama-3.1-8B, and against the CPU's
+7. one pass     the pass over a batch's values alone: plain, hand-written kernel, compiled
 
-Each part runs in a process of its own with its own time limit; what it found is kept when it crashes. `--out` gets
-`gpu.json`, `gpu.md` (the table), and for every failure a file with the whole traceback. `--cpu` rehearses all parts on
-the CPU with small models. Exit code: 0 if everything that ran is right, else 1.
+Each part runs in its own process with its own time limit; its results survive a crash. `--out` gets `gpu.json`,
+`gpu.md` (the table), and for every failure a file with the whole traceback. `--cpu` rehearses all parts on the CPU with
+small models. Exit code: 0 if everything that ran is right, otherwise 1.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ PARTS: dict[int, tuple[str, str, int]] = {
     6: ("weights", "weights", 50),
     7: ("one pass", "one_pass", 50),
 }
-"""Number -> name, module in gpu_parts, seconds it may take."""
+"""Number -> name, module in gpu_parts, time limit in seconds."""
 
 _GRACE = 5.0
 _PACKAGES = ("torch", "transformers", "triton", "numpy", "numba", "tokenizers", "huggingface_hub", "sqlite-utils")
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.run_part is not None:
         return _run(options.run_part, options, out)
     if not options.inline:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that a part under way is ended too
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that a running part is ended too
     began = time.monotonic()
     report: dict[str, Any] = {
         "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -120,14 +120,14 @@ def _parts(text: str) -> tuple[int, ...]:
 
 
 def _process(number: int, options: argparse.Namespace, out: Path) -> str:
-    """Run a part in a process of its own; how it ended."""
+    """Run a part in its own process. Returns how it ended."""
     limit = PARTS[number][2] * options.patience
     words = [sys.executable, "-u", str(Path(__file__).resolve()), "--run-part", str(number), "--out", str(out)]
     words += ["--cpu"] if options.cpu else ["--device", options.device]
     words += ["--patience", str(options.patience)]
     paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": paths}
-    # kernels are chosen by the sizes that are compiled first: no part takes those of another
+    # the sizes compiled first choose the kernels: no part uses those of another
     environment["TORCHINDUCTOR_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / f"gluscope-compiled-{number}")
     _rows_file(out, number).unlink(missing_ok=True)
     with subprocess.Popen(words, env=environment, start_new_session=True) as process:
@@ -148,7 +148,7 @@ def _inline(number: int, options: argparse.Namespace, out: Path) -> str:
 
 
 def _run(number: int, options: argparse.Namespace, out: Path) -> int:
-    """A part, in this process."""
+    """Run a part in this process."""
     _, module, limit = PARTS[number]
     kit = Kit(
         part=number,

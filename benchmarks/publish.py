@@ -1,9 +1,9 @@
-"""Renders the tables of figures in README.md from benchmarks/results, between their markers.
+"""Renders the tables of figures in README.md, between their markers, from benchmarks/results.
 
     python benchmarks/publish.py [--check]
 
-A table stands between `<!-- figures: NAME -->` and `<!-- end of figures -->`. `--check` writes nothing and exits with 1
-where a table is stale.
+A table lies between `<!-- figures: NAME -->` and `<!-- end of figures -->`. `--check` writes nothing and exits with 1
+if a table is stale.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ REGIMES = ("cold", "steady", "limit")
 _MARKED = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
 Read = Callable[[str], dict[str, Any]]
-"""From a benchmark's name to its figures."""
+"""A benchmark's name -> its figures."""
 
 
 def comparison(read: Read) -> str:
-    """gluscope beside GLUScope."""
+    """gluscope against GLUScope."""
     share = statistics.median(read("repeated")["steady"])
     size = read("size")["bytes_a_neuron"] / 1024
     return table(
@@ -47,7 +47,7 @@ def comparison(read: Read) -> str:
 
 
 def speed(read: Read) -> str:
-    """Indexing beside the bare model, and how far runs stray."""
+    """Indexing against the bare model, and the spread of runs."""
     found, again = read("speed"), read("repeated")
     rows = [
         (
@@ -71,7 +71,7 @@ def speed(read: Read) -> str:
 
 
 def scaling(read: Read) -> str:
-    """Speed and memory against neurons, and against the corpus."""
+    """Speed and memory by number of neurons and by length of the corpus."""
     found = read("scaling")
     neurons = [
         (str(row["layers"]), f"{row['neurons']:,}", f"{row['tokens_per_second']:.0f}", _gib(row["peak_bytes"]))
@@ -103,7 +103,7 @@ FINDING: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("the explorer's start; from neuron to neuron", ("tui, start", "tui, neuron to neuron")),
     ("`gluscope layers`; `gluscope plot`", ("layers", "plot")),
 )
-"""What a row says, and the names that benchmarks/at_8b.py gives its figures."""
+"""The text of each row, and the names of its figures in benchmarks/at_8b.py."""
 
 
 def finding(read: Read) -> str:
@@ -114,7 +114,7 @@ def finding(read: Read) -> str:
 
 
 def gpu(read: Read) -> str:
-    """What benchmarks/gpu.py found of speed; that it was not run, where there is nothing."""
+    """The speeds that benchmarks/gpu.py found, or a note that it was not run."""
     found = read("gpu")
     rows = [
         (
@@ -141,7 +141,7 @@ TABLES: dict[str, Callable[[Read], str]] = {
     "finding": finding,
     "gpu": gpu,
 }
-"""Name in a marker -> what renders it."""
+"""Name in a marker -> the function that renders it."""
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -151,7 +151,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def rendered(text: str, folder: Path = results.FOLDER) -> str:
-    """A page with every table as the results in a folder have it. KeyError for a marker that names no table."""
+    """A page with every table rendered from a folder's results. Raises KeyError if a marker names no table."""
 
     def read(name: str) -> dict[str, Any]:
         return results.read(name, folder) or {}
@@ -160,7 +160,7 @@ def rendered(text: str, folder: Path = results.FOLDER) -> str:
 
 
 def marked(text: str) -> list[str]:
-    """The names of the tables that a page has, in order."""
+    """The names of a page's tables, in order."""
     return [found[2] for found in _MARKED.finditer(text)]
 
 

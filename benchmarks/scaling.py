@@ -1,10 +1,10 @@
-"""How indexing scales: tokens a second and peak memory against the number of neurons and the length of the corpus.
+"""Measures how indexing scales: tokens a second and peak memory by number of neurons and by length of the corpus.
 
     python benchmarks/scaling.py MODEL TEXT [--layers 1,5,15,30] [--tokens 8k,16k,32k,64k] [--save]
 
-Each run is `gluscope index` in a process of its own, the layers spread evenly over the model. Speed is that between
-two lengths of the corpus, further tokens / further seconds, so that loading, compiling and writing don't count; memory
-is the longer run's largest resident set.
+Each run is `gluscope index` in its own process, with layers spread evenly over the model. Speed compares two lengths of
+the corpus, extra tokens / extra seconds, so that loading, compiling and writing don't count. Memory is the longer run's
+largest resident set.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Point:
-    """What a longer run says beyond a shorter one."""
+    """The figures of a longer run against a shorter one."""
 
     layers: int
     neurons: int
@@ -58,7 +58,7 @@ def amount(text: str) -> int:
 
 
 def measure(model: str, text: str, layers: str, tokens: int, folder: Path) -> Made:
-    """Index, and read from the index and the operating system what it took."""
+    """Make an index, and read time and memory from it and from the operating system."""
     db = folder / "scaling.db"
     command = [sys.executable, "-m", "gluscope_tui", "index", model, text, "--db", str(db), "--layers", layers]
     command += ["--tokens", str(tokens), "--overwrite", "--compile", "on", "--no-weights"]

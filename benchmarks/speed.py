@@ -1,8 +1,8 @@
-"""Indexing beside the bare model: runs `gluscope bench` and keeps its figures for the README's table.
+"""Compares indexing with the bare model: runs `gluscope bench` and keeps its figures for the README's table.
 
     python benchmarks/speed.py MODEL TEXT --name "SmolLM2-135M, float32" [--dtype float32] [--compile off] [--rounds 7]
 
-The row of that name is replaced, or added at the end.
+Replaces the row of that name, or adds it at the end.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ COMMAND = " ".join(("gluscope", "bench", "MODEL", "TEXT", *OPTIONS))
 
 
 def keep(name: str, rounds: int, measured: dict[str, Any], folder: Path = results.FOLDER) -> Path:
-    """Put what `gluscope bench -f json` printed into the results, as the row of a name."""
+    """Put the output of `gluscope bench -f json` into the results as the row of a name."""
     row = {"name": name, "rounds": rounds, "bare": measured["bare"], "ratio": measured["ratio"]}
     rows = list((results.read("speed", folder) or {"rows": []})["rows"])
     place = next((place for place, other in enumerate(rows) if other["name"] == name), len(rows))

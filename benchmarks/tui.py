@@ -1,8 +1,8 @@
-"""How fast the explorer is: start-up, key to full screen through tmux, bytes a key.
+"""Measures the explorer's speed: start-up, key to full screen through tmux, bytes a key.
 
     python benchmarks/tui.py [--db FILE] [--keys 40] [--size 120x40]
 
-Without --db the demo's index. Prints one line a figure; the limits are those the project holds itself to.
+Without --db it uses the demo's index. Prints one figure a line, with the project's limit.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ QUIET = 0.35
 
 
 class Explorer:
-    """`gluscope tui` in a pty of its own."""
+    """`gluscope tui` in its own pty."""
 
     def __init__(self, db: Path, size: tuple[int, int], environment: dict[str, str]) -> None:
         self.started = time.perf_counter()
@@ -40,14 +40,14 @@ class Explorer:
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
 
     def read_until(self, text: bytes) -> float:
-        """Seconds from the start until the text was written."""
+        """Seconds from the start until the text appears."""
         seen = b""
         while text not in seen:
             seen += os.read(self.fd, 65536)
         return time.perf_counter() - self.started
 
     def read_quiet(self) -> int:
-        """Bytes written until nothing more comes."""
+        """The bytes written until no more come."""
         count = 0
         while select.select([self.fd], [], [], QUIET)[0]:
             count += len(os.read(self.fd, 65536))
@@ -74,7 +74,7 @@ def environment(state: str, term: str, colorterm: str = "") -> dict[str, str]:
 
 
 def start_up(db: Path, size: tuple[int, int], state: str, rounds: int = 7) -> list[float]:
-    """Seconds from the start of the process to the whole first screen."""
+    """Seconds from the start of the process to the complete first screen."""
     times = []
     for _ in range(rounds):
         explorer = Explorer(db, size, environment(state, "xterm-256color", "truecolor"))
@@ -84,7 +84,7 @@ def start_up(db: Path, size: tuple[int, int], state: str, rounds: int = 7) -> li
 
 
 def bytes_a_key(db: Path, size: tuple[int, int], state: str, keys: int, term: str, colorterm: str) -> list[int]:
-    """What a change of neuron writes, key by key."""
+    """The bytes written for each change of neuron, key by key."""
     explorer = Explorer(db, size, environment(state, term, colorterm))
     explorer.read_until(READY)
     explorer.read_quiet()
@@ -97,7 +97,7 @@ def bytes_a_key(db: Path, size: tuple[int, int], state: str, keys: int, term: st
 
 
 class Tmux:
-    """The explorer in a tmux server of its own."""
+    """The explorer in its own tmux server."""
 
     def __init__(self, db: Path, size: tuple[int, int], state: str) -> None:
         self.socket = f"gluscope-benchmark-{os.getpid()}"
@@ -125,7 +125,7 @@ class Tmux:
 def key_to_screen(
     db: Path, size: tuple[int, int], state: str, keys: int, pressed_in_turn: str = "jjlj", opened_by: str = ""
 ) -> list[float]:
-    """Seconds from a key to the screen as it stays, seen by capturing tmux's pane again and again."""
+    """Seconds from a key to the final screen, found by capturing tmux's pane repeatedly."""
     tmux = Tmux(db, size, state)
     try:
         tmux.wait_for(READY.decode())

@@ -1,1 +1,1 @@
-"""The parts of `benchmarks/gpu.py`: what each runs, and what they share."""
+"""The parts of `benchmarks/gpu.py`, and the code they share."""

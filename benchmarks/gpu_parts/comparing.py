@@ -1,4 +1,4 @@
-"""Where an index differs from a loop over tokens, and how far two indexes are apart."""
+"""Compares an index with a loop over tokens, and two indexes with each other."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tests.support import naive
 from tests.support.naive import Computed
 
 _SHARE = 0.5
-"""Of the positions that may change their quadrant: those whose gate or in is within rounding of 0."""
+"""The share of positions with gate or in within rounding of 0, which may therefore change their quadrant."""
 
 
 def different(record: NeuronRecord, computed: Sequence[Computed], number: int, settings: Settings) -> Iterator[str]:
-    """Every number, list and window of a neuron that is not what the loop over tokens says, in words.
+    """Every number, list and window of a neuron that differs from the loop over tokens, in words.
 
-    `number`: the neuron's column in what was computed.
+    `number`: the neuron's column in the computed values.
     """
     want = naive.statistics(
         computed,
@@ -78,7 +78,7 @@ def _window(example: Example, sequence: Computed, number: int, settings: Setting
 def far(
     one: Mapping[str, NeuronRecord], other: Mapping[str, NeuronRecord], rounding: float
 ) -> tuple[list[str], dict[str, float]]:
-    """What differs by more than rounding between two indexes, in words; and how far they are apart at most.
+    """The differences between two indexes beyond rounding, in words, and the largest difference.
 
     `rounding`: a share of the largest value of the quantity. Positions whose gate or in is that near 0 may change
     their quadrant, and a share of them may be lost where they do.
@@ -111,9 +111,9 @@ def far(
 
 
 def _values(one: QuadrantRecord, other: QuadrantRecord, scale: Mapping[str, float]) -> Iterator[tuple[float, str]]:
-    """How far sums and extremes are apart, as a share of the largest value of the quantity.
+    """The difference of sums and extremes, as a share of the largest value of the quantity.
 
-    A position that has changed its quadrant adds what it has: up to the largest value to a sum.
+    A position that changed its quadrant adds its values there: up to the largest value to a sum.
     """
     for quantity in naive.QUANTITIES:
         unit = scale[quantity] or 1.0
@@ -127,7 +127,7 @@ def _values(one: QuadrantRecord, other: QuadrantRecord, scale: Mapping[str, floa
 
 
 def _lists(one: QuadrantRecord, other: QuadrantRecord, scale: Mapping[str, float]) -> Iterator[tuple[float, str]]:
-    """How far the values of the lists by magnitude are apart, rank by rank, where both have the same examples."""
+    """The difference between lists by magnitude, rank by rank, for examples that both have."""
     for ranking, examples in one.examples.items():
         theirs = other.examples[ranking]
         if ranking == "random" or not examples or one.count != other.count:
@@ -142,7 +142,7 @@ def _lists(one: QuadrantRecord, other: QuadrantRecord, scale: Mapping[str, float
 
 
 def without_last_digits(record: NeuronRecord) -> NeuronRecord:
-    """The record with its means as floats of single precision print: their sums may be added up in another order."""
+    """The record with its means rounded to seven digits: their sums may be added in another order."""
     quadrants = {
         name: replace(
             quadrant,

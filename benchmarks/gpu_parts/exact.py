@@ -1,4 +1,4 @@
-"""Part 1: tiny models of six families say on the device what a loop over tokens says, and what the CPU says."""
+"""Part 1: tiny models of six families give the same on the device as a loop over tokens, and as the CPU."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .kit import Kit
 SETTINGS = Settings(context=48, rank_by=("post", "gate", "in", "act", "random"))
 NEURONS = (0, 3, 8, 15)
 _ROUNDING = {"float32": 1e-4, "bfloat16": 6e-2}
-"""What values of two devices, or of two batches, may differ by, as a share of the largest of their quantity."""
+"""The allowed difference between devices or batch sizes, as a share of the quantity's largest value."""
 
 SizeOf = dict[str, Any]
 
@@ -36,7 +36,7 @@ class Family:
     save: Callable[..., Path]
     sizes: SizeOf
     sites: tuple[str, ...]
-    """Those that the loop over tokens is compared with."""
+    """The neurons compared with the loop over tokens."""
 
     @property
     def mixed(self) -> bool:
@@ -74,7 +74,7 @@ def run(kit: Kit) -> None:
 
 
 class _Model:
-    """A tiny model, and the indexes made of it."""
+    """A tiny model, and the indexes made with it."""
 
     def __init__(self, kit: Kit, family: Family, dtype: str) -> None:
         self.name = f"{family.name.removesuffix('Config').lower()} {dtype}"
@@ -83,11 +83,11 @@ class _Model:
         self._family = family
         self._dtype = dtype
         self._settings = replace(SETTINGS, dtype=dtype, batch_tokens=600)
-        self._alone = replace(self._settings, batch_tokens=1)  # a sequence at a time, as the loop's values are made
+        self._alone = replace(self._settings, batch_tokens=1)  # one sequence at a time, as for the loop
         self._notices: list[str] = []
 
     def plain(self) -> dict[str, Any]:
-        """Without compiling: a sequence at a time what the loop says, and in batches what the CPU's index says."""
+        """Uncompiled: equal to the loop one sequence at a time, and to the CPU's index in batches."""
         self._folder = self._kit.folder / self.name.replace(" ", "-")
         self._folder.mkdir()
         self._model = self._family.save(self._folder / "model", self._family.name, **self._family.sizes)
@@ -102,7 +102,7 @@ class _Model:
         return self._told(found) | {"farthest_from_cpu": apart}
 
     def compiled(self) -> dict[str, Any]:
-        """Compiled: the same to the bit as what is not, but for the last digits of means."""
+        """Compiled: equal to the uncompiled index to the bit, except for the last digits of means."""
         self._notices.clear()
         fused = _records(self._make("fused", self._kit.device, "on", self._settings))
         return self._told(
@@ -150,7 +150,7 @@ class _Model:
 def _computed(
     family: Family, model: Path, texts: Sequence[str], settings: Settings, device: str
 ) -> dict[str, list[Computed]]:
-    """What plain transformers computes on the device, a sequence at a time, for each site."""
+    """The values of each site as plain transformers computes them on the device, one sequence at a time."""
     if not family.mixed:
         dense = Reference.of(model, texts, settings, device)
         return {site: dense.layer(int(site[1:])) for site in family.sites}

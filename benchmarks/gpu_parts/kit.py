@@ -1,4 +1,4 @@
-"""What every part of the kit is given: a device, a folder, and a place to tell what it found."""
+"""The kit that every part gets: a device, a folder, and a place for its results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 
-_TAIL = 1200  # characters of a traceback that the table gets
+_TAIL = 1200  # characters of a traceback in the table
 
 
 @dataclass
@@ -34,10 +34,10 @@ class Row:
 
 
 class Kit:
-    """One part, while it runs. What goes wrong in a case is kept, and the next case begins."""
+    """One running part. An error in a case is recorded, and the next case begins."""
 
     def __init__(self, *, part: int, device: str, small: bool, out: Path, rows: Path, seconds: float) -> None:
-        """`small`: rehearse with small models; `rows`: file that gets each row at once; `seconds`: the part's limit."""
+        """`small`: rehearse with small models. `rows`: file that gets each row at once. `seconds`: the time limit."""
         self.device = device
         self.small = small
         self.crash: BaseException | None = None
@@ -79,16 +79,16 @@ class Kit:
         return self._seconds - (time.monotonic() - self._began)
 
     def row(self, case: str, passed: bool, **figures: Any) -> None:
-        """Tell a result, which is on disk when this returns."""
+        """Record a result; it is on disk when this returns."""
         with open(self._rows, "a", encoding="utf-8") as file:
             file.write(json.dumps(Row(case, passed, figures).as_dict()) + "\n")
         print(f"   {'ok' if passed else 'NO':<3} {case}: {_short(figures)}", flush=True)
 
     @contextmanager
     def case(self, name: str) -> Iterator[dict[str, Any]]:
-        """Within the context, figures for the row of a case; `passed` among them tells whether it is right.
+        """A context manager for a case. Yields the figures of its row; `passed` among them says whether it is right.
 
-        An exception fails the case, and its traceback is kept.
+        An exception fails the case; its traceback is kept.
         """
         figures: dict[str, Any] = {}
         began = time.monotonic()
@@ -101,18 +101,18 @@ class Kit:
         self.row(name, passed, **figures, seconds=round(time.monotonic() - began, 2))
 
     def room(self, case: str, needs: float) -> bool:
-        """Whether that many seconds are left for a case; if not, the table says that it was not run."""
+        """Whether that many seconds are left for a case; otherwise the table says that it was not run."""
         if self.left >= needs:
             return True
         self.row(case, False, not_run=f"{self.left:.0f} s were left of the part's time, {needs:.0f} are needed")
         return False
 
     def say(self, words: str) -> None:
-        """Tell how far a case is, so that a crash says where it was."""
+        """Print the progress of a case, so that a crash shows where it was."""
         print(f"       {time.monotonic() - self._began:6.1f} s  {words}", flush=True)
 
     def keep(self, name: str, text: str) -> None:
-        """Keep a text beside the results."""
+        """Write a text next to the results."""
         (self._out / f"part-{self._part}-{_file_name(name)}.txt").write_text(text, encoding="utf-8")
 
     def _tell(self, case: str, error: Exception, **figures: Any) -> None:
@@ -124,7 +124,7 @@ class Kit:
         import torch
 
         if self.small:
-            torch.set_num_threads(1)  # the products of a tiny model are too small to be worth sharing
+            torch.set_num_threads(1)  # a tiny model's products are too small for several threads
         if not self.cuda:
             return {"device": "cpu", "threads": torch.get_num_threads()}
         properties = torch.cuda.get_device_properties(self.device)
@@ -138,10 +138,10 @@ class Kit:
 
 
 def _silence() -> None:
-    """Keep the library's bars and notices out of what is printed."""
+    """Silence the library's progress bars and notices."""
     from transformers.utils import logging
 
-    told: Any = logging  # its functions have no types
+    told: Any = logging  # its functions are untyped
     told.set_verbosity_error()
     told.disable_progress_bar()
 

@@ -1,4 +1,4 @@
-"""Models and text made for the kit: tiny ones on disk, and whole shapes with random weights on the device."""
+"""Makes models and text for the kit: tiny models on disk, and full shapes with random weights on the device."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from indexer.sequences.sequences import TokenSequence
 
 
 def shape(kind: str, *, layers: int, **settings: Any) -> Any:
-    """The configuration of a shape by name; its embeddings are tied, so that there is an unembedding."""
+    """The configuration of a shape by name, with tied embeddings, so that there is an unembedding."""
     sizes: dict[str, dict[str, Any]] = {
         "smollm2": {
             **{"hidden_size": 576, "intermediate_size": 1536, "num_attention_heads": 9, "num_key_value_heads": 3},
@@ -54,11 +54,11 @@ def _fill(body: Any, device: str) -> None:
 
 
 def random_model(config: Any, name: str, device: str, dtype: torch.dtype) -> LoadedModel:
-    """A model with random weights, made where it is to run; matrices keep the size of what passes through them."""
+    """A model with random weights, made on its device; its matrices preserve the magnitude of activations."""
     auto: Any = transformers.AutoModel
     with torch.device(device), no_init_weights():
         body: Any = auto.from_config(config, dtype=dtype).eval()
-    if device != "meta":  # which holds no values
+    if device != "meta":  # which has no values
         _fill(body, device)
     origin: Any = Origin(None, config, {})  # type: ignore[arg-type]  # it is nowhere: only its config is read
     return LoadedModel(
@@ -77,7 +77,7 @@ def random_model(config: Any, name: str, device: str, dtype: torch.dtype) -> Loa
 
 
 def tokenizer(size: int) -> Any:
-    """A byte-level tokenizer whose vocabulary has `size` tokens, most of which no text has."""
+    """A byte-level tokenizer with a vocabulary of `size` tokens, most of which occur in no text."""
     special = ["<pad>", "<s>", "</s>"]
     names = special + sorted(pre_tokenizers.ByteLevel.alphabet())
     names += [f"token{number}" for number in range(len(names), size)]
@@ -93,13 +93,13 @@ def parameters_bytes(loaded: LoadedModel) -> int:
 
 
 def random_sequences(number: int, length: int, vocabulary: int) -> list[TokenSequence]:
-    """Sequences of random tokens, all of one length."""
+    """Sequences of random tokens of equal length."""
     ids = np.random.default_rng(0).integers(3, vocabulary, (number, length)).astype(np.int32)
     return [TokenSequence(row, row, 0, ids[row], f"made up:{row}") for row in range(number)]
 
 
 def write_text(path: Path, documents: int, characters: int) -> Path:
-    """Documents of made-up words as JSON lines, each of so many characters."""
+    """Write documents of made-up words as JSON lines, each with a number of characters."""
     draw = random.Random(0)
     words = ["".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=draw.randint(2, 9))) for _ in range(3000)]
     with open(path, "w", encoding="utf-8") as file:
@@ -110,6 +110,6 @@ def write_text(path: Path, documents: int, characters: int) -> Path:
 
 
 def settle_library(loaded: LoadedModel, shapes: Sequence[tuple[int, int]]) -> None:
-    """Let the libraries choose their kernels and take their workspaces, by running a model on some shapes."""
+    """Run a model on some shapes, so that the libraries choose their kernels and allocate their workspaces."""
     for rows, length in shapes:
         run_body(loaded, torch.full((rows, length), 5, dtype=torch.int64))

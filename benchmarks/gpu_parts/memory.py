@@ -1,4 +1,4 @@
-"""Part 4: where memory runs out, on purpose, a batch is run in halves, and the index is the same but for rounding."""
+"""Part 4: when memory runs out, on purpose, a batch is run in halves; the index is the same except for rounding."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .making import parameters_bytes, write_text
 
 CONTEXT = 256
 _SHARES = (0.45, 0.25)
-"""Of what a whole batch takes beside model and statistics: what is left of it."""
+"""The memory left, as shares of what a whole batch takes beyond model and statistics."""
 
 
 def run(kit: Kit) -> None:
@@ -72,7 +72,7 @@ def run(kit: Kit) -> None:
 
 
 def _fixed(kit: Kit, model: Path, settings: Settings) -> float:
-    """Bytes of the model and of its statistics."""
+    """Bytes of the model and its statistics."""
     loaded = load(str(model), dtype="float32", device=kit.device)
     return parameters_bytes(loaded) + sum(state_bytes(find_sites(loaded.model), settings).values())
 
@@ -86,7 +86,7 @@ def _fresh(kit: Kit) -> None:
 
 @contextmanager
 def _scarce(kit: Kit, limit: float, tokens: int) -> Iterator[None]:
-    """Within the context the device has no more memory than that; a CPU none for more tokens than that."""
+    """A context in which the device has only that much memory, or a CPU memory for only that many tokens."""
     if kit.cuda:
         total = torch.cuda.get_device_properties(kit.device).total_memory
         torch.cuda.set_per_process_memory_fraction(limit / total)

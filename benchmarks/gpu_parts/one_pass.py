@@ -1,4 +1,4 @@
-"""Part 7: the pass over a batch's values alone: plain operations, a kernel written by hand, and what torch compiles."""
+"""Part 7: the pass over a batch's values alone: plain operations, a hand-written kernel, and torch's compiled code."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def run(kit: Kit) -> None:
 def batch(
     shape: tuple[int, int, int], dtype: torch.dtype, device: str
 ) -> tuple[Activations, torch.Tensor, torch.Tensor]:
-    """Random values with zeros among them, `counted` and `priority` as `reduce_batch` takes them."""
+    """Random values that include zeros, with `counted` and `priority` as `reduce_batch` takes them."""
     generator = torch.Generator(device).manual_seed(0)
     gate, in_ = (torch.randn(shape, device=device, generator=generator) for _ in range(2))
     gate[:, ::7, ::5] = 0.0
@@ -97,14 +97,14 @@ def _compiled(kit: Kit, shape: tuple[int, int, int], dtype: torch.dtype, figures
 
 
 def unlike(one: Reduction, other: Reduction) -> list[str]:
-    """Which parts of two reductions are not the same: sums but for their last digits."""
+    """The parts in which two reductions differ; the last digits of sums may."""
     exact = ("counts", "magnitudes", "finite")
     found = [name for name in exact if not torch.equal(getattr(one, name), getattr(other, name))]
     return found if torch.allclose(one.totals, other.totals, rtol=1e-12, atol=1e-12) else [*found, "totals"]
 
 
 def _milliseconds(kit: Kit, work: Callable[[], Reduction]) -> float:
-    """The median of some runs, after some others."""
+    """The median time of some runs after a warm-up."""
     times = []
     for _ in range(3 if kit.small else 12):
         if not kit.cuda:

@@ -1,4 +1,4 @@
-"""Part 5: a run that is killed, and goes on, gives the index of one that was not, to the bit."""
+"""Part 5: a killed and resumed run gives the same index, to the bit, as an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _resumed(kit: Kit, name: str, model: Path) -> dict[str, object]:
 
 
 def _killed(kit: Kit, model: Path, text: Path, db: Path) -> float:
-    """Begin a run in another process, and kill it soon after a checkpoint is there; seconds that it ran."""
+    """Start a run in another process and kill it soon after its first checkpoint. Returns the seconds that it ran."""
     words = [sys.executable, "-m", "gluscope_tui", "index", str(model), str(text), "--db", str(db)]
     words += ["--context", str(_CONTEXT), "--batch-tokens", str(_BATCH), "--dtype", "bfloat16"]
     words += ["--device", kit.device, "--compile", "off", "--no-weights", "--checkpoint-every", "0"]

@@ -1,4 +1,4 @@
-"""Part 3: how fast indexing is beside the bare model, what it takes of memory, and where the time goes."""
+"""Part 3: the speed of indexing against the bare model, its memory, and where the time goes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch._C._autograd import DeviceType  # what an event's device_type is
+from torch._C._autograd import DeviceType  # an event's device_type
 from torch.profiler import ProfilerActivity, profile
 
 from indexer.corpus import open_corpus
@@ -31,7 +31,7 @@ CONTEXT = 1024
 SEQUENCES = 16
 _TOP = 10
 _SPARE = 12e9
-"""Bytes that what the 8B computes for a batch, and measuring, take beside the model and its statistics."""
+"""Bytes that a batch of the 8B, and measuring, take beyond the model and its statistics."""
 
 _TINY = {"hidden_size": 32, "intermediate_size": 16, "num_attention_heads": 4, "num_key_value_heads": 2}
 
@@ -54,7 +54,7 @@ def run(kit: Kit) -> None:
             continue
         _shape(kit, name, partial(_made, kit, name, kind, layers, settings, small), str(text), settings, rounds)
         gc.collect()
-        torch._dynamo.reset()  # each shape gets kernels of its own
+        torch._dynamo.reset()  # each shape gets its own kernels
         if kit.cuda:
             torch.cuda.empty_cache()
 
@@ -65,7 +65,7 @@ def _made(kit: Kit, name: str, kind: str, layers: int, settings: Settings, small
 
 
 def _shape(kit: Kit, name: str, make: Callable[[], LoadedModel], text: str, settings: Settings, rounds: int) -> None:
-    """The model of a shape, measured compiled, and with plain tensors where time is left."""
+    """Measure the model of a shape: compiled, and also uncompiled if time is left."""
     made: list[LoadedModel] = []
     with kit.case(f"{name} bfloat16, memory") as figures:
         made.append(make())
@@ -83,7 +83,7 @@ def _shape(kit: Kit, name: str, make: Callable[[], LoadedModel], text: str, sett
 
 
 def _layers_that_fit(kit: Kit, settings: Settings) -> int:
-    """How many of the 8B's 32 layers fit beside their statistics."""
+    """How many of the 8B's 32 layers fit together with their statistics."""
     free = torch.cuda.mem_get_info(kit.device)[0] if kit.cuda else 16e9
     one = random_model(shape("8b", layers=1), "", "meta", torch.bfloat16)
     sites = find_sites(one.model)
@@ -133,7 +133,7 @@ def _speed(
 
 
 def _statistics_memory(kit: Kit, loaded: LoadedModel, settings: Settings) -> dict[str, float]:
-    """What the states take, as `--dry-run` forecasts it and in truth; `off`: by which share it is more."""
+    """The memory of the states, forecast by `--dry-run` and measured; `off`: the excess as a share."""
     settings = resolve(settings, loaded, None)
     sites = find_sites(loaded.model)
     expected = sum(state_bytes(sites, settings).values())
@@ -149,14 +149,14 @@ def _statistics_memory(kit: Kit, loaded: LoadedModel, settings: Settings) -> dic
 
 
 def _profiled(kit: Kit, passes: Passes, regime: str, name: str) -> dict[str, Any]:
-    """One pass under the profiler: seconds, seconds that the device was busy, and what took most of them."""
+    """One pass under the profiler: seconds, seconds that the device was busy, and what took most of these."""
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if kit.cuda else [])]
-    seconds = passes.bare() if regime == "bare" else passes.indexing(regime)  # as it is when nobody looks
+    seconds = passes.bare() if regime == "bare" else passes.indexing(regime)  # without the profiler
     with profile(activities=activities) as profiled:
         looked_at = passes.bare() if regime == "bare" else passes.indexing(regime)
     events = profiled.key_averages()
     kit.keep(f"profile {name} {regime}", _listed(kit, events))
-    if kit.cuda:  # kernels, and copies, alone: what calls them has their time too
+    if kit.cuda:  # only kernels and copies: their callers include the same time
         events = [event for event in events if event.device_type == DeviceType.CUDA]
     spent = sorted(((_micro(kit, event), event.key, event.count) for event in events), reverse=True)
     busy = sum(time for time, *_ in spent) / 1e6

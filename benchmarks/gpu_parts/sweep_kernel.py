@@ -1,10 +1,10 @@
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator"
-"""An experiment: a batch's statistics in one pass, written by hand for Triton, to be set beside what torch compiles.
+"""An experiment: a batch's statistics in one pass, hand-written in Triton, to compare with torch's compiled code.
 
-A program reads tiles of positions and neurons of one sequence, and keeps for each quadrant and quantity a sum and a
-largest magnitude. A position that isn't counted is read as zeros, which are in no quadrant. A value that is not finite
-makes everything but `finite` of its neuron meaningless: 0 times it is NaN. Triton has no arrays of registers, so every
-accumulator has a name: quantity (gate, in, act, post) and quadrant (0 to 3), capitals for sums.
+A program reads tiles of positions and neurons of one sequence. For each quadrant and quantity it keeps a sum and a
+largest magnitude. A position that isn't counted is read as zeros, which are in no quadrant. A non-finite value makes
+every result of its neuron except `finite` meaningless, since 0 times it is NaN. Triton has no arrays of registers, so
+every accumulator has a name: quantity (gate, in, act, post) and quadrant (0 to 3), capitals for sums.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from indexer.statistics.activations import Activations
 from indexer.statistics.reduction import Reduction
 
 CONFIGS = ((8, 64, 8, 4), (8, 64, 8, 1), (8, 32, 8, 1), (16, 32, 8, 4), (4, 64, 4, 4))
-"""Positions and neurons of a tile, warps of a program, and tiles that are on their way at once."""
+"""Positions and neurons of a tile, warps of a program, and tiles in flight at once."""
 
 
 @triton.jit
 def _taken(value, mean, most, inside, once):
-    """A sum and a largest magnitude with the values of a quadrant in them."""
+    """Add the values of a quadrant to a sum and a largest magnitude."""
     return mean + value.to(tl.float64) * once, tl.maximum(most, tl.abs(value) * inside)
 
 
 @triton.jit
 def _written(to, place, one, two, three, four, WIDTH: tl.constexpr, mask):
-    """Four rows, of the four quadrants."""
+    """Write four rows, one for each quadrant."""
     tl.store(to + place, one, mask=mask)
     tl.store(to + place + WIDTH, two, mask=mask)
     tl.store(to + place + 2 * WIDTH, three, mask=mask)
@@ -119,7 +119,7 @@ def _sweep(
 def sweep(
     values: Activations, counted: torch.Tensor, priority: torch.Tensor, config: tuple[int, int, int, int] = CONFIGS[0]
 ) -> Reduction:
-    """What `reduction.reduce_batch` gives without products; `values` share their strides, neurons side by side."""
+    """The result of `reduction.reduce_batch` without products. `values` share their strides, neurons contiguous."""
     sequences, length, width = values.gate.shape
     assert all(value.stride() == values.gate.stride() and value.stride(2) == 1 for value in values)
     device = values.gate.device

@@ -1,4 +1,4 @@
-"""Part 2: once the first batches are through, nothing waits for the device while batches are fed."""
+"""Part 2: after the first batches, nothing waits for the device while batches are fed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WAITS = {
     "Run.settle, before a checkpoint and at the end": "the states are read",
     "inside the library, for experts without a grouped product of their type": "float32 before compute capability 8.0",
 }
-"""Where the host may wait for the device."""
+"""The places where the host may wait for the device."""
 
 _LENGTH = 128
 _FIRST = 2  # batches before the watch begins
@@ -45,7 +45,7 @@ def run(kit: Kit) -> None:
     for name, kind, dtype, compiled in chosen:
         case = f"{name} {str(dtype).removeprefix('torch.')}{' compiled' if compiled else ''}"
         if (compiled and dtype == torch.float32 and not kit.small) or not kit.room(case, 5):
-            continue  # compiling takes long, and no other code runs
+            continue  # compiling takes long but runs no other code
         with kit.case(case) as figures:
             settings = {**dense, "vocab_size": 1024, **({"num_local_experts": 4} if kind == "mixtral" else {})}
             if kit.small:
@@ -55,7 +55,7 @@ def run(kit: Kit) -> None:
 
 
 def _watched(kit: Kit, loaded: LoadedModel, compiled: bool) -> dict[str, Any]:
-    """Feed two runs: in the first, waits are counted by where they are; in the second, one is an error."""
+    """Feed two runs: the first counts waits by place; in the second, a wait is an error."""
     notices: list[str] = []
     sequences = random_sequences(32 if kit.small else 64, _LENGTH, 1024)
     settings = resolve(Settings(context=_LENGTH, batch_tokens=8 * _LENGTH), loaded, None)
@@ -88,7 +88,7 @@ def _watched(kit: Kit, loaded: LoadedModel, compiled: bool) -> dict[str, Any]:
 
 
 def _feed(loaded: LoadedModel, settings: Settings, engines: Engines, batches: list[Batch], mode: str | None) -> int:
-    """Feed a run, with the mode of debugging synchronisation from the third batch on; what it has counted."""
+    """Feed a run, with torch's sync debug mode on from the third batch. Returns the number of tokens counted."""
     fed = Run(loaded, find_sites(loaded.model), settings, engines)
     for batch in batches[:_FIRST]:
         fed.process(batch)
@@ -119,10 +119,10 @@ def _nothing() -> Iterator[None]:
 
 @contextmanager
 def _counted(places: Counter[str]) -> Iterator[None]:
-    """Within the context, count warnings of waiting by where in the project, and below it, they come from."""
+    """A context that counts warnings about waits by their place in the project and in the code it calls."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        # that the mode itself is a prototype is told once, when it is set
+        # torch warns once, when the mode is set, that it is a prototype
         if "synchroniz" not in str(message) or "prototype" in str(message):
             return
         frames = [frame for frame in traceback.extract_stack() if "warnings.py" not in frame.filename][:-1]

@@ -1,4 +1,4 @@
-"""Part 6: what the weights say, beside what they say on the CPU, and how long it takes at the shape of an 8B."""
+"""Part 6: numbers from the weights, against those of the CPU, and the time they take at the shape of an 8B."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(kit: Kit) -> None:
 
 
 def _beside_the_cpu(kit: Kit, kind: str, dtype: torch.dtype) -> dict[str, Any]:
-    """The same small model on the CPU and on the device."""
+    """Compare the same small model on the CPU and on the device."""
     config = shape(kind, layers=2, **{**_SMALL, "vocab_size": 1500})
     here = random_model(config, "small", "cpu", dtype)
     there = random_model(config, "small", kit.device, dtype)
@@ -43,7 +43,7 @@ def _beside_the_cpu(kit: Kit, kind: str, dtype: torch.dtype) -> dict[str, Any]:
 
 
 def _apart(one: ModelWeights, other: ModelWeights) -> dict[str, tuple[float, float]]:
-    """How far two models' weights are apart, and how far they may be."""
+    """The difference between two models' weights, and the allowed difference."""
     found = {"cosines": 0.0, "norms": 0.0, "scores": 0.0, "neighbours": 0.0, "tokens_differ": 0.0}
     lists = places = 0
     for name, mine in one.sites.items():

@@ -1,4 +1,4 @@
-"""What was measured: a file of JSON for each benchmark, with its date, command and machine."""
+"""The results: a JSON file for each benchmark, with its date, command and machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parent
 
 
 def write(name: str, command: str, figures: dict[str, Any], folder: Path = FOLDER) -> Path:
-    """Keep the figures of a benchmark as NAME.json, in place of older ones, and return the file's path."""
+    """Write the figures of a benchmark to NAME.json, replacing older ones. Returns the file's path."""
     file = folder / f"{name}.json"
     facts = {"date": date.today().isoformat(), "command": command, "machine": machine()}
     file.write_text(json.dumps({**facts, **figures}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -21,7 +21,7 @@ def write(name: str, command: str, figures: dict[str, Any], folder: Path = FOLDE
 
 
 def read(name: str, folder: Path = FOLDER) -> dict[str, Any] | None:
-    """The figures of a benchmark; None where it was not measured."""
+    """The figures of a benchmark; None if it was not measured."""
     file = folder / f"{name}.json"
     if not file.exists():
         return None
@@ -30,7 +30,7 @@ def read(name: str, folder: Path = FOLDER) -> dict[str, Any] | None:
 
 
 def machine() -> str:
-    """The processor's name and how many cores there are."""
+    """The processor's name and the number of cores."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
