@@ -1,4 +1,4 @@
-"""Promises of colours: readable on every cell, stronger is further from the background, chosen by clear rules."""
+"""Colours: readable on every cell, further from the background for stronger values, chosen by clear rules."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def wcag(one: Rgb, other: Rgb) -> float:
 @pytest.mark.parametrize("palette", [XTERM, VGA])
 @pytest.mark.parametrize("light", [False, True])
 @pytest.mark.parametrize("depth", COLOURED)
-def test_text_can_be_read_on_every_cell(depth: Depth, light: bool, palette: tuple[Rgb, ...]) -> None:
+def test_text_is_readable_on_every_cell(depth: Depth, light: bool, palette: tuple[Rgb, ...]) -> None:
     styles = ramp(depth, light=light)
     for style in (*styles.positive, *styles.negative):
         assert wcag(shown(style.fg, palette), shown(style.bg, palette)) >= 4.5
@@ -67,7 +67,7 @@ def test_positive_is_warm_and_negative_cold(depth: Depth, light: bool) -> None:
         assert cold[2] >= cold[0]
 
 
-def test_without_colour_only_attributes_are_left() -> None:
+def test_without_colour_only_attributes_remain() -> None:
     styles = ramp(Depth.NONE)
     assert all(style.fg is None and style.bg is None for style in (*styles.positive, *styles.negative))
     assert len(set(styles.positive)) == 3
@@ -77,7 +77,7 @@ def test_without_colour_only_attributes_are_left() -> None:
 
 
 @given(st.tuples(*[st.integers(0, 255)] * 3))
-def test_black_or_white_can_be_read_on_any_colour(background: Rgb) -> None:
+def test_black_or_white_is_readable_on_any_colour(background: Rgb) -> None:
     chosen = text_on(background, (0, 0, 0), (255, 255, 255))
     assert isinstance(chosen, tuple)
     assert wcag(chosen, background) >= 4.58
@@ -92,7 +92,7 @@ def test_the_fixed_palette_matches_terminals(number: int) -> None:
     ("share", "expected"),
     [(0, 0), (0.019, 0), (0.02, 1), (0.08, 2), (0.2, 3), (0.44, 3), (0.45, 4), (0.74, 4), (0.75, 5), (1, 5), (1.5, 5)],
 )
-def test_five_steps_begin_where_the_table_says(share: float, expected: int) -> None:
+def test_five_steps_begin_at_the_thresholds_of_the_table(share: float, expected: int) -> None:
     assert level(share, 1.0, 5) == expected
     assert level(-share * 8, 8.0, 5) == expected
 
@@ -159,7 +159,7 @@ def test_an_unknown_choice_of_colour_is_refused() -> None:
     assert "auto" in CHOICES
 
 
-def test_a_light_background_is_told_by_the_terminal() -> None:
+def test_the_terminal_says_whether_its_background_is_light() -> None:
     assert light_background({"COLORFGBG": "0;15"})
     assert light_background({"COLORFGBG": "0;default;7"})
     assert not light_background({"COLORFGBG": "15;0"})

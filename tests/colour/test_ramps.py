@@ -1,4 +1,4 @@
-"""Promises of the ramps: one hue each, in even order of lightness, and two signs that everybody can tell apart.
+"""The ramps: one hue each, monotonic in lightness, with two signs that everybody can tell apart.
 
 Hue and lightness are those of OKLab (Ottosson 2020), which keeps blues of one hue together where CIE Lab turns them
 purple; what a deuteranope sees is by Vienot, Brettel and Mollon (1999); differences are CIE 1976.
@@ -22,9 +22,9 @@ from tests.support.colours import COLOURED, shown
 
 ROOT = Path(__file__).parents[2]
 HUE_DEGREES = 25.0
-"""Within how many degrees the hues of a ramp lie; a twelfth of the circle is 30."""
+"""The range in degrees that holds the hues of a ramp; a twelfth of the circle is 30."""
 TOLD_APART = 20.0
-"""CIE 1976 difference of two colours that nobody confuses; 2.3 is just noticeable."""
+"""A CIE 1976 difference at which nobody confuses two colours; 2.3 is just noticeable."""
 Triple = tuple[float, float, float]
 
 
@@ -73,7 +73,7 @@ def cie_lab(linear: Triple) -> Triple:
 
 
 def deuteranope(colour: Rgb) -> Triple:
-    """In linear light."""
+    """The colour as a deuteranope sees it, computed in linear light."""
     red, green, blue = light(colour)
     both = 0.29275 * red + 0.70725 * green
     return both, both, min(max(blue + 0.02234 * (green - red), 0.0), 1.0)
@@ -84,7 +84,7 @@ def seen_difference(one: Rgb, other: Rgb) -> float:
 
 
 def hued(style: Style) -> Rgb:
-    """The colour of a cell that has one: its ground, or the text where the ground is the screen's."""
+    """The colour of a cell: its background, or its text if the background is the screen's."""
     ground = shown(style.bg, XTERM)
     return shown(style.fg, XTERM) if ground in ((0, 0, 0), (255, 255, 255)) else ground
 
@@ -102,7 +102,7 @@ def test_a_ramp_has_one_hue(depth: Depth, light: bool) -> None:
 
 
 @pytest.mark.parametrize(("depth", "light"), LOOKS)
-def test_lightness_goes_one_way_in_steps_that_are_seen(depth: Depth, light: bool) -> None:
+def test_lightness_is_monotonic_in_visible_steps(depth: Depth, light: bool) -> None:
     styles = ramp(depth, light=light)
     for side in (styles.positive, styles.negative):
         lightness = [oklab(shown(style.bg, XTERM))[0] for style in side]
@@ -111,7 +111,7 @@ def test_lightness_goes_one_way_in_steps_that_are_seen(depth: Depth, light: bool
 
 
 @pytest.mark.parametrize(("depth", "light"), LOOKS)
-def test_the_two_signs_are_told_apart_without_green_cones(depth: Depth, light: bool) -> None:
+def test_the_two_signs_differ_without_green_cones(depth: Depth, light: bool) -> None:
     styles = ramp(depth, light=light)
     for positive, negative in itertools.product(styles.positive, styles.negative):
         assert seen_difference(hued(positive), hued(negative)) >= TOLD_APART

@@ -1,4 +1,4 @@
-"""An index with hostile text, and the explorer on it, as the tests of the screens use them."""
+"""Fixtures for the tests of the screens: an index with hostile text, and the explorer on it."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def hostile_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def weighted_index(hostile_index: Path) -> Path:
-    """The same with weights of every neuron: hostile tokens that it promotes, nearest neurons."""
+    """The same index with weights for every neuron: promoted hostile tokens, nearest neurons."""
     return with_weights(hostile_index, hostile_index.with_name("weighted.db"))
 
 
 @pytest.fixture(autouse=True)
 def state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A state folder of the test's own, and no trace of the terminal the tests run in."""
+    """A state folder for one test, without the environment of the terminal that runs the tests."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     for name in ("TMUX", "COLORFGBG", "NO_COLOR", "SSH_CONNECTION"):
         monkeypatch.delenv(name, raising=False)
@@ -58,7 +58,7 @@ def explorer_app(hostile_index: Path) -> Iterator[AppMaker]:
         request.__dict__.update(more)
         reading = read_index(Request(**vars(request)))
         readers.append(reading)
-        reading.opened.exception()  # wait for it: the first paint is complete
+        reading.opened.exception()  # wait, so that the first paint is complete
         apps.append(ExplorerApp(reading, depth, light=light, ascii_only=ascii_only))
         return apps[-1]
 

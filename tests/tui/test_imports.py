@@ -1,4 +1,4 @@
-"""What the explorer's process imports: nothing that takes seconds, nothing of the indexing side."""
+"""The explorer's process imports nothing that takes seconds and nothing that only indexing needs."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_walk_through_the_explorer_imports_nothing_heavy(imported: set[str]) -
 
 
 def _modules(folder: Path, name: str) -> list[str]:
-    """A module, or all modules of a room."""
+    """A module, or all modules of a package."""
     files = sorted((folder / name).glob("*.py"))
     return [f"{name}.{file.stem}" for file in files if file.stem != "__init__"] or [name]
 

@@ -1,4 +1,4 @@
-"""One registry of actions: its keys are unambiguous, and everything made from it is current."""
+"""The registry of actions: its keys are unambiguous, and everything generated from it is current."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROMISED = {
 }
 
 
-def test_every_action_has_an_id_of_its_own_a_group_and_words() -> None:
+def test_every_action_has_a_unique_id_a_group_and_a_title() -> None:
     assert len({action.id for action in ACTIONS}) == len(ACTIONS)
     for action in ACTIONS:
         assert action.group in GROUPS
@@ -31,7 +31,7 @@ def test_every_action_has_an_id_of_its_own_a_group_and_words() -> None:
 
 
 @pytest.mark.parametrize("scope", ["home", "context", "table", "overlay", "density", "card"])
-def test_a_key_means_one_thing_in_a_scope_and_every_promised_key_is_there(scope: str) -> None:
+def test_each_key_has_one_meaning_in_a_scope_and_no_promised_key_is_missing(scope: str) -> None:
     keys = [key for action in actions_in(scope) for key in action.keys]
     assert len(keys) == len(set(keys))
     shown = {name for action in actions_in(scope) for name in key_lines(action).split()}

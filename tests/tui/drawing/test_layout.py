@@ -1,4 +1,4 @@
-"""The arithmetic of the home screen: what is where at which size."""
+"""The layout of the home screen at every size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from indexer.quadrants import QUADRANTS, Quadrant
 
 
 def rows_of_contexts(pane: Rectangle, layout: Layout) -> int:
-    """Rows of a pane that are neither its title nor the place of its `writes` line."""
+    """The rows of a pane, without its title and its `writes` line."""
     return pane.height - (2 if layout.kind == "grid" else 1)
 
 
@@ -54,7 +54,7 @@ def test_legend_and_hints_go_first_under_sixteen_rows() -> None:
     assert not {"legend", "hints"} & low
 
 
-def test_the_list_stands_beside_from_110_columns_and_takes_the_place_of_the_panes_below() -> None:
+def test_the_list_is_beside_the_panes_from_110_columns_and_replaces_them_below() -> None:
     assert "list" in home_layout(110, 30, Quadrant.PP).parts
     assert "list" not in home_layout(109, 30, Quadrant.PP).parts
     narrow = home_layout(109, 30, Quadrant.PP, in_list=True)

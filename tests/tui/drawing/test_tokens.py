@@ -32,7 +32,7 @@ def test_a_token_without_text_of_its_own_is_named_after_its_character(
 
 
 def test_a_character_cut_by_the_windows_edge_is_shown_once() -> None:
-    """The window begins within 字, so it shows 字 at its first token; the sequence has it at the token before."""
+    """The window begins inside 字, so it shows 字 at its first token; the sequence shows it at the token before."""
     values = (1.0, 2.0)
     window = replace(
         example(), tokens=("字", "b"), peak=1, position=3, text="字b", gate=values, in_=values, act=values, post=values

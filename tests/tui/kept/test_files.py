@@ -17,7 +17,7 @@ from indexer.addresses import parse_neuron
 from indexer.errors import GluscopeError
 
 
-def test_what_was_remembered_is_there_at_the_next_start(tmp_path: Path) -> None:
+def test_the_saved_state_is_read_at_the_next_start(tmp_path: Path) -> None:
     file = StateFile(tmp_path / "deep" / "state.json")
     assert file.read() == (Remembered(), "")
     kept = Remembered("L3N4", "-+", "gate", "raw", "light", "pane", True)
@@ -48,7 +48,7 @@ def test_a_state_file_of_a_later_version_may_hold_more(tmp_path: Path) -> None:
     assert StateFile(path).read() == (Remembered(neuron="L1N2"), "")
 
 
-def test_a_state_that_cannot_be_written_is_a_notice(tmp_path: Path) -> None:
+def test_a_state_that_cannot_be_written_gives_a_notice(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert "kept" in StateFile(tmp_path / "file" / "state.json").write(Remembered())
 
@@ -85,7 +85,7 @@ def test_marks_keep_a_last_line_without_its_end(tmp_path: Path) -> None:
     assert path.read_text() == "L1N2\tmine\nL3N4\tnew\n"
 
 
-def test_marks_that_cannot_be_read_or_written_are_told(tmp_path: Path) -> None:
+def test_unreadable_or_unwritable_marks_are_reported(tmp_path: Path) -> None:
     (tmp_path / "marks.tsv").mkdir()
     with pytest.raises(GluscopeError, match="can't be read"):
         MarksFile(tmp_path / "marks.tsv").read()
@@ -116,7 +116,7 @@ def test_a_text_too_long_for_a_terminal_goes_to_the_file_alone(tmp_path: Path, m
     assert done.file.read_text() == "x" * OSC52_LIMIT + "\n"
 
 
-def test_a_tmux_that_fails_is_not_claimed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_copy_to_tmux_is_not_claimed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
     done = copy("text", lambda _: None, {"TMUX": "/tmp/none,1,0"})
@@ -132,7 +132,7 @@ def test_a_copy_without_a_file_says_so(tmp_path: Path, monkeypatch: pytest.Monke
     assert "no file" in done.notice()
 
 
-def test_a_mark_is_taken_away_and_other_lines_stay(tmp_path: Path) -> None:
+def test_a_mark_is_removed_and_other_lines_stay(tmp_path: Path) -> None:
     path = tmp_path / "marks.tsv"
     path.write_text("# mine\nL1N2\ta\nnonsense\n1.2\tb\nL3N4")
     marks = MarksFile(path)
@@ -143,7 +143,7 @@ def test_a_mark_is_taken_away_and_other_lines_stay(tmp_path: Path) -> None:
     assert path.stat().st_mtime_ns == before
 
 
-def test_crash_logs_of_one_second_are_all_kept(state_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_crash_logs_of_the_same_second_are_all_kept(state_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.strftime", lambda _: "20260102-030405")
     paths = [crash.write_log(kind(), ["list.next"], (80, 24)) for kind in (RuntimeError, KeyError, OSError)]
     assert paths == [state_home / "gluscope" / f"crash-20260102-030405{n}.log" for n in ("", "-2", "-3")]
@@ -153,7 +153,7 @@ def test_crash_logs_of_one_second_are_all_kept(state_home: Path, monkeypatch: py
         assert path.stat().st_mode & 0o077 == 0
 
 
-def test_a_byte_order_mark_is_part_of_no_address(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_not_part_of_an_address(tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     path.write_bytes(b"\xef\xbb\xbfL1N2\tnote\r\nL0N3\r\n")
     assert list_lines(str(path)) == ["L1N2\tnote", "L0N3"]

@@ -17,7 +17,7 @@ from indexer.database.records import NeuronRecord
 
 
 class Node:
-    """Takes note of the workers that are started, by group; runs none."""
+    """Records the groups of started workers; runs none."""
 
     def __init__(self) -> None:
         self.started: list[tuple[str, tuple[Any, ...]]] = []
@@ -47,7 +47,7 @@ def wanted(number: int) -> Wanted:
     return Wanted(parse_neuron(f"L1N{number}"), "aligned", "post")
 
 
-RECORD = cast(NeuronRecord, object())  # only handed through
+RECORD = cast(NeuronRecord, object())  # only passed on
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_the_first_key_after_a_pause_does_not_wait() -> None:
     assert node.last("pause") == (0.0,)
 
 
-def test_quick_keys_wait_but_never_longer_than_a_quarter_of_a_second(clock: Clock) -> None:
+def test_quick_keys_wait_at_most_a_quarter_of_a_second(clock: Clock) -> None:
     loader, node = make()
     loader.was_shown()
     waits = []
@@ -88,7 +88,7 @@ def test_quick_keys_wait_but_never_longer_than_a_quarter_of_a_second(clock: Cloc
     assert longest < 0.25
 
 
-def test_a_neuron_at_hand_is_shown_at_once_unless_keys_come_quickly(clock: Clock) -> None:
+def test_a_cached_neuron_is_shown_at_once_unless_keys_come_quickly(clock: Clock) -> None:
     loader, _ = make()
     loader.arrived(wanted(1), RECORD, ahead=True)
     assert loader.want(wanted(1)) is RECORD
@@ -99,7 +99,7 @@ def test_a_neuron_at_hand_is_shown_at_once_unless_keys_come_quickly(clock: Clock
 
 
 @pytest.mark.usefixtures("clock")
-def test_at_most_one_read_is_under_way() -> None:
+def test_at_most_one_read_is_in_progress() -> None:
     loader, node = make()
     for number in range(5):
         loader.want(wanted(number))
@@ -111,7 +111,7 @@ def test_at_most_one_read_is_under_way() -> None:
 
 
 @pytest.mark.usefixtures("clock")
-def test_a_wish_stops_reading_ahead_and_what_is_at_hand_is_not_read_again() -> None:
+def test_a_wish_stops_reading_ahead_and_a_cached_neuron_is_not_read_again() -> None:
     loader, node = make()
     loader.arrived(wanted(1), RECORD, ahead=True)
     loader.read_ahead([wanted(1), wanted(2)])
@@ -120,7 +120,7 @@ def test_a_wish_stops_reading_ahead_and_what_is_at_hand_is_not_read_again() -> N
     assert node.last("cancel ahead") is not None
 
 
-def test_a_question_that_was_cancelled_before_its_turn_is_never_asked() -> None:
+def test_a_question_cancelled_before_its_turn_is_never_asked() -> None:
     import threading
 
     go, asked = threading.Event(), []

@@ -1,4 +1,4 @@
-"""How the explorer opens: at which neuron, with which list, on which disk."""
+"""Opening the explorer: its first neuron, its list, slow and unreadable disks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ from tests.support.index_fixture import make_index
 from tests.support.walking import AppMaker, header_text, here, home_of, press, settled, state_of
 
 
-async def test_it_opens_at_the_telling_neuron_then_at_the_last_position(explorer_app: AppMaker) -> None:
+async def test_the_first_start_is_at_the_telling_neuron_the_next_at_the_last_position(
+    explorer_app: AppMaker,
+) -> None:
     app = explorer_app()
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
@@ -41,7 +43,7 @@ async def test_it_opens_at_the_telling_neuron_then_at_the_last_position(explorer
         assert again.palette.text.bg == (255, 255, 255)
 
 
-async def test_looks_that_stay_from_the_last_time_are_told_with_their_keys(explorer_app: AppMaker) -> None:
+async def test_remembered_settings_are_named_with_their_keys(explorer_app: AppMaker) -> None:
     first = explorer_app("L1N5")
     async with first.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
@@ -54,7 +56,7 @@ async def test_looks_that_stay_from_the_last_time_are_told_with_their_keys(explo
         view = state_of(again).view
         assert (view.signs, view.ranking, view.scale, view.wrap) == ("raw", "gate", "pane", True)
         assert foot(again) == "as last time: raw signs (s), rank gate (r), a scale a pane (c), wrapped (w)"
-        await press(pilot, *"srrrrcw")  # the keys that it names undo it
+        await press(pilot, *"srrrrcw")  # the named keys undo it
         view = state_of(again).view
         assert (view.signs, view.ranking, view.scale, view.wrap) == ("aligned", "post", "neuron", False)
         await press(pilot, "s", "ctrl+r")
@@ -67,7 +69,7 @@ async def test_looks_that_stay_from_the_last_time_are_told_with_their_keys(explo
         assert "last time" not in foot(last)
 
 
-async def test_a_ranking_that_the_index_lacks_is_no_choice_of_the_last_time(tmp_path: Path) -> None:
+async def test_a_ranking_that_the_index_lacks_is_not_named_as_remembered(tmp_path: Path) -> None:
     make_index(tmp_path / "one.db", layers=1, width=6, documents=20, rankings=("gate", "in"))
     opened = open_index(Request(tmp_path / "one.db"))
     opened.index.close()
@@ -78,13 +80,13 @@ def foot(app: ExplorerApp) -> str:
     return home_of(app).query_one(Hints).render_line(0).text.strip()
 
 
-async def test_an_argument_wins_over_the_last_position(explorer_app: AppMaker) -> None:
+async def test_an_argument_overrides_the_last_position(explorer_app: AppMaker) -> None:
     app = explorer_app("1.7")
     async with app.run_test(size=(80, 24)):
         assert here(app) == "L1N7"
 
 
-async def test_while_a_slow_disk_opens_the_index_it_says_so_and_can_be_left(hostile_index: Path) -> None:
+async def test_the_explorer_says_that_a_slow_disk_opens_the_index_and_can_be_left(hostile_index: Path) -> None:
     answering = threading.Event()
 
     def slow() -> Opened:
@@ -116,7 +118,7 @@ async def test_an_index_that_cannot_be_opened_ends_the_explorer_with_the_reason(
     assert "none.db" in app.failure.cause
 
 
-async def test_a_list_of_ones_own_is_the_current_list(explorer_app: AppMaker) -> None:
+async def test_the_users_own_list_is_the_current_list(explorer_app: AppMaker) -> None:
     lines = ("L3N1\tnote", "# comment", "nonsense", "", "0.7", "L3N1", "L9N9")
     app = explorer_app(neurons=lines, title="mine.tsv")
     async with app.run_test(size=(120, 40)) as pilot:
@@ -128,7 +130,7 @@ async def test_a_list_of_ones_own_is_the_current_list(explorer_app: AppMaker) ->
 
 
 def searched(path: Path) -> tuple[list[str], list[Hit]]:
-    """What `gluscope search` prints, and the same hits."""
+    """The plain output of `gluscope search`, and the same hits."""
     command = [sys.executable, "-m", "gluscope_tui", "search", "paris", "-n", "1000", "--db", str(path)]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     with indexer.open(path) as index:
@@ -138,7 +140,7 @@ def searched(path: Path) -> tuple[list[str], list[Hit]]:
     return printed, hits
 
 
-async def test_a_list_of_what_search_prints_is_walked_context_by_context(
+async def test_a_list_printed_by_search_is_walked_context_by_context(
     explorer_app: AppMaker, hostile_index: Path
 ) -> None:
     printed, hits = searched(hostile_index)
@@ -153,7 +155,7 @@ async def test_a_list_of_what_search_prints_is_walked_context_by_context(
             assert explorer.example == hit.example
             await press(pilot, "j")
         assert here(app) == "L0N7"
-        assert explorer.view.ranking == hits[-1].ranking  # a row of a neuron alone changes nothing
+        assert explorer.view.ranking == hits[-1].ranking  # a row without a context changes nothing
 
 
 async def test_a_printed_context_is_found_under_raw_signs_too(explorer_app: AppMaker, hostile_index: Path) -> None:

@@ -1,4 +1,4 @@
-"""Reading while keys are pressed: in time, seldom, and never in the way."""
+"""Reading while keys are pressed: in time, rarely, and without blocking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading for tables: the first rows before all, only what is seen, and long questions that nobody waits for end."""
+"""Reading for tables: the first rows come first, only visible rows are read, unneeded long questions are cancelled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.table_screens import foot, rows
 from tests.support.walking import AppMaker, here, press, settled
 
 
-def test_a_question_that_is_given_up_before_its_turn_is_never_asked() -> None:
+def test_a_question_cancelled_before_its_turn_is_never_asked() -> None:
     go = threading.Event()
     asked: list[object] = []
     reading = ReadingThread(lambda: go.wait(10))
@@ -33,7 +33,7 @@ def test_a_question_that_is_given_up_before_its_turn_is_never_asked() -> None:
     assert asked == [2]
 
 
-def test_a_question_that_is_being_answered_is_interrupted_and_no_other_one() -> None:
+def test_only_the_question_being_answered_is_interrupted() -> None:
     interrupted, started = threading.Event(), threading.Event()
     reading = ReadingThread(lambda: interrupted)
 
@@ -56,7 +56,7 @@ def test_a_question_that_is_being_answered_is_interrupted_and_no_other_one() -> 
 
 @pytest.fixture
 def slow_sorting(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """An index in which the first 100 rows are found at once, all of them when the event is set."""
+    """An index that finds the first 100 rows at once, and all of them once the event is set."""
     answering = threading.Event()
     original = Table.order
 
@@ -94,7 +94,7 @@ async def test_the_first_rows_are_shown_before_all_are_found(
         assert here(app) == first[0][0]
 
 
-async def test_leaving_interrupts_what_is_being_found(
+async def test_leaving_interrupts_the_running_question(
     explorer_app: AppMaker, slow_sorting: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Index, "interrupt", lambda _: slow_sorting.set())
@@ -113,9 +113,7 @@ async def test_leaving_interrupts_what_is_being_found(
         assert "of 160" in app.screen.query_one(TableTitle).render_line(0).text
 
 
-async def test_no_row_is_read_that_is_not_near_the_screen(
-    explorer_app: AppMaker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_only_rows_near_the_screen_are_read(explorer_app: AppMaker, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
     original = Table.rows_of
 

@@ -22,13 +22,13 @@ from tests.support.walking import AppMaker, header_text, here, home_of, pane_tex
 
 @pytest.fixture
 def own_index(hostile_index: Path, tmp_path: Path) -> Path:
-    """A copy of the index that a test may spoil."""
+    """A copy of the index that the test may damage."""
     return Path(shutil.copy(hostile_index, tmp_path / "own.db"))
 
 
 @pytest.fixture(scope="module")
 def later_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same model over more text: other numbers of the same neurons."""
+    """The same model over more text: the same neurons with other numbers."""
     path = tmp_path_factory.mktemp("later") / "later.db"
     make_index(path, layers=4, width=40, documents=160, rankings=("post", "gate", "in", "act", "random"))
     return path
@@ -39,11 +39,11 @@ def top(app: ExplorerApp) -> type[object]:
 
 
 def put_over(new: Path, path: Path) -> None:
-    """Rename a copy over the file, as a run does that ends."""
+    """Rename a copy over the file, as a finished run does."""
     os.replace(shutil.copy(new, path.with_name("made.db")), path)
 
 
-async def test_a_replaced_index_is_told_once_read_on_and_reopened_at_the_same_place(
+async def test_a_replaced_index_is_reported_once_still_read_and_reopened_at_the_same_place(
     explorer_app: AppMaker, own_index: Path, later_index: Path
 ) -> None:
     app = explorer_app("L1N5", path=own_index)
@@ -55,7 +55,7 @@ async def test_a_replaced_index_is_told_once_read_on_and_reopened_at_the_same_pl
         assert here(app) == str(state_of(app).shown.neuron) == "L1N8"
         assert "replaced: ctrl+r" in header_text(app)
         await typed(pilot, "gL3N20\r")
-        assert home_of(app).session.notice == ""  # told once; the header goes on telling
+        assert home_of(app).session.notice == ""  # the notice appears once; the header keeps the warning
         await typed(pilot, "gL1N6\r")
         assert pane_text(app, Quadrant.NP) == before
         await press(pilot, "ctrl+r")
@@ -82,7 +82,7 @@ async def test_the_notice_names_the_file_and_the_key(
         assert "replaced: ctrl+r" in header_text(app)
 
 
-async def test_of_an_overwritten_index_nothing_is_shown_any_more(
+async def test_nothing_of_an_overwritten_index_is_shown(
     explorer_app: AppMaker, own_index: Path, later_index: Path
 ) -> None:
     app = explorer_app("L1N5", path=own_index)
@@ -102,14 +102,14 @@ async def test_of_an_overwritten_index_nothing_is_shown_any_more(
         assert (here(app), str(state_of(app).shown.neuron)) == ("L3N20", "L3N20")
 
 
-async def test_a_damaged_file_is_told_as_overwritten(explorer_app: AppMaker, own_index: Path) -> None:
+async def test_a_damaged_file_is_reported_as_overwritten(explorer_app: AppMaker, own_index: Path) -> None:
     app = explorer_app("L1N5", path=own_index)
     async with app.run_test(size=(120, 40)) as pilot:
         await settled(pilot)
         own_index.write_bytes(os.urandom(50_000))
         await typed(pilot, "gL3N20\r")
         assert "overwritten" in home_of(app).session.notice
-        await press(pilot, "ctrl+r")  # nothing that can be opened: all stays
+        await press(pilot, "ctrl+r")  # nothing can be opened: all stays
         assert "own.db is no index" in home_of(app).session.notice
         assert len(app.screen_stack) == 2
         await press(pilot, "question_mark", "ctrl+r")
@@ -117,7 +117,7 @@ async def test_a_damaged_file_is_told_as_overwritten(explorer_app: AppMaker, own
         assert "own.db is no index" in home_of(app).session.notice
 
 
-async def test_weights_that_are_added_are_there_once_it_is_reopened(
+async def test_added_weights_are_shown_after_reopening(
     explorer_app: AppMaker, own_index: Path, weighted_index: Path
 ) -> None:
     app = explorer_app("L1N5", path=own_index)
@@ -132,7 +132,7 @@ async def test_weights_that_are_added_are_there_once_it_is_reopened(
         assert state_of(app).record.weights is not None
 
 
-async def test_a_list_of_ones_own_stays_at_its_place(explorer_app: AppMaker, own_index: Path) -> None:
+async def test_the_users_own_list_keeps_its_place(explorer_app: AppMaker, own_index: Path) -> None:
     app = explorer_app(path=own_index, neurons=("L3N1", "L0N7", "L2N2"), title="mine.tsv")
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "j", "ctrl+r")
@@ -152,7 +152,7 @@ async def test_a_smaller_model_at_the_same_path_opens_at_its_own_start(
         assert "L3N31 is not in it" in home_of(app).session.notice
 
 
-async def test_a_list_that_is_not_there_again_is_named(explorer_app: AppMaker, own_index: Path) -> None:
+async def test_a_list_that_cannot_be_restored_is_named(explorer_app: AppMaker, own_index: Path) -> None:
     app = explorer_app("L1N5", path=own_index)
     async with app.run_test(size=(120, 40)) as pilot:
         await typed(pilot, "Fparis\r")
@@ -160,9 +160,7 @@ async def test_a_list_that_is_not_there_again_is_named(explorer_app: AppMaker, o
         assert home_of(app).session.notice == "the index is open again, without the list peaks on paris"
 
 
-async def test_reopening_again_and_again_keeps_nothing_of_the_screens_before(
-    explorer_app: AppMaker, own_index: Path
-) -> None:
+async def test_reopening_repeatedly_frees_the_earlier_screens(explorer_app: AppMaker, own_index: Path) -> None:
     def painted() -> int:
         gc.collect()
         return sum(isinstance(thing, Strip) for thing in gc.get_objects())

@@ -1,4 +1,4 @@
-"""Walks through the density and the card of a neuron, and what its panes say it writes."""
+"""Walks through the density and the card of a neuron, and the tokens that its panes say it promotes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def test_d_shows_the_sample_and_j_and_k_walk_on_with_it_open(explorer_app:
         assert here(app) in header_text(app)
 
 
-async def test_the_end_of_the_list_is_told_above_the_density_too(explorer_app: AppMaker) -> None:
+async def test_the_end_of_the_list_is_reported_with_the_density_open_too(explorer_app: AppMaker) -> None:
     app = explorer_app("L0N0")
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "d", "k")
@@ -71,7 +71,7 @@ async def test_every_way_back_closes_the_card(explorer_app: AppMaker, weighted_i
         assert app.is_running
 
 
-async def test_the_card_and_the_density_take_each_others_place(explorer_app: AppMaker, weighted_index: Path) -> None:
+async def test_the_card_and_the_density_replace_each_other(explorer_app: AppMaker, weighted_index: Path) -> None:
     app = explorer_app("L1N5", path=weighted_index)
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "d", "i")
@@ -149,7 +149,7 @@ async def test_without_weights_the_card_says_how_to_add_them_and_panes_say_nothi
 
 
 @pytest.mark.parametrize("signs", ["aligned", "raw"])
-async def test_each_pane_says_what_is_written_with_the_sign_of_post_there(
+async def test_each_pane_names_the_promoted_tokens_with_its_sign_of_post(
     explorer_app: AppMaker, weighted_index: Path, signs: str
 ) -> None:
     app = explorer_app("L1N3", path=weighted_index)
@@ -175,7 +175,7 @@ async def test_each_pane_says_what_is_written_with_the_sign_of_post_there(
     assert len(seen) == 4
 
 
-async def test_the_writes_row_takes_no_context_away(explorer_app: AppMaker, weighted_index: Path) -> None:
+async def test_the_writes_row_hides_no_context(explorer_app: AppMaker, weighted_index: Path) -> None:
     rows = {}
     for path in (weighted_index, None):
         app = explorer_app("L1N5", **({"path": path} if path else {}))
@@ -190,7 +190,7 @@ async def test_the_writes_row_takes_no_context_away(explorer_app: AppMaker, weig
         assert not rows[None][quadrant][-1].strip(" │")
 
 
-async def test_the_inspector_places_values_among_the_sample_where_there_is_room(
+async def test_the_inspector_shows_percentiles_of_values_if_there_is_room(
     explorer_app: AppMaker, hostile_index: Path
 ) -> None:
     app = explorer_app("L1N5")
@@ -217,7 +217,7 @@ async def test_the_inspector_places_values_among_the_sample_where_there_is_room(
         assert told == f"p{50 * (below + not_above) // len(inside[quadrant])}"
 
 
-async def test_every_ranking_of_the_index_is_in_the_cycle_and_random_among_them(explorer_app: AppMaker) -> None:
+async def test_the_cycle_has_every_ranking_of_the_index_including_random(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
         seen = []

@@ -28,7 +28,7 @@ async def test_j_and_k_step_through_the_list_and_stop_at_its_ends_with_a_notice(
         assert (here(app), home_of(app).session.notice) == ("L0N1", "")
 
 
-async def test_h_and_l_go_through_the_layers_at_the_same_index_and_end_at_their_ends(explorer_app: AppMaker) -> None:
+async def test_h_and_l_go_through_the_layers_at_the_same_index_and_stop_at_the_ends(explorer_app: AppMaker) -> None:
     app = explorer_app("L2N5")
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "l", "right_square_bracket")
@@ -39,7 +39,7 @@ async def test_h_and_l_go_through_the_layers_at_the_same_index_and_end_at_their_
         assert "first layer" in home_of(app).session.notice
 
 
-async def test_go_to_takes_what_is_typed_at_once_and_keeps_errors_in_the_prompt(explorer_app: AppMaker) -> None:
+async def test_go_to_takes_fast_typing_and_keeps_errors_in_the_prompt(explorer_app: AppMaker) -> None:
     app = explorer_app("L0N0")
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
@@ -93,7 +93,7 @@ async def test_cursors_move_in_context_and_token_and_the_inspector_follows(explo
         assert "first context" in home_of(app).session.notice
 
 
-async def test_undo_takes_the_topmost_away_and_q_at_home_quits(explorer_app: AppMaker) -> None:
+async def test_undo_removes_the_topmost_and_q_at_home_quits(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "z")
@@ -199,7 +199,7 @@ async def test_marks_are_a_plain_file_and_a_list(explorer_app: AppMaker, state_h
         assert (here(app), "in layer" in header_text(app)) == ("L2N5", True)
 
 
-async def test_marks_that_cannot_be_read_are_a_notice(explorer_app: AppMaker) -> None:
+async def test_unreadable_marks_give_a_notice(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
@@ -258,7 +258,7 @@ async def test_clicks_move_both_cursors_choose_tabs_and_neurons(explorer_app: Ap
         assert str(explorer.view.focused) == "++"
 
 
-async def test_the_list_takes_the_panes_place_where_it_is_narrow(explorer_app: AppMaker) -> None:
+async def test_the_list_replaces_the_panes_on_a_narrow_terminal(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "0", "down")
@@ -268,7 +268,7 @@ async def test_the_list_takes_the_panes_place_where_it_is_narrow(explorer_app: A
         assert not state_of(app).view.in_list
 
 
-async def test_small_terminals_say_what_is_needed_and_survive(explorer_app: AppMaker) -> None:
+async def test_a_small_terminal_names_the_needed_size_and_survives(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(39, 9)) as pilot:
         await pilot.pause()

@@ -25,7 +25,7 @@ def rows(app: ExplorerApp) -> list[list[str]]:
 
 
 def mean_frequency(path: Path, column: str) -> dict[str, float]:
-    """By layer, in per cent, added up neuron by neuron."""
+    """The mean frequency of each layer in per cent, summed neuron by neuron."""
     with indexer.open(path) as index:
         found: dict[str, list[float]] = {}
         for site, value in index.rows(("site", column)):
@@ -33,7 +33,7 @@ def mean_frequency(path: Path, column: str) -> dict[str, float]:
     return {site: 100 * sum(values) / len(values) for site, values in found.items()}
 
 
-async def test_a_row_a_layer_with_its_mean_frequencies(explorer_app: AppMaker, hostile_index: Path) -> None:
+async def test_each_layer_has_a_row_with_its_mean_frequencies(explorer_app: AppMaker, hostile_index: Path) -> None:
     app = explorer_app("L2N5")
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "O")
@@ -46,7 +46,7 @@ async def test_a_row_a_layer_with_its_mean_frequencies(explorer_app: AppMaker, h
                 assert float(row[place]) == pytest.approx(expected[row[0]], abs=0.051)
 
 
-async def test_a_layer_is_jumped_to_at_the_same_index(explorer_app: AppMaker) -> None:
+async def test_enter_jumps_to_the_layer_at_the_same_index(explorer_app: AppMaker) -> None:
     app = explorer_app("L2N5")
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "O", "k", "k", "enter")
@@ -64,12 +64,12 @@ async def test_layers_are_sorted_by_the_column_under_the_cursor(explorer_app: Ap
         assert [row[0] for row in rows(app)] == sorted(expected, key=lambda site: -expected[site])
         await press(pilot, "r")
         assert [row[0] for row in rows(app)] == sorted(expected, key=lambda site: expected[site])
-        await press(pilot, "q", "s", "O")  # under raw signs the rows are read anew
+        await press(pilot, "q", "s", "O")  # under raw signs the rows are read again
         assert len(rows(app)) == 4
 
 
 @pytest.mark.parametrize("depth", [Depth.NONE, Depth.ANSI16, Depth.ANSI256, Depth.TRUE])
-async def test_cells_are_shaded_where_there_is_colour(depth: Depth, explorer_app: AppMaker) -> None:
+async def test_cells_are_shaded_if_there_is_colour(depth: Depth, explorer_app: AppMaker) -> None:
     app = explorer_app("L2N5", depth=depth)
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "O")

@@ -1,4 +1,4 @@
-"""The table of all neurons: sorting, filtering, choosing columns, and the list that it becomes."""
+"""The table of all neurons: sorting, filtering, choosing columns, and making it the current list."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ async def test_an_unknown_column_names_the_key_that_shows_the_columns(explorer_a
         assert typing.text == "layer = 2"
 
 
-async def test_what_the_index_lacks_is_said_in_the_prompt_too(explorer_app: AppMaker) -> None:
+async def test_the_prompt_names_what_the_index_lacks(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "L", "slash")
@@ -140,7 +140,7 @@ async def test_what_the_index_lacks_is_said_in_the_prompt_too(explorer_app: AppM
         typing = screen(app).typing
         assert typing is not None
         assert "nothing of the model's weights" in typing.error
-        said = " ".join(foot_lines(app))  # all of it, in as many lines as it takes
+        said = " ".join(foot_lines(app))  # the whole error, in as many lines as needed
         assert "gluscope index --weights-only MODEL --db FILE adds it, then ctrl+r" in said
         assert len(lines(app)) == 24 - 1 - len(foot_lines(app)) - 1
         await press(pilot, "escape")

@@ -37,7 +37,7 @@ def mouse(kind: type[events.MouseEvent], x: int, y: int) -> events.MouseEvent:
 
 
 def some_input(app: ExplorerApp, chance: random.Random, keys: list[str]) -> list[events.Event]:
-    """A key most often; else a paste, a click or a turn of the wheel."""
+    """Mostly a key; otherwise a paste, a click or a turn of the wheel."""
     what = chance.random()
     width, height = app.size
     x, y = chance.randrange(width), chance.randrange(height)
@@ -93,7 +93,7 @@ OPENERS = {
     "find": ["slash"],
     "note": ["m"],
 }
-"""Every place where keys are typed, and how it is reached from home."""
+"""Every place where keys are typed, and the keys that lead there from home."""
 
 
 @pytest.mark.parametrize("place", OPENERS)
@@ -119,7 +119,7 @@ async def test_keys_on_their_way_to_what_is_closing_are_dropped_or_go_to_the_nex
 
 
 @pytest.mark.parametrize("opening", ["colon", "S", "L", "F", "question_mark", "i", "enter"])
-async def test_a_screen_that_was_closed_before_it_stood_is_not_drawn(explorer_app: AppMaker, opening: str) -> None:
+async def test_a_screen_closed_before_it_is_ready_is_not_drawn(explorer_app: AppMaker, opening: str) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
         app.post_message(key(opening))

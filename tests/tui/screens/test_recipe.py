@@ -1,4 +1,4 @@
-"""The recipes of a screen and of a part of one: a step that was left out fails here."""
+"""The recipes for a screen and for a part of one: a step left out fails here."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from tests.support.walking import AppMaker, press
 
 OPENING = [action for action in ACTIONS if action.opens]
 NOT_OPENED_BY_A_KEY = {BaseScreen, AboutScreen, TableScreen, ChoiceScreen, PaletteScreen, HomeScreen}
-"""Kinds of screens, menus (which take the keys that are typed), and home."""
+"""Base classes of screens, menus (which take typed keys as text), and home."""
 SIZES = [(80, 24), (120, 40), (60, 20), (80, 12), (30, 8)]
 
 
 def screen_classes() -> set[type[BaseScreen]]:
-    """Every class of a screen that the room's files make."""
+    """Every screen class in the package."""
     found = set()
     for file in Path(screens.__path__[0]).glob("*.py"):
         for thing in vars(import_module(f"{screens.__name__}.{file.stem}")).values():
@@ -38,14 +38,14 @@ def screen_classes() -> set[type[BaseScreen]]:
     return found
 
 
-def test_every_screen_is_opened_by_an_action_and_made_from_a_session_alone() -> None:
+def test_every_screen_is_opened_by_an_action_and_needs_only_a_session() -> None:
     opened = {screen_of(action.id) for action in OPENING}
     assert opened == screen_classes() - NOT_OPENED_BY_A_KEY
     for kind in opened:
         assert list(inspect.signature(kind).parameters) == ["session"], kind
 
 
-def test_every_scope_is_a_screens_has_words_keys_to_leave_it_and_a_foot() -> None:
+def test_every_scope_has_a_screen_words_keys_to_leave_and_a_foot() -> None:
     of_screens = {kind.scope for kind in screen_classes() if kind.scope}
     assert of_screens == set(SCOPES) == {scope for action in ACTIONS for scope in action.scopes}
     for scope in SCOPES:
@@ -55,7 +55,7 @@ def test_every_scope_is_a_screens_has_words_keys_to_leave_it_and_a_foot() -> Non
 
 
 async def standing(app: ExplorerApp, pilot: Pilot[None], action: Action | None) -> BaseScreen:
-    """The screen that an action opens from home; home itself where there is none."""
+    """The screen that an action opens from home; home itself if it opens none."""
     await press(pilot, *(action.keys[:1] if action else ()))
     kind = HomeScreen if action is None else screen_of(action.id)
     screen = app.screen
@@ -64,7 +64,7 @@ async def standing(app: ExplorerApp, pilot: Pilot[None], action: Action | None) 
 
 
 @pytest.mark.parametrize("action", [None, *OPENING], ids=lambda action: action.id if action else "home")
-async def test_every_key_of_a_screen_has_a_handler_and_every_part_its_place(
+async def test_every_key_of_a_screen_has_a_handler_and_every_part_a_place(
     explorer_app: AppMaker, weighted_index: Path, action: Action | None
 ) -> None:
     app = explorer_app("L1N5", path=weighted_index)
@@ -79,7 +79,7 @@ async def test_every_key_of_a_screen_has_a_handler_and_every_part_its_place(
             await press(pilot, "slash")
         placed = {name for width, height in SIZES for name in screen.rectangles(width, height)}
         assert placed <= parts
-        assert parts - placed <= {"prompt", "list", "hints"}  # where nothing is typed, or the list is beside
+        assert parts - placed <= {"prompt", "list", "hints"}  # if nothing is typed, or the list is beside the panes
 
 
 ALL_KEYS = sorted({key for action in ACTIONS for key in action.keys} | {"t", "f5", "exclamation_mark"})

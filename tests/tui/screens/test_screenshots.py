@@ -1,4 +1,4 @@
-"""The pictures of the README: the script that makes them runs, and what it makes is there."""
+"""The README's pictures: the script that makes them runs, and its pictures are in the project."""
 
 from __future__ import annotations
 

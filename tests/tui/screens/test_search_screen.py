@@ -1,4 +1,4 @@
-"""Searching the index for words: peaks and contexts, and the list that the hits become."""
+"""Searching the index for words: peaks and contexts, and making the hits the current list."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def headline(app: ExplorerApp) -> str:
 
 
 def common_columns(rows: list[str], word: str) -> set[int]:
-    """The columns in which the word begins in every row."""
+    """The columns at which the word begins in every row."""
     begins = [{cell_len(row[:at]) for at in range(len(row)) if row.startswith(word, at)} for row in rows]
     return set.intersection(*begins)
 
@@ -84,12 +84,12 @@ async def test_enter_makes_the_hits_the_current_list_and_opens_the_context(explo
 
 
 def searched(path: Path, text: str, signs: str = "aligned") -> list[Hit]:
-    """The hits as `gluscope search` gives them, the strongest first."""
+    """The hits of `gluscope search`, strongest first."""
     with indexer.open(path) as index:
         return sorted(index.search(text, signs=signs), key=lambda hit: -hit.strength)
 
 
-async def test_every_step_through_the_hits_opens_pane_ranking_and_context_of_its_own(
+async def test_every_step_through_the_hits_opens_the_hits_pane_ranking_and_context(
     explorer_app: AppMaker, hostile_index: Path
 ) -> None:
     expected = searched(hostile_index, "paris")
@@ -155,7 +155,7 @@ async def test_a_hit_is_the_same_context_under_other_signs(explorer_app: AppMake
         ]
 
 
-async def test_the_way_back_leads_to_the_context_that_was_left(explorer_app: AppMaker) -> None:
+async def test_going_back_returns_to_the_context_that_was_left(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "3", "down", "down")
@@ -174,7 +174,7 @@ async def test_the_way_back_leads_to_the_context_that_was_left(explorer_app: App
         assert "peaks on paris" in header_text(app)
 
 
-async def test_the_ranking_of_a_hit_is_left_with_the_hits(explorer_app: AppMaker, hostile_index: Path) -> None:
+async def test_leaving_the_hits_restores_the_ranking(explorer_app: AppMaker, hostile_index: Path) -> None:
     hits = searched(hostile_index, "paris")
     other = next(place for place, hit in enumerate(hits) if hit.ranking != "post")
     app = explorer_app("L1N5")
@@ -244,7 +244,7 @@ async def test_clicks_and_the_wheel_move_among_the_hits_and_a_double_click_opens
         assert here(app) == str(hits[1].neuron)
 
 
-async def test_no_word_is_refused_in_the_prompt_and_escape_leaves(explorer_app: AppMaker) -> None:
+async def test_an_empty_search_is_refused_in_the_prompt_and_escape_leaves(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
         await typed(pilot, "F  \r")

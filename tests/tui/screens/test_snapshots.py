@@ -1,4 +1,4 @@
-"""Pictures of whole screens, for what no assertion sees. After a wanted change: pytest tests/tui --snapshot-update."""
+"""Pictures of whole screens, for what no assertion checks. An intended change: pytest tests/tui --snapshot-update."""
 
 from __future__ import annotations
 

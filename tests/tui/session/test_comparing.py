@@ -1,4 +1,4 @@
-"""Pinning a neuron and swapping it in place; lists that are put over the layer's, and the way back."""
+"""Pinning a neuron and swapping it in; lists that replace the layer's, and the way back."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def test_a_step_escape_and_unpinning_show_the_lists_neuron(explorer_app: A
         assert (state_of(app).pinned, str(state_of(app).shown.neuron)) == (None, "L1N7")
 
 
-async def test_what_is_kept_and_copied_is_the_neuron_that_is_shown(explorer_app: AppMaker, state_home: Path) -> None:
+async def test_the_shown_neuron_is_the_one_kept_and_copied(explorer_app: AppMaker, state_home: Path) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "P", "j", "p")
@@ -57,7 +57,7 @@ async def test_what_is_kept_and_copied_is_the_neuron_that_is_shown(explorer_app:
         assert (state_home / "gluscope" / "copied.txt").read_text().startswith("gluscope show L1N5 ")
 
 
-async def test_an_empty_note_takes_a_mark_away(explorer_app: AppMaker, state_home: Path) -> None:
+async def test_an_empty_note_removes_a_mark(explorer_app: AppMaker, state_home: Path) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
         await typed(pilot, "mnote\r")
@@ -90,7 +90,7 @@ async def test_escape_and_q_lead_from_the_marks_to_the_layers_list_before_q_quit
     assert app.return_code == 0
 
 
-async def test_the_list_one_starts_with_is_no_list_to_leave(explorer_app: AppMaker) -> None:
+async def test_the_list_given_at_the_start_cannot_be_left(explorer_app: AppMaker) -> None:
     app = explorer_app(neurons=("L2N2", "L1N1"), title="mine.txt")
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "j", "escape")

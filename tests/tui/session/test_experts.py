@@ -1,4 +1,4 @@
-"""Steps through a model with experts: by layer, and from expert to expert of a layer."""
+"""Steps through a model with experts: from layer to layer, and from expert to expert within a layer."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_h_and_l_go_by_layer_in_the_same_expert_or_the_nearest(
         assert (here(app), home_of(app).session.notice) == ("L2E0N7", "L2 has no E1: this is L2E0")
 
 
-async def test_e_goes_through_the_experts_of_the_layer_with_the_density_open_too(
+async def test_e_goes_through_the_experts_of_the_layer_even_with_the_density_open(
     explorer_app: AppMaker, expert_index: Path
 ) -> None:
     app = explorer_app("L2E0N5", path=expert_index)
@@ -71,7 +71,7 @@ async def test_e_goes_through_the_experts_of_the_layer_with_the_density_open_too
         assert isinstance(app.screen, DensityScreen)
         assert str(state_of(app).shown.neuron) == "L2E3N5"
         await press(pilot, "e")
-        assert "e/E expert" not in app.screen.query_one(Hints).render_line(0).text  # but the end is told
+        assert "e/E expert" not in app.screen.query_one(Hints).render_line(0).text  # but the end is reported
         assert "L2E3 is the last expert" in app.screen.query_one(Hints).render_line(0).text
         await press(pilot, "q")
         await typed(pilot, "gS\r")  # not in this layer
@@ -122,7 +122,7 @@ def test_go_to_takes_layers_and_experts_alone(typed_words: str, neuron: str) -> 
     assert parse_goto(typed_words, current, sites).neuron == parse_neuron(neuron)
 
 
-def test_go_to_names_what_there_is_where_an_expert_is_not() -> None:
+def test_go_to_names_the_sites_if_an_expert_is_missing() -> None:
     sites = records(SITES)
     for words in ("E9", "L9"):
         with pytest.raises(GluscopeError, match="L0 to L3S"):

@@ -51,7 +51,7 @@ def test_go_to_understands_every_form(typed: str, target: Target) -> None:
         ("L12N345 +", "no neuron"),
     ],
 )
-def test_go_to_names_what_is_wrong(typed: str, words: str) -> None:
+def test_go_to_names_the_error(typed: str, words: str) -> None:
     with pytest.raises(GluscopeError, match="(?s)" + words.replace("+", r"\+")):
         parse_goto(typed, HERE, SITES)
 

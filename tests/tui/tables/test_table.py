@@ -1,4 +1,4 @@
-"""The table widget and what lies under it: only what is seen is drawn and read, cells stay in their columns."""
+"""The table widget and its state: only visible rows are drawn and read, cells stay in their columns."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def picture(first: int = 0, rows: int = 5, place: int = 1, column: int | None = 
     return TablePicture(headings(NAMES, SITES), seen, first, place, column, **more)  # type: ignore[arg-type]
 
 
-def test_values_stand_under_their_headings_and_groups_are_named_once() -> None:
+def test_values_are_under_their_headings_and_groups_are_named_once() -> None:
     lines = texts(picture(sorted_by="frequency_pn"), 80, 10)
     assert lines[0].split() == ["frequency", "cos", "extreme", "post"]
     assert lines[1].split() == ["neuron", "++", "↓+-", "in", "out", "--", "layer"]
@@ -53,7 +53,7 @@ def test_values_stand_under_their_headings_and_groups_are_named_once() -> None:
     assert lines[2].startswith(" L0N0")
 
 
-def test_the_cell_under_the_cursor_and_the_name_over_it_are_reversed_also_without_colour() -> None:
+def test_the_cursors_cell_and_its_heading_are_reversed_even_without_colour() -> None:
     for depth in (Depth.TRUE, Depth.NONE):
         strips = drawn(picture(), 80, 10, palette(depth))
         reversed_text = [
@@ -75,7 +75,7 @@ def test_the_first_column_stays_while_the_others_follow_the_cursor() -> None:
     assert again == first
 
 
-def test_rows_that_are_being_read_are_marked_and_no_rows_are_explained() -> None:
+def test_unread_rows_are_marked_and_an_empty_table_is_explained() -> None:
     waiting = TablePicture(headings(NAMES, SITES), (None, row(7)), 6, 6, 1)
     lines = texts(waiting, 80, 6)
     assert lines[2].split() == ["▸⋮"]
@@ -133,7 +133,7 @@ def test_the_cursor_stays_in_the_table_and_in_sight(total: int, rows: int, moves
 
 
 def test_only_pages_in_sight_and_beside_it_are_ever_read() -> None:
-    """Ten million rows: what is asked for covers the screen first, then one page after it and one before."""
+    """Ten million rows: the pages read cover the screen first, then one page after it and one before."""
     total, pages = 10_000_000, Pages()
     asked = []
     while (page := pages.missing(5_000_000, 5_000_039, total)) is not None:
@@ -173,7 +173,7 @@ def test_a_list_of_row_numbers_holds_their_neurons_in_that_order(numbers: list[i
     assert CurrentList("x", neurons).find(parse_neuron("L31N0")) is None
 
 
-def test_all_numbers_follow_the_sites_also_where_they_leave_gaps() -> None:
+def test_row_numbers_follow_the_sites_even_with_gaps() -> None:
     assert list(NUMBERING.all()) == list(range(30 * 1536))
     gapped = Numbering([site(0, 3), site(2, 3)])
     assert list(gapped.all()) == [0, 1, 2, 6, 7, 8]

@@ -1,4 +1,4 @@
-"""The pager: a setting that can't be used is a notice and no crash."""
+"""The pager: an unusable setting gives a notice, not a crash."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.walking import AppMaker, home_of, press
     ("pager", "words"),
     [("less '", "$PAGER can't be read"), ('"', "$PAGER can't be read"), ("less \\", "$PAGER can't be read")],
 )
-async def test_a_pager_that_cannot_be_read_is_told(
+async def test_an_unreadable_pager_setting_is_reported(
     explorer_app: AppMaker, monkeypatch: pytest.MonkeyPatch, pager: str, words: str
 ) -> None:
     monkeypatch.setenv("PAGER", pager)

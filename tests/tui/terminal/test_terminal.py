@@ -1,4 +1,4 @@
-"""The truth of the terminal: the bytes that the command writes to a pty, and how it ends."""
+"""The real terminal: the bytes that the command writes to a pty, and how it ends."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Session:
         self.written += self.child.before + self.child.after
 
     def finish(self) -> int:
-        """Wait for the end; the exit code (128 + signal where one ended it)."""
+        """Wait for the end. Returns the exit code (128 + number if a signal ended it)."""
         self.child.expect(pexpect.EOF)
         self.written += self.child.before
         self.child.close()
@@ -51,12 +51,12 @@ class Session:
 
 
 def styles(written: bytes) -> set[bytes]:
-    """Every parameter of a colour or attribute that was written."""
+    """The parameters of every colour or attribute written."""
     return {match[1] for match in SGR.finditer(written)}
 
 
 def walked(index: Path, state: Path, **environment: str) -> bytes:
-    """What a short walk through hostile contexts writes, to its end."""
+    """Everything written by a short walk through hostile contexts, including its end."""
     session = Session(index, state, **environment)
     session.wait_for("? help")
     for key in ("j", "w", "4", "\r", "q"):
@@ -71,7 +71,7 @@ def walked(index: Path, state: Path, **environment: str) -> bytes:
 
 @pytest.mark.parametrize("term", ["xterm-256color", "screen"])
 @pytest.mark.parametrize("no_color", [False, True])
-def test_a_terminal_gets_its_own_colours_and_nothing_of_the_corpus(
+def test_a_terminal_gets_its_own_colours_and_no_control_characters_of_the_corpus(
     hostile_index: Path, state_home: Path, term: str, no_color: bool
 ) -> None:
     environment = {"TERM": term} | ({"NO_COLOR": "1"} if no_color else {})
@@ -92,7 +92,7 @@ def test_a_terminal_gets_its_own_colours_and_nothing_of_the_corpus(
         assert mode in written
 
 
-def test_truecolor_is_used_where_the_terminal_says_so(hostile_index: Path, state_home: Path) -> None:
+def test_truecolor_is_used_if_the_terminal_says_so(hostile_index: Path, state_home: Path) -> None:
     written = walked(hostile_index, state_home, TERM="xterm-256color", COLORTERM="truecolor")
     assert any(b"48;2;" in code for code in styles(written))
 
@@ -115,7 +115,7 @@ def test_without_a_mouse_no_mouse_mode_is_asked_for(hostile_index: Path, state_h
     assert b"\x1b[?1000h" not in session.written
 
 
-def test_ascii_writes_nothing_else(hostile_index: Path, state_home: Path) -> None:
+def test_ascii_writes_only_ascii(hostile_index: Path, state_home: Path) -> None:
     session = Session(hostile_index, state_home, "--ascii", "--color", "none", TERM="xterm")
     session.wait_for("? help")
     session.child.send("4w\rq?")
@@ -140,7 +140,7 @@ def test_a_signal_leaves_a_working_terminal_and_no_process(
     assert '"neuron": "L3N5"' in next(state_home.glob("gluscope/*/state.json")).read_text()
 
 
-def test_a_connection_that_is_closed_leaves_no_process(hostile_index: Path, state_home: Path) -> None:
+def test_a_closed_connection_leaves_no_process(hostile_index: Path, state_home: Path) -> None:
     session = Session(hostile_index, state_home, TERM="xterm-256color")
     session.wait_for("? help")
     os.close(session.child.child_fd)
@@ -176,7 +176,7 @@ def test_a_bug_leaves_a_log_three_lines_and_a_working_terminal(hostile_index: Pa
     assert "text of the corpus" not in log.replace("secret = 'text of the corpus'", "")
 
 
-def test_an_index_that_is_not_there_is_two_lines(tmp_path: Path, state_home: Path) -> None:
+def test_a_missing_index_is_reported_in_two_lines(tmp_path: Path, state_home: Path) -> None:
     session = Session(tmp_path / "missing.db", state_home, TERM="xterm-256color")
     assert session.finish() == 2
     assert b"\x1b[?1049h" not in session.written
@@ -195,7 +195,7 @@ def test_a_list_comes_from_stdin_and_keys_from_the_terminal(hostile_index: Path,
     assert session.finish() == 0
 
 
-def test_with_no_index_anywhere_the_demos_opens_or_it_is_told_how_to_make_one(
+def test_without_an_index_the_demos_opens_or_two_lines_say_how_to_make_one(
     hostile_index: Path, state_home: Path, tmp_path: Path
 ) -> None:
     cache = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "TERM": "xterm-256color"}
@@ -212,16 +212,16 @@ def test_with_no_index_anywhere_the_demos_opens_or_it_is_told_how_to_make_one(
 
 
 @pytest.mark.parametrize("burst", ["qi]", "qSxq", "qoq\x1a", "\x03\x03:x"])
-def test_keys_after_quitting_are_for_nobody(hostile_index: Path, state_home: Path, burst: str) -> None:
+def test_keys_after_quitting_are_dropped(hostile_index: Path, state_home: Path, burst: str) -> None:
     session = Session(hostile_index, state_home, TERM="xterm-256color", PAGER="cat")
     session.wait_for("? help")
     session.child.send(burst)
     assert session.finish() == 0
     assert not list(state_home.glob("gluscope/crash-*"))
-    assert b"\x1b[?1049h" not in session.written.rpartition(b"\x1b[?1049l")[2]  # the screen is not taken again
+    assert b"\x1b[?1049h" not in session.written.rpartition(b"\x1b[?1049l")[2]  # not taken over again
 
 
-def test_the_terminals_size_is_its_own_whatever_the_environment_says(hostile_index: Path, state_home: Path) -> None:
+def test_the_terminals_real_size_overrides_the_environment(hostile_index: Path, state_home: Path) -> None:
     session = Session(hostile_index, state_home, TERM="xterm-256color", COLUMNS="30", LINES="5")
     session.wait_for("? help")  # 24 rows have room for it
     session.child.setwinsize(5, 30)
@@ -230,7 +230,7 @@ def test_the_terminals_size_is_its_own_whatever_the_environment_says(hostile_ind
     assert session.finish() == 0
 
 
-def test_a_terminal_of_an_older_encoding_gets_ascii_by_itself(hostile_index: Path, state_home: Path) -> None:
+def test_a_terminal_with_an_older_encoding_gets_ascii(hostile_index: Path, state_home: Path) -> None:
     session = Session(hostile_index, state_home, TERM="xterm", PYTHONIOENCODING="iso8859-1")
     session.wait_for("? help")
     session.child.send(b"4w/\xfc")
@@ -241,7 +241,7 @@ def test_a_terminal_of_an_older_encoding_gets_ascii_by_itself(hostile_index: Pat
 
 
 @pytest.mark.parametrize("typed", [b"\xe9\xff", b"\x1b[200~\xc3\x1b[201~"])
-def test_bytes_that_are_no_text_end_nothing(hostile_index: Path, state_home: Path, typed: bytes) -> None:
+def test_typed_bytes_that_are_not_text_end_nothing(hostile_index: Path, state_home: Path, typed: bytes) -> None:
     session = Session(hostile_index, state_home, TERM="xterm-256color")
     session.wait_for("? help")
     session.child.send(typed + b"j")

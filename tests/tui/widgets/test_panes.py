@@ -1,4 +1,4 @@
-"""What the parts of the screens draw, row by row."""
+"""The rows that the parts of the screens draw."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ NOTHING = Quantities(None, None, None, None)
 
 
 def example(tokens: tuple[str, ...], peak: int, post: tuple[float | None, ...], quadrant: Quadrant) -> Example:
-    """A context whose tokens all lie in the quadrant, but for those without a value."""
+    """A context whose tokens all lie in the quadrant, except those without a value."""
     gate = tuple(None if value is None else 2.0 * quadrant.gate_sign for value in post)
     in_ = tuple(None if value is None else 1.5 * quadrant.in_sign for value in post)
     value = post[peak] or 0.0
@@ -97,7 +97,7 @@ def test_the_title_gives_frequency_count_mean_and_extreme_and_grows_with_the_roo
 
 
 @given(st.integers(1, 120), st.integers(0, 10**9), st.booleans())
-def test_a_title_never_is_wider_than_its_pane(width: int, count: int, faint: bool) -> None:
+def test_a_title_is_never_wider_than_its_pane(width: int, count: int, faint: bool) -> None:
     words = title(record((FRANCE,), count), 10**9, "post", width, faint=faint)
     assert len(words) <= width
 
@@ -108,7 +108,7 @@ def test_an_empty_pane_says_so() -> None:
     assert rows[1].strip() == "no counted token had gate - and in -"
 
 
-def test_after_the_last_context_stands_how_many_there_were() -> None:
+def test_the_line_after_the_last_context_counts_them() -> None:
     few = record((FRANCE, replace(BORDERS, document=6)), 2)
     assert end(few, "post", 16) == "end · 2 tokens, 2 sequences, all shown"
     assert end(record((FRANCE,), 9_400), "post", 1) == "end · 9,400 tokens, 1 context kept"
@@ -119,7 +119,7 @@ def test_after_the_last_context_stands_how_many_there_were() -> None:
     assert pane_rows(picture(few))[3].strip() == "2 tokens, 2 sequences, all shown"
 
 
-def test_only_tokens_of_the_own_quadrant_have_a_background() -> None:
+def test_only_tokens_of_the_panes_quadrant_have_a_background() -> None:
     mixed = replace(FRANCE, in_=(1.5, 1.5, 1.5, -1.5, 1.5, None, 1.5))
     own = context_rows(mixed, Quadrant.PP, 60, Look("post", 7.7, TRUE.ramp), TRUE)[0]
     ground = TRUE.text.bg
@@ -131,9 +131,9 @@ def test_only_tokens_of_the_own_quadrant_have_a_background() -> None:
     assert " of" in "".join(text for text, style in every.parts if style.bg != ground)
 
 
-def test_peak_cursor_and_finds_are_told_without_colour() -> None:
+def test_peak_cursor_and_matches_are_marked_without_colour() -> None:
     bare = palette(Depth.NONE)
-    look = Look("post", 1000.0, ramp(Depth.NONE))  # too faint for any step
+    look = Look("post", 1000.0, ramp(Depth.NONE))  # too faint for any level
     row = context_rows(FRANCE, Quadrant.PP, 60, look, bare, cursor=1, find="city")[0]
     styles = dict(row.parts)
     assert (styles[" France"].bold, styles[" France"].underline) == (True, True)
@@ -160,7 +160,7 @@ def faint_text(strip: Strip) -> str:
     return "".join(part.text for part in strip if part.style == TRUE.faint.rich())
 
 
-def test_a_pane_that_is_seldom_visited_steps_back() -> None:
+def test_a_rarely_visited_pane_is_dimmed() -> None:
     for count, dimmed in ((99, True), (100, False)):  # of 100,000
         shown = picture(record((FRANCE, BORDERS), count), focused=False, writes=(" a",))
         title_row, writes, _, context, *_ = Pane(Quadrant.PP, TRUE).draw(shown, 50, 10)
@@ -168,7 +168,7 @@ def test_a_pane_that_is_seldom_visited_steps_back() -> None:
         assert ("a" in faint_text(writes)) == ("7.40" in faint_text(context)) == dimmed
 
 
-def test_what_is_written_stands_under_the_title_with_its_sign_in_the_colour_of_the_sign() -> None:
+def test_promoted_tokens_are_under_the_title_with_the_sign_in_its_colour() -> None:
     for quadrant, value, words in ((Quadrant.PP, 7.7, "+out"), (Quadrant.PN, -7.7, "-out")):
         there = replace(record((FRANCE,), 500, quadrant), extreme=Quantities(2.0, 1.5, value, value))
         row = Pane(quadrant, TRUE).draw(picture(there, writes=(" Paris",)), 60, 10)[1]
@@ -176,7 +176,7 @@ def test_what_is_written_stands_under_the_title_with_its_sign_in_the_colour_of_t
         assert {part.text: part.style for part in row}[words] == TRUE.ramp.style(value, TRUE.ramp.steps).rich()
 
 
-def test_a_wide_pane_starts_with_the_ranked_value_then_post_gate_and_in_each_under_its_name() -> None:
+def test_a_wide_pane_starts_with_the_ranked_value_then_post_gate_and_in_under_headings() -> None:
     gated = replace(FRANCE, value=2.0)
     assert value_columns((FRANCE,), "post", wide=True) == (" post  gate    in", ["+7.70 +2.00 +1.50"])
     assert value_columns((gated,), "gate", wide=True) == (" gate  post    in", ["+2.00 +7.70 +1.50"])
@@ -258,7 +258,7 @@ def header(**more: object) -> Header:
     return replace(shown, **more)  # type: ignore[arg-type]  # fields by name
 
 
-def test_the_header_tells_everything_where_there_is_room_and_the_address_always() -> None:
+def test_the_header_shows_everything_if_there_is_room_and_always_the_address() -> None:
     line = rows_of(HeaderLine(TRUE), header(), 100, 1)[0]
     for words in (
         "SmolLM2-135M",
@@ -285,7 +285,7 @@ def test_a_header_fits_any_width_whatever_the_model_is_called(width: int, model:
             assert line.isprintable()
 
 
-def test_the_first_line_tells_the_index_and_the_second_the_neuron() -> None:
+def test_the_first_line_shows_the_index_and_the_second_the_neuron() -> None:
     cosines = ("cos(gate, in) +0.1", "cos(in, out) -0.2", "cos(gate, out) +0.3")
     marked = header(note="says France", cosines=cosines)
     first, second = rows_of(HeaderLine(TRUE), marked, 150, 2)
@@ -307,7 +307,7 @@ def test_the_first_line_tells_the_index_and_the_second_the_neuron() -> None:
     assert "★" in narrow
 
 
-def test_the_inspector_tells_the_token_under_the_cursor() -> None:
+def test_the_inspector_shows_the_token_under_the_cursor() -> None:
     line = rows_of(Inspector(TRUE), Inspected(FRANCE, Quadrant.PP, 3), 100, 1)[0]
     for words in ("▸++ #1", "doc 5 pos 3", "« of»", "gate≈+2.00", "in≈+1.50", "post≈+0.100"):
         assert words in line
@@ -315,7 +315,7 @@ def test_the_inspector_tells_the_token_under_the_cursor() -> None:
     assert "not counted" in rows_of(Inspector(TRUE), Inspected(unknown, Quadrant.PP, 3), 80, 1)[0]
 
 
-def test_a_value_without_the_mark_is_the_very_value_that_was_computed(tmp_path: Path) -> None:
+def test_a_value_without_the_mark_is_exactly_the_computed_value(tmp_path: Path) -> None:
     truth = make_index(tmp_path / "small.db", layers=1, width=6, documents=20)
     marked = {"equal": 0, "off": 0}
     with indexer.open(truth.path) as index:
@@ -338,7 +338,7 @@ def test_a_value_without_the_mark_is_the_very_value_that_was_computed(tmp_path: 
     assert marked["off"] > 100
 
 
-def test_the_table_of_an_open_context_and_its_source_tell_what_is_rounded() -> None:
+def test_the_table_and_source_of_an_open_context_mark_rounded_values() -> None:
     for glyphs, mark in ((TRUE, "≈"), (palette(Depth.TRUE, ascii_only=True), "~")):
         shown = TableOfContext(FRANCE, Quadrant.PP, Look("post", 8.0, TRUE.ramp), 3, 0)
         assert rows_of(TokenTable(glyphs), shown, 60, 4)[0].split()[-4:] == [
@@ -373,7 +373,7 @@ def test_the_tab_row_names_all_four_and_brackets_the_focused() -> None:
     assert neuron_scale(whole, "post") == 7.7
 
 
-def test_bars_show_small_shares_and_no_share_as_a_blank() -> None:
+def test_bars_show_small_shares_and_a_blank_for_none() -> None:
     glyphs = TRUE.glyphs.bars
     assert [bar(share, glyphs) for share in (0.0, 1e-6, 0.25, 1.0)] == [" ", "▁", "▄", "█"]
 
@@ -406,7 +406,7 @@ def palettes() -> Iterator[tuple[Depth, bool]]:
 
 
 @pytest.mark.parametrize(("depth", "light"), palettes())
-def test_every_role_can_be_read_on_its_ground(depth: Depth, light: bool) -> None:
+def test_every_role_is_readable_on_its_background(depth: Depth, light: bool) -> None:
     colours = palette(depth, light=light)
     roles = (colours.text, colours.faint, colours.strong, colours.title, colours.warning, colours.match)
     for style in (*roles, *colours.ramp.positive, *colours.ramp.negative):

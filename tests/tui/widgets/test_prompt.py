@@ -1,4 +1,4 @@
-"""The line of a prompt: what is seen of a text that is longer than the terminal."""
+"""The line of a prompt: the visible part of a text longer than the terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOOKS = palette(Depth.TRUE)
 
 
 def shown(text: str, at: int, width: int) -> tuple[str, str, str]:
-    """What stands before, under and after the cursor."""
+    """The text before, under and after the cursor."""
     line = Prompt(LOOKS).line(Typing("go.to", "go to", text, at), width)
     before, under, after = (part for part, _ in line[1:4])
     return before, under, after
@@ -38,7 +38,7 @@ def test_the_text_before_the_cursor_is_cut_at_its_start_by_as_little_as_needed(
         assert len(before) == room - 1
 
 
-def test_a_pasted_text_of_any_length_costs_no_more_than_what_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_pasted_text_costs_no_more_than_its_visible_part(monkeypatch: pytest.MonkeyPatch) -> None:
     handled: list[int] = []
 
     def counted(text: str, *, ascii_only: bool = False) -> str:
