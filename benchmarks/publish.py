@@ -174,7 +174,7 @@ def _gib(size: int) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 where a table is stale")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a table is stale")
     options = parser.parse_args(arguments)
     stale = []
     for page in PAGES:

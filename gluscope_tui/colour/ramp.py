@@ -18,11 +18,11 @@ _BLACK_256, _WHITE_256 = 16, 231  # fixed, unlike 0 and 15
 # keeps to one hue, so that a weak value and a strong one read as the same sign; tests/colour measures that.
 _TRUE_ORANGE: tuple[tuple[Rgb, Rgb], ...] = (((72, 42, 4), (255, 176, 80)), ((255, 231, 205), (170, 76, 0)))
 _TRUE_BLUE: tuple[tuple[Rgb, Rgb], ...] = (((10, 44, 86), (132, 192, 255)), ((218, 233, 252), (0, 76, 164)))
-# The fixed colours have few oranges, and none that is dark: five steps of each are one hue, six are not.
+# The 256 fixed colours have few oranges, none of them dark: five steps keep to one hue, six don't.
 _ORANGE_256 = ((94, 130, 172, 208, 215), (223, 215, 208, 172, 130))
 _BLUE_256 = ((25, 26, 68, 75, 153), (153, 75, 68, 26, 25))
-# Pairs that keep their contrast on common palettes: the weakest colours the text alone. There is no orange among 16
-# colours, and a yellow that can be read is brown on a console: red stands for it.
+# Pairs that keep their contrast on common palettes; the weakest level colours only the text. The 16 colours have no
+# orange, and a readable yellow is brown on a console, so red replaces orange.
 _RED_16 = (
     (Style(9, 0), Style(15, 1), Style(0, 9)),
     (Style(1, 15), Style(0, 9), Style(15, 1)),

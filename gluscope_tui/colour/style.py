@@ -38,7 +38,7 @@ class Style:
         return f"\x1b[{self.sgr}m{text}\x1b[0m" if self.sgr and text else text
 
     def rich(self) -> RichStyle:
-        """The same as a style of Rich, which Textual takes too."""
+        """The same style for Rich, which Textual also accepts."""
         return _rich(self)
 
 

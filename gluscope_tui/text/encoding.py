@@ -1,4 +1,4 @@
-"""Whether a stream can write any character, or only those of an older encoding."""
+"""Whether a stream can write every character or only those of an older encoding."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .pieces import Piece, pieces
 
 PADDING = -1
-"""The token of a span that belongs to none."""
+"""Marks a span that belongs to no token."""
 
 
 @dataclass(frozen=True, slots=True)

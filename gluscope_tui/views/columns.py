@@ -19,7 +19,7 @@ class Columns(Generic[Row]):
 
     names: Sequence[str]
     fields: Callable[[Row], Sequence[str]]
-    """The row's values as cleaned text, one for each of `names`; "" where there is none."""
+    """The row's values as cleaned text, one for each of `names`; "" if there is none."""
     as_object: Callable[[Row], Mapping[str, Any]]
     """The row as a JSON object."""
     only_csv: frozenset[str] = frozenset()

@@ -85,8 +85,10 @@ class Density:
 
 
 def density(sample: Sample, rows: int, columns: int) -> Density | None:
-    """The sample in `rows` bins of gate and `columns` bins of in on each side of 0; None where it has no position
-    in any quadrant. A position whose gate or in is 0 is in no bin."""
+    """The sample in `rows` bins of gate and `columns` bins of in on each side of 0.
+
+    A position whose gate or in is 0 is in no bin. Returns None if no position lies in a quadrant.
+    """
     pairs = [(gate, in_) for gate, in_ in zip(sample.gate, sample.in_, strict=True) if gate and in_]
     if not pairs:
         return None

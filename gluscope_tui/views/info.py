@@ -13,7 +13,7 @@ from . import sites
 from .numbers import full_count
 
 Field = tuple[str, str]
-_WITHOUT_LIMIT = ("tokens", "layers", "experts")  # settings that leave nothing out where they are null
+_WITHOUT_LIMIT = ("tokens", "layers", "experts")  # settings that leave nothing out if null
 
 
 def sections(info: IndexInfo, *, every_site: bool = False) -> Iterator[tuple[str, list[Field]]]:
@@ -43,7 +43,7 @@ def sections(info: IndexInfo, *, every_site: bool = False) -> Iterator[tuple[str
 
 
 def state(info: IndexInfo) -> str:
-    """Whether an index is complete, or how far it is."""
+    """Whether an index is complete, or its progress."""
     if info.complete:
         return "complete"
     tokens = max((cell["tokens"] for cell in info.coverage.get("cells", ())), default=None)
@@ -56,7 +56,7 @@ def state(info: IndexInfo) -> str:
 
 
 def _weights(info: IndexInfo) -> str:
-    """Whether the index has numbers of the weights, or why not."""
+    """Whether the index has numbers computed from the weights, or why not."""
     reason = info.weights.get("reason")
     return clean(str(info.weights.get("state", "missing"))) + (f": {clean(str(reason))}" if reason else "")
 

@@ -72,7 +72,7 @@ def context(example: Example) -> dict[str, Any]:
 
 
 def _along(values: Sequence[float | None], peak: int) -> list[float | None]:
-    """Values along a window: exact at the peak, elsewhere four significant digits, more than the index keeps."""
+    """Values along a window: exact at the peak, four significant digits elsewhere, more than the index keeps."""
     return [
         value if value is None else float32(value) if place == peak else float(f"{value:.4g}") + 0.0
         for place, value in enumerate(values)

@@ -70,7 +70,7 @@ COLUMNS = Columns(FIELDS, fields, as_object)
 def lines(
     rows: Sequence[LayerRow], width: int, depth: Depth, *, light: bool
 ) -> tuple[list[StyledLine], tuple[str, ...]]:
-    """Headings, then a line a site, shaded from 0 to 100 % of tokens, or of neurons; and the columns without room."""
+    """Headings, then one line a site, shaded from 0 to 100 % of tokens or neurons; and the columns that don't fit."""
     styles = ramp(depth, light=light)
 
     def style(share: float | None) -> Style:

@@ -12,7 +12,7 @@ from ..text.clean import clean
 from .numbers import frequency, full_count, signed
 
 COLUMNS = ("quadrant", "count", "freq", *QUANTITIES, *QUANTITIES)
-"""Of the table: count and frequency, then the means and the extremes of the four quantities."""
+"""The table's columns: count and frequency, then the means and the extremes of the four quantities."""
 
 
 def signs_of(record: NeuronRecord) -> str:
@@ -25,7 +25,7 @@ def signs_of(record: NeuronRecord) -> str:
 
 
 def tokens_of(record: NeuronRecord) -> str:
-    """How many tokens the numbers are over: `113,000 of 113,108 tokens counted`; of an expert, which share it got."""
+    """The number of tokens counted: `113,000 of 113,108 tokens counted`; for an expert, also its share of tokens."""
     counted, corpus = full_count(record.tokens_counted), full_count(record.tokens_corpus)
     of_all = counted if counted == corpus else f"{counted} of {corpus}"
     if record.neuron.site.expert is not None:
@@ -54,7 +54,7 @@ def cells_of(quadrant: QuadrantRecord, total: int) -> tuple[str, ...]:
 
 
 def table(quadrants: Sequence[QuadrantRecord], total: int, width: int) -> list[str]:
-    """The quadrants as a table, closer together where `width` is narrow, then in several tables: means, extremes ..."""
+    """The quadrants as a table. Small widths narrow its gaps, then split it into several tables: means, extremes ..."""
     rows = [("", *COLUMNS[1:]), *(cells_of(quadrant, total) for quadrant in quadrants)]
     for gap in (2, 1):
         side_by_side = _titled(rows, (*range(11),), gap)
@@ -67,7 +67,7 @@ def table(quadrants: Sequence[QuadrantRecord], total: int, width: int) -> list[s
 
 
 def _narrow(rows: Sequence[Sequence[str]], part: Sequence[int], width: int) -> list[str]:
-    """Some columns beside the quadrants, under each other where they don't fit."""
+    """Some columns next to the quadrants, or below each other if they don't fit."""
     for count in range(len(part), 0, -1):
         lines = _titled(rows, (0, *part[:count]), 1)
         if count == 1 or _fits(lines, width):
@@ -97,4 +97,4 @@ def _titled(rows: Sequence[Sequence[str]], places: tuple[int, ...], gap: int) ->
 
 
 _TITLES = ((range(3, 7), "mean"), (range(7, 11), "extreme"))
-"""What stands above columns of the table."""
+"""The titles above columns of the table."""

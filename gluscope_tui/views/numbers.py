@@ -5,7 +5,7 @@ from __future__ import annotations
 from indexer.database.read.statistics import float32 as nearest_float32
 
 NOTHING = "-"
-"""Stands where there is no number, e.g. for the mean over no token."""
+"""Shown in place of a missing number, e.g. the mean over no token."""
 
 
 def signed(value: float | None) -> str:

@@ -39,7 +39,7 @@ class Page:
     light: bool = False
     wrap: bool = False
     quadrants: frozenset[Quadrant] = frozenset(QUADRANTS)  # those that are shown; the scale is always the neuron's
-    plot: bool = False  # the density of gate and in, and quantiles, where the record has a sample
+    plot: bool = False  # the density of gate and in, and quantiles, if the record has a sample
 
 
 def neuron(record: NeuronRecord, page: Page) -> Iterator[StyledLine]:

@@ -30,8 +30,8 @@ _LABEL = 9  # cells in front of the picture
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A column's values on the way to the screen. On an asinh scale values below `unit` lie evenly, larger ones as
-    their logarithms; on a log scale all must be positive."""
+    """Maps a column's values to the screen. An asinh scale is about linear below `unit` and logarithmic above; on a log
+    scale all values must be positive."""
 
     name: str
     scale: str
@@ -46,7 +46,7 @@ class Axis:
         return log10(value) if self.scale == "log" else value
 
     def slots(self, values: Sequence[float], count: int) -> list[int]:
-        """For each value its slot of `count` ones of equal length."""
+        """The slot of each value, of `count` slots of equal length."""
         first, last = self.place(self.low), self.place(self.high)
         per = count / (last - first) if last > first else 0.0
         end = count - 1
@@ -59,7 +59,7 @@ class Axis:
 
 
 def axis(name: str, values: Sequence[float], scale: str) -> Axis:
-    """The axis that holds the values. The unit of asinh is the median magnitude of those that aren't 0."""
+    """The axis that holds the values. The unit of asinh is the median magnitude of the values other than 0."""
     unit = 1.0
     if scale == "asinh":
         unit = median([abs(value) for value in values if value] or [1.0])
@@ -77,7 +77,7 @@ def picture(
     light: bool = False,
     ascii_only: bool = False,
 ) -> list[StyledLine]:
-    """The points in `size` (cells, lines), with the ends of both axes beside it, and 0 where it lies within."""
+    """The points in `size` (cells, lines), labelled with the ends of both axes, and with 0 if it lies between them."""
     width, height = max(8, size[0] - _LABEL - 1), max(4, size[1] - 2)
     cells = _cells(Counter(zip(x.slots(xs, 2 * width), y.slots(ys, 4 * height), strict=True)), 4 * height - 1)
     largest = log1p(max(number for number, _ in cells.values()))
@@ -103,7 +103,7 @@ def picture(
 
 
 def _cells(dots: Counter[tuple[int, int]], top: int) -> dict[tuple[int, int], tuple[int, int]]:
-    """By (line, place) how many points a cell has, and the bits of its braille character."""
+    """For each cell, by (line, place): its number of points and the bits of its braille character."""
     numbers: dict[tuple[int, int], int] = {}
     for (across, up), number in dots.items():
         cell = ((top - up) // 4, across // 2)

@@ -19,7 +19,7 @@ from .numbers import exact, float32, full_count, signed
 
 Value = str | float | None
 
-_LEFT = ("text",)  # kinds that begin at the left
+_LEFT = ("text",)  # kinds that are left-aligned
 _SHORT = {"frequency": "freq", **{quadrant.letters: quadrant.value for quadrant in QUADRANTS}}
 
 

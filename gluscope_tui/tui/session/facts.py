@@ -19,5 +19,5 @@ class Facts:
     top_k: int
     complete: bool
     bos_counted: bool
-    no_weights: str = ""  # why there are none, where there are none
+    no_weights: str = ""  # the reason if there are none
     weights: bool = False  # whether it holds what is computed from the weights

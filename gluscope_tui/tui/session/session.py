@@ -98,7 +98,7 @@ class Session:
         self.palette = palette
         self.notice, self.notice_is_bad = "", False
         self.reopening = False
-        """Whether the index is being opened anew: until it is, nothing more is read from this one."""
+        """Whether the index is being reopened; until it is, nothing more is read from the old one."""
         self.notes: Mapping[NeuronAddress, str] = {}
         """The notes of the marked neurons, as they were read last."""
         self.read_notes()
