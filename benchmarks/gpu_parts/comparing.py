@@ -11,7 +11,7 @@ from tests.support import naive
 from tests.support.naive import Computed
 
 _SHARE = 0.5
-"""The share of positions with gate or in within rounding of 0, which may therefore change their quadrant."""
+"""Share of positions that may change their quadrant, gate or in being within rounding of 0; per unit of rounding."""
 
 
 def different(record: NeuronRecord, computed: Sequence[Computed], number: int, settings: Settings) -> Iterator[str]:

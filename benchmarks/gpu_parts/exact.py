@@ -36,7 +36,7 @@ class Family:
     save: Callable[..., Path]
     sizes: SizeOf
     sites: tuple[str, ...]
-    """The neurons compared with the loop over tokens."""
+    """The sites compared with the loop over tokens."""
 
     @property
     def mixed(self) -> bool:

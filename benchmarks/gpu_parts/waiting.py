@@ -27,7 +27,7 @@ WAITS = {
     "Run.settle, before a checkpoint and at the end": "the states are read",
     "inside the library, for experts without a grouped product of their type": "float32 before compute capability 8.0",
 }
-"""The places where the host may wait for the device."""
+"""The places where the host may wait for the device, and why."""
 
 _LENGTH = 128
 _FIRST = 2  # batches before the watch begins
@@ -55,7 +55,7 @@ def run(kit: Kit) -> None:
 
 
 def _watched(kit: Kit, loaded: LoadedModel, compiled: bool) -> dict[str, Any]:
-    """Feed two runs: the first counts waits by place; in the second, a wait is an error."""
+    """Feed two runs: in the first, waits are counted by place; in the second, a wait is an error."""
     notices: list[str] = []
     sequences = random_sequences(32 if kit.small else 64, _LENGTH, 1024)
     settings = resolve(Settings(context=_LENGTH, batch_tokens=8 * _LENGTH), loaded, None)

@@ -73,7 +73,7 @@ def cie_lab(linear: Triple) -> Triple:
 
 
 def deuteranope(colour: Rgb) -> Triple:
-    """The colour as a deuteranope sees it, computed in linear light."""
+    """The linear light of a colour as a deuteranope sees it."""
     red, green, blue = light(colour)
     both = 0.29275 * red + 0.70725 * green
     return both, both, min(max(blue + 0.02234 * (green - red), 0.0), 1.0)

@@ -66,7 +66,7 @@ class Loader:
         return None
 
     def arrived(self, wanted: Wanted, record: NeuronRecord | None, *, ahead: bool) -> None:
-        """Note that a read has ended; None if it failed."""
+        """Note that a read has ended; `record` is None if it failed."""
         if not ahead:
             self._busy = False
         if record is not None:

@@ -127,8 +127,8 @@ class BaseScreen(Screen[None], inherit_bindings=False):
     def action_perform(self, id: str) -> None:
         """Perform the registry's action with this id, and draw.
 
-        Keys in transit when another screen opened or this one closed are dropped; keys that come before this screen is
-        ready wait.
+        Keys that were on their way when another screen opened or this one closed are dropped. Keys that come before
+        this screen is mounted are performed once it is.
         """
         if self.app.leaving or not self.is_current:
             return

@@ -166,7 +166,7 @@ def _stands_for(current: CurrentList, place: int, signs: str, row: NeuronRow | N
 
 
 def missing_rows(explorer: Explorer, rows: Rows, picture: ListPicture) -> list[NeuronAddress]:
-    """The visible neurons of the list whose narrow rows are not read yet, then those up to a screenful away."""
+    """The neurons in view, and up to a screenful around, without a narrow row; none if all those in view have one."""
     neurons, seen, signs = explorer.current.neurons, len(picture.entries), explorer.view.signs
     if all(entry.row is not None for entry in picture.entries):
         return []

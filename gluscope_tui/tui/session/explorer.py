@@ -144,8 +144,10 @@ class Explorer:
         return "" if index == here else f"{site.address} has only {site.width} neurons"
 
     def neighbours(self) -> list[Wanted]:
-        """What the next key will most likely ask for: the nearest neurons of the list, and the same index in adjacent
-        layers and experts."""
+        """The neurons that the next key will most likely ask for.
+
+        They are the nearest in the list, and the same index in adjacent layers and experts.
+        """
         here = self.current.neuron
         near = [self._wanted_of(self.current.step(by)) for by in (1, -1, 2)]
         beside = [] if self.pinned is None else [self.pinned, here]

@@ -56,7 +56,10 @@ class NeuronsTable:
             self.take(query, self.numbering.all())
 
     def take(self, query: Query, numbers: Sequence[int], *, whole: bool = True) -> None:
-        """Store the rows of a query, or its first. A new sort or filter starts at the top, else the cursor stays."""
+        """Store the rows of a query, or the first of them.
+
+        After a new sort or filter the cursor is at the top; otherwise it stays.
+        """
         moved = replace(query, signs="") != replace(self.shown, signs="")
         rest = query == self.shown and not self.whole
         self.shown, self.numbers, self.whole = query, numbers, whole
