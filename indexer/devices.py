@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def upload(data: Tensor | npt.NDArray[np.generic], device: torch.device) -> Tensor:
-    """What is on the CPU, on a device; nobody waits for the way to a GPU."""
+    """A CPU tensor moved to a device; the host doesn't wait for the copy to a GPU."""
     tensor = data if isinstance(data, Tensor) else torch.from_numpy(data)
     if device.type != "cuda":
         return tensor.to(device)
@@ -17,7 +17,7 @@ def upload(data: Tensor | npt.NDArray[np.generic], device: torch.device) -> Tens
 
 
 def home(device: torch.device) -> torch.device:
-    """Where the statistics of what a device computes are kept: Apple's GPUs have no float64, so beside them."""
+    """The device that keeps the statistics of a device's values: the CPU for Apple's GPUs, which have no float64."""
     return torch.device("cpu") if device.type == "mps" else device
 
 

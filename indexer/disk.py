@@ -33,7 +33,7 @@ def is_full(error: BaseException) -> bool:
 
 
 def refused(path: str | os.PathLike[str], error: OSError | sqlite3.Error, fix: str) -> GluscopeError:
-    """The error to tell where a file can't be written; `fix` where that isn't for want of space."""
+    """The error for a file that can't be written; `fix` applies unless the disk is full."""
     if is_full(error):
         return DiskFull(path)
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -62,7 +62,7 @@ def create(path: Path) -> IO[bytes]:
 
 
 def open_regular(path: Path) -> IO[bytes]:
-    """A file for reading, unbuffered. OSError where it isn't there, is a link, or isn't a regular file."""
+    """A file for reading, unbuffered. OSError if it doesn't exist, is a link, or isn't a regular file."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return open(descriptor, "rb", buffering=0)

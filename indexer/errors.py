@@ -1,10 +1,10 @@
-"""The one error class for everything that a user can mend."""
+"""The one error class for everything that a user can fix."""
 
 from __future__ import annotations
 
 
 class GluscopeError(Exception):
-    """Something the user can mend: says the cause and the fix, one line each.
+    """An error that the user can fix: gives the cause and the fix, one line each.
 
     The command line prints both without a traceback and exits with code 2; the TUI shows them.
     """

@@ -1,4 +1,4 @@
-"""The border to libraries that read files of others: whatever they raise becomes a cause and a fix in plain words."""
+"""The border to libraries that read files of others: their errors become a cause and a fix in plain words."""
 
 from __future__ import annotations
 

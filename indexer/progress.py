@@ -1,4 +1,4 @@
-"""What a run tells about itself while it is under way."""
+"""The reports of a run while it is under way."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Progress:
     done: int = 0  # tokens through the model, or neurons written
     total: int | None = None  # None: not known yet
     rate: float | None = None  # of the last minute, a second
-    message: str = ""  # the phase in words, or a notice where the phase is "notice"
+    message: str = ""  # the phase in words, or a notice if the phase is "notice"
 
     @property
     def seconds_left(self) -> float | None:
-        """None where the total or the rate isn't known."""
+        """None if the total or the rate isn't known."""
         if self.total is None or not self.rate:
             return None
         return max(0, self.total - self.done) / self.rate

@@ -1,4 +1,4 @@
-"""The rankings of a neuron's examples: all that is known of each stands here.
+"""The rankings of a neuron's examples: everything that defines each is here.
 
 To add a ranking by the magnitude of a quantity or of a product of quantities:
 1. add an entry to RANKINGS, with a code that no index has used;
@@ -18,7 +18,7 @@ from .quadrants import QUADRANTS, Quadrant, Quantity
 
 
 class Order(Enum):
-    """What orders the examples of a ranking, and which tokens a sequence offers to it."""
+    """The order of a ranking's examples, and the tokens that a sequence offers to it."""
 
     MAGNITUDE = "magnitude"  # the largest |value| first; a sequence offers its most extreme token
     DRAW = "draw"  # the smallest seeded hash of the position first
@@ -86,7 +86,7 @@ def ranking_of_code(code: int) -> Ranking:
 
 
 def list_code(ranking: str, quadrant: Quadrant) -> int:
-    """One number for a ranking in a quadrant, as postings keep it."""
+    """The number by which postings identify a ranking in a quadrant."""
     return RANKINGS[ranking].code << 2 | quadrant.place
 
 

@@ -50,7 +50,7 @@ class Settings:
     fold_after: int = 0  # tokens after a peak that a fold key knows; resolved from the model: it reads both ways
 
     def __post_init__(self) -> None:
-        """GluscopeError for a number that an index can't be made with."""
+        """GluscopeError for a number with which no index can be made."""
         _demand("--context", self.context, 1, 2**31 - 1)
         _demand("--tokens", self.tokens, 1, 2**63 - 1)
         _demand("--top-k", self.top_k, 1, MOST_EXAMPLES)
@@ -105,7 +105,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What changes how an index is made but not what is in the whole of it."""
+    """The choices that change how an index is made but not its content."""
 
     device: str = "auto"
     device_map: str | None = None
@@ -119,7 +119,7 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Where the documents come from, as the user named it."""
+    """The source of the documents, as the user named it."""
 
     paths: tuple[str, ...] = ()  # files, folders, globs; "-" is standard input
     column: str = "text"  # of JSON lines, CSV and Parquet

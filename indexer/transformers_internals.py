@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 def own_implementations(config: Any) -> None:
-    """Leave attention and the product of experts to transformers' defaults, whatever the file with `config` says.
+    """Leave attention and the product of experts to transformers' defaults, whatever the `config` file says.
 
     A name in the file could name a kernel on the hub, which transformers would fetch and run.
     """
@@ -45,7 +45,7 @@ def no_gguf_bar() -> Iterator[None]:
 def gguf_names(model: nn.Module, architecture: str) -> dict[str, str] | None:
     """The names of a GGUF file's tensors, each with the name of the weight of `model` that it is loaded into.
 
-    None where it reads the architecture by its newer reader, whose loading report names those that it leaves.
+    None if it reads the architecture by its newer reader, whose loading report names those that it leaves.
     """
     from transformers import modeling_gguf_pytorch_utils
     from transformers.integrations import gguf as newer
@@ -61,7 +61,7 @@ def gguf_names(model: nn.Module, architecture: str) -> dict[str, str] | None:
 
 
 def demand_quantiser(form: Any) -> None:
-    """Raise what transformers does where it can't read weights of this form here: a library or a GPU is missing."""
+    """Raise transformers' own error if it can't read weights of this form here: a library or a GPU is missing."""
     from transformers.quantizers import auto
 
     automatic: Any = auto.AutoHfQuantizer
@@ -116,7 +116,7 @@ def has_own_product(module: nn.Module) -> bool:
 
 
 def product_of(module: Any) -> Callable[[Tensor], Tensor]:
-    """What makes post (# row neuron) of a module's gate and in (# row 2·neuron)."""
+    """The function that computes post (# row neuron) from a module's gate and in (# row 2·neuron)."""
     product: Callable[[Tensor], Tensor] = module._apply_gate
     return product
 
@@ -171,7 +171,7 @@ def experts_run_by(modules: Iterable[Any], name: str, function: ExpertsFunction)
 
 
 def run_grouped(module: Any, hidden: Tensor, index: Tensor, weights: Tensor) -> Tensor:
-    """What a module's experts give, by transformers' grouped product over rows sorted by expert."""
+    """The output of a module's experts, by transformers' grouped product over rows sorted by expert."""
     from transformers.integrations import moe
 
     held: Any = moe
@@ -195,7 +195,7 @@ def without_grouped_product() -> Iterator[None]:
 
 @contextmanager
 def rows_unpacked() -> Iterator[None]:
-    """Within the context, transformers takes it for known that no row holds several sequences.
+    """Within the context, transformers assumes that no row holds several sequences.
 
     Otherwise it looks at the positions of every batch, and a GPU's host has to wait for what it finds.
     """
@@ -214,7 +214,7 @@ def rows_unpacked() -> Iterator[None]:
 
 
 def fetched(location: str, name: str, **wanted: Any) -> str | None:
-    """The path of a file of a model on the hub, or in its cache; None where it has none of that name."""
+    """The path of a file of a model on the hub, or in its cache; None if it has no file of that name."""
     from transformers.utils.hub import cached_file
 
     find: Any = cached_file

@@ -32,7 +32,7 @@ def sixth(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RANKINGS, "gate_in", PRODUCT)
 
 
-def test_codes_fit_where_they_are_kept_and_are_nobody_elses() -> None:
+def test_codes_fit_where_they_are_kept_and_are_unique() -> None:
     codes = [ranking.code for ranking in RANKINGS.values()]
     assert len(set(codes)) == len(codes)
     assert all(0 < code < 64 for code in codes)  # with the quadrant it is one byte

@@ -1,4 +1,4 @@
-"""The column of a table that holds the text: what its cells may be, and what to tell where it is missing."""
+"""The column of a table that holds the text: what its cells may be, and the errors if it is missing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ColumnError(GluscopeError):
 
 
 def text_of(value: Any, column: str, place: str) -> str:
-    """The text that a cell holds: null is an empty document, anything else but text a GluscopeError."""
+    """The text that a cell holds. Null is an empty document; any other value is a GluscopeError."""
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -39,11 +39,11 @@ def kind_of(value: Any) -> str:
 
 
 def missing_column(column: str, columns: Sequence[str], place: str) -> ColumnError:
-    """What to tell where a table lacks the column; names the first of those that it has."""
+    """The error for a table that lacks the column; names the first columns that it has."""
     shown = ", ".join(columns[:_SHOWN]) + (", ..." if len(columns) > _SHOWN else "")
     return ColumnError(f"{place} has no column {column!r}; it has: {shown or 'none'}", _FIX)
 
 
 def column_of_wrong_type(column: str, type_name: str, place: str) -> ColumnError:
-    """What to tell where the whole column holds something else."""
+    """The error for a column that holds something other than text."""
     return ColumnError(f"{place}: column {column!r} holds {type_name}, not text", _FIX)

@@ -24,7 +24,7 @@ _PEEKED = 1000  # empty documents at the start that are read to find whether the
 class Corpus:
     """Documents, read again and lazily by every iteration (standard input is kept, so that it can be read again).
 
-    Memory holds one document, or a few rows of a table, at a time. Iterating raises GluscopeError where an input is
+    Memory holds one document, or a few rows of a table, at a time. Iterating raises GluscopeError if an input is
     broken, naming the file and the line, row or byte, and at the end if no document held any text.
     """
 
@@ -44,11 +44,11 @@ class Corpus:
         self._stdin: str | None = None
         self._columns_used = dataset is not None
         self._meter = Meter()
-        self.size: int | None = None  # bytes on the disk of all inputs; None where that isn't known
+        self.size: int | None = None  # bytes on the disk of all inputs; None if unknown
 
     @property
     def bytes_read(self) -> int:
-        """Of `size`, how much the latest iteration has read so far: for progress, not exact."""
+        """How much of `size` the latest iteration has read so far: for progress, not exact."""
         return self._meter.bytes
 
     def __iter__(self) -> Iterator[Document]:
@@ -56,7 +56,7 @@ class Corpus:
         return self._documents(self._meter, self._notice)
 
     def describe(self) -> dict[str, Any]:
-        """Where the text came from, as it was asked for, ready for JSON."""
+        """The source of the text, as the user named it, ready for JSON."""
         if self._dataset is not None:
             where = {"dataset": self._dataset.id, "config": self._dataset.config, "split": self._dataset.split}
             return {**where, "column": self._column}
@@ -121,7 +121,7 @@ class Corpus:
         if self._dataset is None:
             files = self._check_files()
             if any(not file.regular for file in files):
-                return  # a pipe can be read only once: its text shows itself later
+                return  # a pipe can be read only once: its text is checked later
         for document in self._documents(Meter(), _silent):
             if document.text or document.number >= _PEEKED:
                 return
@@ -162,7 +162,7 @@ def open_corpus(
     Files and folders in `skip`, such as the index that is being made, are passed over inside folders and globs.
     `notice` names, in one line for each input, the files in folders that are not text.
 
-    Raises GluscopeError, before any document is asked for, where an input is missing, a folder is empty, a named file
+    Raises GluscopeError, before any document is requested, if an input is missing, a folder is empty, a named file
     isn't text, a table lacks the column, or there is no text at all.
     """
     paths = [os.fspath(path) for path in inputs]
@@ -181,4 +181,4 @@ def open_corpus(
 
 
 def _silent(_: str) -> None:
-    """Tell nobody."""
+    """Report nothing."""

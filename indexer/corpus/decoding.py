@@ -1,4 +1,4 @@
-"""Bytes to text: byte order marks, and the refusal of what isn't text, with the place where it stops being so."""
+"""Bytes to text: byte order marks, and the refusal of files that aren't text, with the place of the first fault."""
 
 from __future__ import annotations
 

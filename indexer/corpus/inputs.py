@@ -1,4 +1,4 @@
-"""Which files an input stands for: a file, a folder or a glob, expanded in the order of path bytes."""
+"""The files that an input names: a file, a folder or a glob, expanded in the order of path bytes."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _glob(pattern: str, skip: frozenset[str], left_out: LeftOut) -> Iterator[Inp
 def _walk(top: str, skip: frozenset[str], left_out: LeftOut) -> Iterator[InputFile]:
     """All files below a folder, whole paths in the order of their bytes.
 
-    Links to folders are followed but for those that lead back up. The names of one folder and of those above it are in
+    Links to folders are followed, except those that lead back up. The names of one folder and of those above it are in
     memory at a time.
     """
     open_folders = [(_identity(top), iter(_entries(top, left_out)))]

@@ -28,7 +28,7 @@ def elements(blocks: Iterator[str]) -> Iterator[Any]:
 
 
 class _Text:
-    """What has been read of the text and not yet taken."""
+    """The part of the text that has been read but not yet used."""
 
     def __init__(self, blocks: Iterator[str]) -> None:
         self._blocks = blocks

@@ -35,7 +35,8 @@ def read_file(file: InputFile, column: str, meter: Meter) -> Iterator[Pair]:
 
 
 def check_file(file: InputFile, column: str) -> None:
-    """Raise what can be known of a file beforehand: it can't be opened, isn't text (if named), or lacks the column.
+    """Raise the errors of a file that can be found beforehand: it can't be opened, isn't text (if named), or lacks the
+    column.
 
     Of a text in a folder only the permissions are looked at: it is passed over if it turns out to be no text.
     """
@@ -195,7 +196,7 @@ def _read_csv(file: InputFile, column: str, meter: Meter) -> Iterator[Pair]:
 
 
 def _csv_rows(table: Iterator[list[str]], label: str) -> Iterator[list[str]]:
-    """Rows but for blank lines."""
+    """Rows, without blank lines."""
     try:
         for row in table:
             if row:

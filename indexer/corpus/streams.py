@@ -56,7 +56,7 @@ class _Counted(io.RawIOBase):
 
 
 class _Zstd(io.RawIOBase):
-    """Decompressed Zstandard frames, one after the other; EOFError where the last is cut short."""
+    """Decompressed Zstandard frames, one after another; EOFError if the last is cut short."""
 
     def __init__(self, compressed: io.BufferedReader[Any]) -> None:
         self._compressed = compressed
@@ -125,7 +125,7 @@ class _Guarded(io.RawIOBase):
 
 
 def unreadable(file: InputFile, error: OSError) -> GluscopeError:
-    """What to tell where the system refuses to open or read a file."""
+    """The error for a file that the system refuses to open or read."""
     return GluscopeError(f"{file.label} can't be read: {error.strerror or error}", "check the file and its permissions")
 
 
@@ -133,7 +133,7 @@ def unreadable(file: InputFile, error: OSError) -> GluscopeError:
 def open_bytes(file: InputFile, meter: Meter) -> Iterator[tuple[bytes, io.BufferedReader[Any]]]:
     """The first bytes of a file (at most HEAD) and a stream of all of them, decompressed.
 
-    Reading raises GluscopeError where the file can't be opened or read, is cut short or isn't compressed as named.
+    Reading raises GluscopeError if the file can't be opened or read, is cut short or isn't compressed as named.
     """
     try:
         counted = io.BufferedReader(_Counted(io.FileIO(file.path), meter), _BUFFER)

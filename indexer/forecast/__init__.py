@@ -1,1 +1,1 @@
-"""What a run will take."""
+"""Estimates of the memory, disk and time that a run will take."""

@@ -1,4 +1,4 @@
-"""What a run will take, before it starts: memory for its state, disk for its files, time. Estimates, and bounds."""
+"""Estimates and bounds of a run's cost before it starts: memory for its state, disk for its files, time."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _DISTINCT = 0.87  # peaks / entries of the lists
 _PACKED_EXAMPLES = 0.61  # compressed / raw
 _PACKED_SAMPLE = 0.93
 _ROW = 330  # bytes of a neuron's row
-_WEIGHTS = 630  # bytes of what its weights say
-_POSTINGS = 5.8  # bytes of what searches read, for an entry of the lists
-_PAGES = 1.025  # what pages waste
+_WEIGHTS = 630  # bytes of the numbers of its weights
+_POSTINGS = 5.8  # bytes of the tables for searches, for each entry of the lists
+_PAGES = 1.025  # the share that pages waste
 
 _TOKEN = 1.8 + 2.2  # bytes of a compressed token of a kept sequence, and of its word in the full-text index
 _SPILLED_TOKEN = 4.2  # bytes of a token in the run folder
@@ -40,19 +40,19 @@ MEASURED_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a run is expected to take; None where it isn't known."""
+    """The expected cost of a run; None for an unknown part."""
 
     neurons: int
     tokens: int | None  # that this run will read through the model
     state_bytes: int  # memory of the statistics, on the model's devices
-    memory_free: int | None  # there, with the model loaded
+    memory_free: int | None  # available there, with the model loaded
     file_bytes: int  # of the finished index
     run_folder_bytes: int  # of FILE.run, while the run is under way
     disk_free: int
     tokens_per_second: float
-    seconds: float | None  # to read the text with the model; the others come on top
+    seconds: float | None  # to read the text with the model; the others are added
     loading_seconds: float  # measured
-    starting_seconds: float  # what the first batch takes longer than others, compiling included; measured
+    starting_seconds: float  # extra time of the first batch, compiling included; measured
     weights_seconds: float
     writing_seconds: float | None
 
@@ -73,7 +73,7 @@ class Forecast:
         return self.file_bytes + self.run_folder_bytes <= self.disk_free
 
     def as_dict(self) -> dict[str, float | None]:
-        """The fields by name, the total and what fits included."""
+        """The fields by name, including the total and what fits."""
         return {
             **asdict(self),
             "total_seconds": self.total_seconds,
@@ -92,7 +92,7 @@ def state_bytes(sites: Sequence[Site], settings: Settings) -> dict[torch.device,
 
 
 def file_bytes(sites: Sequence[Site], settings: Settings, tokens: int | None, sequences: int | None) -> int:
-    """The expected size of an index of that many tokens and sequences; None: many, and their text isn't counted."""
+    """The expected size of an index of that many tokens and sequences; None: many, without counting their text."""
     slots = sum(settings.window) + 1
     ranked = settings.top_k if sequences is None else min(settings.top_k, sequences)  # each sequence offers one
     entries = ranked * len(ranked_lists(settings)) + drawn_examples(settings) * len(drawn_lists(settings))
@@ -110,7 +110,7 @@ def file_bytes(sites: Sequence[Site], settings: Settings, tokens: int | None, se
 
 
 def memory_free(device: torch.device) -> int | None:
-    """Bytes that can still be had on a device; None where that can't be told."""
+    """Free bytes on a device; None if unknown."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     if device.type != "cpu":
@@ -124,7 +124,7 @@ def memory_free(device: torch.device) -> int | None:
 
 
 def demand_room(sites: Sequence[Site], settings: Settings, folder: Path, text_bytes: int | None) -> None:
-    """GluscopeError where a run surely won't fit in memory or on the disk of a folder. `text_bytes`: if known."""
+    """GluscopeError if a run surely won't fit in memory or on the disk of a folder. `text_bytes`: if known."""
     for device, needed in state_bytes(sites, settings).items():
         free = memory_free(device)
         if free is not None and needed > free:
@@ -144,7 +144,7 @@ def demand_room(sites: Sequence[Site], settings: Settings, folder: Path, text_by
 
 
 def measure(run: Run, batches: Iterable[Batch]) -> tuple[float, float]:
-    """Tokens a second of a run over a few batches, and the seconds that the first of them, which is slow, took longer.
+    """Tokens a second of a run over a few batches, and the extra seconds of the first one, which is slow.
 
     The first counts only if there is no other; it is then not known to be slow.
     """
@@ -181,7 +181,7 @@ def forecast(
     weights_seconds: float,
     writing_seconds: Callable[[int], float | None],
 ) -> Forecast:
-    """What a run over one of `share` parts of `tokens` tokens takes; sequences have `length` tokens on average.
+    """The cost of a run over one of `share` parts of `tokens` tokens; sequences have `length` tokens on average.
 
     `free`: memory of each device before the run had a state. `writing_seconds`: of a file of so many bytes.
     """
@@ -212,7 +212,7 @@ def _lanes(site: Site) -> int:
 
 
 def _wait(run: Run) -> None:
-    """Until the devices have done what they were given."""
+    """Wait until the devices have finished their work."""
     for device in {state.count.device for state in run.states.values()}:
         if device.type == "cuda":
             torch.cuda.synchronize(device)

@@ -1,4 +1,4 @@
-"""How long a run takes after its text is read, found by doing a small part of it: comparing weights, writing."""
+"""How long a run takes after its text is read, measured on a small part of it: comparing weights, writing."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ _BLOCKS = 2  # of neurons that are compared to measure, after one that doesn't c
 
 
 class Kept:
-    """Sequences that were read, kept so that they can be written."""
+    """The sequences read, kept for writing."""
 
     def __init__(self) -> None:
         self._sequences: dict[int, TokenSequence] = {}
 
     def passing(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """The batches, whose sequences are kept when they are taken."""
+        """The batches; the sequences of each are kept when it is taken."""
         for batch in batches:
             self._sequences.update((sequence.number, sequence) for sequence in batch.sequences)
             yield batch
@@ -53,9 +53,9 @@ class Kept:
 
 @torch.inference_mode()
 def weights_seconds(loaded: LoadedModel, sites: Sequence[Site]) -> float:
-    """Seconds to compute what the weights of `sites` say; 0 where they can't be compared.
+    """Seconds to compute the numbers of the weights of `sites`; 0 if they can't be compared.
 
-    Some neurons are compared with all tokens. What is left takes as long for each neuron and what it is compared with.
+    Some neurons are compared with all tokens. The rest is assumed to take as long for each pair that is compared.
     """
     started = time.monotonic()
     every = find_sites(loaded.model)
@@ -76,7 +76,7 @@ def weights_seconds(loaded: LoadedModel, sites: Sequence[Site]) -> float:
 
 
 def _comparing(table: Table, blocks: Iterable[Tensor]) -> tuple[float, float]:
-    """Seconds a neuron and row of the table, as tokens are compared and as neurons are. Blocks: neuron d_model."""
+    """Seconds for each pair of neuron and table row, for tokens and for neurons. Blocks: neuron d_model."""
     pairs, seconds = 0, (0.0, 0.0)
     for number, block in enumerate(blocks):
         queries = normalize(block, dim=1).to(table.rows.device)
@@ -97,9 +97,9 @@ def _comparing(table: Table, blocks: Iterable[Tensor]) -> tuple[float, float]:
 def writing_seconds(
     run: Run, loaded: LoadedModel, sites: Sequence[Site], window: tuple[int, int], read: Kept, file_bytes: int
 ) -> float | None:
-    """Seconds to write an index of so many bytes: by the bytes, as long as the first site takes with what was `read`.
+    """Seconds to write an index of so many bytes, in proportion to writing its first site and the `read` sequences.
 
-    That is written to the folder for temporary files, and removed; None where that can't hold it.
+    These are written to the folder for temporary files, and removed. None if that folder can't hold them.
     """
     site = sites[0]
     sample = site_samples(run.states, run.sample, [site])[site.address.name]

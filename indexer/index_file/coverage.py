@@ -1,4 +1,4 @@
-"""What an index covers: which batches of the plan each site was fed, as sets that can be joined and told apart."""
+"""The coverage of an index: the batches of the plan that each site was fed, as sets to join and compare."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Coverage:
 
     total: int | None  # batches of the plan; None: not known, since the text wasn't read to its end
     borders: tuple[int, ...]  # sequences after which an extended run began a new block of the plan
-    finished: bool  # nothing that the run was to do is missing, so that it can be merged
+    finished: bool  # the run did all its work, so that the index can be merged
     shard: str | None  # such as 2/8
     sites: Mapping[str, Batches]  # by name
 

@@ -12,7 +12,7 @@ from ..settings import EVERY_TOKEN, ONE_A_SEQUENCE, Settings
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What an index is known by, beside its corpus, which is known by its tokens as they are read."""
+    """The identity of an index, apart from its corpus, which is identified by its tokens as they are read."""
 
     weights: str  # fingerprint
     settings: Settings  # nothing in them is left to the machine or the model
@@ -37,7 +37,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class RunIdentity:
-    """What an unfinished run is known by: the index that it makes, and the part of it."""
+    """The identity of an unfinished run: the index that it makes, and its part of the work."""
 
     index: Identity
     shard: str | None  # such as 2/8
@@ -60,7 +60,7 @@ _DRAWN = {EVERY_TOKEN: "from all tokens", ONE_A_SEQUENCE: "one a sequence, as ol
 
 
 def difference(before: Identity, now: Identity) -> str | None:
-    """The first setting in which two identities differ, in words; None where they are the same.
+    """The first setting in which two identities differ, in words; None if they are the same.
 
     The dtype comes before the weights, which are other ones in another dtype, and these before the model's revision.
     """
@@ -81,7 +81,7 @@ def difference(before: Identity, now: Identity) -> str | None:
 
 
 def run_difference(before: RunIdentity, now: RunIdentity) -> str | None:
-    """The first thing in which two unfinished runs differ, in words; None where they are the same."""
+    """The first thing in which two unfinished runs differ, in words; None if they are the same."""
     if before.processes != now.processes:
         return f"it was begun with {_processes(before.processes)}, not {_processes(now.processes)}"
     if before.shard != now.shard:

@@ -1,4 +1,4 @@
-"""What an index tells of how it was made: the info of a run."""
+"""The provenance of an index: the info of a run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SOFTWARE = ("torch", "transformers", "tokenizers", "gguf", "safetensors", "nump
 
 @dataclass(frozen=True, slots=True)
 class TextRead:
-    """What was read of a corpus."""
+    """The part of a corpus that was read."""
 
     documents: int
     sequences: int

@@ -1,6 +1,6 @@
-"""A finished index read back into the state of a run, so that it can go on, or be merged with others.
+"""Reads a finished index back into the state of a run, so that it can be continued, or merged with others.
 
-What an index doesn't keep is computed again: ordering keys from values and sequence numbers, fold keys from the tokens,
+Other values are computed again: ordering keys from values and sequence numbers, fold keys from the tokens,
 hashes from (seed, document, part, position).
 """
 
@@ -46,7 +46,7 @@ class Restated:
         return found
 
     def tensors(self, site: SiteArrays) -> dict[str, Tensor]:
-        """What `SiteState.tensors` gave when the index was written."""
+        """The tensors that `SiteState.tensors` returned when the index was written."""
         sample = np.zeros((len(site.sample), self.settings.sample, site.width), dtype=np.float16)  # lane slot neuron
         sample[:, : site.sample.shape[1]] = site.sample
         tensors = {
@@ -81,7 +81,7 @@ class Restated:
         )
 
     def _best(self, lists: list[tuple[RankingList, ListArrays]], empty: ListArrays) -> dict[str, Tensor]:
-        """What `BestK.tensors` gave: all lists one below the other, column k."""
+        """The tensors that `BestK.tensors` returned: all lists one below another, column k."""
         arrays = [empty, *(ranked for _, ranked in lists)]
         sequence, position, values, scale, lanes = (
             np.concatenate([getattr(ranked, name) for ranked in arrays])

@@ -74,7 +74,7 @@ class RunInfo:
 
 
 def stored_run(stored: StoredIndex) -> RunInfo:
-    """How a finished index was made. GluscopeError where it doesn't tell that as gluscope does."""
+    """How a finished index was made. GluscopeError if gluscope can't have written that."""
     try:
         return RunInfo.from_json(stored.info["run"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Writing an index: the arrays of its sites, and of the corpus what they use."""
+"""Writes an index: the arrays of its sites, and the parts of the corpus that they use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class SamplePositions(NamedTuple):
 
 
 class UsedTexts(Protocol):
-    """Where the sequences that an index uses are read from."""
+    """The source of the sequences that an index uses."""
 
     def used(self, numbers: Iterable[int]) -> Iterator[TokenSequence]:
         """The sequences of these numbers, each once, ascending."""

@@ -1,4 +1,4 @@
-"""The batch plan: which sequences the model is fed together, determined by the corpus and the batch size alone."""
+"""The batch plan: which sequences the model reads together, determined by the corpus and the batch size alone."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Batch:
 
 
 Alike = Callable[[int], Hashable]
-"""What the lengths of the sequences of one batch have in common."""
+"""The property that the lengths of one batch's sequences share."""
 
 
 def plan(

@@ -1,13 +1,13 @@
-"""The token ids of a text too long to be encoded at once: window by window, with the ids that the whole would give.
+"""The token ids of a text too long to encode at once: encoded window by window, with the same ids as the whole.
 
-1. A window of the text is encoded, from a little before the place that is reached to well after it.
+1. A window of the text is encoded, from a little before the place reached so far to well after it.
 2. Of its tokens, those between the place reached and a later border are taken. A border is a place that no token can
    lie across: two pieces of the pre-tokenizer meet there, or two characters that no token of the vocabulary holds side
    by side.
-3. The next window starts before that border. It must have the border too, and agree with the window before on the
-   tokens that both of them hold.
+3. The next window starts before that border. It must have the border too, and agree with the previous window on the
+tokens that both hold.
 
-A text in which no such border is found, or whose windows disagree, is left to be encoded whole.
+A text without such a border, or whose windows disagree, is encoded whole instead.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class _Window:
         return next((at for at in range(1, len(self.ids)) if self.starts[at] == place and self._is_border(at)), None)
 
     def borders(self) -> Iterator[int]:
-        """The tokens that follow a border where the window may be left, the last one first."""
+        """The tokens that follow a border at which the window may end, the last one first."""
         latest = self.high - self.sizes.after
         for at in range(len(self.ids) - 1, 0, -1):
             if self.starts[at] <= latest and self._is_border(at):

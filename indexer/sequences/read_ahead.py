@@ -1,4 +1,4 @@
-"""Running an iterator in a thread, a bounded number of items ahead of whoever consumes it."""
+"""Runs an iterator in a thread, a bounded number of items ahead of its consumer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PATIENCE = 2.0  # seconds that `close` waits for an item under way
 class Ahead(Generic[T]):
     """The items of an iterator, in order, made by a thread that is at most `depth` items ahead.
 
-    What the iterator raises is raised here, after the items before it. `close`, or dropping the last reference, stops
+    An error of the iterator is raised here, after the items before it. `close`, or dropping the last reference, stops
     the thread as soon as the item under way is made; the thread closes the iterator if that has a `close`.
     """
 
@@ -49,7 +49,7 @@ class _Line(Generic[T]):
         self._error: BaseException | None = None
 
     def put(self, item: T) -> bool:
-        """Add an item when there is room; False: nobody wants any more."""
+        """Add an item when there is room; False if no further item is wanted."""
         with self._changed:
             self._changed.wait_for(lambda: self._stopped or len(self._items) < self._depth)
             if not self._stopped:

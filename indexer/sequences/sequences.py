@@ -1,4 +1,4 @@
-"""Sequences: documents as the token ids that the model is fed, tokenised ahead of the model."""
+"""Sequences: documents as the token ids that the model reads, tokenised ahead of the model."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TokenSequence:
     number: int  # 0-based, over the whole corpus
     document: int
     part: int  # 0-based, within the document
-    ids: Ids  # position; the BOS token first where there is one
+    ids: Ids  # position; the BOS token first if there is one
     source: str  # of the document
 
     @property
@@ -44,7 +44,7 @@ class TokenSequence:
 class CorpusHash:
     """A running hash of the token ids, with the borders of documents and parts: the identity of a corpus.
 
-    Equal for two corpora up to a sequence if the model is fed the same there, wherever the text came from.
+    Equal for two corpora up to a sequence if the model reads the same there, wherever the text came from.
     """
 
     def __init__(self) -> None:
@@ -60,10 +60,10 @@ class CorpusHash:
 
 
 class Sequences:
-    """The sequences of a corpus, in order; a thread reads and tokenises ahead of whoever iterates.
+    """The sequences of a corpus, in order; a thread reads and tokenises ahead of the consumer.
 
-    Memory holds some chunks of documents. Iterating raises what reading or tokenising raised, after the sequences
-    before it, and GluscopeError at the end if there was no sequence. Close it (or use `with`) to stop the thread early.
+    Memory holds some chunks of documents. Iterating raises the errors of reading and tokenising, after the sequences
+    before them, and GluscopeError at the end if there was no sequence. Close it (or use `with`) to stop the thread.
     """
 
     def __init__(self, chunks: Iterator[_Chunk]) -> None:
@@ -124,7 +124,7 @@ def sequences(
     sequence. With `tokens`, the last document is that in which the tokens of the sequences reach the number; it is
     whole, and no later one is used.
 
-    Raises GluscopeError where the context has no room for a token beside these.
+    Raises GluscopeError if the context has no room for a token besides these.
     """
     if settings.context < 1 + (bos is not None) + (eos is not None):
         raise GluscopeError(f"--context {settings.context} leaves no room for text", "use a larger --context")
@@ -132,7 +132,7 @@ def sequences(
 
 
 def cut(ids: Sequence[int], bos: int | None, context: int, long: str, eos: int | None = None) -> list[Ids]:
-    """A document's token ids as sequences of at most `context` tokens, each between BOS and EOS where there are any.
+    """A document's token ids as sequences of at most `context` tokens, each between BOS and EOS if there are any.
 
     With `long` "truncate": the first of them only.
     """
@@ -147,7 +147,7 @@ def cut(ids: Sequence[int], bos: int | None, context: int, long: str, eos: int |
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """The sequences of some documents, and how many documents there were up to here."""
+    """The sequences of some documents, and the number of documents so far."""
 
     sequences: list[TokenSequence]
     documents: int
@@ -175,7 +175,7 @@ def _chunks(
 
 
 def _groups(documents: Iterator[Document]) -> Iterator[list[Document]]:
-    """Documents in runs that are worth a call of the tokenizer."""
+    """Documents in groups large enough for one call of the tokenizer."""
     group: list[Document] = []
     characters = 0
     for document in documents:

@@ -1,4 +1,4 @@
-"""What was read, spilled to a folder as it is read, and read back by sequence for what the examples use.
+"""Spills sequences to a folder as they are read, and reads back those that the examples use.
 
 Three files, appended to; integers are little-endian:
 
@@ -8,8 +8,8 @@ Three files, appended to; integers are little-endian:
   (int64), part (int32), tokens (int32), offset of its first token (int64, in tokens), offset and bytes of its source
   (int64, int32), the CRC-32 of its token ids and of its source (uint32 each), and the CRC-32 of all those (uint32).
 
-`flush` writes the records after what they point at, so a record that is whole, and whose CRC is right, can be read:
-whatever the moment at which a run was cut off, the intact sequences are a beginning of what was added.
+`flush` writes the records after the data that they point at, so a whole record with the right CRC can be read.
+Whenever a run is cut off, the intact sequences are a beginning of those added.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class _Record:
 
     @classmethod
     def unpack(cls, data: bytes) -> _Record | None:
-        """The record; None where it is cut short or its CRC is wrong."""
+        """The record; None if it is cut short or its CRC is wrong."""
         body = data[: _BODY.size]
         if len(data) != _RECORD or zlib.crc32(body) != _CRC.unpack(data[_BODY.size :])[0]:
             return None
@@ -67,7 +67,7 @@ class Texts:
     """The sequences of a folder, read back by number. Memory does not grow with their number."""
 
     def __init__(self, folder: str | Path) -> None:
-        """Open what a TextsWriter wrote; GluscopeError where it isn't there or is something else."""
+        """Open the files of a TextsWriter; GluscopeError if they don't exist or are something else."""
         self._folder = Path(folder)
         self._stack = ExitStack()
         try:
@@ -82,7 +82,7 @@ class Texts:
         self._intact = self._count_intact()
 
     def __len__(self) -> int:
-        """Sequences that are there whole."""
+        """The number of whole sequences."""
         return self._intact
 
     def ids(self, number: int) -> Ids:
@@ -112,7 +112,7 @@ class Texts:
         return TokenSequence(number, record.document, record.part, self.ids(number), self._source(record))
 
     def used(self, numbers: Iterable[int]) -> Iterator[TokenSequence]:
-        """The sequences of these numbers, each once, ascending: what the examples use of all that was read."""
+        """The sequences with these numbers, each once, ascending: those that the examples use."""
         for number in sorted(set(numbers)):
             yield self.sequence(number)
 
@@ -143,14 +143,14 @@ class Texts:
         return data.decode("utf-8")
 
     def _whole(self, file: int, size: int, offset: int, crc: int) -> bytes:
-        """Some bytes of a file; GluscopeError where they are not those that were written."""
+        """Some bytes of a file; GluscopeError if they are not those that were written."""
         data = os.pread(file, size, offset)
         if zlib.crc32(data) != crc:
             raise GluscopeError(f"the texts in {self._folder} are damaged", _START_AGAIN)
         return data
 
     def _count_intact(self) -> int:
-        """Whole records at the start whose tokens and source are there; what was cut off is at the end."""
+        """The number of whole records at the start whose tokens and source exist; only the end can be cut off."""
         tokens, sources, records = (os.fstat(file).st_size for file in (self._tokens, self._sources, self._records))
         count = max(records // _RECORD - 1, 0)
         while count:
@@ -169,7 +169,7 @@ class TextsWriter:
     """Appends sequences to a folder, in order; memory holds at most a mebibyte of them."""
 
     def __init__(self, folder: str | Path) -> None:
-        """Begin in a folder, which is made if need be. Raises GluscopeError where it can't be written."""
+        """Begin in a folder, which is made if needed. Raises GluscopeError if it can't be written."""
         self._folder = Path(folder)
         self._stack = ExitStack()
         self._last: _Record | None = None
@@ -200,18 +200,18 @@ class TextsWriter:
             self.flush(sync=False)
 
     def flush(self, sync: bool = True) -> None:
-        """Write all that was added; with `sync`, see that it survives a loss of power.
+        """Write everything added; with `sync`, make sure that it survives a loss of power.
 
         Raises GluscopeError where the disk is full.
         """
         try:
-            for file in self._files:  # the records last: they may only point at what is there
+            for file in self._files:  # the records last: they may only point at written data
                 file.write(sync)
         except OSError as error:
             raise self._refused(error) from None
 
     def close(self) -> None:
-        """Write all that was added and close the files."""
+        """Write everything added and close the files."""
         with self._stack:
             self.flush(sync=False)
 

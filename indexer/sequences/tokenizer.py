@@ -1,4 +1,4 @@
-"""Tokens: text to ids as plain text, ids to exact bytes, and the token in front of a sequence."""
+"""Tokens: text to ids as plain text, ids to exact bytes, and the token before a sequence."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _METASPACE = "\u2581"
 def text_encoder(tokenizer: PreTrainedTokenizerBase, enough: int | None = None) -> Encode:
     """A function from texts to their token ids, in order, a sequence each, without special tokens.
 
-    Of a long text no more ids need be given than the first `enough`.
+    For a long text the first `enough` ids suffice.
 
     Text is text: what reads like a special token (`<s>`, `<|im_start|>`) is split like any other. Lone surrogates are
     read as U+FFFD. The function has a copy of the tokenizer of its own, so that a thread may use it.
@@ -63,7 +63,7 @@ def text_encoder(tokenizer: PreTrainedTokenizerBase, enough: int | None = None) 
 
 
 def _told(encode: Encode) -> Encode:
-    """`encode`, with a GluscopeError for whatever the library raises."""
+    """`encode`, with a GluscopeError for any error of the library."""
 
     def encoded(texts: Sequence[str]) -> Sequence[Sequence[int]]:
         with told(_FAILS, _OTHER):
@@ -80,7 +80,7 @@ def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Sequence
 def bos_id(tokenizer: PreTrainedTokenizerBase, bos: str) -> int | None:
     """The token before every sequence under `--bos` auto, always or never; None if there is none.
 
-    Always takes the end-of-sequence token where the tokenizer has no BOS; GluscopeError where it has neither.
+    Always takes the end-of-sequence token if the tokenizer has no BOS; GluscopeError if it has neither.
     """
     if bos == "never":
         return None
@@ -208,7 +208,7 @@ def _steps(part: Any) -> list[dict[str, Any]]:
 
 
 def _spell(token: str, step: dict[str, Any]) -> str | bytes | None:
-    """What one step of a decoder makes of a token: bytes end the spelling, None leaves it."""
+    """The effect of one step of a decoder on a token: bytes end the spelling, None leaves it unchanged."""
     kind = step["type"]
     if kind == "ByteLevel":
         table = _byte_of_character()

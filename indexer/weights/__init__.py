@@ -1,1 +1,1 @@
-"""What a model's weights say of its gated neurons: cosines and classes, tokens written and read, nearest neurons."""
+"""Numbers of gated neurons from the weights: cosines and classes, tokens written and read, nearest neurons."""

@@ -1,4 +1,4 @@
-"""What the weights of a model say of its neurons, for its index: everything beside the text."""
+"""Computes all numbers of an index that come from the model's weights alone, without text."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from .vectors import SiteVectors, site_vectors
 from .vocabulary import usable_tokens
 
 MOST_COMPARED = 1 << 21
-"""Neurons of a model up to which each is compared with all others."""
+"""In models of up to this many neurons, each neuron is compared with all others."""
 
 COMPARED_WITH_TOKENS = 3
 """Times that each neuron is compared with all tokens: as it writes, and as gate and in read."""
 
 
 class _Lists(NamedTuple):
-    """The lists of every site, by name, and what they lack."""
+    """The lists of every site, by name, and the reasons for missing ones."""
 
     tokens: TokenLists
     nearest: Mapping[str, Nearest]
@@ -44,10 +44,10 @@ def missing(reason: str) -> ModelWeights:
 
 @torch.inference_mode()
 def model_weights(loaded: LoadedModel, indexed: Iterable[str], report: Report) -> ModelWeights:
-    """The numbers of the weights of the sites named `indexed`; nearest neurons are searched in the whole model.
+    """The numbers of the weights of the sites named `indexed`. Nearest neurons are searched in the whole model.
 
-    Beside the model memory holds one table of tokens or neurons in bfloat16, blocks of bounded size, and the results,
-    less than 1 KiB a neuron.
+    Besides the model, memory holds one table of tokens or neurons in bfloat16, blocks of bounded size, and the
+    results, less than 1 KiB for each neuron.
     """
     report(Progress("weights", message="looking at the weights"))
     every = find_sites(loaded.model)
@@ -98,7 +98,7 @@ def _lists(
 def _token_lists(
     loaded: LoadedModel, norms: Norms, wanted: Sequence[SiteVectors], report: Report
 ) -> tuple[TokenLists, list[str]]:
-    """The tokens written and read, and what can't be told of them and why."""
+    """The tokens written and read, and the reasons for missing lists."""
     stacks = {one.site.address.stack: embeddings(loaded, one.site.address.stack) for one in wanted}
     own = next(iter(stacks.values()))
     lists = TokenLists(wanted, int(usable_tokens(loaded.tokenizer, len(own)).sum()))
@@ -140,7 +140,7 @@ def _flips(sites: Iterable[Site]) -> dict[str, Bool]:
 
 
 def _counter(report: Report, message: str, total: int) -> Callable[[int], None]:
-    """A function that is told of more neurons done, and reports."""
+    """A function that counts further finished neurons and reports progress."""
     meter = Meter(report, "weights")
     so_far = 0
 

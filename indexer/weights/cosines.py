@@ -1,4 +1,4 @@
-"""The cosines of each neuron's three vectors, their lengths, its class, and what chance would give."""
+"""The cosines of each neuron's three vectors, their lengths, its class, and the band of chance."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .vectors import SiteVectors, Vectors
 BAND = 0.95
 """The share of mismatched pairs whose cosine lies within the band of chance."""
 
-_PAIRED = 256  # neurons of a site, evenly spread, that are paired with each other
+_PAIRED = 256  # neurons of a site, evenly spaced, that are paired with each other
 
 _KINDS: tuple[Callable[[Vectors], tuple[Tensor, Tensor]], ...] = (
     lambda vectors: (vectors.gate, vectors.in_),
@@ -28,7 +28,7 @@ _KINDS: tuple[Callable[[Vectors], tuple[Tensor, Tensor]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class SiteCosines:
-    """The cosines gate_in, in_out and gate_out of a site's neurons, with raw signs, and what comes with them."""
+    """The cosines gate_in, in_out and gate_out of a site's neurons, with raw signs; also lengths, classes and bands."""
 
     cosines: Float32  # kind neuron; NaN where a vector is zero
     norms: Float32  # vector (gate, in, out) neuron
@@ -72,5 +72,5 @@ def _cosines(one: Tensor, other: Tensor) -> Tensor:
 
 
 def _dots(one: Tensor, other: Tensor) -> Tensor:
-    """Row by row, summed in float64 where there is such a thing: neuron."""
+    """The dot product row by row, summed in float64 if the device has it: neuron."""
     return (one * other).sum(dim=1, dtype=torch.float32 if one.device.type == "mps" else torch.float64)

@@ -1,4 +1,4 @@
-"""Joins what several indexes of one model keep of its weights."""
+"""Joins the numbers of weights that several indexes of one model keep."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The rows of a table whose dot product with each query is the largest or the smallest: fast, and as exact as float32.
 
-Candidates come from products in bfloat16, twice as many as are wanted or more; their products are computed again in
-float32. Where the last candidate is not clearly worse than the last one chosen, by the errors seen, a query is compared
-with the whole table in float32.
+Candidates come from products in bfloat16, at least twice as many as are wanted; their products are computed again in
+float32. If the last candidate is not clearly worse than the last one chosen, judged by the errors seen, the query is
+compared with the whole table in float32.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-_GROUP = 16  # columns of which only the largest is looked at first
-_SPARE = 8  # candidates beside the wanted ones, and half as many as those again
+_GROUP = 16  # columns of which only the largest is considered first
+_SPARE = 8  # candidates besides the wanted ones, and half as many as those again
 _CAUTION = 3.0  # times the largest error seen among a query's candidates
 _BLOCK = 1 << 26  # scores at once
 _GATHERED = 1 << 25  # numbers gathered at once
 
 
 class Best(NamedTuple):
-    """The best rows for each query, in order. Of equal ones any may be chosen; those that are stand by row. Where there
-    are too few: row -1, score NaN."""
+    """The best rows for each query, in order. Of equal ones any may be chosen; the chosen ones are ordered by row. If
+    there are too few: row -1, score NaN."""
 
     rows: Tensor  # query k, int64
     scores: Tensor  # query k, float32

@@ -94,7 +94,7 @@ def _look(
     place: int,
     done: Callable[[int], None],
 ) -> None:
-    """Take in what a table has that is nearer to a site's neurons than what was found before."""
+    """Take in the neurons of a table that are nearer to a site's neurons than those found before."""
     k = found.neurons.shape[2]
     start = first_neuron[vectors.site.address.name]
     for part, block in vectors.parts(which, table.block):

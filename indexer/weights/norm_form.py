@@ -1,4 +1,4 @@
-"""What a norm does to a direction, found from what went through it."""
+"""The effect of a norm on a direction, found from the values that went through it."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from .passages import Passage
 _TOLERANCE = {torch.float32: 2e-3, torch.float64: 2e-3, torch.float16: 4e-3, torch.bfloat16: 1.6e-2}
 """Relative error up to which a formula explains a norm's output: rounding."""
 
-_LENGTH_COUNTS = 1e-2  # of a formula that gives the direction, how much it matters that it gives the length too
+_LENGTH_COUNTS = 1e-2  # weight of the error in length, for a formula that gives the direction
 _SMALL_NUMBERS = ("eps", "variance_epsilon", "norm_eps", "epsilon")
-"""Where a norm keeps the small number that it adds to the square it divides by."""
+"""The attributes in which a norm keeps the small number that it adds to the square it divides by."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Norm:
-    """What a norm does to a direction: it takes the mean away, if centred, and multiplies by a gain."""
+    """The effect of a norm on a direction: it subtracts the mean, if centred, and multiplies by a gain."""
 
     kind: str  # "rms", "rms (1 + w)", "layer", "layer (1 + w)" or "none"
     gain: Tensor | None = None  # d_model, float32; None: ones
     centred: bool = False
 
     def read(self, vectors: Tensor) -> Tensor:
-        """Vectors (# ... d_model, float32) that take dot products with what leaves the norm, as vectors before it."""
+        """Vectors (# ... d_model, float32) that take dot products with the norm's output, as vectors for its input."""
         folded = vectors if self.gain is None else vectors * self.gain.to(vectors.device)
         return folded - folded.mean(dim=-1, keepdim=True) if self.centred else folded
 
     def written(self, vectors: Tensor) -> Tensor:
-        """Vectors (# ... d_model, float32) that enter the norm, as they leave it, but for their length."""
+        """Vectors (# ... d_model, float32) that enter the norm, as they leave it, except for their length."""
         centred = vectors - vectors.mean(dim=-1, keepdim=True) if self.centred else vectors
         return centred if self.gain is None else centred * self.gain.to(vectors.device)
 
@@ -53,10 +53,10 @@ class _Fit:
 
 
 def explained(passage: Passage) -> Norm | None:
-    """The simplest norm that gives a module's output from its input; None where none does.
+    """The simplest norm that gives a module's output from its input; None if none does.
 
-    Each token's length is fitted: the small number that a norm divides by counts where little enters it, and a norm may
-    scale tokens in a way of its own. A constant factor is part of the gain.
+    Each token's length is fitted: the small number in a norm's divisor matters if its input is small, and a norm may
+    scale tokens in its own way. A constant factor is part of the gain.
     """
     parameters = dict(passage.module.named_parameters(recurse=False))
     weight, bias = parameters.get("weight"), parameters.get("bias")
@@ -76,7 +76,7 @@ def explained(passage: Passage) -> Norm | None:
 
 
 def _fit(passage: Passage, left: Tensor, norm: Norm) -> _Fit:
-    """How well a formula explains what left a norm, but for each token's length."""
+    """How well a formula explains the output of a norm, except for each token's length."""
     entered = passage.entered
     given = norm.written(entered)  # position d_model, not yet divided
     scale = (left * given).sum(1) / given.square().sum(1).clamp_min(1e-30)  # position
@@ -96,7 +96,7 @@ def _small_number(module: nn.Module) -> float | None:
 
 
 def _with_factor(fit: _Fit, tolerance: float) -> Norm:
-    """The norm with the constant factor that it multiplies all tokens with, where there is one."""
+    """The norm with the constant factor by which it multiplies all tokens, if there is one."""
     factor = float(fit.factors.median())
     constant = float((fit.factors - factor).abs().max()) <= tolerance * abs(factor)
     if not constant or abs(factor - 1.0) <= tolerance:

@@ -1,7 +1,7 @@
 """Finds the norms before and after each gated MLP, and the last one, by their values in a short run.
 
-A norm feeds the MLP if what leaves it is what enters the MLP, bit for bit; it follows the MLP if what leaves that is
-what enters it; the final norm's output is the model's. Its gain is what explains its output, and nothing else.
+A norm feeds the MLP if its output is the MLP's input, bit for bit. It follows the MLP if its input is the MLP's output.
+The final norm's output is the model's. A gain is accepted only if it explains the norm's output.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["NO_NORM", "Norm", "Norms", "SiteNorms", "find_norms"]
 
 @dataclass(frozen=True, slots=True)
 class SiteNorms:
-    """The norms around a gated MLP; None where it can't be told which they are, or what they do."""
+    """The norms around a gated MLP; None if it is unclear which they are, or what they do."""
 
     before: Norm | None
     after: Norm | None
@@ -109,7 +109,7 @@ def _around(trace: Trace, chain: _Chain) -> tuple[Norm | None, Passage | None]:
 
 
 def _reads_the_stream(entered: Tensor, added: Sequence[Tensor], outputs: Sequence[Tensor]) -> bool:
-    """Whether the layer gives what entered the MLP plus what the MLP writes: then no norm is in front of it."""
+    """Whether the layer's output is the MLP's input plus the MLP's output: then no norm precedes the MLP."""
     return any(
         entered.shape == one.shape == output.shape and torch.allclose(entered + one, output, rtol=1e-2, atol=1e-3)
         for one in added

@@ -1,4 +1,4 @@
-"""What flows through the modules of a model in a short run."""
+"""The values that flow through the modules of a model in a short run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TOKENS = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Passage:
-    """What went through a module once, token by token: position d_model, float32, on the CPU."""
+    """The values that went through a module once, token by token: position d_model, float32, on the CPU."""
 
     module: nn.Module
     entered: Tensor
@@ -26,10 +26,10 @@ class Passage:
 
 
 class Trace:
-    """What entered and left the modules of a model in one run."""
+    """The inputs and outputs of the modules of a model in one run."""
 
     def __init__(self, body: nn.Module, around: Iterable[nn.Module]) -> None:
-        """`around`: modules beside those that may be norms."""
+        """`around`: modules to record besides those that may be norms."""
         self.norms: list[Passage] = []
         self.around: dict[nn.Module, list[Passage]] = {}
         self.last: Tensor | None = None
@@ -79,7 +79,7 @@ def probe_ids(loaded: LoadedModel) -> Tensor:
 
 
 def may_be_norm(module: nn.Module) -> bool:
-    """Whether a module has no parts, and no parameters but vectors."""
+    """Whether a module has no parts, and no parameters other than vectors."""
     return next(module.children(), None) is None and all(p.dim() == 1 for p in module.parameters())
 
 

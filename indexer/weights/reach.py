@@ -1,6 +1,6 @@
-"""How what a gated MLP writes reaches the residual stream: as it is, times a constant, or through other maps.
+"""How the output of a gated MLP reaches the residual stream: unchanged, times a constant, or through other maps.
 
-A layer runs again with a known change of what the MLP gives. What that changes at the layer's end tells the factor.
+A layer runs again with a known change of the MLP's output. The change at the layer's end gives the factor.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from .passages import position_rows, probe_ids
 _TOLERANCE = {torch.float32: 2e-3, torch.float64: 2e-3, torch.float16: 1e-2, torch.bfloat16: 3e-2}
 """Relative error up to which a factor explains a change: rounding."""
 
-_MAGNITUDE = 4.0  # of the change, in units of what the layer gives
+_MAGNITUDE = 4.0  # of the change, in units of the layer's output
 _ELSEWHERE = 0.5  # cosine of a change and its effect, below which other maps lie between
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reach:
-    """What a layer makes of a change of what its gated MLP gives."""
+    """The effect at the layer's end of a change of its gated MLP's output."""
 
-    scale: float = 1.0  # a constant that it is multiplied with; 1 also where that differs from token to token
-    gain: Tensor | None = None  # d_model, float32: the same where it differs from direction to direction
+    scale: float = 1.0  # a constant that multiplies it; 1 also if that differs from token to token
+    gain: Tensor | None = None  # d_model, float32: the factors if they differ from direction to direction
     elsewhere: bool = False  # it reaches the stream through other linear maps, or not at all
 
 
@@ -38,7 +38,7 @@ AS_IT_IS = Reach()
 
 
 def find_reach(loaded: LoadedModel, points: Iterable[tuple[nn.Module, nn.Module]]) -> dict[nn.Module, Reach]:
-    """The reach of what leaves each module, given as (layer, module in it); none of a module that the run doesn't run.
+    """The reach of each module's output, given as (layer, module in it); modules that don't run are left out.
 
     Runs the model on a few tokens, and each layer once more for each of its modules.
     """
@@ -70,7 +70,7 @@ def find_reach(loaded: LoadedModel, points: Iterable[tuple[nn.Module, nn.Module]
 def _measured(
     layer: nn.Module, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], usual: Tensor
 ) -> Reach | None:
-    """The reach of what leaves a module of a layer, which gives `usual` (# position d_model) for these arguments."""
+    """The reach of a module's output in a layer, which gives `usual` (# position d_model) for these arguments."""
     changes: list[Tensor] = []
     size = float(usual.square().mean().sqrt())
 
@@ -117,5 +117,5 @@ def _explained(layer: Any, made: Tensor, effect: Tensor, tolerance: float) -> Re
 
 
 def _rounded(scale: float, tolerance: float) -> float:
-    """1 where a scale is that but for rounding."""
+    """The scale, or 1 if it differs from 1 only by rounding."""
     return 1.0 if abs(scale - 1.0) <= tolerance / 10 else scale

@@ -14,9 +14,9 @@ THRESHOLD = 0.5
 
 
 def rw_class(gate_in: float, in_out: float, gate_out: float) -> str | None:
-    """The class of a neuron, `atypical ` in front where w_gate and w_in don't lie as those of its class do.
+    """The class of a neuron, prefixed by `atypical ` if its w_gate and w_in don't lie as they do in that class.
 
-    None where a cosine is NaN. The same for a neuron whose w_in and w_out are negated.
+    None if a cosine is NaN. Negating w_in and w_out doesn't change the class.
     """
     if any(math.isnan(cosine) for cosine in (gate_in, in_out, gate_out)):
         return None

@@ -23,7 +23,7 @@ class TokenLists:
     """The six lists of every site's neurons, filled table by table so that one is in memory at a time."""
 
     def __init__(self, sites: Sequence[SiteVectors], tokens: int) -> None:
-        """`tokens`: that there are to choose from."""
+        """`tokens`: the number of tokens to choose from."""
         self.ends = min(TOKENS, tokens)
         shape = (6, self.ends)
         self.tokens: dict[str, Int32] = {}  # list neuron rank
@@ -35,7 +35,7 @@ class TokenLists:
         self._sites = sites
 
     def write(self, unembedding: Tensor, usable: Tensor, final: Norm, done: Done) -> None:
-        """What each neuron writes: the tokens whose logits w_out raises and lowers most, through the final norm."""
+        """The tokens each neuron writes: those whose logits w_out raises and lowers most, through the final norm."""
         table = Table.of(unembedding, usable, cosine=False)
         for vectors in self._sites:
             if vectors.site.address.stack != "enc":  # an encoder's stream isn't read by the head
@@ -47,7 +47,7 @@ class TokenLists:
                 self._fill(vectors, "out", table, 0, entering, done)
 
     def read(self, embeddings: Tensor, usable: Tensor, stack: str, done: Done) -> None:
-        """What each neuron of a stack reads: the tokens with embeddings nearest to w_gate and w_in, and to their
+        """The tokens that each neuron of a stack reads: those with embeddings nearest to w_gate and w_in, and to their
         negatives."""
         table = Table.of(embeddings, usable, cosine=True)
         for vectors in self._sites:
@@ -69,7 +69,7 @@ class TokenLists:
             done(len(block))
 
     def _forget_zeros(self, name: str, place: int, part: slice, queries: Tensor) -> None:
-        """A vector of zeros is near to nothing."""
+        """A vector of zeros has no nearest tokens."""
         zero = ~queries.any(dim=1).cpu().numpy()
         for end in (0, 1):
             self.tokens[name][place + end, part][zero] = -1

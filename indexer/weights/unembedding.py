@@ -1,4 +1,4 @@
-"""The unembedding of a model: the body's own embeddings where they are tied, else read from the checkpoint."""
+"""The unembedding of a model: the body's own embeddings if they are tied, else read from the checkpoint."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ROWS = 8192
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Unembedding:
-    """The rows that a model's last hidden state is multiplied with, or why there are none."""
+    """The rows that multiply a model's last hidden state, or why there are none."""
 
     rows: Tensor | None  # token d_model
     reason: str | None = None
@@ -40,7 +40,7 @@ def embeddings(loaded: LoadedModel, stack: str = "") -> Tensor:
 
 
 def unembedding(loaded: LoadedModel) -> Unembedding:
-    """The unembedding, found by the structure of the model with its head; where it isn't tied, it is read now."""
+    """The unembedding, found by the structure of the model with its head; if it isn't tied, it is read now."""
     origin = loaded.origin
     if origin is None:
         return Unembedding(None, "it isn't known where the model came from")
@@ -110,7 +110,7 @@ def _ends(path: str) -> list[str]:
 
 
 def _from_safetensors(origin: Origin, name: str, d_model: int) -> Tensor | None:
-    """A matrix of the checkpoint by its name, or by the end of its name where one alone has it."""
+    """A matrix of the checkpoint by its name, or by the end of its name if only one has that."""
     from safetensors import safe_open
 
     index = _file(origin, _INDEX)
@@ -133,7 +133,7 @@ def _from_safetensors(origin: Origin, name: str, d_model: int) -> Tensor | None:
 
 
 def _file(origin: Origin, name: str) -> Path | None:
-    """A file of the checkpoint; None where it has none of that name."""
+    """A file of the checkpoint; None if it has no file of that name."""
     if origin.source.local:
         path = Path(origin.source.location) / name
         return path if path.is_file() else None

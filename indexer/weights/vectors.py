@@ -16,7 +16,7 @@ _ROWS = 4096
 
 
 class Vectors(NamedTuple):
-    """The vectors of some neurons in float32: what they read before the norm, and write after the following norm."""
+    """The vectors of some neurons in float32: directions read before the norm, and written after the following norm."""
 
     gate: Tensor  # neuron d_model
     in_: Tensor  # neuron d_model
@@ -25,11 +25,11 @@ class Vectors(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SiteVectors:
-    """The neurons of a site as vectors, made when asked for; or why they can't be had."""
+    """The neurons of a site as vectors, made on request, or the reason why they can't be made."""
 
     site: Site
     around: SiteNorms
-    reason: str | None  # None: they can
+    reason: str | None  # None: they can be made
 
     @property
     def before(self) -> Norm | None:

@@ -1,4 +1,4 @@
-"""Which tokens of a vocabulary can be in a list: those that stand for something."""
+"""Which tokens of a vocabulary can be in a list: those that occur in text."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _PLACEHOLDER = re.compile(r"[<\[|]+(?:unused|reserved|extra_id|extra_token|dummy
 def usable_tokens(tokenizer: Any, rows: int) -> Tensor:
     """Which rows of a matrix of embeddings belong to tokens that text is made of (# token, bool).
 
-    Not those after the tokenizer's last token, which pad the matrix, nor tokens that no text is trained with,
-    such as `<pad>`, `<unused12>` and `<|reserved_special_token_7|>`: their embeddings mean nothing.
+    Rows after the tokenizer's last token, which pad the matrix, don't; nor do tokens that never occur in training, such
+    as `<pad>`, `<unused12>` and `<|reserved_special_token_7|>`. Their embeddings mean nothing.
     """
     usable = torch.zeros(rows, dtype=torch.bool)
     names: dict[str | bytes, int] = tokenizer.get_vocab()

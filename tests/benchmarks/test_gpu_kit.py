@@ -1,4 +1,4 @@
-"""The kit for CUDA devices: rehearsed whole on the CPU; what fails is told and leaves the rest."""
+"""The kit for CUDA devices: rehearsed whole on the CPU. A part that fails is reported and doesn't affect the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The README's figures are those of benchmarks/results, and go stale when these change."""
+"""The README's figures come from benchmarks/results, and go stale when these change."""
 
 from __future__ import annotations
 

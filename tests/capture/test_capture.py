@@ -1,4 +1,4 @@
-"""Captured values are those of the model, equal to matrix products by hand, and nothing is left behind."""
+"""Captured values are the model's own, equal to matrix products by hand, and no hook is left behind."""
 
 from __future__ import annotations
 

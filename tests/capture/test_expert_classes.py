@@ -27,7 +27,7 @@ CHOSEN = [name for place, name in enumerate(CLASSES) if place % EVERY == 0 or na
 
 
 class Entered(NamedTuple):
-    """What entered a module of experts, and what it gave."""
+    """The input and output of a module of experts."""
 
     hidden: Tensor  # token d_model
     choice: Tensor  # token choice
@@ -73,7 +73,7 @@ def test_experts_of_widths_that_no_grouped_product_takes_are_run_and_read_too(co
 
 
 def demand_plain(model: Any) -> None:
-    """What is captured of a model's experts is what plain arithmetic gives, and the model isn't changed by it."""
+    """The values captured from a model's experts equal plain arithmetic, and the model isn't changed."""
     layers = expert_layers(find_sites(model))
     assert layers
     entered, captured = run(model, layers), {}

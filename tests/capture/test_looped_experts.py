@@ -140,7 +140,7 @@ def plain(name: str, module: Any, hidden: Tensor, args: tuple[Any, ...]) -> Iter
 
 
 def entering(model: Any, layers: tuple[ExpertLayer, ...], name: str) -> dict[str, tuple[Tensor, tuple[Any, ...]]]:
-    """What the MoE of each layer was given (# token d_model), and the arguments of its experts."""
+    """The input of each layer's MoE (# token d_model), and the arguments of its experts."""
     seen: dict[str, tuple[Tensor, tuple[Any, ...]]] = {}
     handles = []
     for layer in layers:
@@ -249,7 +249,7 @@ def test_an_index_of_experts_in_a_loop_counts_what_was_routed_to_them(name: str,
 
 
 def _enter(model: Any, layer: ExpertLayer, name: str, ids: Tensor) -> tuple[Tensor, tuple[Any, ...]]:
-    """As `entering`, of one layer and one sequence."""
+    """Like `entering`, for one layer and one sequence."""
     outer: Any = layer.module if name == "jetmoe" else text_body(model).get_submodule(layer.path.rpartition(".")[0])
     if name == "llama4":
         held(layer).router_weight = outer.router.weight.detach()

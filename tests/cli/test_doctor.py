@@ -58,7 +58,7 @@ def test_a_healthy_index_needs_no_mending(tmp_path: Path) -> None:
     assert "L0N5" in named(findings, "readable").value
 
 
-def test_an_index_that_is_missing_or_damaged_is_told_with_its_mend(tmp_path: Path) -> None:
+def test_an_index_that_is_missing_or_damaged_is_reported_with_its_mend(tmp_path: Path) -> None:
     assert named(list(index_health(tmp_path / "none.db")), "problem").mend
     make_index(tmp_path / "one.db", layers=1, width=6, documents=12)
     whole = (tmp_path / "one.db").read_bytes()
@@ -75,7 +75,7 @@ def test_an_index_that_is_missing_or_damaged_is_told_with_its_mend(tmp_path: Pat
         ({"TERM": "xterm-256color", "NO_COLOR": "1"}, "no colour", False),
     ],
 )
-def test_colours_are_told_with_their_reason_and_the_way_to_more(
+def test_colours_are_reported_with_their_reason_and_the_way_to_more(
     environment: dict[str, str], colours: str, mends: bool
 ) -> None:
     found = named(list(terminal(environment, is_terminal=True)), "colours")

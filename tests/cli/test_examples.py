@@ -1,4 +1,4 @@
-"""Every command line and Python snippet in README, docs and help can be typed as it stands; the cheap ones are run."""
+"""Every command line and Python snippet in README, docs and help can be typed unchanged; the cheap ones are run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *s
 ENDS = "|<>&;"
 CHEAP = ("show", "neurons", "search", "layers", "plot", "info")
 STAND_INS = {"L12N345": "L1N4", "L20N868": "L1N4", "12.345": "1.4", "l012n0345": "l01n04"}
-"""Neurons of a real model, and what stands for them in a small index."""
+"""Neurons of a real model, and their stand-ins in a small index."""
 
 
 class Example(NamedTuple):
@@ -78,7 +78,7 @@ EXAMPLES = sorted(set(examples()))
 
 
 def parse(words: tuple[str, ...]) -> None:
-    """Parse a command line without running it; TyperException where the parser refuses it."""
+    """Parse a command line without running it; TyperException if the parser refuses it."""
     group: Any = get_command(application(words))
     context = group.make_context("gluscope", list(words[:1]), resilient_parsing=True)
     group.get_command(context, words[0]).make_context(words[0], list(words[1:]), parent=context)

@@ -33,12 +33,12 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> Truth:
 
 
 def told(capsys: Capture, truth: Truth, *arguments: str, code: int = 0) -> str:
-    """What a command prints on stdout."""
+    """The stdout of a command."""
     assert run([*arguments, "--db", str(truth.path)]) == code
     return capsys.readouterr().out
 
 
-def test_neurons_tell_the_same_in_every_format(truth: Truth, capsys: Capture) -> None:
+def test_neurons_agree_in_every_format(truth: Truth, capsys: Capture) -> None:
     asked = (
         "neurons",
         "--sort",
@@ -167,7 +167,7 @@ def test_an_unknown_column_gives_the_names_of_all_columns(truth: Truth, capsys: 
         assert named == COLUMNS.keys() - set(lacks)
 
 
-def test_hits_tell_the_same_in_every_format(truth: Truth, capsys: Capture) -> None:
+def test_hits_agree_in_every_format(truth: Truth, capsys: Capture) -> None:
     asked = ("search", "the", "-n", "2", "-q", "+-", "-q=--")
     listed = json.loads(told(capsys, truth, *asked, "-f", "json"))
     assert [hit["quadrant"] for hit in listed] == ["+-", "+-", "--", "--"]
@@ -205,7 +205,7 @@ def test_a_text_that_was_found_in_a_context_is_seen(
         assert cell_len(bare) <= int(columns)
 
 
-def test_a_table_of_neurons_is_shaded_by_share_and_sign_and_only_where_asked(
+def test_a_table_of_neurons_is_shaded_by_share_and_sign_and_only_on_request(
     truth: Truth, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
@@ -228,7 +228,7 @@ def test_a_table_of_neurons_is_shaded_by_share_and_sign_and_only_where_asked(
     assert set(re.findall(r"\x1b\[([\d;]*)m", told(capsys, truth, *asked))) == {"0", "1"}
 
 
-def test_layers_tell_the_same_in_every_format(truth: Truth, capsys: Capture) -> None:
+def test_layers_agree_in_every_format(truth: Truth, capsys: Capture) -> None:
     listed = json.loads(told(capsys, truth, "layers", "-f", "json"))
     with Index(truth.path) as index:
         for layer, row in zip(index.layers(), listed, strict=True):
@@ -261,7 +261,7 @@ def test_a_table_of_layers_says_which_columns_have_no_room(
     assert "no room" not in capsys.readouterr().err
 
 
-def test_a_plot_tells_the_same_in_every_format(truth: Truth, capsys: Capture) -> None:
+def test_a_plot_agrees_in_every_format(truth: Truth, capsys: Capture) -> None:
     asked = ("plot", "dot_gate_in", "frequency_gate_positive", "-w", "index > 3")
     found = json.loads(told(capsys, truth, *asked, "-f", "json"))
     assert (found["x"], found["y"], found["neurons"], found["without"]) == (
@@ -355,14 +355,14 @@ def test_a_quadrant_is_two_signs_or_two_letters() -> None:
         (["tui", "a.db", "b.db"], "unexpected argument: 'b.db'", "name an index once: gluscope tui L12N345 FILE"),
     ],
 )  # fmt: skip
-def test_what_the_parser_refuses_is_told_as_everything_is(
+def test_what_the_parser_refuses_is_reported_as_everything_is(
     capsys: Capture, arguments: list[str], cause: str, fix: str
 ) -> None:
     assert run(arguments) == 2
     assert capsys.readouterr().err == f"error: {cause}\n{fix}\n"
 
 
-def test_a_bad_address_from_stdin_is_told_with_its_line(
+def test_a_bad_address_from_stdin_is_reported_with_its_line(
     truth: Truth, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("L0N1\n# a comment\n\nFrance 3\nL0N2\n"))

@@ -1,4 +1,4 @@
-"""Promises of the commands that make an index: every option reaches the run, mistakes are told, progress is shown."""
+"""Promises of the commands that make an index: options reach the run, mistakes are reported, progress is shown."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_mistake_starts_nothing(calls: list[Call], capsys: Capture, arguments:
     assert calls == []
 
 
-def test_a_window_wider_than_sequences_is_taken_as_wide_as_they_are_and_that_is_told(
+def test_a_window_wider_than_sequences_is_taken_as_wide_as_they_are_and_that_is_reported(
     calls: list[Call], capsys: Capture
 ) -> None:
     assert run(["index", "m", "t", "--window", "99999,3", "--context", "64"]) == 0

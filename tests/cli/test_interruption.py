@@ -1,4 +1,4 @@
-"""An interruption is heard even where a library swallowed it."""
+"""An interruption takes effect even if a library swallowed it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def interrupt() -> None:
 
 
 def swallow_an_interruption() -> None:
-    """As a callback of a compiler does, which no exception leaves."""
+    """Like a compiler's callback, which lets no exception out."""
     with suppress(KeyboardInterrupt):
         interrupt()
 

@@ -151,7 +151,7 @@ def test_an_output_in_another_encoding_is_escaped(truth: Truth) -> None:
     assert "\\u65e5" in done.stdout
 
 
-def test_info_tells_the_same_in_every_format(truth: Truth, capsys: Capture) -> None:
+def test_info_agrees_in_every_format(truth: Truth, capsys: Capture) -> None:
     database = str(truth.path)
     assert run(["info", "-f", "json", "--db", database]) == 0
     found = json.loads(capsys.readouterr().out)

@@ -97,7 +97,7 @@ def test_the_table_fits_the_terminal_and_tells_the_numbers(capsys: Capture, monk
 
 
 @pytest.mark.parametrize(("color", "escapes"), [("auto", False), ("never", False), ("none", True), ("always", True)])
-def test_headings_are_bold_where_colours_are_wanted(capsys: Capture, color: str, escapes: bool) -> None:
+def test_headings_are_bold_if_colours_are_wanted(capsys: Capture, color: str, escapes: bool) -> None:
     assert run(["models", "--summary", "-f", "table", "--color", color]) == 0
     head, *rows = capsys.readouterr().out.splitlines()
     assert (head.startswith("\x1b[1mfamilies"), head.endswith("\x1b[0m")) == (escapes, escapes)
@@ -112,7 +112,7 @@ def test_the_summary_counts_families_by_adapter(capsys: Capture) -> None:
     assert lines[-1] == "| 4 | gpt2, mamba, pixtral, t5 | refused |"
 
 
-def test_one_model_is_told_without_its_weights(tmp_path: Path, capsys: Capture) -> None:
+def test_one_model_is_reported_without_its_weights(tmp_path: Path, capsys: Capture) -> None:
     tiny_config("llama").save_pretrained(tmp_path / "model")  # no weights, no tokenizer
     assert run(["models", str(tmp_path / "model"), "-f", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -131,6 +131,6 @@ def test_a_model_that_is_not_there_gives_2(tmp_path: Path, capsys: Capture) -> N
     assert "there is no model at" in capsys.readouterr().err
 
 
-def test_a_model_on_disk_is_told_like_its_config(tmp_path: Path, capsys: Capture) -> None:
+def test_a_model_on_disk_is_reported_like_its_config(tmp_path: Path, capsys: Capture) -> None:
     assert run(["models", str(save_tiny(tmp_path / "model", "glm4"))]) == 0
     assert "gate_up_proj (halves)" in capsys.readouterr().out

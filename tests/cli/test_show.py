@@ -35,7 +35,7 @@ Capture = pytest.CaptureFixture[str]
 
 
 def shown(capsys: Capture, *arguments: str) -> str:
-    """What a command that succeeds prints; it may say nothing on stderr."""
+    """The output of a command that succeeds; it may print nothing on stderr."""
     assert run(["show", *arguments]) == 0
     out, err = capsys.readouterr()
     assert err == ""
@@ -268,7 +268,7 @@ def test_a_light_background_has_the_light_ramp(capsys: Capture, monkeypatch: pyt
         (["show", "L0N1", "--db", "no/such\x1b[31m.db"], "no/such␛[31m.db"),
     ],
 )
-def test_a_mistake_is_told_in_two_lines_at_most(capsys: Capture, arguments: list[str], words: str) -> None:
+def test_a_mistake_is_reported_in_two_lines_at_most(capsys: Capture, arguments: list[str], words: str) -> None:
     lines = refused(capsys, *arguments)
     assert words in lines[0]
     assert all(line.isprintable() for line in lines)

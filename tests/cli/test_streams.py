@@ -48,7 +48,7 @@ def gluscope(truth: Truth, line: str) -> tuple[int, str, str]:
         ("show -h", ">/dev/full", "is its disk full?"),
     ],
 )
-def test_an_output_that_cannot_be_written_is_told(truth: Truth, command: str, redirection: str, hint: str) -> None:
+def test_an_output_that_cannot_be_written_is_reported(truth: Truth, command: str, redirection: str, hint: str) -> None:
     code, out, err = gluscope(truth, f"gluscope {command} {redirection}")
     assert (code, out) == (2, "")
     assert err.splitlines()[0].startswith("error: the output can't be written: ")
@@ -73,7 +73,7 @@ def test_a_stderr_that_fails_changes_neither_the_exit_code_nor_stdout(
     assert {line.split("\t")[0] for line in out.splitlines()} == ({"L0N1"} if command.startswith("show") else set())
 
 
-def test_a_closed_stdin_is_told_where_it_is_read_and_no_fault_elsewhere(truth: Truth) -> None:
+def test_a_closed_stdin_is_reported_when_it_is_read_and_no_fault_elsewhere(truth: Truth) -> None:
     for command in ("show -", "tui --list -"):
         code, out, err = gluscope(truth, f"gluscope {command} <&-")
         assert (code, out) == (2, "")
@@ -119,7 +119,7 @@ def test_a_width_that_no_terminal_has_does_not_hang(
 
 
 @pytest.mark.parametrize("command", [["search"], ["neurons", "-w"], ["plot", "layer", "index", "-w"]])
-def test_an_argument_that_is_not_utf8_is_told(
+def test_an_argument_that_is_not_utf8_is_reported(
     truth: Truth, capsys: pytest.CaptureFixture[str], command: list[str]
 ) -> None:
     argument = b"rw_class = '\xff'".decode(errors="surrogateescape")  # as Python reads the command line

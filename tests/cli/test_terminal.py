@@ -82,7 +82,7 @@ def test_the_formats_for_files_do_no_harm_on_a_terminal_either(truth: Truth, for
     assert hostile.harmful(written.replace("\r\n", "").replace("\t", "")) == []
 
 
-def test_truecolor_is_written_only_where_the_terminal_has_it(truth: Truth) -> None:
+def test_truecolor_is_written_only_if_the_terminal_has_it(truth: Truth) -> None:
     assert "48;2;" in in_terminal(truth, "show", "L0N5", TERM="xterm-256color", COLORTERM="truecolor")
     assert "48;2;" not in in_terminal(truth, "show", "L0N5", TERM="xterm-256color")
 

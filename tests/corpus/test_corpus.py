@@ -59,7 +59,7 @@ def test_a_folder_is_read_recursively_in_the_order_of_path_bytes(tmp_path: Path)
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sets(st.text("ab-.0/", min_size=1, max_size=6).map(lambda name: "x/" + name), max_size=12))
-def test_whatever_the_names_the_order_is_that_of_path_bytes(
+def test_whatever_the_names_the_order_is_by_path_bytes(
     tmp_path_factory: pytest.TempPathFactory, names: set[str]
 ) -> None:
     folder = tmp_path_factory.mktemp("tree")
@@ -105,7 +105,7 @@ def test_hidden_files_and_folders_are_passed_over_in_folders_but_read_when_named
     assert texts(tmp_path / ".hidden.txt", tmp_path / ".git") == ["text of .hidden.txt", "text of .git/config"]
 
 
-def test_files_that_are_no_text_are_passed_over_in_folders_with_one_notice(tmp_path: Path) -> None:
+def test_files_that_are_not_text_are_passed_over_in_folders_with_one_notice(tmp_path: Path) -> None:
     plant(tmp_path, ["a.txt", "z.txt"])
     (tmp_path / "b.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
     (tmp_path / "c.bin").write_bytes(bytes(5000))
@@ -137,7 +137,7 @@ def test_the_index_that_is_being_made_is_not_read(tmp_path: Path, monkeypatch: p
         assert [document.text for document in corpus] == ["text of a.txt", "text of sub/my.db"]
 
 
-def test_linked_folders_are_followed_but_for_loops(tmp_path: Path) -> None:
+def test_linked_folders_are_followed_except_for_loops(tmp_path: Path) -> None:
     plant(tmp_path, ["here/a.txt", "there/b.txt"])
     (tmp_path / "here/link").symlink_to(tmp_path / "there")
     (tmp_path / "there/up").symlink_to(tmp_path / "here")
@@ -301,7 +301,7 @@ def test_it_says_where_the_text_came_from_as_it_was_typed(tmp_path: Path, monkey
     assert [document.source for document in corpus] == ["docs/a.txt", "docs/a.txt"]
 
 
-def test_names_that_are_no_utf8_become_sources_that_are(tmp_path: Path) -> None:
+def test_names_that_are_not_utf8_become_sources_that_are(tmp_path: Path) -> None:
     folder = os.fsencode(tmp_path)
     with open(os.path.join(folder, b"caf\xe9.txt"), "wb") as file:
         file.write(b"text")

@@ -1,4 +1,4 @@
-"""What a corpus refuses: by name, with the place and what to do, before a document is asked for where that can be."""
+"""A corpus refuses bad input by name, with the place and the fix, if possible before a document is requested."""
 
 from __future__ import annotations
 

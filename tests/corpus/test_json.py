@@ -133,7 +133,7 @@ def test_json_lines_on_standard_input_are_a_document_each(monkeypatch: pytest.Mo
         read("-")
 
 
-def test_a_column_that_no_input_has_a_use_for_is_told(tmp_path: Path) -> None:
+def test_a_column_that_no_input_has_a_use_for_is_reported(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("a text")
     heard: list[str] = []
     list(open_corpus([tmp_path / "a.txt"], column="body", notice=heard.append))

@@ -154,7 +154,7 @@ def test_a_sample_comes_back_to_the_digits_of_float16(values: Any) -> None:
             assert found == pytest.approx(expected, rel=2**-10, abs=16 * 2**-24)
 
 
-def test_a_damaged_blob_is_told_from_a_good_one() -> None:
+def test_a_damaged_blob_is_distinguished_from_a_good_one() -> None:
     lists = _lists(np.random.default_rng(1), 1, 9, 3, True)
     [blob] = pack_examples(lists, slice(0, 1), WINDOW, "silu")
     for cut in range(len(blob)):

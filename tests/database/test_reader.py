@@ -1,4 +1,4 @@
-"""What an index gives back is what was measured: compared with the simulation that the index was made from."""
+"""An index gives back the measured values: compared with the simulation that the index was made from."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ def test_rankings_that_have_fewer_quadrants_are_absent_elsewhere(tmp_path: Path)
             assert ("act" in record.quadrants[quadrant].examples) == (quadrant in ("-+", "--"))
 
 
-def test_narrow_rows_tell_the_same_as_records(truth: Truth, index: Index) -> None:
+def test_narrow_rows_agree_with_records(truth: Truth, index: Index) -> None:
     for signs in ("raw", "aligned"):
         for site in truth.sites:
             rows = index.site_rows(site.address, signs=signs)
@@ -273,7 +273,7 @@ def test_samples_are_the_values_at_the_drawn_positions(truth: Truth, index: Inde
             assert sample.in_ == pytest.approx(in_, rel=2**-10, abs=1e-5)
 
 
-def test_info_tells_the_provenance(truth: Truth, index: Index) -> None:
+def test_info_gives_the_provenance(truth: Truth, index: Index) -> None:
     info = index.info()
     assert info.complete
     assert {key: getattr(info, key) for key in truth.info} == truth.info
@@ -335,7 +335,7 @@ def test_interrupt_stops_a_query_of_another_thread(truth: Truth) -> None:
         assert index.neuron(truth.telling).tokens_counted > 0
 
 
-def test_the_version_is_that_of_the_package() -> None:
+def test_the_version_is_the_packages() -> None:
     project = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
     assert f'\nversion = "{indexer.__version__}"\n' in project
 

@@ -1,4 +1,4 @@
-"""What can be wrong with an index or an address is told in two lines: the cause and the fix."""
+"""A fault in an index or an address is reported in two lines: the cause and the fix."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_missing_file_a_folder_and_an_empty_file(tmp_path: Path) -> None:
     assert "is empty" in _refused(tmp_path / "empty.db").cause
 
 
-def test_a_file_that_is_no_sqlite_and_a_foreign_database(tmp_path: Path) -> None:
+def test_a_file_that_is_not_sqlite_and_a_foreign_database(tmp_path: Path) -> None:
     text = tmp_path / "notes.db"
     text.write_text("SQLite is nice, but this is text. " * 100)
     assert "is no index" in _refused(text).cause
@@ -158,7 +158,7 @@ def test_an_address_outside_the_model_names_what_there_is(truth: Truth) -> None:
             index.site_rows(SiteAddress("", 5))
 
 
-def test_a_layer_that_was_not_indexed_is_told_from_one_that_is_not_there(tmp_path: Path) -> None:
+def test_a_layer_that_was_not_indexed_is_distinguished_from_one_that_is_not_there(tmp_path: Path) -> None:
     sites = [SiteAddress("", layer) for layer in (0, 1, 2, 5)]
     truth = make_index(tmp_path / "a.db", layers=7, width=4, documents=10, sites=sites)
     with indexer.open(truth.path) as index:
@@ -220,7 +220,7 @@ def test_nothing_is_written_and_nothing_can_be(tmp_path: Path, truth: Truth) -> 
     assert os.listdir(tmp_path) == ["a.db"]
 
 
-def test_a_file_that_nobody_can_write_is_read_without_locks(
+def test_a_file_that_can_not_be_written_is_read_without_locks(
     tmp_path: Path, truth: Truth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.db"

@@ -1,4 +1,4 @@
-"""Promises of what is told from the uniform sample: all four quantities, quantiles by quadrant, places of values."""
+"""Promises of the uniform sample: all four quantities, quantiles by quadrant, places of values."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_sample_holds_the_four_quantities_at_the_drawn_positions(truth: Truth,
 
 
 @pytest.mark.parametrize("signs", ["aligned", "raw"])
-def test_a_neuron_brings_its_sample_only_where_it_is_asked_for(index: Index, signs: str) -> None:
+def test_a_neuron_brings_its_sample_only_on_request(index: Index, signs: str) -> None:
     assert index.neuron("L0N5", signs=signs).sample is None
     assert index.neuron("L0N5", signs=signs, sample=True).sample == index.sample("L0N5", signs=signs)
 
@@ -102,7 +102,7 @@ def test_a_neuron_that_is_always_0_has_no_position_in_any_quadrant(index: Index)
 
 
 @given(NUMBERS)
-def test_the_quadrants_share_out_the_sample_but_for_zeros(pairs: list[tuple[float, float]]) -> None:
+def test_the_quadrants_share_out_the_sample_except_for_zeros(pairs: list[tuple[float, float]]) -> None:
     sample = made(pairs)
     parts = split(sample)
     for quadrant, part in parts.items():

@@ -119,7 +119,7 @@ def test_a_search_for_a_peak_finds_what_a_scan_finds(
 
 
 def _holds(tokens: tuple[str, ...], example: Example, text: str, *, exact: bool) -> bool:
-    """Whether the text is in the example's window, beginning where a word does if it begins with a letter."""
+    """Whether the text is in the example's window, at the start of a word if it begins with a letter."""
     before = "".join(tokens[: example.position - example.peak])
     flags = 0 if exact else re.IGNORECASE
     for match in re.finditer(re.escape(text) if exact else re.escape(text).replace(r"\ ", r"\s+"), example.text, flags):
@@ -247,7 +247,7 @@ def test_what_can_not_be_searched_for_is_refused(index: Index) -> None:
         list(index.search("the", "everywhere"))
 
 
-def test_a_damaged_posting_is_told(tmp_path: Path, truth: Truth) -> None:
+def test_a_damaged_posting_is_reported(tmp_path: Path, truth: Truth) -> None:
     bad = tmp_path / "bad.db"
     bad.write_bytes(truth.path.read_bytes())
     sqlite = sqlite3.connect(bad)

@@ -26,7 +26,7 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> Truth:
 
 @pytest.fixture(scope="module")
 def printed(truth: Truth) -> dict[str, set[Peak]]:
-    """What `show -f plain` prints between the marks, and the neurons and quadrants that it prints it for."""
+    """The text that `show -f plain` prints between the marks, and the neurons and quadrants for which it prints it."""
     found: dict[str, set[Peak]] = {}
     with Index(truth.path) as index:
         for address in (f"L0N{number}" for number in range(24)):

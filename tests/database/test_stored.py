@@ -55,7 +55,7 @@ def test_the_texts_and_the_sample_come_back(tmp_path: Path) -> None:
         assert b"".join(stored.tokens(sorted(set(some)))[token] for token in some) == truth.text(numbers[0])
 
 
-def test_a_file_that_is_no_index_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_index_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_text("hello")
     with pytest.raises(GluscopeError, match="no index"):
         StoredIndex(tmp_path / "a.db")

@@ -35,12 +35,12 @@ def _view(path: Path, signs: str, columns: list[str]) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("signs", ["aligned", "raw"])
-def test_every_column_is_that_of_the_view(truth: Truth, index: Index, signs: str) -> None:
+def test_every_column_agrees_with_the_view(truth: Truth, index: Index, signs: str) -> None:
     assert list(index.rows(STATISTICS, signs=signs)) == _view(truth.path, signs, STATISTICS)
 
 
 @pytest.mark.parametrize("signs", ["aligned", "raw"])
-def test_every_column_is_that_of_the_record(index: Index, signs: str) -> None:
+def test_every_column_agrees_with_the_record(index: Index, signs: str) -> None:
     for row in index.rows(STATISTICS, signs=signs):
         values = dict(zip(STATISTICS, row, strict=True))
         record = index.neuron(values["neuron"], signs=signs, rankings=())

@@ -1,4 +1,4 @@
-"""An index from anybody is as safe to read as its text: what the writer didn't write is told, in bounded memory."""
+"""An untrusted index is as safe to read as its text: content that the writer can't have written is reported."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_commands_read_every_tampered_index_or_say_what_is_wrong(base: Path, tmp
     _read(base, tmp_path, kind, 1)
 
 
-def test_a_new_index_takes_nothing_but_what_its_columns_are(copy: Path) -> None:
+def test_a_new_index_takes_only_the_types_of_its_columns(copy: Path) -> None:
     column = {
         "info": "value",
         "sites": "layer",
@@ -151,7 +151,7 @@ def test_a_view_in_place_of_a_table_is_refused_before_it_is_read(copy: Path) -> 
         indexer.open(copy)
 
 
-def test_a_view_that_a_user_added_is_no_fault(copy: Path) -> None:
+def test_a_view_that_a_user_added_is_not_a_fault(copy: Path) -> None:
     with sqlite3.connect(copy) as sqlite:
         sqlite.execute("CREATE VIEW mine AS SELECT * FROM neuron_aligned WHERE layer = 1")
     sqlite.close()
@@ -244,7 +244,7 @@ def test_nothing_unpacks_beyond_its_size() -> None:
 
 
 @pytest.mark.parametrize("text", ["NaN", "-Infinity", "1e999", "[" * 100_000, "[" * 30 + "]" * 30, "", "1" * 5000, "{"])
-def test_what_is_no_json_of_an_index(text: str) -> None:
+def test_what_is_not_json_of_an_index(text: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         parse(text)
 

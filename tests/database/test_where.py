@@ -20,7 +20,7 @@ from tests.support.index_fixture import Truth, make_index
 
 Row = dict[str, Any]
 Told = tuple[str, Callable[[Row], Any]]
-"""An expression as it is written, and what it is for a row, by Python; None: null."""
+"""An expression as written, and its value for a row, computed in Python; None: null."""
 
 _NUMBERS = ("layer", "index", "zero", "count_pp", "frequency_np", "extreme_post_nn", "mean_in_pn", "dot_gate_in")
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {

@@ -100,9 +100,7 @@ def test_the_views_show_what_records_tell(truth: Truth, plain: sqlite3.Connectio
     assert 0 < flipped < len(rows)
 
 
-def test_sequences_tokens_and_samples_are_kept_once_and_only_where_used(
-    truth: Truth, plain: sqlite3.Connection
-) -> None:
+def test_sequences_tokens_and_samples_are_kept_once_and_only_if_used(truth: Truth, plain: sqlite3.Connection) -> None:
     used = {n for site in truth.sites for ranked in site.lists for n in ranked.sequence.ravel().tolist() if n >= 0}
     used |= {number for number, _ in truth.sample}
     sequences = {row["id"]: row for row in plain.execute("SELECT * FROM sequences")}
@@ -148,14 +146,14 @@ def test_nothing_is_left_of_an_index_that_was_not_finished(tmp_path: Path, truth
     assert os.listdir(tmp_path) == []
 
 
-def test_a_file_that_is_not_finished_is_no_index(tmp_path: Path, truth: Truth) -> None:
+def test_a_file_that_is_not_finished_is_not_an_index(tmp_path: Path, truth: Truth) -> None:
     with _start(tmp_path / "a.db", truth) as writer:
         writer.add_site(truth.sites[0])
         with pytest.raises(GluscopeError, match="not a finished index"):
             indexer.open(tmp_path / "a.db")
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, truth: Truth) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path: Path, truth: Truth) -> None:
     def fill() -> None:
         with _start(tmp_path / "a.db", truth) as writer:
             writer._sqlite.execute("PRAGMA max_page_count = 60")

@@ -1,4 +1,4 @@
-"""What a dry run tells: it writes nothing, is near the truth, and a run that can't fit is refused before it starts."""
+"""A dry run writes nothing and is near the truth; a run that can't fit is refused before it starts."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_dry_run_is_near_the_truth_and_writes_nothing(model: Path, corpus: Pat
 
 def test_the_first_batch_tells_what_starting_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     class Slow:
-        """100 tokens a second, but for 7 seconds before the first batch is done."""
+        """100 tokens a second, except for 7 seconds before the first batch is done."""
 
         def __init__(self) -> None:
             self.states: dict[str, SiteState] = {}
@@ -79,7 +79,7 @@ def test_the_first_batch_tells_what_starting_takes(monkeypatch: pytest.MonkeyPat
     assert measured(200) == pytest.approx((200 / 9, 0))
 
 
-def test_what_follows_the_text_is_not_told_of_a_part_or_where_it_is_left_out(
+def test_what_follows_the_text_is_not_reported_for_a_part_or_if_it_is_left_out(
     model: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def found(**execution: Any) -> forecast.Forecast:

@@ -1,4 +1,4 @@
-"""What runs are known by: the same from JSON and back, of older versions too, and the first difference in words."""
+"""The identity of runs: unchanged through JSON, also from older versions; the first difference in words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OF_AN_OLDER_VERSION = {
     **{"layers": [0, 2], "top_k": 16, "rank_by": ["post", "random"], "duplicates": "fold", "window": [24, 7]},
     **{"sample": 1024, "seed": 0, "dtype": "auto", "revision": None, "batch_tokens": 64},
 }
-"""As an index of before there were experts and encoders keeps it."""
+"""As kept by an index made before experts and encoders were supported."""
 
 
 def test_an_identity_comes_back_from_json() -> None:
@@ -64,12 +64,12 @@ def test_what_no_version_wrote_is_refused(key: str, value: Any) -> None:
         (IDENTITY, None),
     ],
 )
-def test_the_first_difference_is_told(now: Identity, said: str | None) -> None:
+def test_the_first_difference_is_reported(now: Identity, said: str | None) -> None:
     assert difference(IDENTITY, now) == said
     assert run_difference(RunIdentity(IDENTITY, None, None), RunIdentity(now, None, None)) == said
 
 
-def test_another_part_of_a_run_is_told() -> None:
+def test_another_part_of_a_run_is_reported() -> None:
     whole = RunIdentity(IDENTITY, None, None)
     assert run_difference(whole, replace(whole, shard="1/2")) == "it was made with --shard all, not 1/2"
     assert run_difference(whole, replace(whole, processes=2)) == "it was begun with one process, not 2 processes"

@@ -75,7 +75,7 @@ def test_it_tells_what_computed_the_statistics(
     assert bool(walked[0]) == (statistics == "loops")
 
 
-def test_a_text_that_is_not_there_is_told_before_the_model_is_loaded(
+def test_a_text_that_is_not_there_is_reported_before_the_model_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bench, "load", lambda *_, **__: pytest.fail("it was loaded"))
@@ -83,7 +83,7 @@ def test_a_text_that_is_not_there_is_told_before_the_model_is_loaded(
         measured(tmp_path / "model", tmp_path / "none.txt")
 
 
-def test_few_rounds_are_told_to_say_little(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_few_rounds_come_with_a_notice(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     spread = bench.Spread(1.0, 1.0, 1.0)
     few = bench.Measured(spread, dict.fromkeys(bench.REGIMES, spread), dict.fromkeys(bench.REGIMES, 0.0), {})
     monkeypatch.setattr(bench, "bench", lambda *_, **__: few)
@@ -95,7 +95,7 @@ def test_few_rounds_are_told_to_say_little(monkeypatch: pytest.MonkeyPatch, caps
 
 
 class OutOfResources(Exception):
-    """As Triton's: nothing but an Exception."""
+    """Like Triton's: a plain subclass of Exception."""
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, FileNotFoundError, AssertionError, OutOfResources])
@@ -112,7 +112,7 @@ def test_a_compiler_that_fails_leaves_tensors(kind: type[Exception], monkeypatch
 
 
 @pytest.mark.parametrize("kind", [torch.OutOfMemoryError, MemoryError])
-def test_memory_that_a_compiled_function_lacks_is_no_fault_of_the_compiler(
+def test_memory_that_a_compiled_function_lacks_is_not_a_fault_of_the_compiler(
     kind: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:

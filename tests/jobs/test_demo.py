@@ -60,7 +60,7 @@ def test_the_demo_shows_a_telling_neuron_and_commands_that_work(
             assert capsys.readouterr().out
 
 
-def test_the_demo_runs_no_model_again_where_its_index_is_there(cache: Path, tmp_path: Path) -> None:
+def test_the_demo_runs_no_model_again_if_its_index_exists(cache: Path, tmp_path: Path) -> None:
     model = tmp_path / "tiny"
     save_tiny(model, "llama")
     reports: list[Progress] = []

@@ -81,7 +81,7 @@ def test_an_encoders_sequences_stand_between_cls_and_sep(tmp_path: Path) -> None
             assert found[document, part] == [CLS, *piece, SEP]
 
 
-def test_a_causal_model_has_no_token_behind_its_sequences(tmp_path: Path) -> None:
+def test_a_causal_model_has_no_token_after_its_sequences(tmp_path: Path) -> None:
     loaded = load(str(saved(tmp_path / "model", "llama", "<s> $A </s>")))
     assert around(loaded, "auto") == Around(CLS, None)
     assert around(loaded, "never") == Around(None, None)
@@ -133,7 +133,7 @@ def naive_window(ids: list[int], position: int, after: int) -> tuple[tuple[int, 
 
 
 @pytest.mark.parametrize("after", [0, 7])
-def test_fold_keys_are_equal_where_the_windows_are(after: int) -> None:
+def test_fold_keys_are_equal_if_the_windows_are(after: int) -> None:
     rng = np.random.default_rng(0)
     length = np.array([40, 9, 33, 40, 1, 40])
     ids = rng.integers(0, 2, (6, 40)) * 3  # two tokens only, so that windows agree; 0 is also the padding
@@ -225,7 +225,7 @@ def test_trap_a_model_whose_values_change_with_padding_is_refused(tmp_path: Path
         rehearse(replace(loaded, model=PaddingSeen(loaded.model)))
 
 
-def test_position_0_is_not_counted_where_it_is_a_token_that_only_the_decoder_sees(tmp_path: Path) -> None:
+def test_position_0_is_not_counted_if_it_is_a_token_that_only_the_decoder_sees(tmp_path: Path) -> None:
     model = saved(tmp_path / "model", "mt5", "$A </s>")
     with pytest.raises(GluscopeError, match=r"--count-first can't be used with .*: at position 0 is the token"):
         indexed(model, tmp_path, count_first=True)
@@ -275,7 +275,7 @@ def test_who_sees_whom_is_found_by_trying(family: str, causal: bool, tmp_path: P
     assert load(str(saved(tmp_path / "model", family))).causal is causal
 
 
-def test_an_encoders_index_that_is_extended_is_that_of_one_run(tmp_path: Path) -> None:
+def test_an_encoders_index_that_is_extended_equals_one_run(tmp_path: Path) -> None:
     model = saved(tmp_path / "model", "modernbert", "<s> $A </s>")
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()

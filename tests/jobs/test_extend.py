@@ -36,7 +36,7 @@ def test_an_extended_index_holds_the_whole_text(folder: Folder, tokens: list[int
     assert not db.with_name("long.db.run").exists()
 
 
-def test_with_a_batch_a_sequence_an_extended_index_is_that_of_one_run(folder: Folder) -> None:
+def test_with_a_batch_a_sequence_an_extended_index_equals_one_run(folder: Folder) -> None:
     alone = replace(SMALL, batch_tokens=1)
     folder.make("long.db", replace(alone, tokens=300))
     db = folder.make("long.db", alone)

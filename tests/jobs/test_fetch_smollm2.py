@@ -82,7 +82,7 @@ def test_a_registry_out_of_reach_is_said_in_two_lines(tmp_path: Path, monkeypatc
     assert list(cache.iterdir()) == []
 
 
-def test_a_python_without_pip_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_python_without_pip_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     python = tmp_path / "python"
     python.write_text(f"#!/bin/sh\necho '{sys.executable}: No module named pip' >&2\nexit 1\n")
     python.chmod(0o755)

@@ -46,7 +46,7 @@ class Command:
         return code, err.splitlines()
 
     def refused(self, *options: str) -> str:
-        """What it says where it refuses: two lines, the cause and the fix."""
+        """The message when it refuses: two lines, the cause and the fix."""
         code, lines = self(*options)
         assert code == 2
         said = [number for number, line in enumerate(lines) if line.startswith("error: ")]
@@ -200,7 +200,7 @@ def test_an_older_index_is_replaced_only_by_a_complete_one(command: Command) -> 
     assert command.left == ["x.db"]
 
 
-def test_overwrite_starts_an_unfinished_run_of_other_settings_anew(command: Command) -> None:
+def test_overwrite_restarts_an_unfinished_run_of_other_settings(command: Command) -> None:
     command.interrupt(3)
     assert command("--overwrite", "--seed", "1")[0] == 0
     with Index(command.db) as made:
@@ -209,7 +209,7 @@ def test_overwrite_starts_an_unfinished_run_of_other_settings_anew(command: Comm
 
 
 @pytest.mark.parametrize("damage", ["state", "mark"])
-def test_a_damaged_checkpoint_is_told_and_can_be_left_behind(damage: str, command: Command) -> None:
+def test_a_damaged_checkpoint_is_reported_and_can_be_left_behind(damage: str, command: Command) -> None:
     command.interrupt(3)
     state = next((command.folder / "out" / "x.db.run").glob("state-*" if damage == "state" else "checkpoint.json"))
     state.write_bytes(state.read_bytes()[: state.stat().st_size // 2])
@@ -226,7 +226,7 @@ def test_two_runs_do_not_share_a_file(command: Command) -> None:
     assert command()[0] == 0
 
 
-def test_text_that_changed_under_an_unfinished_run_says_how_to_start_anew(command: Command) -> None:
+def test_text_that_changed_under_an_unfinished_run_says_how_to_start_again(command: Command) -> None:
     command.interrupt(5)
     other_text(command)
     said = command.refused()

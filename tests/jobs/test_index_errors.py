@@ -1,4 +1,4 @@
-"""What a user gets wrong is told in two lines, with exit code 2, and leaves nothing behind."""
+"""A user's mistake is reported in two lines, with exit code 2, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def truncate(model: Path) -> None:
 
 
 def nan(model: Path) -> None:
-    """A token of document 12 alone is no number."""
+    """Values are NaN at a token that only document 12 has."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(model)
     (id_,) = tokenizer("\x00", add_special_tokens=False)["input_ids"]
     weights = load_file(model / "model.safetensors")
@@ -207,7 +207,7 @@ INDEX: dict[str, Case] = {
 
 
 @pytest.mark.parametrize("case", INDEX.values(), ids=INDEX)
-def test_a_mistake_in_indexing_is_told_and_leaves_nothing(
+def test_a_mistake_in_indexing_is_reported_and_leaves_nothing(
     case: Case, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     prepare, said = case
@@ -268,7 +268,7 @@ SHOW: dict[str, Case] = {
 
 
 @pytest.mark.parametrize("case", SHOW.values(), ids=SHOW)
-def test_a_mistake_in_showing_is_told(case: Case, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistake_in_showing_is_reported(case: Case, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     prepare, said = case
     arguments = prepare(folder)
     before = contents(folder)
@@ -282,7 +282,7 @@ def test_a_mistake_in_showing_is_told(case: Case, folder: Path, capsys: pytest.C
 
 @pytest.mark.parametrize("options", [(), ("--checkpoint-every", "0")], ids=["index", "checkpoint"])
 @pytest.mark.parametrize("limit", [0, 10, 1_000, 5_000, 20_000, 40_000, 60_000])
-def test_a_full_disk_is_told_and_leaves_nothing(
+def test_a_full_disk_is_reported_and_leaves_nothing(
     limit: int, options: tuple[str, ...], folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No file may grow beyond `limit` bytes: each of them is the first to fail at some limit."""

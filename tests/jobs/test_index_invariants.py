@@ -1,4 +1,4 @@
-"""What must hold in every index, whatever the model, the text and the settings: checked on what `show` prints."""
+"""Invariants of every index, whatever the model, the text and the settings, checked on the output of `show`."""
 
 from __future__ import annotations
 

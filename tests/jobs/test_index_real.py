@@ -86,7 +86,7 @@ def test_smollm2_is_indexed_as_plain_transformers_computes_it(tmp_path: Path) ->
 
 @pytest.mark.real
 @pytest.mark.usefixtures("one_thread")
-def test_gemma_3_is_indexed_as_plain_transformers_computes_it_but_for_rounding(tmp_path: Path) -> None:
+def test_gemma_3_is_indexed_as_plain_transformers_computes_it_except_for_rounding(tmp_path: Path) -> None:
     settings = Settings(context=128, tokens=2000, layers=(0, 9, 17), batch_tokens=1024)
     corpus = write_corpus(tmp_path / "texts.jsonl", TEXTS)
     db = make(gemma3_path(), corpus, tmp_path / "x.db", settings)

@@ -55,7 +55,7 @@ def batches_of(db: Path) -> int:
 
 
 def shown(db: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    """What `show` prints of all neurons."""
+    """The output of `show` for all neurons."""
     capsys.readouterr()
     addresses = [f"L{layer}N{number}" for layer in range(LAYERS) for number in range(WIDTH)]
     assert run(["show", *addresses, "-f", "json", "--db", str(db)]) == 0

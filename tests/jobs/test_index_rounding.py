@@ -1,4 +1,4 @@
-"""Another batch size, padding or a compiled reduction gives the same index but for rounding."""
+"""Another batch size, padding or a compiled reduction gives the same index except for rounding."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
     ("family", "duplicates"),
     [("llama", "keep"), ("llama_bias", "fold"), ("gemma2", "keep"), ("gemma3", "fold"), ("phi3", "keep")],
 )
-def test_a_padded_batch_gives_what_each_sequence_gives_alone_but_for_rounding(
+def test_a_padded_batch_gives_what_each_sequence_gives_alone_except_for_rounding(
     family: str, duplicates: str, tmp_path: Path
 ) -> None:
     model = save_model(tmp_path / "model", family)
@@ -60,6 +60,6 @@ def test_a_fused_reduction_gives_the_same_index(tmp_path: Path) -> None:
 
 
 def without_means(record: NeuronRecord) -> NeuronRecord:
-    """The record but for its means, whose sums may be added up in another order."""
+    """The record without its means, whose sums may be added up in another order."""
     quadrants = {name: replace(quadrant, mean=quadrant.extreme) for name, quadrant in record.quadrants.items()}
     return replace(record, quadrants=quadrants)

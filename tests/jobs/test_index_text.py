@@ -1,4 +1,4 @@
-"""Text goes in as it is and comes out as it was: characters over several tokens, control characters, long documents."""
+"""Text comes out of an index unchanged: characters over several tokens, control characters, long documents."""
 
 from __future__ import annotations
 

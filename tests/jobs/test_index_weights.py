@@ -199,7 +199,7 @@ def test_weights_can_be_left_out(model: Path, corpus: Path, whole: Path, tmp_pat
 
 
 class Killed(BaseException):
-    """What nothing catches, as nothing catches a kill."""
+    """An exception that nothing catches, like a kill."""
 
 
 def test_a_finished_index_without_weights_says_how_to_add_them(model: Path, corpus: Path, tmp_path: Path) -> None:

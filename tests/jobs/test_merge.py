@@ -200,7 +200,7 @@ def test_an_unfinished_part_is_refused(folder: Folder, out: Callable[[], Path], 
         shutil.rmtree(folder.path / "part-1.db.run")
 
 
-def test_what_a_killed_merge_or_weighing_left_is_no_unfinished_run(folder: Folder, out: Callable[[], Path]) -> None:
+def test_what_a_killed_merge_or_weighing_left_is_not_an_unfinished_run(folder: Folder, out: Callable[[], Path]) -> None:
     path = out()
     left = [file.with_name(file.name + ".run") for file in (folder.parts[1], path)]
     for beside in left:

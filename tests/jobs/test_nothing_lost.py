@@ -1,4 +1,4 @@
-"""What a person has stays: files in the way, links, changes meanwhile, damaged checkpoints, cut-off changes."""
+"""A person's files stay: files in the way, links, changes meanwhile, damaged checkpoints, cut-off changes."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def names_of_ours(run: Path) -> None:
 
 
 def file_beside_ours(run: Path) -> None:
-    """As an older version left it, and a person's file in it."""
+    """A folder as an older version left it, with a person's file in it."""
     run.mkdir()
     (run / "lock").touch()
     (run / "notes.txt").write_bytes(KEPT)
@@ -149,7 +149,7 @@ OBSTACLES: dict[str, tuple[Callable[[Path], None], str]] = {
 
 
 def everything(folder: Path) -> dict[str, bytes | str | None]:
-    """Every path below a folder, with what the files hold and where the links lead."""
+    """Every path below a folder, with the content of files and the targets of links."""
     return {
         str(path.relative_to(folder)): os.readlink(path)
         if path.is_symlink()
@@ -200,7 +200,7 @@ def test_a_run_folder_of_another_user_is_refused(
     assert os.listdir(run) == []
 
 
-def test_a_disk_that_gives_files_to_another_user_is_no_other_user(
+def test_files_that_a_disk_gives_to_another_user_are_accepted(
     prepared: Folder, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     db.with_name("a.db.run").mkdir()
@@ -270,7 +270,7 @@ def test_a_link_to_nowhere_makes_the_file_that_it_names(prepared: Folder, tmp_pa
     assert shown(tmp_path / "new.db") == shown(prepared.path / "whole.db")
 
 
-def test_a_run_that_was_begun_beside_a_link_is_not_begun_anew(
+def test_a_run_that_was_begun_beside_a_link_is_not_begun_again(
     prepared: Folder, cut: Path, db: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     link = db.with_name("link.db")
@@ -330,7 +330,7 @@ def test_a_change_that_was_cut_off_is_undone_when_the_index_is_read(tmp_path: Pa
     assert not Path(f"{torn}-journal").exists()
 
 
-def test_a_change_that_was_cut_off_is_told_where_it_can_not_be_undone(
+def test_a_change_that_was_cut_off_is_reported_if_it_can_not_be_undone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torn, _ = cut_off_change(tmp_path)
@@ -343,7 +343,7 @@ def test_a_change_that_was_cut_off_is_told_where_it_can_not_be_undone(
     assert everything(tmp_path) == before
 
 
-def test_a_journal_of_a_change_under_way_is_told_as_such(tmp_path: Path) -> None:
+def test_a_journal_of_a_change_under_way_is_reported_as_such(tmp_path: Path) -> None:
     truth = make_index(tmp_path / "whole.db")
     with sqlite3.connect(truth.path, isolation_level=None) as writer:
         writer.execute("PRAGMA cache_size = 1")  # pages are written before the change ends
@@ -504,7 +504,7 @@ def test_a_damaged_run_is_refused_with_the_way_out(damage: str, prepared: Folder
     assert shown(db) == shown(prepared.path / "whole.db")
 
 
-def test_texts_that_were_spilled_before_are_read_anew(prepared: Folder, run_folder: Path) -> None:
+def test_texts_that_were_spilled_before_are_read_again(prepared: Folder, run_folder: Path) -> None:
     for name in ("tokens.bin", "sources.bin", "sequences.bin"):
         change(name, lambda old: old[:5] + b"other")(run_folder)
     make(prepared, run_folder.with_name("a.db"))
@@ -582,7 +582,7 @@ def test_the_sum_of_a_file_is_its_size_and_its_hash(tmp_path: Path) -> None:
 # Locks
 
 
-def test_a_disk_without_locks_is_told_and_written(
+def test_a_disk_without_locks_is_reported_and_written(
     prepared: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_locks(*_: object) -> None:

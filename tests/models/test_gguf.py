@@ -27,7 +27,7 @@ HEAD = SIZES["hidden_size"] // SIZES["num_attention_heads"]
 
 
 def states(loaded: LoadedModel) -> Tensor:
-    """What a model's body makes of some tokens: position d_model."""
+    """The output of a model's body for some tokens: position d_model."""
     ids = torch.tensor([[1, *range(5, 4 + LENGTH)]])  # batch position
     with torch.inference_mode():
         found: Tensor = loaded.model(input_ids=ids, use_cache=False)[0][0]
@@ -196,7 +196,7 @@ def test_a_file_named_mistral_has_no_window_of_its_own(tmp_path: Path) -> None:
     demand_equal(tmp_path, "llama", model_of(config_of("llama")), keys={"general.name": "mistral"})
 
 
-def test_a_key_that_changes_nothing_is_told(tmp_path: Path) -> None:
+def test_a_key_that_changes_nothing_is_reported(tmp_path: Path) -> None:
     file = save_gguf(tmp_path / "m.gguf", "llama", model_of(config_of("llama")), keys={"brand_new": 3})
     assert load(str(file)).notices == ("keys of the file that nothing uses: llama.brand_new",)
 

@@ -86,7 +86,7 @@ def hub(tmp_path: Path) -> Iterator[str]:
 
 
 def load_from(endpoint: str, cache: Path, *models: tuple[str, str | None]) -> list[list[str | None]]:
-    """What loading gives in a process of its own (the hub's address is read once), or cause and fix."""
+    """The result of loading in a process of its own (the hub's address is read once), or cause and fix."""
     environment = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(cache), "NO_PROXY": "127.0.0.1"}
     environment.pop("HF_HUB_OFFLINE", None)
     done = subprocess.run(

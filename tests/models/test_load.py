@@ -86,7 +86,7 @@ def test_the_weights_take_the_dtype_asked_for(saved: Path, dtype: str, name: str
     assert {str(parameter.dtype) for parameter in loaded.model.parameters()} == {f"torch.{name}"}
 
 
-def test_dtype_auto_is_that_of_the_checkpoint(saved: Path, tmp_path: Path) -> None:
+def test_dtype_auto_comes_from_the_checkpoint(saved: Path, tmp_path: Path) -> None:
     load(str(saved), dtype="bf16").model.save_pretrained(tmp_path)  # type: ignore[operator]  # every transformers model has it
     tiny_tokenizer().save_pretrained(tmp_path)
     assert load(str(tmp_path)).dtype == "bfloat16"
@@ -129,7 +129,7 @@ def test_loading_writes_nothing_on_stdout_and_leaves_the_libraries_as_they_were(
     assert sys.stdout is stdout
 
 
-def test_a_path_that_is_not_there_is_no_hub_id(tmp_path: Path) -> None:
+def test_a_path_that_is_not_there_is_not_a_hub_id(tmp_path: Path) -> None:
     for path in (tmp_path / "nothing", "./nothing", "~/no/such/model", "nothing.gguf", f"{tmp_path.name}/a/b"):
         assert refusal(path).cause == f"there is no model at {path}"
 
@@ -143,7 +143,7 @@ def test_a_folder_of_gguf_files_points_to_one(tmp_path: Path) -> None:
     assert str(tmp_path / "m.gguf") in refusal(tmp_path).fix
 
 
-def test_an_adapter_is_no_model(tmp_path: Path) -> None:
+def test_an_adapter_is_not_a_model(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text("{}")
     assert "is an adapter" in refusal(tmp_path).cause
 
@@ -162,12 +162,12 @@ def test_trap_a_pickle_is_never_opened(folder: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "executed").exists()
 
 
-def test_a_folder_without_weights_is_told_so(folder: Path) -> None:
+def test_a_folder_without_weights_is_refused(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
     assert "no .safetensors file" in refusal(folder).cause
 
 
-def test_weights_alone_are_no_model(folder: Path) -> None:
+def test_weights_alone_are_not_a_model(folder: Path) -> None:
     assert str(folder) in refusal(folder / "model.safetensors").fix
 
 
@@ -202,12 +202,12 @@ def test_trap_a_weight_of_another_shape_is_not_made_up(folder: Path) -> None:
     assert "announces have another shape: 9" in refusal(folder).cause
 
 
-def test_a_config_that_is_no_json_is_named(folder: Path) -> None:
+def test_a_config_that_is_not_json_is_named(folder: Path) -> None:
     (folder / "config.json").write_text("{")
     assert "config.json of my-llama can't be read" in refusal(folder).cause
 
 
-def test_an_architecture_nobody_knows_is_named(folder: Path) -> None:
+def test_an_unknown_architecture_is_named(folder: Path) -> None:
     edit(folder / "config.json", model_type="brandnew")
     assert "doesn't know the architecture of my-llama: model_type 'brandnew'" in refusal(folder).cause
     edit(folder / "config.json", model_type=None)
@@ -248,7 +248,7 @@ def test_code_that_comes_with_a_model_runs_only_when_it_is_trusted(
     assert "printed by" in captured.err
 
 
-def test_a_model_without_a_tokenizer_is_told_so(folder: Path) -> None:
+def test_a_model_without_a_tokenizer_is_refused(folder: Path) -> None:
     (folder / "tokenizer.json").unlink()
     (folder / "tokenizer_config.json").unlink()
     error = refusal(folder)
@@ -264,7 +264,7 @@ def test_a_model_that_is_not_gated_is_refused_before_its_weights_are_read(tmp_pa
     assert "GPT2LMHeadModel can't be indexed" in refusal(tmp_path).cause
 
 
-def test_a_file_that_is_no_gguf_is_told_so(tmp_path: Path) -> None:
+def test_a_file_that_is_not_gguf_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "m.gguf"
     file.write_bytes(b"hello" * 100)
     assert refusal(file).cause == f"{file} is not a GGUF file"
@@ -272,7 +272,7 @@ def test_a_file_that_is_no_gguf_is_told_so(tmp_path: Path) -> None:
     assert refusal(file).cause == f"{file} is not a GGUF file"
 
 
-def test_a_truncated_gguf_is_told_so(tmp_path: Path) -> None:
+def test_a_truncated_gguf_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "m.gguf"
     file.write_bytes(b"GGUF\x03\x00\x00\x00" + (5).to_bytes(8, "little") + (5).to_bytes(8, "little") + b"\x07")
     before = gguf.GGUFReader, gguf.get_tensor_name_map

@@ -1,4 +1,4 @@
-"""A short pass before the first batch: rounding is not taken for padding, and numbers that are none are told."""
+"""A short pass before the first batch: rounding is not taken for padding, and NaN values are reported."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class PaddingSeen(nn.Module):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_a_little_padding_seen_is_told_in_every_dtype(dtype: str, tmp_path: Path) -> None:
+def test_a_little_padding_seen_is_reported_in_every_dtype(dtype: str, tmp_path: Path) -> None:
     loaded = load(str(save_tiny(tmp_path, "llama")), dtype=dtype)
     with pytest.raises(GluscopeError, match="change with the padding beside it"):
         rehearse(replace(loaded, model=PaddingSeen(loaded.model)))
@@ -105,7 +105,7 @@ def spoilt(folder: Path, value: float) -> Path:
     ("value", "dtype", "fix"),
     [(float("nan"), "float32", "damaged"), (1e3, "float16", "--dtype float32"), (float("inf"), "bfloat16", "--dtype")],
 )
-def test_numbers_that_are_none_are_told_with_the_layer_that_has_them(
+def test_numbers_that_are_none_are_reported_with_the_layer_that_has_them(
     value: float, dtype: str, fix: str, tmp_path: Path
 ) -> None:
     folder = spoilt(tmp_path / "model", value)

@@ -58,7 +58,7 @@ def refusal(folder: Path, *, both: bool = False, **options: Any) -> GluscopeErro
 
 
 def tried(folder: Path) -> GluscopeError | None:
-    """The refusal of a model; None where it loads."""
+    """The refusal of a model; None if it loads."""
     try:
         load(str(folder))
     except GluscopeError as error:
@@ -119,7 +119,7 @@ def test_names_of_classes_that_are_none_are_passed_over(folder: Path) -> None:
 @pytest.mark.parametrize(
     "content", ["[]", "null", "5", '"x"', "", "{", "[" * 100_000, '{"a":' * 50_000, "\x00", "\xff"]
 )
-def test_a_config_that_is_no_object_is_named(folder: Path, content: str) -> None:
+def test_a_config_that_is_not_an_object_is_named(folder: Path, content: str) -> None:
     (folder / "config.json").write_text(content, encoding="latin-1")
     assert "my-llama" in refusal(folder, both=True).cause
 
@@ -267,7 +267,7 @@ def replaced(path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["fifo", "folder", "loop", "dangling"])
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
-def test_what_is_no_file_is_named(folder: Path, name: str, kind: str) -> None:
+def test_what_is_not_a_file_is_named(folder: Path, name: str, kind: str) -> None:
     replaced(folder / name, kind)
     error = refusal(folder)
     assert name in error.cause or (name == "tokenizer.json" and "tokenizer" in error.cause)
@@ -336,7 +336,7 @@ def test_the_original_error_is_there_for_who_asks(folder: Path, capsys: pytest.C
     assert "\x1b" not in shown
 
 
-def test_a_tokenizer_that_fails_on_text_is_told() -> None:
+def test_a_tokenizer_that_fails_on_text_is_reported() -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError("no such piece")
 

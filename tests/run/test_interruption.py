@@ -1,4 +1,4 @@
-"""What stops a run between two batches, and what insists."""
+"""The signals that stop a run between two batches, and those that stop it at once."""
 
 from __future__ import annotations
 

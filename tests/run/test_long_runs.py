@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
 
 
-def test_a_continued_run_tells_its_own_speed(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_continued_run_reports_its_own_speed(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     cut_off(monkeypatch, after=10)
     with pytest.raises(CutOff):
         folder.make("cut.db", checkpoint_every=0.0)
@@ -203,7 +203,7 @@ def test_a_finished_index_that_is_replaced_stays_until_the_new_one_is_there(
     assert db.read_bytes() == before
 
 
-def test_a_snapshot_without_its_state_is_told(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_snapshot_without_its_state_is_reported(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     import shutil
 
     cut_off(monkeypatch, after=5)
@@ -246,7 +246,7 @@ def limit_memory(monkeypatch: pytest.MonkeyPatch, rows: int, site: int, error: E
         RuntimeError("[enforce fail at alloc_cpu.cpp:121] . DefaultCPUAllocator: can't allocate memory: you tried ..."),
     ],
 )
-def test_where_memory_runs_out_the_batch_is_run_in_pieces(
+def test_if_memory_runs_out_the_batch_is_run_in_pieces(
     folder: Folder, monkeypatch: pytest.MonkeyPatch, rows: int, error: Exception
 ) -> None:
     whole = folder.make("whole.db")
@@ -260,7 +260,7 @@ def test_where_memory_runs_out_the_batch_is_run_in_pieces(
     assert [site.tokens_counted for site in info.sites] == [site.tokens_counted for site in other.sites]
 
 
-def test_a_sequence_that_does_not_fit_alone_is_told(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sequence_that_does_not_fit_alone_is_reported(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     limit_memory(monkeypatch, 0, site=0, error=torch.OutOfMemoryError("CUDA out of memory"))
     with pytest.raises(GluscopeError, match="doesn't fit in the memory of cpu"):
         folder.make("a.db")
@@ -287,7 +287,7 @@ def test_memory_that_runs_out_while_a_state_changes_ends_the_run_and_keeps_its_c
     assert shown(folder.make("a.db")) == shown(whole)
 
 
-def test_another_error_is_no_lack_of_memory(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_error_is_not_a_lack_of_memory(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     limit_memory(monkeypatch, 0, site=3, error=RuntimeError("a bug"))
     with pytest.raises(RuntimeError, match="a bug"):
         folder.make("a.db")

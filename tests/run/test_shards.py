@@ -26,7 +26,7 @@ def test_shards_are_counted_from_one() -> None:
 
 
 @pytest.mark.parametrize("text", ["0/8", "9/8", "8", "1/0", "a/b", "-1/3", "1/8/2", ""])
-def test_what_is_no_shard_is_refused(text: str) -> None:
+def test_what_is_not_a_shard_is_refused(text: str) -> None:
     with pytest.raises(GluscopeError, match="--shard") as error:
         parse_shard(text, {})
     assert "1/8" in error.value.fix
@@ -45,7 +45,7 @@ def test_auto_finds_the_place_in_an_array_from_zero_or_from_one(tasks: list[int]
 
 
 @pytest.mark.parametrize("tasks", [[5], [0], [1], [5, 9], [3, 4, 5], [0, 2, 4], [10, 20, 30, 40], [0, 2, 7]])
-def test_auto_is_refused_where_tasks_may_be_a_part_of_an_array_that_runs_again(tasks: list[int]) -> None:
+def test_auto_is_refused_if_tasks_may_be_a_part_of_an_array_that_runs_again(tasks: list[int]) -> None:
     for task in tasks:
         with pytest.raises(GluscopeError, match="may be only a part of a SLURM array") as error:
             parse_shard("auto", array(task, tasks))
@@ -97,7 +97,7 @@ def batches(*numbers: int) -> Batches:
     return Batches(np.array(numbers, np.int64), 10 * len(numbers))
 
 
-def test_coverage_comes_back_from_json_and_is_complete_where_every_site_has_every_batch() -> None:
+def test_coverage_comes_back_from_json_and_is_complete_if_every_site_has_every_batch() -> None:
     for sites, complete in (
         ({"L0": batches(0, 1, 2), "L1": batches(0, 1, 2)}, True),
         ({"L0": batches(0, 1, 2), "L1": batches(0, 2)}, False),
@@ -113,7 +113,7 @@ def test_coverage_comes_back_from_json_and_is_complete_where_every_site_has_ever
     assert not Coverage(None, (), False, None, {"L0": batches(0)}).complete
 
 
-def test_sites_that_cover_the_same_batches_are_told_once() -> None:
+def test_sites_that_cover_the_same_batches_are_reported_once() -> None:
     cells = Coverage(2, (), True, None, {"L0": batches(0, 1), "L1": batches(0), "L2": batches(0, 1)}).to_json()["cells"]
     assert cells == [
         {"sites": ["L0", "L2"], "batches": [[0, 2, 1]], "count": 2, "tokens": 20},

@@ -1,4 +1,4 @@
-"""Processes of torchrun make one index, that of a single process; a process that died loses nothing but its time."""
+"""Processes of torchrun make the same index as a single process; a process that dies loses only its time."""
 
 from __future__ import annotations
 
@@ -199,13 +199,15 @@ MASTER = {"MASTER_ADDR": "localhost", "MASTER_PORT": "29500"}
         ({"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost"}, "MASTER_PORT is not set"),
     ],
 )
-def test_a_group_that_the_process_can_not_join_is_told_before_any_work(environment: dict[str, str], said: str) -> None:
+def test_a_group_that_the_process_can_not_join_is_reported_before_any_work(
+    environment: dict[str, str], said: str
+) -> None:
     with pytest.raises(GluscopeError, match=said) as error:
         find_group(environment)
     assert "torchrun" in error.value.fix
 
 
-def test_what_the_environment_tells_of_a_group() -> None:
+def test_a_group_is_read_from_the_environment() -> None:
     assert find_group({}) is None
     assert find_group({"RANK": "0", "WORLD_SIZE": "1"}) is None
     group = find_group({"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", **MASTER})

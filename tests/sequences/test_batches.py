@@ -35,7 +35,7 @@ def test_every_sequence_is_in_exactly_one_batch(lengths: list[int], batch_tokens
 
 
 @given(lengths_strategy, batch_tokens_strategy)
-def test_no_batch_is_larger_than_asked_but_for_a_sequence_alone(lengths: list[int], batch_tokens: int) -> None:
+def test_no_batch_is_larger_than_asked_except_for_a_sequence_alone(lengths: list[int], batch_tokens: int) -> None:
     for batch in plan(corpus(lengths), batch_tokens):
         rows, longest = batch.ids.shape
         assert rows == 1 or rows * longest <= batch_tokens

@@ -141,7 +141,7 @@ def test_parts_of_a_run_join_to_the_whole(tmp_path: Path) -> None:
             assert np.array_equal(one.site(record).extreme, other.site(again).extreme)
 
 
-def test_the_first_sequence_beyond_the_models_positions_is_told_and_kept(tmp_path: Path) -> None:
+def test_the_first_sequence_beyond_the_models_positions_is_reported_and_kept(tmp_path: Path) -> None:
     model = make_model(tmp_path / "model", "dynamic")
     corpus = tmp_path / "texts.jsonl"
     corpus.write_text("".join(json.dumps({"text": text}) + "\n" for text in ("1", "2" * 63, "3" * 64, "4" * 70)))

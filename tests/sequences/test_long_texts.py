@@ -53,7 +53,7 @@ def split_by_pattern() -> Tokenizer:
 
 
 def sentencepiece_bpe() -> Tokenizer:
-    """As Llama 2's: a blank in front, no pre-tokenizer at all, so the whole text is one piece."""
+    """Like Llama 2's: a blank in front, no pre-tokenizer at all, so the whole text is one piece."""
     made = Tokenizer(models.BPE(fuse_unk=True, unk_token="<unk>"))
     made.normalizer = normalizers.Replace(" ", "▁")
     made.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")
@@ -120,7 +120,7 @@ def test_whatever_the_text_windows_give_the_ids_of_the_whole_or_nothing(
     assert found is None or list(found) == whole(tokenizer, text)
 
 
-def test_the_head_of_a_text_is_enough_where_no_more_is_wanted(tokenizer: Tokenizer) -> None:
+def test_the_head_of_a_text_is_enough_if_no_more_is_wanted(tokenizer: Tokenizer) -> None:
     found = LongTexts(tokenizer, SMALL).encode(PROSE, 50)
     assert found is not None
     assert 50 <= len(found) < 1000

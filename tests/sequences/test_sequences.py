@@ -73,7 +73,7 @@ def test_the_corpus_ends_with_the_document_in_which_the_tokens_are_reached(
     assert [(s.document, s.part, s.ids.tolist()) for s in result] == kept
 
 
-def test_no_document_behind_the_last_is_read_far_ahead() -> None:
+def test_no_document_after_the_last_is_read_far_ahead() -> None:
     read = []
 
     def endless() -> Iterator[Document]:
@@ -134,7 +134,7 @@ def test_a_context_without_room_for_text_is_refused(context: int, bos: int | Non
         made(["abc"], bos, context=context)
 
 
-def test_the_whole_of_a_document_is_kept_in_one_sequence_where_it_fits() -> None:
+def test_the_whole_of_a_document_is_kept_in_one_sequence_if_it_fits() -> None:
     assert [ids.tolist() for ids in cut([1, 2, 3], BOS, 4, "split")] == [[BOS, 1, 2, 3]]
     assert [ids.tolist() for ids in cut([1, 2, 3, 4], BOS, 4, "split")] == [[BOS, 1, 2, 3], [BOS, 4]]
     assert [ids.tolist() for ids in cut([1, 2, 3, 4], None, 4, "split")] == [[1, 2, 3, 4]]
@@ -173,7 +173,7 @@ def test_the_identity_of_a_beginning_is_known_on_the_way() -> None:
 
 
 class Broken(Exception):
-    """What a test's source of documents raises."""
+    """The error that a test's source of documents raises."""
 
 
 def test_what_reading_raises_comes_after_what_was_read() -> None:

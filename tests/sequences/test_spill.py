@@ -66,7 +66,7 @@ def test_single_things_are_found_by_number(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [-1, 7, 100])
-def test_a_sequence_that_is_not_there_is_no_sequence(tmp_path: Path, number: int) -> None:
+def test_a_missing_sequence_raises(tmp_path: Path, number: int) -> None:
     write(tmp_path, 7)
     with Texts(tmp_path) as texts, pytest.raises(IndexError):
         texts.ids(number)
@@ -116,7 +116,7 @@ def test_beginning_again_drops_what_was_there(tmp_path: Path) -> None:
     assert everything(tmp_path) == expected(3)
 
 
-def test_zeros_at_the_end_as_a_loss_of_power_leaves_them_are_no_sequences(tmp_path: Path) -> None:
+def test_zeros_at_the_end_as_a_loss_of_power_leaves_them_are_not_sequences(tmp_path: Path) -> None:
     write(tmp_path, 10)
     for name in NAMES:
         with open(tmp_path / name, "ab") as file:
@@ -136,7 +136,7 @@ def test_damage_in_the_middle_is_refused_when_it_is_read(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["tokens.bin", "sources.bin"])
-def test_a_bit_that_changed_in_what_was_written_is_told_when_it_is_read(tmp_path: Path, name: str) -> None:
+def test_a_bit_that_changed_in_what_was_written_is_reported_when_it_is_read(tmp_path: Path, name: str) -> None:
     write(tmp_path, 10)
     data = bytearray((tmp_path / name).read_bytes())
     data[5] ^= 1
@@ -193,7 +193,7 @@ def file_size_limit(size: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, ignored)
 
 
-def test_a_file_that_cannot_grow_is_told_with_the_folder_and_keeps_what_was_written(tmp_path: Path) -> None:
+def test_a_file_that_cannot_grow_is_reported_with_the_folder_and_keeps_what_was_written(tmp_path: Path) -> None:
     writer = TextsWriter(tmp_path)
     stream = corpus(1000)
     for _ in range(100):
@@ -219,7 +219,7 @@ def test_a_file_that_cannot_grow_is_told_with_the_folder_and_keeps_what_was_writ
         (errno.EIO, "can't be written: Input/output error"),
     ],
 )
-def test_a_disk_that_refuses_is_told_with_the_folder(
+def test_a_disk_that_refuses_is_reported_with_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, message: str
 ) -> None:
     def refuse(_: int) -> None:
@@ -231,7 +231,7 @@ def test_a_disk_that_refuses_is_told_with_the_folder(
     assert str(tmp_path) in refused.value.cause
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(GluscopeError, match="file/texts can't be written: Not a directory"):
         TextsWriter(tmp_path / "file" / "texts")

@@ -35,7 +35,7 @@ def wrapped(tokenizer: Tokenizer, **special: str) -> PreTrainedTokenizerFast:
 
 
 def byte_level() -> PreTrainedTokenizerFast:
-    """As GPT-2's; with added tokens that are plain text."""
+    """Like GPT-2's, with added tokens that are plain text."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -49,7 +49,7 @@ def byte_level() -> PreTrainedTokenizerFast:
 
 
 def sentencepiece_bpe(special_bytes: bool = False) -> PreTrainedTokenizerFast:
-    """As Gemma's: spaces as U+2581, unknown characters as bytes (which some tokenizers call special tokens)."""
+    """Like Gemma's: spaces as U+2581, unknown characters as bytes (which some tokenizers call special tokens)."""
     tokenizer = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
     tokenizer.normalizer = normalizers.Replace(" ", "\u2581")
     trainer = trainers.BpeTrainer(vocab_size=320, special_tokens=[*SPECIAL, *BYTES], show_progress=False)
@@ -63,7 +63,7 @@ def sentencepiece_bpe(special_bytes: bool = False) -> PreTrainedTokenizerFast:
 
 
 def unigram() -> PreTrainedTokenizerFast:
-    """As T5's: its model holds `</s>` as a piece among others, and a space is put in front."""
+    """Like T5's: its model holds `</s>` as a piece among others, and a space is put in front."""
     tokenizer = Tokenizer(
         models.Unigram(
             [("<unk>", -9.0), ("</s>", 0.0), *((byte, -20.0) for byte in BYTES), ("\u2581", -2.0), ("\u2581the", -3.0)]
@@ -220,7 +220,7 @@ def test_special_tokens_in_a_text_are_text(make: Callable[[], PreTrainedTokenize
     assert b"".join(token_bytes(tokenizer, ids)).decode().strip() == "a</s> <s>the</s>"
 
 
-def test_a_word_that_is_a_special_token_is_text_even_where_the_vocabulary_holds_it() -> None:
+def test_a_word_that_is_a_special_token_is_text_even_if_the_vocabulary_holds_it() -> None:
     tokenizer = Tokenizer(models.WordLevel({"<unk>": 0, "</s>": 1, "one": 2}, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.add_special_tokens(["</s>", "<unk>"])

@@ -48,7 +48,7 @@ def test_no_text_becomes_a_special_token(tokenizer: Any) -> None:
         assert not special.keys() & set(ids)
 
 
-def test_ids_are_those_of_the_tokenizer_itself(tokenizer: Any) -> None:
+def test_ids_equal_the_tokenizers_own(tokenizer: Any) -> None:
     texts = [*HARD, *list(topics.values())[:20]]
     asked = {"add_special_tokens": False, "split_special_tokens": True, "verbose": False}
     assert encode(tokenizer, texts) == tokenizer(texts, **asked)["input_ids"]

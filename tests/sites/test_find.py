@@ -55,7 +55,7 @@ def test_trap_width_differs_per_layer() -> None:
     assert [site.width for site in find_sites(tiny_model("gemma4"))] == [24, 24, 48, 48]
 
 
-def test_trap_a_router_called_gate_is_no_site() -> None:
+def test_trap_a_router_called_gate_is_not_a_site() -> None:
     model: Any = tiny_model("llama")
     model.model.layers[1].gate = nn.Linear(16, 4)
     model.model.layers[1].router = nn.Module()
@@ -114,7 +114,7 @@ def test_a_model_that_cannot_be_indexed_is_refused_by_name_with_the_reason(
     assert "Llama" in refused.value.fix
 
 
-def test_the_name_in_a_refusal_is_that_of_the_checkpoint() -> None:
+def test_the_name_in_a_refusal_comes_from_the_checkpoint() -> None:
     with pytest.raises(GluscopeError, match="GPT2LMHeadModel can't be indexed"):
         find_sites(unloaded("GPT2Config", architectures=["GPT2LMHeadModel"]))
 

@@ -243,7 +243,7 @@ def test_trap_a_module_with_the_names_of_a_fused_one_but_no_halves_is_not_gated(
         find_sites(model)
 
 
-def test_trap_the_towers_of_other_senses_are_no_sites() -> None:
+def test_trap_the_towers_of_other_senses_are_not_sites() -> None:
     model: Any = built("llama")
     model.layers[0].vision_mlp = built("llama").get_submodule("layers.0.mlp")
     model.audio_tower = built("llama").layers
@@ -293,7 +293,7 @@ def clamped_mlp(family: str) -> Any:
 
 
 def captured_half(model: nn.Module) -> list[tuple[Site, Tensor, Values]]:
-    """What is read in a model of half precision, proven within its tolerance."""
+    """The values read in a model of half precision, proven within its tolerance."""
     found: list[tuple[Site, Tensor, Values]] = []
     ids = torch.randint(5, 300, (1, 6), generator=torch.Generator().manual_seed(0))
     loaded: Any = SimpleNamespace(

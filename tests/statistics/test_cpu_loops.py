@@ -106,7 +106,7 @@ def test_what_was_kept_of_the_loops_may_be_broken_or_out_of_reach(tmp_path: Path
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # of torch's own
 def test_fused_operations_leave_what_plain_ones_leave() -> None:
-    """As on a GPU; where there is no compiler, both are plain."""
+    """As on a GPU; without a compiler, both are plain."""
     settings, width, rows, length = CASES["defaults"]
     samples = PositionSample(settings.sample), PositionSample(settings.sample)
     notices: list[str] = []

@@ -1,4 +1,4 @@
-"""Merging that follows behind the model, as on GPUs: it asks for no value too early, and the index is the same."""
+"""Merging that lags the model, as on GPUs: it asks for no value too early, and the index is the same."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_steps_are_taken_as_others_begin_and_those_of_one_owner_in_turn() -> Non
     assert done[7:] == ["d ends"]
 
 
-def test_what_began_before_a_mark_stays_and_what_failed_of_it_is_told() -> None:
+def test_what_began_before_a_mark_stays_and_what_failed_of_it_is_reported() -> None:
     def failing() -> Steps:
         yield torch.tensor([1])
         raise MemoryError
@@ -75,7 +75,7 @@ def test_what_began_before_a_mark_stays_and_what_failed_of_it_is_told() -> None:
     assert behind.drop(mark) == "y took in batch 3"
 
 
-def test_steps_wait_for_their_numbers_only_where_much_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_steps_wait_for_their_numbers_only_if_much_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     behind, done = Behind(), list[str]()
     monkeypatch.setattr("indexer.statistics.deferred._Arriving.arrived", lambda _: False)
     behind.take("x", "", steps(done, "a", 1), 2**30)
@@ -145,7 +145,7 @@ def test_nothing_is_known_of_a_device_that_computes_nothing() -> None:
 
 
 class OffCpu:
-    """As on a device that has values but is no CPU, where they are read in the types of the model."""
+    """As on a device with values that is not a CPU: they are read in the dtypes of the model."""
 
     def feed(self, experts: bool, dtype: torch.dtype, as_they_are: bool) -> dict[str, torch.Tensor]:
         settings, rows = Settings(top_k=3, sample=5), ROWS * LENGTH
@@ -199,7 +199,7 @@ def mixture(tmp_path_factory: pytest.TempPathFactory) -> ExpertFolder:
 
 @pytest.fixture
 def following(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The CPU is taken for a device that works behind the host; sites are merged one by one."""
+    """The CPU is treated as a device that lags the host; sites are merged one by one."""
     monkeypatch.setattr("indexer.run.accumulator.follows", lambda _: True)
     monkeypatch.setattr("indexer.run.accumulator._TOGETHER", 0)
 
@@ -230,7 +230,7 @@ def test_sites_that_are_alike_are_merged_at_once_to_the_same_index(
     assert same(folder.make("u.db", compile="off"), folder.path / "whole.db")
 
 
-def test_where_memory_lacks_sites_that_are_alike_are_merged_in_pieces(
+def test_if_memory_is_short_sites_that_are_alike_are_merged_in_pieces(
     folder: Folder, together: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail_early(monkeypatch, {3, 4})
@@ -240,7 +240,7 @@ def test_where_memory_lacks_sites_that_are_alike_are_merged_in_pieces(
     assert len(together) > 5
 
 
-def test_a_value_that_is_no_number_is_told_with_its_site_among_those_alike(
+def test_a_value_that_is_not_a_number_is_reported_with_its_site_among_those_alike(
     folder: Folder, together: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spoiled = _Waiting.put
@@ -308,7 +308,7 @@ def fail_late(monkeypatch: pytest.MonkeyPatch, call: int) -> list[int]:
 
 
 @pytest.mark.usefixtures("following")
-def test_where_memory_lacks_only_because_of_what_is_under_way_the_batch_runs_again(
+def test_if_memory_is_short_only_because_of_what_is_under_way_the_batch_runs_again(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail_early(monkeypatch, {5, 11})  # the first site of the third batch, the second one of the fifth
@@ -316,7 +316,7 @@ def test_where_memory_lacks_only_because_of_what_is_under_way_the_batch_runs_aga
 
 
 @pytest.mark.usefixtures("following")
-def test_where_memory_lacks_twice_the_batch_is_run_in_pieces(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_memory_is_short_twice_the_batch_is_run_in_pieces(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     fail_early(monkeypatch, {6, 8})  # the second site of the third batch, and again
     db, whole = folder.make("d.db", compile="off"), folder.path / "whole.db"
     assert [name for name in told(db).run["notices"] if "memory ran out in batch 2" in name]
@@ -343,7 +343,9 @@ def test_memory_that_runs_out_behind_the_model_ends_the_run_and_loses_nothing(
 
 
 @pytest.mark.usefixtures("following")
-def test_a_value_that_is_not_finite_is_told_with_its_document(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_value_that_is_not_finite_is_reported_with_its_document(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     steps, calls = Tensors.steps, [0]
 
     def broken(by: Tensors, of: Filled, values: Activations, placement: Placement, batch: BatchView) -> Steps:

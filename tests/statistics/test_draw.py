@@ -32,7 +32,7 @@ SEEDS = 50
 
 
 def drawn_from_long_sequences(draw: str, *, loops: bool) -> float:
-    """The share of the drawn tokens that stand in long sequences, over many seeds; one quadrant holds all tokens."""
+    """The share of the drawn tokens that are in long sequences, over many seeds; one quadrant holds all tokens."""
     number = np.arange(len(LENGTHS))
     value = torch.ones((len(LENGTHS), int(LENGTHS.max()), 1))  # sequence position neuron
     ids = np.arange(value.numel()).reshape(len(LENGTHS), -1)

@@ -1,4 +1,4 @@
-"""Routed rows are put into the order of expert, sequence and position, and reduced in groups, none lost or twice."""
+"""Routed rows are ordered by expert, sequence and position, and reduced in groups; none is lost or counted twice."""
 
 from __future__ import annotations
 

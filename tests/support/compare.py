@@ -102,7 +102,7 @@ def compare_window(
 
 
 def same_float(found: float | None, expected: float | None, rounding: float = 0.0) -> bool:
-    """Equal to the bit, but for the sign of zero, which is never printed; with `rounding` nearly equal."""
+    """Equal to the bit, except for the sign of zero, which is never printed; with `rounding` nearly equal."""
     if found is None or expected is None:
         return found is expected
     if rounding:

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def content(db: Path) -> dict[str, list[Any]]:
-    """Every row of every table but for `info`, in which times differ; and what `info` keeps of the corpus."""
+    """Every row of every table except `info`, in which times differ; and the `corpus` entry of `info`."""
     with sqlite3.connect(db) as connection:
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         plain = [name for name in tables if name not in ("info", "words")]  # those that `words` is kept in are there

@@ -1,4 +1,4 @@
-"""Text that does harm where it is written as it is, and strategies that make more of it."""
+"""Text that does harm if it is written unchanged, and strategies that make more of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests of long runs share: a folder with a model and a text, runs that are cut off, and comparing indexes."""
+"""Shared by tests of long runs: a folder with a model and a text, runs that are cut off, and comparing indexes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Folder:
 
 
 def numbers(db: Path) -> list[Any]:
-    """What must not depend on the batches but for rounding: statistics, and the values of the rankings.
+    """The values that must not depend on the batches except for rounding: statistics, and values of the rankings.
 
     Which of two equal texts stands for both does depend on it, and so does a value in a window on its coarse grid.
     """
@@ -68,7 +68,7 @@ def numbers(db: Path) -> list[Any]:
 
 
 def close(one: Any, other: Any) -> bool:
-    """Whether two nested lists are the same but for rounding."""
+    """Whether two nested lists are the same except for rounding."""
     if isinstance(one, (list, tuple)):
         return len(one) == len(other) and all(map(close, one, other))
     if isinstance(one, float):

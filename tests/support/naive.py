@@ -11,7 +11,7 @@ SIGNS = {"++": (1, 1), "+-": (1, -1), "-+": (-1, 1), "--": (-1, -1)}
 
 @dataclass(frozen=True)
 class Computed:
-    """What a model computed for one sequence: its tokens, and a row of values a token for each quantity."""
+    """The values of one sequence: its tokens, and for each quantity a row of values for each token."""
 
     document: int
     part: int

@@ -1,4 +1,4 @@
-"""What an index says, as values to compare: what is shown, told and sampled."""
+"""The content of an index, as values to compare: records, provenance and samples."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SMALL = Settings(context=48, batch_tokens=96, sample=32, top_k=4, rank_by=("post
 
 
 def shown(db: Path) -> str:
-    """What `show -f json` prints of all neurons, and what searches find."""
+    """The output of `show -f json` for all neurons, and the hits of searches."""
     with indexer.open(db) as opened:
         names = [f"{site.address}N{neuron}" for site in opened.sites for neuron in range(site.width)]
         found = [

@@ -1,4 +1,4 @@
-"""What routed experts compute, a token and an expert at a time, written out for each class apart from the indexer."""
+"""Routed experts computed one token and expert at a time, written out for each class without the indexer."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def one(module: Any, expert: int, hidden: Tensor) -> tuple[Tensor, Tensor, Tenso
 
 
 def output(module: Any, rows: list[Row], hidden: Tensor) -> Tensor:
-    """What the module gives on for each token: token d_model."""
+    """The output of the module for each token: token d_model."""
     kind = type(module).__name__
     total = torch.zeros_like(hidden)
     for row in rows:

@@ -60,7 +60,7 @@ class Reference:
 
     @classmethod
     def of(cls, folder: Path, texts: Sequence[str], settings: Settings, device: str = "cpu") -> Reference:
-        """That of a model that was saved in a folder, run on a device."""
+        """The reference for a model saved in a folder, run on a device."""
         models: Any = transformers.AutoModelForCausalLM
         tokenizers: Any = transformers.AutoTokenizer
         model = models.from_pretrained(folder, dtype=settings.dtype).eval().to(device)
@@ -71,7 +71,7 @@ class Reference:
         return sum(len(one.ids) for one in self.cuts)
 
     def layer(self, number: int, neurons: Sequence[int] | None = None) -> list[Computed]:
-        """What a layer's gated MLP computes for every sequence: all its neurons, or some, in that order."""
+        """The values of a layer's gated MLP for every sequence: all its neurons, or some, in that order."""
         chosen = slice(None) if neurons is None else list(neurons)
         return [
             Computed(one.document, one.part, one.ids, *(values[:, chosen].tolist() for values in computed))

@@ -40,7 +40,7 @@ class ExpertReference:
         return sum(len(one.ids) for one in self.cuts)
 
     def expert(self, layer: int, expert: int) -> list[Computed]:
-        """What an expert computes for every sequence, where tokens are routed to it; zeros where they are not."""
+        """The values of an expert for every sequence; zeros for tokens that are not routed to it."""
         if not self._entered:
             self._run()
         module = self.modules[layer]
@@ -89,7 +89,7 @@ class _Pass(NamedTuple):
     post: Tensor  # row neuron
 
     def bits_of(self, plain: tuple[Tensor, Tensor, Tensor, Tensor]) -> list[list[float]]:
-        """What the model itself computed, of the row that is nearest to what plain arithmetic gives: four lists."""
+        """The model's own values in the row nearest to the result of plain arithmetic: four lists."""
         apart = (self.gate - plain[0]).abs().amax(1)
         row = int(apart.argmin())
         rounding = max(1e-4, 4 * torch.finfo(self.gate.dtype).eps)

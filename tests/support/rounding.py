@@ -1,4 +1,4 @@
-"""What rounding leaves of an index's values."""
+"""The tolerances that rounding requires for an index's values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROUNDING = 2e-5
 
 
 class Values:
-    """What plain transformers says of a neuron: arrays over all counted positions of all sequences."""
+    """The values of a neuron by plain transformers: arrays over all counted positions of all sequences."""
 
     def __init__(self, sequences: list[naive.Computed], neuron: int, rounding: float = ROUNDING) -> None:
         self.neuron = neuron  # its column
@@ -94,7 +94,7 @@ class Values:
         assert len(listed) >= min(size, len(offers))
 
     def keys(self, ranking: str, settings: Settings) -> Floats:
-        """What a ranking orders positions by, the largest first."""
+        """The values by which a ranking orders positions, the largest first."""
         if ranking == "random":
             return np.array([-float(naive.position_hash(settings.seed, *place)) for place in self.places])
         magnitude: Floats = np.abs(self.of[ranking])
@@ -115,4 +115,4 @@ class Values:
                 assert np.sign(value) == np.sign(exact) or abs(exact) <= self.slack[quantity]
 
 
-"""What a value may be off, as a share of the largest of its quantity: float32 through two layers."""
+"""The allowed error of a value, as a share of the largest of its quantity: float32 through two layers."""

@@ -1,4 +1,4 @@
-"""What the screen of a table shows, as text."""
+"""The content of a table's screen, as text."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from gluscope_tui.text.clean import clean
 MEMORY = 2**30
 """Bytes of address space that a child may take: it takes about a fifth of that before it reads anything."""
 SECONDS = 300
-"""CPU seconds of a child, so that none goes on for ever."""
+"""CPU seconds of a child process, so that none runs forever."""
 
 ESCAPE = "\x1b]0;X\x07\x9b31m"
 VALUES: tuple[object, ...] = (
@@ -38,7 +38,7 @@ JSONS = (
     "[" * 40 + "]" * 40, json.dumps("x" * 100_000), "1.5", '{"\\u001b[2J": "\\u001b[2J"}', '["\\u001b[2J", 1]', "",
 )  # fmt: skip
 HEALTH = ("doctor",)
-"""What `gluscope doctor` says of an index, without what it finds out about the terminal and the libraries."""
+"""The output of `gluscope doctor` for an index, without the findings about the terminal and the libraries."""
 COMMANDS = (
     ("show", "L0N1", "L0N3", "-f", "plain", "-n", "3"),
     ("show", "L0N1", "-f", "rich", "--color", "never", "--plot", "--width", "90"),

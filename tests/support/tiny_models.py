@@ -58,7 +58,7 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "glm": ("GlmConfig", {}),
     "glm4": ("Glm4Config", {}),
 }
-"""Family -> its config class in transformers, and settings that differ from the defaults where a trap hides in them."""
+"""Family -> its config class in transformers, and settings that differ from the defaults if a trap hides in them."""
 
 
 def tiny_config(family: str, **overrides: Any) -> Any:

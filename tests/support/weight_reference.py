@@ -1,4 +1,4 @@
-"""What the weights of a model say, computed the slow and obvious way in numpy from its parameters' names."""
+"""The numbers of a model's weights, computed the slow and obvious way in numpy from its parameters' names."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FAMILIES = {
 
 @dataclass(frozen=True)
 class Said:
-    """What is wanted of one layer: each vector neuron d_model."""
+    """The wanted vectors of one layer: each is neuron d_model."""
 
     gate: Array
     in_: Array

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ENDS, KINDS = 5, 4
-"""Tokens of an end of a list, nearest neurons of a kind, where nothing else is said."""
+"""Defaults: tokens at each end of a list, and nearest neurons of each kind."""
 CLASSES = ("orthogonal output", "conditional weakening", "atypical strengthening", None)
 
 

@@ -1,4 +1,4 @@
-"""Promises of the one place where text is made safe."""
+"""Promises of the only module that makes text safe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promises of what is told of a neuron's weights: the tokens it writes in a quadrant, and its card."""
+"""Promises of the display of a neuron's weights: the tokens it writes in a quadrant, and its card."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def text_of(line: StyledLine) -> str:
     return "".join(text for text, _ in line)
 
 
-def test_where_post_is_negative_a_neuron_promotes_what_w_out_suppresses() -> None:
+def test_if_post_is_negative_a_neuron_promotes_what_w_out_suppresses() -> None:
     assert promoted(quadrant(Quadrant.PP, 7.7), weights()) == (" France", " French", "France", " Paris")
     assert promoted(quadrant(Quadrant.NN, 0.2), weights())[0] == " France"
     assert promoted(quadrant(Quadrant.PN, -6.3), weights())[0] == " Ireland"
@@ -64,7 +64,7 @@ def test_where_post_is_negative_a_neuron_promotes_what_w_out_suppresses() -> Non
     assert (label(1), label(-1)) == ("writes +out:", "writes -out:")
 
 
-def test_nothing_is_written_where_post_is_0_no_token_was_or_weights_are_not_there() -> None:
+def test_nothing_is_written_if_post_is_0_no_token_was_or_weights_are_not_there() -> None:
     assert output_sign(quadrant(Quadrant.NP, 0.0)) == 0  # as with ReLU
     assert promoted(quadrant(Quadrant.NP, 0.0), weights()) == ()
     assert promoted(empty(Quadrant.NN), weights()) == ()

@@ -72,7 +72,7 @@ def test_cells_that_tokens_share_take_the_strongest_colour() -> None:
     assert next(part.style for part in line if part.text == "日") == ramp(Depth.ANSI256).positive[4]
 
 
-def test_marks_stand_for_attributes_where_there_are_none() -> None:
+def test_marks_stand_for_attributes_if_there_are_none() -> None:
     look = Look("post", 8.0, ramp(Depth.PLAIN), marks=("«", "»"))
     line = context_line(FRANCE, Quadrant.PP, 12, 12, look)
     assert "".join(part.text for part in line) == "<s> city of« France»␛日 "

@@ -1,4 +1,4 @@
-"""What is shown of experts: their share of the tokens beside what they counted, and `never` where none came."""
+"""The display of experts: their share of the tokens beside their counted tokens, and `never` if no token came."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_json_tells_what_was_routed_beside_all_that_was_read() -> None:
     assert (told["site"], told["tokens_counted"], told["tokens_corpus"]) == ("L12E3", 14_050, 100_000)
 
 
-def test_info_tells_the_share_of_each_expert() -> None:
+def test_info_gives_the_share_of_each_expert() -> None:
     site = replace(info().sites[0], address=parse_neuron("L0E7N0").site)
     record = replace(info(), sites=(site,))
     (line,) = [line for line in info_view.plain(record) if line.startswith("site.")]

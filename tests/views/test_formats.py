@@ -227,7 +227,7 @@ def test_signs_say_whether_the_neuron_was_flipped() -> None:
     assert signs_of(replace(record, flipped=None)) == "aligned, flip unknown"
 
 
-def test_info_tells_all_provenance_and_nothing_harmful() -> None:
+def test_info_gives_all_provenance_and_nothing_harmful() -> None:
     lines = list(info_view.plain(info()))
     assert "model.name\tevil␛]52;c;x␇" in lines
     assert "index.size\t13400000" in lines

@@ -114,7 +114,7 @@ def test_the_picture_counts_each_quadrant_where_its_pane_lies() -> None:
     assert any("400 sampled, 24 in no quadrant" in text for text in texts)
 
 
-def test_strength_is_told_without_colour_and_colour_tells_the_sign_of_post() -> None:
+def test_strength_is_shown_without_colour_and_colour_tells_the_sign_of_post() -> None:
     sample = drawn(400)
     for depth in (Depth.NONE, Depth.PLAIN, Depth.ANSI16):
         styles = {style for line in picture(sample, 60, 24, Ink(ramp(depth))) for _, style in line}
@@ -138,7 +138,7 @@ def test_a_plot_of_any_size_is_no_wider_than_its_place(width: int, height: int, 
     assert len(picture(drawn(50), width, height, ink)) <= max(height, LEAST_HEIGHT)
 
 
-def test_places_are_told_in_few_cells_and_never_as_p100() -> None:
+def test_places_are_shown_in_few_cells_and_never_as_p100() -> None:
     assert place_text(None) == ""
     assert place_text(Place(100.0, 1024, True)) == "> all 1,024"
     assert place_text(Place(97.9, 300, False)) == "p97"
@@ -199,7 +199,7 @@ def test_plain_and_markdown_hold_the_picture_without_an_escape(
     assert "┼" in markdown
 
 
-def test_rich_shows_the_picture_on_request_and_percentiles_where_there_is_room(
+def test_rich_shows_the_picture_on_request_and_percentiles_if_there_is_room(
     capsys: pytest.CaptureFixture[str], truth: Truth
 ) -> None:
     wide = shown(capsys, truth.path, "L0N5", "-f", "rich", "--width", "120", "--color", "256", "--rank-by", "random")

@@ -71,7 +71,7 @@ def test_lines_fit_and_plain_ones_have_no_escape(depth: Depth, ascii_only: bool)
     assert ("\x1b" in "".join(map(painted, lines))) == (depth not in (Depth.PLAIN, Depth.NONE))
 
 
-def test_the_ends_of_the_axes_are_told() -> None:
+def test_the_ends_of_the_axes_are_shown() -> None:
     lines = _lines([-3.0, 7.0], [0.25, 0.75], (50, 10))
     assert lines[0].startswith("   +0.750│")
     assert lines[-3].startswith("   +0.250│")

@@ -25,7 +25,7 @@ def test_what_differs_has_its_own_line() -> None:
     assert told["L3"] == "8 neurons, silu, 100 tokens counted, not proven, halves"
 
 
-def test_experts_are_told_with_the_range_of_what_they_were_routed() -> None:
+def test_experts_are_shown_with_the_range_of_what_they_were_routed() -> None:
     experts = [site(f"L{layer}E{number}", counted=10 + layer + number) for layer in (1, 2) for number in range(4)]
     shared = [site("L1S"), site("L2S")]
     told = list(view.together([*experts, *shared], 100))
@@ -38,7 +38,7 @@ def test_layers_with_other_experts_have_lines_of_their_own() -> None:
     assert [names for names, _ in told] == ["L0-1 E0-1", "L2E1"]
 
 
-def test_one_by_one_tells_every_site() -> None:
+def test_one_by_one_reports_every_site() -> None:
     told = list(view.one_by_one([site("L0"), site("L1")], 100))
     assert told == [
         (name, "8 neurons, silu, 100 tokens counted, identity error 1.00e-7, halves") for name in ("L0", "L1")

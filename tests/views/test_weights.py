@@ -1,4 +1,4 @@
-"""What the weights say, as lines and as JSON: cleaned, within the width, and with the promised keys."""
+"""The numbers of weights, as lines and as JSON: cleaned, within the width, and with the promised keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of a neuron's effect, against finite differences of the model, and norms that are hard to read."""
+"""A neuron's effect against finite differences of the model, and norms that are hard to read."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_a_layer_norm_at_the_end_takes_the_mean_from_what_is_written_to_it(tmp_p
 
 @pytest.mark.parametrize("size", [1.0, 0.02, 0.002])
 @pytest.mark.parametrize("centred", [False, True])
-def test_a_norm_is_read_where_little_enters_it(size: float, centred: bool) -> None:
+def test_a_norm_is_read_if_little_enters_it(size: float, centred: bool) -> None:
     gain = 1 + 0.3 * torch.randn(64, generator=torch.Generator().manual_seed(1))
     x = size * torch.randn(8, 64, generator=torch.Generator().manual_seed(0))
     x[3] *= 10
@@ -181,7 +181,7 @@ def test_the_gain_between_post_and_the_down_projection_is_part_of_what_is_writte
     np.testing.assert_allclose(found.norms[2], np.linalg.norm(out, axis=1), rtol=1e-5)
 
 
-def test_experts_in_a_latent_space_have_no_such_numbers_and_the_reason_is_told(tmp_path: Path) -> None:
+def test_experts_in_a_latent_space_have_no_such_numbers_and_the_reason_is_reported(tmp_path: Path) -> None:
     loaded = load(str(made(tmp_path, "muse_spark_text")))
     names = [site.name for site in model_weights(loaded, [], lambda _: None).model_sites]
     found = model_weights(loaded, names, lambda _: None)

@@ -1,4 +1,4 @@
-"""The best rows of a table are those of an exact comparison, whatever bfloat16 makes of them."""
+"""The best rows of a table equal those of an exact comparison, whatever bfloat16 does to the scores."""
 
 from __future__ import annotations
 

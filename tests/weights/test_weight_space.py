@@ -1,4 +1,4 @@
-"""What weights say of neurons, against plain numpy: cosines, classes, token lists, nearest neurons."""
+"""Numbers from weights against plain numpy: cosines, classes, token lists, nearest neurons."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def test_an_unembedding_that_is_not_in_the_checkpoint_leaves_only_those_lists_ou
 
 
 class Odd(nn.Module):
-    """A norm whose gain is no simple function of its weight."""
+    """A norm whose gain is not a simple function of its weight."""
 
     def __init__(self, weight: nn.Parameter) -> None:
         super().__init__()
@@ -223,7 +223,7 @@ def test_a_norm_that_is_not_understood_and_weights_that_cannot_be_read_are_said(
     assert not only.sites
 
 
-def test_t5s_mlps_have_a_norm_in_front_and_none_behind_and_only_its_decoder_writes_tokens(tmp_path: Path) -> None:
+def test_t5s_mlps_have_a_norm_in_front_and_none_after_and_only_its_decoder_writes_tokens(tmp_path: Path) -> None:
     loaded = load(str(made(tmp_path, "t5")))
     found = model_weights(loaded, ["enc.L0", "dec.L1"], lambda _: None)
     assert {(site.norm_before, site.norm_after) for site in found.model_sites} == {("rms", "none")}

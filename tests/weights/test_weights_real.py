@@ -1,4 +1,4 @@
-"""What the weights of real models say, against plain numpy."""
+"""Numbers from the weights of real models, against plain numpy."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_smollm2s_neurons_say_what_their_weights_do(smollm2: LoadedModel) -> Non
     )
 
 
-def test_the_norm_behind_gemma3s_mlp_changes_308_of_its_36864_classes() -> None:
+def test_the_norm_after_gemma3s_mlp_changes_308_of_its_36864_classes() -> None:
     """The figure that others have found for this model."""
     loaded = load(str(gemma3_path()))
     sites = find_sites(loaded.model)

@@ -89,7 +89,7 @@ ACTIVATIONS = tuple(_TWINS)
 
 
 def twin(name: str) -> Twin | None:
-    """The activation as a function of one number, or None where the list doesn't have it (the site then stores act).
+    """The activation as a function of one number, or None if the list doesn't have it (the site then stores act).
 
     `silu_max_7` is silu of the smaller of its input and 7, and so for every name of the list.
     """

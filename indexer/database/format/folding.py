@@ -1,4 +1,4 @@
-"""What a search takes as equal: texts of peaks without case and blanks around, texts of contexts word by word."""
+"""The texts that a search takes as equal: peaks without case and surrounding blanks, contexts word by word."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Wanted:
     """A text that is looked for in contexts: where a word begins, if it begins with one.
 
     Unless `exact`, in any case, and with any blanks where the text has blanks. Cases are compared as Unicode folds
-    them, whole characters with whole ones: `ß` is `SS`, not `S`; `İ` is no `i`.
+    them, whole characters with whole ones: `ß` is `SS`, not `S`; `İ` is not `i`.
     """
 
     def __init__(self, text: str, *, exact: bool) -> None:

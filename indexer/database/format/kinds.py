@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What the values of a column of a query are."""
+    """The kind of the values in a column of a query."""
 
     name: str  # as a message has it
     types: frozenset[type]

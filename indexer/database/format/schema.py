@@ -1,4 +1,4 @@
-"""What identifies an index file, and the codes that its packed values use. See docs/schema.md."""
+"""The identity of an index file, and the codes of its packed values. See docs/schema.md."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Merging what a sweep found into the state, and entering its examples in the lists, neuron by neuron.
+"""Merges the results of a sweep into the state, and enters its examples in the lists, neuron by neuron.
 
-Says the same as `larger`, `BestK.enter`, `first_places` and `gather_windows`, bit for bit. What is needed of a few
-neurons is turned around first, so that a neuron's values lie side by side.
+The result is that of `larger`, `BestK.enter`, `first_places` and `gather_windows`, bit for bit. The needed values of a
+few neurons are transposed first, so that a neuron's values lie side by side.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from .crew import Crew
 from .rows import BLOCK, STRIP, Array, Deciders, Rows, Values
 from .sweep import Swept
 
-_TURN = 8  # offers of a strip and cell from which turning all its values around pays
+_TURN = 8  # offers of a strip and cell from which transposing all its values pays
 _LAST = np.int64(0xFFFFFFFF)
 _QUANTITIES = len(QUANTITIES)
 _HALF = QUANTITY_ROWS // 2
-"""The first of the rows of act and post, which have no one sign in a quadrant where act doesn't keep that of gate."""
+"""The first of the rows of act and post, which can have either sign in a quadrant if act doesn't keep gate's."""
 
 
 class Statistics(NamedTuple):
-    """The arrays of the state, shared with its tensors; `sign`: of each row of `extreme` inside its quadrant."""
+    """The arrays of the state, shared with its tensors; `sign`: the sign of each row of `extreme` in its quadrant."""
 
     counts: Array  # site quadrant neuron, int64
     total: Array  # site 16 neuron, float64
@@ -93,7 +93,7 @@ def absorb(filled: Filled, swept: Swept, values: Values, rows: Rows, deciders: D
 def _absorb(  # type: ignore[no-untyped-def]  # compiled for the arrays it is given
     values, first, last, rows, swept, deciders, statistics, ranked, drawn, keeping
 ):  # fmt: skip
-    """The strips from `first` to `last`: once a strip's values are turned around, they serve all its offers."""
+    """The strips from `first` to `last`: once a strip's values are transposed, they serve all its offers."""
     longest = 0
     for cell in range(len(rows.site)):
         longest = max(longest, rows.start[cell + 1] - rows.start[cell])
@@ -118,7 +118,7 @@ def _absorb(  # type: ignore[no-untyped-def]  # compiled for the arrays it is gi
 
 @compiled
 def _merge(swept, statistics, rows, low, high):  # type: ignore[no-untyped-def]
-    """Add counts and sums, and keep extremes: of two the larger magnitude, of a tie the positive one."""
+    """Add counts and sums, and keep extremes: of two the larger magnitude, in a tie the positive one."""
     for site in range(len(statistics.counts)):
         for k in range(4):
             for j in range(low, high):
@@ -162,7 +162,7 @@ def _ranked_offers(group, width, swept, rows, deciders, cell, low, high):  # typ
 
 @compiled
 def _drawn_offers(group, width, swept, rows, deciders, cell, low, high):  # type: ignore[no-untyped-def]
-    """Of how many draws of a cell and strip the first offer beats the list's threshold."""
+    """For how many draws of a cell and strip the first offer beats the list's threshold."""
     lists, ranks, _ = group
     number, sequence = 0, rows.sequence[cell]
     for each in range(len(ranks)):
@@ -175,7 +175,7 @@ def _drawn_offers(group, width, swept, rows, deciders, cell, low, high):  # type
 
 @compiled
 def _ranked_key(found, sequence):  # type: ignore[no-untyped-def]
-    """As `magnitude_keys` says."""
+    """As in `magnitude_keys`."""
     key = (np.int64(found) << 32) | (_LAST - sequence)
     return key if found > 0 else np.int64(-1)
 
@@ -184,10 +184,10 @@ def _ranked_key(found, sequence):  # type: ignore[no-untyped-def]
 def _enter(  # type: ignore[no-untyped-def]
     values, group, whole, keeping, low, high, cell, swept, rows, deciders, turned, coded
 ):  # fmt: skip
-    """Enter the offers of one cell and strip. `whole`: all its values are turned, else none.
+    """Enter the offers of one cell and strip. `whole`: all its values are transposed, else none.
 
-    To a list by magnitude it offers one position, to a draw all in the quadrant, the smallest hash first. All in one
-    function: a call with so many arrays takes as long as entering an example.
+    A cell offers one position to a list by magnitude, and all in the quadrant to a draw, the smallest hash first. All
+    is in one function: a call with so many arrays takes as long as entering an example.
     """
     lists, ranks, drawn = group
     begin, end, sequence = rows.start[cell], rows.start[cell + 1], rows.sequence[cell]
@@ -215,7 +215,7 @@ def _enter(  # type: ignore[no-untyped-def]
             while True:
                 position = rows.position[peak]
                 slot = _slot(lists, column, deciders.fold[sequence, position], keeping.fold)
-                if key > lists.key[column, slot]:  # else a better duplicate is there
+                if key > lists.key[column, slot]:  # else the list holds a better duplicate
                     lists.key[column, slot] = key
                     if keeping.fold:
                         lists.fold[column, slot] = deciders.fold[sequence, position]
@@ -266,7 +266,7 @@ def _enter(  # type: ignore[no-untyped-def]
 
 @compiled
 def _from_priority(rows, begin, end, priority):  # type: ignore[no-untyped-def]
-    """Where a priority stands in the order of draws of a cell."""
+    """The place of a priority in the order of draws of a cell."""
     low, high = begin, end - 1
     while low < high:
         middle = (low + high) // 2
@@ -279,7 +279,7 @@ def _from_priority(rows, begin, end, priority):  # type: ignore[no-untyped-def]
 
 @compiled
 def _quadrant(values, row, j):  # type: ignore[no-untyped-def]
-    """In which quadrant a value is, by its place; -1 for none."""
+    """The place of the quadrant that a value is in; -1 for none."""
     opens, adds = _bits(values, 0, row, j), _bits(values, 1, row, j)
     if opens & MAGNITUDE == 0 or adds & MAGNITUDE == 0:
         return -1
@@ -288,7 +288,7 @@ def _quadrant(values, row, j):  # type: ignore[no-untyped-def]
 
 @compiled
 def _bits(values, quantity, row, j):  # type: ignore[no-untyped-def]
-    """Of a value as float32; a bfloat16 is the upper half of one."""
+    """The bits of a value as float32; a bfloat16 is the upper half of one."""
     flat = values.flat[quantity]
     return np.int32(flat[row * values.stride[quantity] + j]) << (32 - 8 * flat.itemsize)
 
@@ -297,7 +297,7 @@ def _bits(values, quantity, row, j):  # type: ignore[no-untyped-def]
 def _turn(values, quantity, rows, begin, end, low, high, first, place, turned):  # type: ignore[no-untyped-def]
     """Lay the values of the neurons from `low` to `high` in the kept rows from `begin` to `end` side by side.
 
-    They stand from `place` on; `first` is the first neuron of `turned`.
+    They are written from `place` on; `first` is the first neuron of `turned`.
     """
     flat, stride = values.flat[quantity], values.stride[quantity]
     shift = 32 - 8 * flat.itemsize
@@ -321,7 +321,7 @@ def _find(values, rows, start, end, rank, wanted, j, line, place):  # type: igno
     for t in range(start, min(start + BLOCK, end)):
         if line[place + t - start] & MAGNITUDE == wanted and _quadrant(values, rows.row[t], j) == rank % 4:
             return t
-    return start  # never: the magnitude is that of one of them
+    return start  # never reached: one of the rows has this magnitude
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""The codes of a window's values, as `encode_lanes` says, bit for bit."""
+"""The codes of a window's values, as `encode_lanes` computes them, bit for bit."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _codes(code: Code, bits: Any, step: Any) -> Any:
 
 @compiled
 def encode(line, size, coded):  # type: ignore[no-untyped-def]
-    """Write the codes of the first values of a line, bits of float32; their scale.
+    """Write the codes of the first values of a line, bits of float32; returns their scale.
 
     There is room for a strip after the window's end in the line and in `coded`.
     """

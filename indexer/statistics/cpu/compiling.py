@@ -20,10 +20,10 @@ _CONFIG: Any = numba.config
 
 
 def compiled(loops: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that is compiled when it is first called, for the types it is given, unless that was kept.
+    """A function that is compiled on its first call, for the types of its arguments, unless the result is cached.
 
-    By itself numba would keep it beside the source, know of changes in that one file only, and fail on what another
-    version of this package kept there. So each version has a folder of its own, or nothing is kept.
+    By default numba keeps its cache beside the source, notices changes in that one file only, and fails on the cache of
+    another version of this package. So each version has a folder of its own, or nothing is cached.
     """
     folder = _folder()
     if folder is None:
@@ -45,7 +45,7 @@ def inline(write: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Within the context, no other process writes what is kept: numba's own files have no lock."""
+    """Within the context, no other process writes the cache: numba's own files have no lock."""
     folder = _folder()
     if folder is None:
         yield
@@ -57,7 +57,7 @@ def alone() -> Iterator[None]:
 
 
 def forget() -> None:
-    """Remove what is kept: it may be half of a file."""
+    """Remove the cache: it may hold half of a file."""
     folder = _folder()
     for file in folder.rglob("*.nb?") if folder is not None else ():
         with suppress(OSError):
@@ -66,7 +66,7 @@ def forget() -> None:
 
 @cache
 def _folder() -> Path | None:
-    """Where this version's compiled functions are kept; None where nothing can be written there."""
+    """The folder of this version's compiled functions; None if nothing can be written there."""
     digest = hashlib.blake2b(digest_size=8)
     for source in sorted(Path(__file__).parents[1].rglob("*.py")):
         digest.update(source.read_bytes())
@@ -75,5 +75,5 @@ def _folder() -> Path | None:
         folder = base / digest.hexdigest()
         folder.mkdir(parents=True, exist_ok=True)
         return folder if os.access(folder, os.W_OK | os.X_OK) else None
-    except (OSError, RuntimeError):  # no room, no rights, no home
+    except (OSError, RuntimeError):  # no room, no permission, no home
         return None

@@ -12,7 +12,7 @@ import torch
 
 
 class Crew:
-    """As many threads as torch uses, the one that asks among them."""
+    """As many threads as torch uses, including the calling one."""
 
     @cached_property
     def _others(self) -> Executor:
@@ -27,6 +27,6 @@ class Crew:
             others += [self._others.submit(work, *part) for part in parts]
             work(*own)
         finally:
-            wait(others)  # whoever is told of an error finds nothing under way
+            wait(others)  # an error is raised only when no thread is at work
         for other in others:
             other.result()

@@ -1,4 +1,4 @@
-"""The engine of numba's loops: a batch goes through twice, `sweep` reads it, `absorb` merges what that found."""
+"""The engine of numba's loops: a batch goes through twice. `sweep` reads it, `absorb` merges what `sweep` found."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Loops:
 
     def __init__(self) -> None:
         self._crew = Crew()
-        self._batch: BatchView | None = None  # the last one, and what was made of it: sites share batches
+        self._batch: BatchView | None = None  # the last one, and the ranks made from it: sites share batches
         self._rows: Rows | None = None
         self._deciders: Deciders | None = None
 
     def steps(self, of: Filled, values: Activations, placement: Placement, batch: BatchView) -> Steps:
-        """As `Engine` says; all in one."""
+        """As in `Engine`, in a single step."""
         yield from ()
         rows, decided = self._prepared(placement, batch)
         laid = laid_out(values, of.layout)

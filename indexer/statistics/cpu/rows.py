@@ -1,4 +1,4 @@
-"""What is read of a batch: the rows of values that count, cell by cell, and what decides between examples."""
+"""The parts of a batch that the loops read: counted rows, cell by cell, and the order of examples."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STRIP = 16
 """Neurons that are read side by side: a cache line of float32."""
 
 BLOCK = 16
-"""Rows of a cell that are read of one strip before the next strip's: what is found is put aside after so many."""
+"""Rows of a cell that are read of one strip before the next strip; results are stored after so many rows."""
 
 _BITS = {torch.float32: torch.int32, torch.bfloat16: torch.int16}
 
@@ -34,7 +34,7 @@ class Values(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """The rows of a batch that count, in cells; a cell is what one site computed for one sequence.
+    """The counted rows of a batch, in cells; a cell is what one site computed for one sequence.
 
     Sites are those of a stack (the experts of a layer) or only one. Cells are in the order of site and sequence, none
     is empty, and a cell's rows are in the order of their positions.
@@ -50,18 +50,18 @@ class Rows(NamedTuple):
 
 
 class Deciders(NamedTuple):
-    """What decides between the sequences and positions of a batch."""
+    """The numbers that order the sequences and positions of a batch."""
 
     number: Array  # sequence, int64: in the order of the corpus
-    drawn_key: Array  # sequence priority, int64: what a draw is ordered by; -1 for priority 0, for none
+    drawn_key: Array  # sequence priority, int64: the key that orders a draw; -1 for priority 0, which means none
     fold: Array  # sequence position, int64
 
 
 def laid_out(values: Activations, layout: RowLayout) -> Values:
     """The measures of activations, each `# row neuron` or `# sequence position neuron`.
 
-    Copied only if rows are not evenly apart, or if types differ or are no others than float32 and bfloat16. Of fewer
-    neurons than a strip has, what is missing is filled with zeros.
+    Copied only if rows are not evenly spaced, or if types differ or are not float32 or bfloat16. Fewer neurons than a
+    strip has are padded with zeros.
     """
     width = values.gate.shape[-1]
     measures = [values.product(factors) for factors in layout.measures]
@@ -83,7 +83,7 @@ def laid_out(values: Activations, layout: RowLayout) -> Values:
 
 def kept_rows(placement: Placement, batch: BatchView) -> Rows:
     """The rows of a batch that count."""
-    # numpy's own may be columns of one array, for which everything would be compiled once more
+    # numpy's own result may be columns of one array, for which everything would be compiled again
     cell, row, position = (np.ascontiguousarray(part.numpy()) for part in placement.kept())
     site, sequence = cell // placement.sequences, cell % placement.sequences
     first = np.flatnonzero(np.diff(cell, prepend=-1))  # of each cell
@@ -94,7 +94,7 @@ def kept_rows(placement: Placement, batch: BatchView) -> Rows:
 
 
 def deciders(batch: BatchView) -> Deciders:
-    """What decides between the examples of a batch."""
+    """The numbers that order the examples of a batch."""
     keys = drawn_keys(batch.hashes.gather(1, batch.by_hash)).flip(1)  # sequence priority - 1
     keys = torch.cat([torch.full_like(keys[:, :1], -1), keys], 1)
     return Deciders(batch.sequence.numpy(), keys.numpy(), batch.folds.numpy())

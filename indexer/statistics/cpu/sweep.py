@@ -1,8 +1,8 @@
-"""Reading every counted value of a batch once: counts, sums, largest magnitudes of each quadrant, and where they are.
+"""Reads every counted value of a batch once: counts, sums, largest magnitudes of each quadrant, and their places.
 
 A strip of neurons is one vector of the processor, and a quadrant is a mask over it: an instruction adds or compares
-where the mask says so. numba's compiler finds such code only sometimes in loops over numbers, so what is done to a
-vector is given to it as LLVM's own instructions; on processors with shorter vectors LLVM takes several.
+where the mask is set. numba's compiler makes such code only sometimes from loops over numbers, so the operations on a
+vector are written as LLVM's own instructions; on processors with shorter vectors LLVM takes several.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ _INFINITY = 0x7F800000
 
 
 class Swept(NamedTuple):
-    """What a batch holds. Rows are those of a `RowLayout`: measure * 4 + quadrant, then priorities."""
+    """The results for a batch. Rows are those of a `RowLayout`: measure * 4 + quadrant, then priorities."""
 
     counts: Array  # site quadrant neuron, int64
     total: Array  # site 16 neuron, float64
     magnitude: Array  # cell row neuron, int32: bits of the largest |value|, 0 without one; then priorities
-    block: Array  # cell row neuron, int32, no priorities: in which BLOCK of the cell's rows it stands first, if any
+    block: Array  # cell row neuron, int32, no priorities: the first BLOCK of the cell's rows that has it, if any
     highest: Array  # cell 8 neuron, int32: bits of the largest value of act and post; empty where not asked for
     largest: npt.NDArray[np.int32]  # cell strip: bits of the largest |value|
 
     @property
     def finite(self) -> Array:
-        """Whether every value of a cell is."""
+        """Whether every value of a cell is finite."""
         return np.asarray((self.largest < _INFINITY).all(1))
 
 
 class _Room(NamedTuple):
-    """What is known of a cell and strip while its rows are read; the last dimension is the strip's."""
+    """The results so far for a cell and strip, while its rows are read; the last dimension is the strip's."""
 
     total: Array
     magnitude: Array
@@ -54,7 +54,7 @@ class _Room(NamedTuple):
 
 
 def sweep(values: Values, rows: Rows, sites: int, layout: RowLayout, crew: Crew, *, highest: bool) -> Swept:
-    """Read a batch. `highest`: act and post have no one sign in a quadrant, so their largest values are wanted."""
+    """Read a batch. `highest`: act and post can have either sign in a quadrant, so their largest values are wanted."""
     width, cells = max(values.width, STRIP), len(rows.site)
     strips = -(-width // STRIP)
     swept = Swept(
@@ -72,7 +72,7 @@ def sweep(values: Values, rows: Rows, sites: int, layout: RowLayout, crew: Crew,
 class _Folding(Code):
     """The code of one pass over rows of a strip.
 
-    Kept vectors begin as they stand in the room, change row by row in registers and end in the room.
+    Kept vectors are loaded from the room, change row by row in registers and are stored in the room again.
     """
 
     def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
@@ -128,24 +128,24 @@ class _Folding(Code):
     def quadrants(self) -> list[Any]:
         """Where each quadrant is visited, by the signs of gate and in alone.
 
-        A mask has a bit a neuron where instructions take one, else all bits of a number.
+        A mask has one bit for each neuron if instructions take that, else all bits of a number.
         """
         signs = [sign for quantity in (0, 1) for sign in self._signs(quantity)]
         return [self.builder.and_(one, other) for one in signs[:2] for other in signs[2:]]
 
     def _signs(self, quantity: int) -> tuple[Any, Any]:
-        """Where the row's values are positive, and where negative; anything for NaN, if masks are numbers."""
+        """Where the row's values are positive, and where negative; arbitrary for NaN, if masks are numbers."""
         bits, zero = self.bits(quantity), all_equal(0)
         if self.masking:
             value, nothing = self.builder.bitcast(bits, FLOATS), all_equal(0.0, FLOATS)
             return self.builder.fcmp_ordered(">", value, nothing), self.builder.fcmp_ordered("<", value, nothing)
-        # shifts: LLVM makes selections, which take longer, of comparisons
+        # shifts: LLVM turns comparisons into selections, which take longer
         negative = self.builder.ashr(bits, all_equal(31))
         nonzero = self.builder.ashr(self.builder.sub(zero, self.magnitude(quantity)), all_equal(31))
         return self.builder.and_(self.builder.not_(negative), nonzero), self.builder.and_(negative, nonzero)
 
     def bits(self, quantity: int) -> Any:
-        """Of the row's values, as float32."""
+        """The row's values as float32."""
         address = self._values[quantity]
         if quantity not in self._bits:
             if self._bitwidth == 32:
@@ -160,11 +160,11 @@ class _Folding(Code):
         return self.builder.and_(self.bits(quantity), all_equal(0x7FFFFFFF))
 
     def priority(self) -> Any:
-        """Of the row, for every neuron."""
+        """The row's priority, for every neuron."""
         return self.broadcast(self.builder.load(self.after(self._priority, self._at)))
 
     def add(self, name: str, k: int, mask: Any, quantity: int) -> None:
-        """Add the row's values, as float64, to a kept vector where the mask says so."""
+        """Add the row's values, as float64, to a kept vector where the mask is set."""
         kept, bits = self.builder.load(self._kept[name, k]), self.bits(quantity)
         if not self.masking:
             bits = self.builder.and_(bits, mask)
@@ -172,14 +172,14 @@ class _Folding(Code):
         self._put(name, k, mask, self.builder.fadd(kept, value))
 
     def count(self, name: str, k: int, mask: Any) -> None:
-        """Add 1 where the mask says so."""
+        """Add 1 where the mask is set."""
         kept = self.builder.load(self._kept[name, k])
         self._put(name, k, mask, self.builder.sub(kept, all_equal(-1) if self.masking else mask))
 
     def raise_to(self, name: str, k: int, mask: Any, value: Any) -> None:
-        """Have a kept vector hold what is greater, itself or a value, where the mask says so, or everywhere.
+        """Set a kept vector to the larger of itself and a value where the mask is set, or everywhere.
 
-        Where it doesn't, 0 may be taken for the value.
+        Where the mask isn't set, 0 may be used as the value.
         """
         if not self.masking and mask is not None:
             value = self.builder.and_(value, mask)
@@ -237,11 +237,11 @@ def _highest(folding: _Folding) -> None:
 
 
 def _whole(folding: _Folding) -> None:
-    """All but `_highest`: in passes that keep no more vectors than the processor has registers."""
+    """All except `_highest`, in passes that keep at most as many vectors as the processor has registers."""
     if folding.masking:
         quantities: tuple[tuple[int, ...], ...] = (0, 1), (2, 3)
         quadrants: tuple[range, ...] = (range(4),)
-    else:  # it has half as many, half as long
+    else:  # it has half as many registers, half as long
         quantities, quadrants = ((0,), (1,), (2,), (3,)), (range(2), range(2, 4))
     for some in quadrants:
         _visits(folding, some)
@@ -253,7 +253,7 @@ def _whole(folding: _Folding) -> None:
 def _folds(write: Callable[[_Folding], None]) -> Callable[..., None]:
     """A function for `_sweep` that folds the kept rows from `begin` to `end`, of the strip at `column`, into the room.
 
-    `write` says what is done with them.
+    `write` writes the code for them.
     """
 
     @inline
@@ -273,7 +273,7 @@ _fold_highest = _folds(_highest)
 
 @compiled
 def _sweep(values, strides, width, first, last, rows, swept):  # type: ignore[no-untyped-def]
-    """The strips from `first` to `last`. The last one of a site begins where it ends with the neurons."""
+    """The strips from `first` to `last`. A site's last strip is shifted so that it ends with the last neuron."""
     room = _Room(
         np.zeros((16, STRIP), dtype=np.float64),
         np.zeros((swept.magnitude.shape[1], STRIP), dtype=np.int32),
@@ -314,7 +314,7 @@ def _put(whole, column, part):  # type: ignore[no-untyped-def]
 
 @compiled
 def _add(whole, column, part, known):  # type: ignore[no-untyped-def]
-    """Add what is not `known`: the first neurons of a strip may be in the one before as well."""
+    """Add the values that are not yet `known`: the first neurons of a strip may be in the previous one as well."""
     for k in range(len(part)):
         for j in range(known, STRIP):
             whole[k, column + j] += part[k, j]

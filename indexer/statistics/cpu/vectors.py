@@ -1,7 +1,7 @@
-"""LLVM's instructions for vectors of one strip, to be written into what numba compiles.
+"""LLVM's instructions for vectors of one strip, to be written into code that numba compiles.
 
-numba's compiler finds such code only sometimes in loops over numbers. On processors whose vectors are shorter LLVM
-takes several.
+numba's compiler makes such code only sometimes from loops over numbers. On processors with shorter vectors LLVM takes
+several.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _POINTER = ir.IntType(8).as_pointer()
 
 
 def all_equal(number: float, vector: Any = INTS) -> Any:
-    """The same number, known before, for every neuron."""
+    """The same number, a constant, for every neuron."""
     return ir.Constant(vector, [number] * STRIP)
 
 
@@ -36,19 +36,19 @@ class Code:
         self.builder = builder
 
     def data(self, array_type: Any, array: Any) -> Any:
-        """Where an array's values are."""
+        """The address of an array's values."""
         return self._context.make_array(array_type)(self._context, self.builder, array).data
 
     def unpacked(self, values: Any) -> list[Any]:
-        """What a tuple holds."""
+        """The elements of a tuple."""
         return list(cgutils.unpack_tuple(self.builder, values))
 
     def after(self, address: Any, count: Any) -> Any:
-        """The address of what comes so many values later."""
+        """The address of the value that comes so many values later."""
         return self.builder.gep(address, [ir.Constant(LONG, count) if isinstance(count, int) else count])
 
     def load(self, address: Any, vector: Any) -> Any:
-        """A vector that begins anywhere."""
+        """A vector read from any address, aligned or not."""
         loaded = self.builder.load(self.builder.bitcast(address, vector.as_pointer()))
         loaded.align = 1
         return loaded
@@ -64,7 +64,7 @@ class Code:
         return self.builder.shuffle_vector(first, nothing, all_equal(0))
 
     def greater(self, one: Any, other: Any) -> Any:
-        """Of two signed numbers, for each neuron."""
+        """The larger of two signed numbers, for each neuron."""
         return self.builder.select(self.builder.icmp_signed(">", one, other), one, other)
 
     def prefetch(self, address: Any) -> None:

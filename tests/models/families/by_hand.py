@@ -1,4 +1,4 @@
-"""What the gated MLPs of transformers compute, written down by hand from its source, class by class."""
+"""The computations of the gated MLPs of transformers, written down by hand from its source, class by class."""
 
 from __future__ import annotations
 
@@ -121,11 +121,11 @@ AFTERWARDS: dict[str, Callable[[Any, Tensor], Tensor]] = {
     "BitNetMLP": lambda module, post: module.down_proj(module.ffn_sub_norm(post)),
     "InklingMLP": lambda module, post: _plain_down(module, post) * module.global_scale,
 }
-"""How the output follows from post, where it isn't just the down projection."""
+"""How the output follows from post if it isn't just the down projection."""
 
 
 def compute(module: nn.Module, x: Tensor) -> Values:
-    """What a gated MLP computes of its input. Its own output must follow from the post that this gives."""
+    """The values that a gated MLP computes from its input. Its own output must follow from the resulting post."""
     kind = type(module).__name__
     children = {name for name, _ in module.named_children()}
     formula = BY_CLASS.get(kind) or next(formula for name, formula in BY_CHILDREN if name in children)

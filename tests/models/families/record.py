@@ -1,6 +1,6 @@
 """What became of every family of transformers when it was last looked at: kept in record.json, made by this module.
 
-`python -m tests.models.families.record` builds each family tiny and writes the file anew; it takes about a minute.
+`python -m tests.models.families.record` builds each family tiny and writes the file again; it takes about a minute.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def recorded(status: str) -> list[str]:
 
 
 def look(config_class: Any) -> tuple[str, str]:
-    """What becomes of a family, and by which adapters it is read, or why it isn't."""
+    """The outcome for a family, and the adapters that read it, or the reason why it isn't read."""
     from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
 
     from indexer.errors import GluscopeError

@@ -41,7 +41,7 @@ TEXTS = (
 
 
 def inputs(folder: Path, body: Any) -> list[dict[str, Tensor]]:
-    """What the model reads, a sequence at a time, without padding."""
+    """The inputs of the model, one sequence at a time, without padding."""
     loader: Any = transformers.AutoTokenizer
     tokenizer = loader.from_pretrained(folder)
     template = tokenizer("a")["input_ids"]
@@ -110,7 +110,7 @@ def test_a_family_is_indexed_as_its_own_code_computes(family: str, tmp_path: Pat
 
 
 def test_models_never_says_supported_of_what_index_refuses(left: str, tmp_path: Path) -> None:
-    """Of families that are refused, or read through another: `models` and `index` say the same."""
+    """For families that are refused, or read through another, `models` and `index` agree."""
     try:
         folder = made(tmp_path / "model", left)
     except Exception as error:  # whatever a library's class raises for its own small settings
