@@ -47,8 +47,8 @@ def test_go_to_understands_every_form(typed: str, target: Target) -> None:
         ("+1191", "from -345 to +1190"),
         ("-346", "from -345 to +1190"),
         ("", "nowhere"),
-        ("what", "no neuron"),
-        ("L12N345 +", "no neuron"),
+        ("what", "'what' is not a neuron address"),
+        ("L12N345 +", "is not a neuron address"),
     ],
 )
 def test_go_to_names_the_error(typed: str, words: str) -> None:
