@@ -178,4 +178,7 @@ def _own_list(request: Request, facts: Facts, start: NeuronAddress | None) -> tu
     elif start is not None:
         sights = (None, *current.sights) if current.sights else ()
         current = CurrentList(request.title, (start, *current.neurons), sights=sights)
-    return current, f"{len(refused)} lines are no neuron of this index, first {refused[0]!a}" if refused else ""
+    if not refused:
+        return current, ""
+    lines = "1 line is not a neuron" if len(refused) == 1 else f"{len(refused)} lines are not neurons"
+    return current, f"{lines} of this index, first {refused[0]!a}"

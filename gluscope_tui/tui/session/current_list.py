@@ -128,7 +128,7 @@ class NumberedNeurons(_MadeWhenAsked):
         try:
             place = self.numbers.index(self._numbering.number(value))
         except (KeyError, AttributeError):
-            raise ValueError(f"{value!r} is no neuron of this index") from None
+            raise ValueError(f"{value!r} is not a neuron of this index") from None
         if place < start or (stop is not None and place >= stop):
             raise ValueError(f"{value} is not there")
         return place

@@ -124,7 +124,7 @@ async def test_the_users_own_list_is_the_current_list(explorer_app: AppMaker) ->
     async with app.run_test(size=(120, 40)) as pilot:
         await settled(pilot)
         assert (here(app), "1/2 mine.tsv" in header_text(app)) == ("L3N1", True)
-        assert "2 lines are no neuron" in home_of(app).session.notice
+        assert "2 lines are not neurons" in home_of(app).session.notice
         await press(pilot, "j")
         assert here(app) == "L0N7"
 

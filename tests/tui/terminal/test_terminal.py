@@ -187,7 +187,7 @@ def test_a_list_comes_from_stdin_and_keys_from_the_terminal(hostile_index: Path,
     lines = "L2N3\tnote\nL0N7\nnonsense\n"
     session = Session(hostile_index, state_home, "--list", "-", typed=lines, TERM="xterm-256color")
     session.wait_for("1/2")
-    session.wait_for("1 lines are no neuron")
+    session.wait_for("1 line is not a neuron")
     session.child.send("j")
     session.wait_for("2/2")
     session.wait_for("L0N7")
