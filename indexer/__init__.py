@@ -16,7 +16,7 @@ __all__ = ["__version__", "open"]
 def open(path: str | os.PathLike[str]) -> Index:
     """Open a finished index for reading: `indexer.open("gluscope.db").neuron("L12N345")`.
 
-    Needs neither torch nor numpy. GluscopeError where the file is missing, foreign, damaged or too new.
+    Needs neither torch nor numpy. GluscopeError if the file is missing, foreign, damaged or too new.
     """
     from .database.reader import Index
 

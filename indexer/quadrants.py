@@ -96,8 +96,8 @@ _VECTORS = {
 def changes_sign(*vectors: str) -> bool:
     """Whether a product of these vectors (`gate`, `in`, `out`) changes its sign with a flip.
 
-    The alignment rule: in a flipped neuron w_in and w_out count as negated. All that a flip does follows from this: to
-    quantities, and by them to the view neuron_aligned, records and samples; to cosines, and to lists of tokens.
+    The alignment rule: in a flipped neuron w_in and w_out count as negated. Every effect of a flip follows from this:
+    on quantities, and through them on the view neuron_aligned, records and samples; on cosines, and on lists of tokens.
     """
     return sum(vector in _NEGATED_VECTORS for vector in vectors) % 2 == 1
 

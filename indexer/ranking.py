@@ -56,7 +56,7 @@ class Ranking:
         return top_k if self.examples is None else self.examples
 
     def value(self, at_peak: Sequence[float]) -> float:
-        """An example's value, a float32, by the four quantities at its peak; no negative zero."""
+        """An example's value, a float32, from the four quantities at its peak; never negative zero."""
         return array("f", [prod(at_peak[factor.place] for factor in self.factors)])[0] + 0.0
 
 

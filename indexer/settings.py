@@ -10,13 +10,13 @@ from .errors import GluscopeError
 from .ranking import DEFAULT_RANKINGS, RANKINGS
 
 MOST_EXAMPLES = 4096
-"""Examples a ranking that a neuron can have: all of its peaks are numbered with 16 bits."""
+"""The most examples that a ranking of a neuron can have: all its peaks are numbered with 16 bits."""
 
 WIDEST_WINDOW = 2**16 - 1
 """Tokens before or after a peak."""
 
 LARGEST_PACKED = 2**24
-"""Bytes that the examples, or the sample, of a neuron take at most: what a reader unpacks at once."""
+"""The most bytes that the examples, or the sample, of a neuron take: a reader unpacks them at once."""
 
 
 EVERY_TOKEN = "token"
@@ -74,7 +74,7 @@ class Settings:
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Settings:
-        """What `to_json` gave, of this version or an older one. ValueError for a value of another type or out of range.
+        """Read the result of `to_json`, of this version or an older one. ValueError for a wrong type or range.
 
         Settings that came later have the values that the older version worked with; other keys are passed over.
         """
@@ -94,7 +94,7 @@ class Settings:
 
     @property
     def largest_examples(self) -> int:
-        """Bytes that the examples of a neuron take at most, unpacked: see docs/schema.md."""
+        """The most bytes that the examples of a neuron take, unpacked: see docs/schema.md."""
         rankings = [RANKINGS[name] for name in self.rank_by if name in RANKINGS]
         lists = sum(len(ranking.quadrants) for ranking in rankings)
         entries = sum(len(ranking.quadrants) * ranking.k(self.top_k) for ranking in rankings)

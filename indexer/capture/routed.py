@@ -19,7 +19,7 @@ class Routed(NamedTuple):
     hidden: Tensor  # token d_model: the input of the experts; tokens of the flattened batch
     expert: Tensor  # row
     token: Tensor  # row
-    reached: Tensor  # row: False where the router gave the expert no weight, so that the token skips it
+    reached: Tensor  # row: False if the router gave the expert no weight, so that the token skips it
     gate: Tensor  # row neuron
     in_: Tensor  # row neuron
     act: Tensor  # row neuron

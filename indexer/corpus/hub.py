@@ -23,7 +23,7 @@ class HubDataset:
         return f"data set {self.id!r}"
 
     def read(self, column: str) -> Iterator[tuple[str, str]]:
-        """The (source, text) pairs, `ID:row` with rows that count from 1; GluscopeError where it can't be had."""
+        """The (source, text) pairs, `ID:row` with rows counted from 1; GluscopeError if it can't be read."""
         rows = iter(self._open(column))
         number = 0
         while (row := self._next(rows)) is not None:

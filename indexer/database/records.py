@@ -33,7 +33,7 @@ class Example:
     """One context of a neuron: a window of tokens around a peak, with the values of every token.
 
     `tokens` and the four value tuples have one entry a token of the window; `peak` is the place of the peak in them.
-    Values are None where the position was not counted. At the peak all four are exact float32; elsewhere gate, in and
+    Values are None if the position was not counted. At the peak all four are exact float32; elsewhere gate, in and
     post lie within 0.5 % of the window's largest magnitude of that quantity and keep their exact sign.
     """
 
@@ -64,7 +64,7 @@ class QuadrantRecord:
 
     quadrant: Quadrant
     count: int
-    frequency: float | None  # count / tokens_counted of the site; None where that is 0
+    frequency: float | None  # count / tokens_counted of the site; None if that is 0
     mean: Quantities
     extreme: Quantities  # the value of the largest magnitude, signed
     examples: Mapping[str, tuple[Example, ...]]
@@ -222,7 +222,7 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Cosines:
-    """The three cosines of a neuron's vectors, or a magnitude for each; None where a vector is zero."""
+    """The three cosines of a neuron's vectors, or a magnitude for each; None if a vector is zero."""
 
     gate_in: float | None
     in_out: float | None

@@ -75,7 +75,7 @@ class Coverage:
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any], sites: Iterable[str]) -> Coverage:
-        """What `to_json` gave, of an index with these sites."""
+        """Read the result of `to_json`, of an index with these sites."""
         names = list(sites)
         found = {}
         for cell in saved["cells"]:

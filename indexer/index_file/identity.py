@@ -25,7 +25,7 @@ class Identity:
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Identity:
-        """What `to_json` gave, of this version or an older one. ValueError where it can't be that."""
+        """Read the result of `to_json`, of this version or an older one. ValueError if it can't be one."""
         weights = saved.get("weights")
         if not isinstance(weights, str):
             raise ValueError("the weights are not named")
@@ -49,7 +49,7 @@ class RunIdentity:
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> RunIdentity:
-        """What `to_json` gave, of this version or an older one. ValueError where it can't be that."""
+        """Read the result of `to_json`, of this version or an older one. ValueError if it can't be one."""
         shard, processes = saved.get("shard"), saved.get("processes")
         if not (shard is None or isinstance(shard, str)) or not (processes is None or type(processes) is int):
             raise ValueError("the part of the run is not named")

@@ -1,7 +1,7 @@
 """Reads a finished index back into the state of a run, so that it can be continued, or merged with others.
 
-Other values are computed again: ordering keys from values and sequence numbers, fold keys from the tokens,
-hashes from (seed, document, part, position).
+Values that an index doesn't keep are computed again: ordering keys from values and sequence numbers, fold keys from the
+tokens, hashes from (seed, document, part, position).
 """
 
 from __future__ import annotations

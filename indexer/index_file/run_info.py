@@ -60,7 +60,7 @@ class RunInfo:
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> RunInfo:
-        """What `to_json` gave. KeyError, TypeError or ValueError where it can't be that."""
+        """Read the result of `to_json`. KeyError, TypeError or ValueError if it can't be one."""
         rate = saved["tokens_per_second"]
         return cls(
             identity=Identity.from_json(saved["identity"]),

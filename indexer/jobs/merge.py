@@ -267,7 +267,7 @@ def _distinct(parts: Sequence[_Input]) -> Iterator[Batches]:
 def _layers(
     chosen: Sequence[tuple[int, ...] | None], addresses: Sequence[SiteAddress], of_model: int
 ) -> tuple[int, ...] | None:
-    """The setting `layers` of the joined index: None where no layer of the model is left out."""
+    """The setting `layers` of the joined index: None if no layer of the model is left out."""
     union = sorted({address.layer for address in addresses})
     return None if None in chosen or union == list(range(of_model)) else tuple(union)
 

@@ -187,7 +187,7 @@ class TextsWriter:
     def add(self, sequence: TokenSequence) -> None:
         """Append a sequence; its number must be the number of sequences before it.
 
-        Raises GluscopeError where the disk is full.
+        Raises GluscopeError if the disk is full.
         """
         if sequence.number != self.sequences:
             raise ValueError(f"sequence {sequence.number} added as number {self.sequences}")
@@ -202,7 +202,7 @@ class TextsWriter:
     def flush(self, sync: bool = True) -> None:
         """Write everything added; with `sync`, make sure that it survives a loss of power.
 
-        Raises GluscopeError where the disk is full.
+        Raises GluscopeError if the disk is full.
         """
         try:
             for file in self._files:  # the records last: they may only point at written data

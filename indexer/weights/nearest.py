@@ -159,7 +159,7 @@ def _sampled(queries: Tensor, table: Tensor, rows: Tensor) -> Tensor:
 
 
 def _candidates(scores: Tensor, k: int, largest: bool) -> Best:
-    """Columns that hold at least the k + spare best scores, but for rounding: query candidate, in no order."""
+    """Columns that hold at least the k + spare best scores, except for rounding: query candidate, unordered."""
     queries, columns = scores.shape
     groups = columns // _GROUP
     wanted = k + k // 2 + _SPARE

@@ -47,7 +47,7 @@ def unpack_lists(
 ) -> tuple[ListArrays, ...]:
     """The lists of some neurons, as `pack_examples` took them; places that it dropped as empty are empty again.
 
-    Post at a peak may differ in the sign of a zero. DamagedValue where a blob isn't what the shapes and the window say.
+    Post at a peak may differ in the sign of a zero. DamagedValue if a blob isn't what the shapes and the window say.
     """
     try:
         neurons = [_neuron(inflate(blob, LARGEST_PACKED), shapes, window) for blob in blobs]

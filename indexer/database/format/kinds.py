@@ -69,7 +69,7 @@ BLOB = Kind("a blob", frozenset({bytes}), most=2**24)
 
 
 def misfit(rows: Sequence[Sequence[Any]], kinds: Sequence[Kind]) -> int | None:
-    """The place of the first column that holds a value not of its kind; None where all are what they should be."""
+    """The place of the first column that holds a value not of its kind; None if all are what they should be."""
     for place, kind in enumerate(kinds):
         if not kind.holds([row[place] for row in rows]):
             return place

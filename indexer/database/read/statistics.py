@@ -74,7 +74,7 @@ def frequency(count: int, tokens_counted: int) -> float | None:
 
 
 def flipped(row: Row) -> bool | None:
-    """The flip bit of a row; None where the weights could not be read."""
+    """The flip bit of a row; None if the weights could not be read."""
     value = row[_PLACE["flipped"]]
     return None if value is None else bool(value)
 

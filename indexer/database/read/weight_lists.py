@@ -26,7 +26,7 @@ _MOST = HEADER.size + SCALES.size + 255 * 6 * (TOKEN_LISTS + NEIGHBOUR_LISTS)  #
 
 @dataclass(frozen=True, slots=True)
 class WeightLists:
-    """The lists of one neuron. Raw signs; a token list is empty where it is unavailable."""
+    """The lists of one neuron. Raw signs; a token list is empty if it is unavailable."""
 
     tokens: tuple[tuple[tuple[int, float], ...], ...]  # list, then (token, score), the clearest first
     neighbours: tuple[tuple[tuple[int, bool, float], ...], ...]  # list, then (number in the model, flipped, cosine)

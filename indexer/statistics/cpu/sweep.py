@@ -33,7 +33,7 @@ class Swept(NamedTuple):
     total: Array  # site 16 neuron, float64
     magnitude: Array  # cell row neuron, int32: bits of the largest |value|, 0 without one; then priorities
     block: Array  # cell row neuron, int32, no priorities: the first BLOCK of the cell's rows that has it, if any
-    highest: Array  # cell 8 neuron, int32: bits of the largest value of act and post; empty where not asked for
+    highest: Array  # cell 8 neuron, int32: bits of the largest value of act and post; empty if not asked for
     largest: npt.NDArray[np.int32]  # cell strip: bits of the largest |value|
 
     @property
