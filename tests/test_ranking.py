@@ -79,6 +79,7 @@ class Computed(naive.Computed):
         ]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("sixth")
 @pytest.mark.parametrize("loops", [False, True], ids=["tensors", "loops"])
 def test_a_sixth_ranking_is_kept_as_the_naive_loop_says(loops: bool) -> None:

@@ -26,6 +26,7 @@ _LOCK = "lock"
 _NAMES = re.compile(
     r"(identity\.json|checkpoint\.json|state-\d+(-end)?\.safetensors)(\.new)?"
     r"|(tokens|sources|sequences)\.bin|index\.db(-journal|-wal|-shm)?|gluscope-\w{8}"
+    r"|\.tmp\w{6}"  # safetensors writes a file under such a name first
 )
 _RANK = re.compile(r"rank-\d+")
 _ELSEWHERE = "name another file with --db"

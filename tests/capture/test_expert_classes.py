@@ -56,6 +56,7 @@ def forward(model: Any) -> Tensor:
     return last
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config_class", CHOSEN)
 def test_what_is_captured_of_experts_is_what_plain_arithmetic_gives(config_class: str) -> None:
     demand_plain(tiny_mixture(config_class))
@@ -107,6 +108,7 @@ def compare(routed: Routed, rows: dict[tuple[int, int], Row]) -> None:
             torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config_class", CHOSEN)
 def test_the_weights_of_an_expert_give_its_gate(config_class: str) -> None:
     model = tiny_mixture(config_class)

@@ -150,6 +150,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(VALUES, max_size=6), st.integers(1, 9), st.sampled_from([None, 1]))
 def test_elements_of_an_array_are_those_that_json_finds(values: list[Any], size: int, indent: int | None) -> None:

@@ -13,6 +13,7 @@ from indexer.errors import GluscopeError
 from ..support.index_fixture import make_index
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ["silu", "gelu_tanh", "sin of nobody"])
 @pytest.mark.parametrize("top_k", [16, 300])
 def test_a_site_comes_back_as_it_was_written(tmp_path: Path, activation: str, top_k: int) -> None:

@@ -53,6 +53,7 @@ def _read(base: Path, folder: Path, kind: str, stride: int) -> None:
     assert 0 < told < read  # some commands don't read what was changed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "stride"), [("columns", 17), ("info", 23), ("bytes", 29), ("tables", 3), ("bombs", 2)]
 )
@@ -107,17 +108,17 @@ def _look(path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ("UPDATE sequences SET part = char(27) || id", "part holds what is not a number from 0"),
-        ("UPDATE sites SET stack = char(27) || '[2J'", "stack holds what is not a stack of layers"),
-        ("UPDATE sites SET tokens_counted = 'many'", "tokens_counted holds what is not a number from 0"),
+        ("UPDATE sequences SET part = char(27) || id", "part holds a value that is not a number from 0"),
+        ("UPDATE sites SET stack = char(27) || '[2J'", "stack holds a value that is not a stack of layers"),
+        ("UPDATE sites SET tokens_counted = 'many'", "tokens_counted holds a value that is not a number from 0"),
         ("UPDATE sites SET name = 'L7' WHERE layer = 1", "the site L1 has another name"),
         ("UPDATE sites SET width = 1000000000000", "the neurons of L1 don't follow those of the site before"),
-        ("UPDATE weights SET rw_class = char(27) || '[31m'", "rw_class holds what is not a class"),
-        ("UPDATE neurons SET extreme_gate_pp = 9e999", "extreme_gate_pp holds what is not a float32"),
+        ("UPDATE weights SET rw_class = char(27) || '[31m'", "rw_class holds a value that is not a class"),
+        ("UPDATE neurons SET extreme_gate_pp = 9e999", "extreme_gate_pp holds a value that is not a float32"),
         ("UPDATE neurons SET extreme_gate_pp = NULL, count_pp = 1", "it has no extreme in ++"),
         ("UPDATE neurons SET count_pp = 1000000", "it was 1,000,000 times in ++"),
         ("UPDATE neurons SET sum_post_pp = 1e300, count_pp = 1", "a mean of 1e+300"),
-        ("UPDATE packed SET examples = NULL", "examples holds what is not a blob"),
+        ("UPDATE packed SET examples = NULL", "examples holds a value that is not a blob"),
         ("UPDATE packed SET examples = x'789c'", "cut short"),
         ("UPDATE info SET value = '[7]' WHERE key = 'rankings'", "rankings in its info is not what gluscope writes"),
         ("UPDATE info SET value = '7' WHERE key = 'software'", "software in its info is not what gluscope writes"),
@@ -168,7 +169,8 @@ def test_a_query_without_an_end_is_stopped(base: Path) -> None:
     connection.close()
 
 
-def test_ctrl_c_is_heard_while_a_query_runs(base: Path) -> None:
+def test_ctrl_c_is_heard_while_a_query_runs(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("indexer.database.read.connection._LOOKS", 10**9)  # the query ends by Ctrl-C alone
     connection = Connection(base)
     assert connection.rows("SELECT 1", (COUNT,)) == [(1,)]  # which sets the number of looks to 0
 

@@ -93,6 +93,7 @@ def test_what_follows_the_text_is_not_reported_for_a_part_or_if_it_is_left_out(
     assert nowhere.writing_seconds is nowhere.total_seconds is None
 
 
+@pytest.mark.slow
 def test_weights_and_writing_grow_with_what_there_is_to_do(corpus: Path, tmp_path: Path) -> None:
     def found(width: int) -> forecast.Forecast:
         model = save_model(tmp_path / f"model{width}", intermediate_size=width)
@@ -167,6 +168,7 @@ def test_a_run_whose_index_surely_does_not_fit_on_the_disk_is_refused(
     make(model, corpus, tmp_path / "x.db", SETTINGS)
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_table_and_nothing_else_on_stdout(
     model: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -35,6 +35,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "gluscope"
 
 
+@pytest.mark.slow
 def test_the_demo_shows_a_telling_neuron_and_commands_that_work(
     cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -35,6 +35,7 @@ def same(one: Path, other: Path) -> None:
     assert sampled(one) == sampled(other)
 
 
+@pytest.mark.slow
 def test_shards_of_a_mixture_joined_in_either_order_are_the_whole(folder: Folder) -> None:
     parts = [folder.make(f"{number}.db", shard=f"{number}/3") for number in (1, 2, 3)]
     same(merge(folder.path / "joined.db", parts, silent), folder.whole)
@@ -42,6 +43,7 @@ def test_shards_of_a_mixture_joined_in_either_order_are_the_whole(folder: Folder
     same(merge(folder.path / "nested.db", [first, parts[1]], silent), folder.whole)
 
 
+@pytest.mark.slow
 def test_a_run_over_experts_that_was_cut_off_goes_on_to_the_same_index(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,6 +70,7 @@ def test_an_index_of_experts_is_extended(folder: Folder) -> None:
         assert one.execute(query).fetchall() == other.execute(query).fetchall()
 
 
+@pytest.mark.slow
 def test_layers_of_a_mixture_indexed_apart_are_joined(folder: Folder) -> None:
     def only(*layers: int) -> Settings:
         return Settings(**{**{n: getattr(SETTINGS, n) for n in Settings.__slots__}, "layers": layers})

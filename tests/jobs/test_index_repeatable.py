@@ -124,6 +124,7 @@ def test_checkpoints_change_nothing(inputs: tuple[Path, Path], whole: Path, tmp_
     assert content(make(*inputs, tmp_path / "x.db", SETTINGS, checkpoint_every=0.0)) == content(whole)
 
 
+@pytest.mark.slow
 def test_ctrl_c_is_exit_code_130_and_the_same_command_continues(
     inputs: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -183,6 +184,7 @@ def is_complete(db: Path) -> bool:
         return made.info().complete
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_same_bytes(
     inputs: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -57,6 +57,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_an_index_says_what_the_naive_loop_says(case: Case, tmp_path: Path) -> None:
     model = save_model(tmp_path / "model", case.family, **case.model)

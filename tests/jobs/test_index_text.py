@@ -113,6 +113,7 @@ def test_no_control_character_of_a_document_is_printed(
     assert all(character.isprintable() for character in (out + err).replace("\n", "").replace("\t", ""))
 
 
+@pytest.mark.slow
 def test_a_document_may_be_long(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = save_model(tmp_path / "model", num_hidden_layers=1)
     text = "The cat sat on the mat. " * 24_000

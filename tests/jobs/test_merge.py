@@ -78,6 +78,7 @@ def test_a_part_says_what_it_covers(folder: Folder) -> None:
     assert sum(part.coverage["cells"][0]["tokens"] for part in parts) == whole.corpus["tokens"]
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_shards_joined_in_any_order_and_nesting_are_the_whole(
@@ -123,6 +124,7 @@ def test_cells_that_form_no_rectangle_are_joined_site_by_site(folder: Folder, ou
     assert shown(merge(out(), [last, three], silent)) == folder.shown
 
 
+@pytest.mark.slow
 def test_without_folding_and_with_lists_that_never_fill(folder: Folder, out: Callable[[], Path]) -> None:
     for number, chosen in enumerate(
         (

@@ -160,6 +160,7 @@ def everything(folder: Path) -> dict[str, bytes | str | None]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("obstacle", OBSTACLES)
 def test_a_run_folder_that_is_not_ours_is_refused_and_left(

@@ -103,6 +103,7 @@ def load_from(endpoint: str, cache: Path, *models: tuple[str, str | None]) -> li
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_a_model_of_the_hub_is_pinned_to_its_commit_and_kept_for_when_the_hub_is_away(hub: str, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     expected = ["org/tiny", COMMIT, load(str(tmp_path / "tiny")).fingerprint]

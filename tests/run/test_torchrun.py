@@ -40,6 +40,7 @@ def torchrun(processes: int, arguments: list[str], **environment: str) -> subpro
     )
 
 
+@pytest.mark.slow
 def test_two_processes_make_the_index_of_one(tmp_path: Path) -> None:
     model, corpus = save_model(tmp_path / "model"), write_corpus(tmp_path / "texts.jsonl")
     whole = make(model, corpus, tmp_path / "whole.db", SMALL)

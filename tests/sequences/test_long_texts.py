@@ -158,6 +158,7 @@ print(len(ids), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
+@pytest.mark.slow
 def test_six_megabytes_of_text_take_less_than_a_hundred() -> None:
     ran = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)
     tokens, kilobytes = map(int, ran.stdout.split())

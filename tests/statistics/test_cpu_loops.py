@@ -70,15 +70,17 @@ def in_order(state: SiteState) -> dict[str, torch.Tensor]:
     return found
 
 
+@pytest.mark.slow
 def test_loops_work_on_processors_without_masks(tmp_path: Path) -> None:
     """In another process, which takes its own for a plain one of its kind."""
     plain = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
-    run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", "leave and default"]
+    run = [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", __file__, "-k", "leave and default"]
     done = subprocess.run(run, env={**os.environ, **plain}, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout
     assert "4 passed" in done.stdout
 
 
+@pytest.mark.slow
 def test_what_was_kept_of_the_loops_may_be_broken_or_out_of_reach(tmp_path: Path) -> None:
     model, corpus = save_model(tmp_path / "model"), write_corpus(tmp_path / "texts.jsonl")
     outputs = []
@@ -104,6 +106,7 @@ def test_what_was_kept_of_the_loops_may_be_broken_or_out_of_reach(tmp_path: Path
     assert outputs[0] == outputs[1] == outputs[2]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # of torch's own
 def test_fused_operations_leave_what_plain_ones_leave() -> None:
     """As on a GPU; without a compiler, both are plain."""
@@ -126,6 +129,7 @@ def test_fused_operations_leave_what_plain_ones_leave() -> None:
             assert torch.equal(found[key], tensor), (key, notices)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("kind", ["plain", "halves of one tensor", "no sign", "bfloat16"])
 def test_loops_leave_what_plain_operations_leave(name: str, kind: str) -> None:

@@ -218,6 +218,7 @@ def together(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     return shapes
 
 
+@pytest.mark.slow
 def test_sites_that_are_alike_are_merged_at_once_to_the_same_index(
     folder: Folder, mixture: ExpertFolder, together: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,6 +261,7 @@ def same(one: Path, other: Path) -> bool:
     return shown(one) == shown(other) and sampled(one) == sampled(other)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("following")
 def test_the_index_is_the_same(folder: Folder, mixture: ExpertFolder) -> None:
     assert same(folder.make("a.db", compile="off"), folder.path / "whole.db")

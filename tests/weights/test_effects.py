@@ -73,6 +73,7 @@ def effects(model: Any, down: nn.Module, final: nn.Module, neurons: int) -> tupl
     return torch.stack(changes) * size, usual
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "down", "settings"),
     [

@@ -83,6 +83,7 @@ def expected(values: list[Values]) -> tuple[np.ndarray[Any, Any], ...]:
     return count.numpy(), torch.stack(sums).numpy(), torch.stack(extremes).numpy()
 
 
+@pytest.mark.slow
 def test_a_family_is_indexed_as_its_own_code_computes(family: str, tmp_path: Path) -> None:
     folder = made(tmp_path / "model", family)
     corpus = tmp_path / "corpus.jsonl"

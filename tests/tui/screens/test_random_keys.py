@@ -52,6 +52,7 @@ def some_input(app: ExplorerApp, chance: random.Random, keys: list[str]) -> list
     return [key(chance.choice(TYPED if prompting(app) and chance.random() < 0.7 else keys))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 async def test_a_storm_of_input_breaks_nothing(explorer_app: AppMaker, weighted_index: Path, seed: int) -> None:
     chance = random.Random(seed)
