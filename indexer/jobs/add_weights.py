@@ -32,7 +32,8 @@ def add_weights(model: str, db: Path, execution: Execution, *, overwrite: bool, 
     if under_way(db) or not info.get("coverage", {}).get("finished", True):
         raise GluscopeError(f"the run that makes {db} is not finished", "finish it: it computes the weights at its end")
     if info.get("weights", {}).get("state") in ("computed", "partly") and not overwrite:
-        progress(Progress("notice", message=f"{db} has its weights already; --overwrite computes them again"))
+        kept = f"{db} has its weights already, so {model} was not read; --overwrite computes them again"
+        progress(Progress("notice", message=kept))
         return db
     progress(Progress("loading", message=f"loading {model}"))
     loaded = load(

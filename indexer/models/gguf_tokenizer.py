@@ -114,5 +114,5 @@ def _beginning(file: GgufFile, tokenizer: Any) -> tuple[str, ...]:
         return ("no BOS in front of sequences: the file says so (tokenizer.ggml.add_bos_token)",)
     return (
         f"BOS ({tokenizer.bos_token}) stands in front of sequences, though the file asks for none "
-        "(tokenizer.ggml.add_bos_token); --bos never leaves it out",
+        "(tokenizer.ggml.add_bos_token); use `--bos never` to leave it out",
     )

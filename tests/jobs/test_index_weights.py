@@ -171,7 +171,7 @@ def test_weights_only_leaves_an_index_alone_that_has_them(model: Path, whole: Pa
     before, told = db.read_bytes(), []
     add_weights(str(model), db, Execution(), overwrite=False, progress=lambda p: told.append(p.message))
     assert db.read_bytes() == before
-    assert told == [f"{db} has its weights already; --overwrite computes them again"]
+    assert told == [f"{db} has its weights already, so {model} was not read; --overwrite computes them again"]
     add_weights(str(model), db, Execution(), overwrite=True, progress=lambda _: None)
     assert tables(db) == tables(whole)
 
