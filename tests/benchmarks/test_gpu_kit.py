@@ -46,7 +46,8 @@ def test_every_part_passes_its_rehearsal(tmp_path: Path, capsys: pytest.CaptureF
     cases = {row["case"]: row["figures"] for part in found["parts"].values() for row in part["rows"]}
     assert cases["SmolLM2-135M bfloat16"]["bare_tokens_per_s"] > 0
     assert set(cases["SmolLM2-135M bfloat16"]["time_steady"]) == {"s", "s_profiled", "busy_s", "top"}
-    assert (tmp_path / "gpu.md").read_text(encoding="utf-8").count("| yes |") == len(cases)
+    rows = sum(len(part["rows"]) for part in found["parts"].values())  # cases of two parts may have one name
+    assert (tmp_path / "gpu.md").read_text(encoding="utf-8").count("| yes |") == rows
 
 
 def test_the_limits_together_are_under_eight_minutes() -> None:
