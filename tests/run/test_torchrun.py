@@ -19,6 +19,7 @@ from indexer.run.torchrun import Group, find_group
 from indexer.sequences.batches import Batch
 from indexer.settings import Execution, Inputs, Settings
 
+from ..support.long_runs import CutOff, cut_off
 from ..support.outputs import SMALL, sampled, shown, told
 from ..support.small_runs import make, save_model, write_corpus
 
@@ -85,25 +86,6 @@ class Ranks:
         index(str(self.model), Inputs((str(self.corpus),)), self.db, settings, execution, overwrite=overwrite)
 
 
-class Died(Exception):
-    """Stands for the end of a process."""
-
-
-def die_after(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
-    """The next run is cut off in the middle of a batch."""
-    process = Run.process
-    left = [batches]
-
-    def dying(run: Run, batch: Batch) -> None:
-        process(run, batch)
-        left[0] -= 1
-        if left[0] == 0:
-            monkeypatch.setattr(Run, "process", process)
-            raise Died
-
-    monkeypatch.setattr(Run, "process", dying)
-
-
 @pytest.fixture
 def ranks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ranks:
     return Ranks(tmp_path, monkeypatch)
@@ -124,8 +106,8 @@ def test_a_process_that_died_goes_on_where_it_was_and_the_others_keep_their_part
     ranks: Ranks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = make(ranks.model, ranks.corpus, tmp_path / "whole.db", SMALL)
-    die_after(monkeypatch, 3)
-    with pytest.raises(Died):
+    cut_off(monkeypatch, after=3)
+    with pytest.raises(CutOff):
         ranks.run(1, 2)
     with pytest.raises(GluscopeError, match="process 1 left no finished state"):
         ranks.run(0, 2)
@@ -156,8 +138,8 @@ def test_another_number_of_processes_does_not_go_on_with_a_run(ranks: Ranks, mon
     ranks.alone(overwrite=True)
     assert told(ranks.db).complete
     ranks.db.unlink()
-    die_after(monkeypatch, 2)
-    with pytest.raises(Died):
+    cut_off(monkeypatch, after=2)
+    with pytest.raises(CutOff):
         ranks.alone()
     with pytest.raises(GluscopeError, match="begun by one process"):
         ranks.run(0, 2)
