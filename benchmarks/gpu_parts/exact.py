@@ -130,7 +130,7 @@ class _Model:
     @property
     def _last_bit(self) -> float:
         """By how much examples of experts in float32 may differ from the loop."""
-        return 1e-6 if "moe" in self._family.name.lower() or "mixtral" in self._family.name.lower() else 0.0
+        return 1e-6 if self._family.save is save_mixture else 0.0
 
     def _told(self, found: dict[str, list[str]]) -> dict[str, Any]:
         for name, differences in found.items():

@@ -245,8 +245,9 @@ class Run:
             # a shared expert may be given the tokens of all sequences in one row
             whole = Activations(*(at.view(*ids[rows].shape, -1) for at in (gate, in_, act(site, gate), post)))
             if len(stack.sites) > 1:
-                room = waiting.get(stack.name) or waiting.setdefault(stack.name, _Waiting(len(stack.sites), whole))
-                if not room.put(place, whole):
+                if stack.name not in waiting:
+                    waiting[stack.name] = _Waiting(len(stack.sites), whole)
+                if not waiting[stack.name].put(place, whole):
                     return
                 whole = waiting.pop(stack.name).values
             merge(stack.name, whole)
