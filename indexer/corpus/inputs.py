@@ -163,14 +163,16 @@ def _kind(entry: os.DirEntry[str]) -> str:
         return "broken"
 
 
-def _identity(path: str) -> _Identity:
-    try:
-        status = os.stat(path)
-    except OSError as error:
-        raise GluscopeError(
-            f"folder {printable(path)!r} can't be read: {error.strerror}", "check its permissions"
-        ) from None
+def _identity(folder: str) -> _Identity:
+    status = _status(folder, "folder ", "check its permissions")
     return status.st_dev, status.st_ino
+
+
+def _status(path: str, kind: str, fix: str) -> os.stat_result:
+    try:
+        return os.stat(path)
+    except OSError as error:
+        raise GluscopeError(f"{kind}{printable(path)!r} can't be read: {error.strerror}", fix) from None
 
 
 def _skipped(path: str, skip: frozenset[str]) -> bool:
@@ -182,12 +184,7 @@ def _skipped(path: str, skip: frozenset[str]) -> bool:
 
 
 def _file(path: str, *, named: bool) -> InputFile:
-    try:
-        status = os.stat(path)
-    except OSError as error:
-        raise GluscopeError(
-            f"{printable(path)!r} can't be read: {error.strerror}", "check the link or its permissions"
-        ) from None
+    status = _status(path, "", "check the link or its permissions")
     stem, suffix = os.path.splitext(path.lower())
     compression = _COMPRESSIONS.get(suffix)
     if compression:

@@ -23,8 +23,7 @@ from ..index_file.run_info import stored_run
 from ..index_file.site_arrays import SiteSample, site_arrays, site_samples
 from ..index_file.write import write_index
 from ..progress import Meter, Progress, Report
-from ..run import checkpoint, checkpoint_file
-from ..run import join_processes as distributed
+from ..run import checkpoint, checkpoint_file, join_processes
 from ..run.accumulator import Run
 from ..run.checkpoint_file import Mark
 from ..run.finished_index import Base, finished_base, is_finished
@@ -175,7 +174,7 @@ def _run(job: Job, base: Base | None, overwrite: bool, *, snapshots: bool) -> No
     covered = loop.covered
     if job.part.group is not None:
         loop.save(finished=True)
-        distributed.wait(job.part.group)
+        join_processes.wait(job.part.group)
         if not first:
             return
         covered = _join(job, run, job.part.group, covered, base, loop.batches)
@@ -206,7 +205,7 @@ def _join(job: Job, run: Run, group: Group, covered: Batches, base: Base | None,
     """Merge the results of the other processes; returns the coverage of all."""
     job.notice(f"joining what {group.size} processes found")
     start = 0 if base is None else base.total
-    for rank, mark in enumerate(distributed.join(run, group, job.part.run_folder), start=1):
+    for rank, mark in enumerate(join_processes.join(run, group, job.part.run_folder), start=1):
         numbers = np.arange(start, total)
         covered |= Batches(numbers[numbers % group.size == rank], mark.covered)
         run.take_notices(mark.notices)
