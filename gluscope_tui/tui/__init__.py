@@ -1,1 +1,1 @@
-"""The terminal explorer: an app, its screens and widgets, and the pure rules behind them."""
+"""The terminal explorer: an app, its screens and widgets, and the pure rules that they follow."""

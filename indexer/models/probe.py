@@ -19,7 +19,7 @@ from .forward import run_body
 if TYPE_CHECKING:
     from .loaded import LoadedModel
 
-_TEXTS = ("One short text to read, and then it ends.", "One short text to read; but this is no end")
+_TEXTS = ("One short text to read, and then it ends.", "One short text to read; but it does not end here")
 _LONGEST = 48
 _SAME = 1e-4  # above rounding in float32, far below the effect of another token on a model that sees it
 _ROUNDINGS = 4.0

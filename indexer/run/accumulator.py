@@ -30,7 +30,7 @@ from ..sites.stacks import SiteStack, dense_sites, stacks
 from ..statistics.activations import Activations
 from ..statistics.batch import BatchView, NonFiniteError, view_batch
 from ..statistics.choice import Engines
-from ..statistics.deferred import Behind, Steps, at_once
+from ..statistics.deferred import DeferredSteps, Steps, at_once
 from ..statistics.placement import Routing
 from ..statistics.sample import PositionSample
 from ..statistics.stack import SiteState, Stack, form
@@ -52,7 +52,7 @@ class Run:
         self._engines = engines
         self._rows_at_once: int | None = None  # padded tokens a pass, set when memory ran out
         self.identity_errors: dict[str, float] = {}
-        self._behind = Behind()
+        self._deferred = DeferredSteps()
         self.notices: list[str] = []  # that the index is to keep
         self._long_told = False
         self.sample = PositionSample(settings.sample)
@@ -92,17 +92,17 @@ class Run:
 
     def settle(self) -> None:
         """Finish merging every processed batch. GluscopeError if memory runs out."""
-        mark = self._behind.mark()
+        mark = self._deferred.mark()
         try:
             self._finish()
         except (RuntimeError, MemoryError) as error:
             if not _is_out_of_memory(error):
                 raise
-            raise _torn(self._behind.drop(mark) or "the states were completed") from error
+            raise _torn(self._deferred.drop(mark) or "the states were completed") from error
 
     def _finish(self) -> None:
         with torch.inference_mode():
-            self._behind.finish()
+            self._deferred.finish()
 
     def blank(self, name: str) -> SiteState:
         """An empty state of its own for the site with this name."""
@@ -170,7 +170,7 @@ class Run:
     def _feed(self, batch: Batch, ids: Tensor, view: BatchView, rows: slice, before: frozenset[str]) -> None:
         """Merge some rows of a batch into every site that isn't in `before`, in halves if memory runs out."""
         fed = set(before)
-        mark = self._behind.mark()
+        mark = self._deferred.mark()
         try:
             self._forward(batch, ids, view, rows, fed)
             if self._rows_at_once is not None:  # memory is short
@@ -180,7 +180,7 @@ class Run:
             if not _is_out_of_memory(error):
                 raise
             torn = [_taking(name, state.count.device, batch) for name, state in self._states.items() if state.torn]
-            if lost := self._behind.drop(mark) or next(iter(torn), None):
+            if lost := self._deferred.drop(mark) or next(iter(torn), None):
                 raise _torn(lost) from error
             alone = not mark
             if alone and rows.stop - rows.start == 1:
@@ -231,7 +231,7 @@ class Run:
                 fed.add(name)
 
             if follows(device):
-                self._behind.take(stack, _taking(name, device, batch), all_steps(), values.nbytes)
+                self._deferred.take(stack, _taking(name, device, batch), all_steps(), values.nbytes)
             else:
                 at_once(all_steps())
 

@@ -42,7 +42,7 @@ class OutputFile:
         rolled back.
         """
         self.asked = db
-        self.path = _behind_links(db)
+        self.path = _target_of_links(db)
         _demand_place(self.path)
         if run_folder(self.path) != run_folder(db) and under_way(db):
             raise GluscopeError(
@@ -124,7 +124,7 @@ def is_index(path: Path) -> bool:
     return head.startswith(b"SQLite format 3\0") and head[68:72] == APPLICATION_ID.to_bytes(4, "big")
 
 
-def _behind_links(db: Path) -> Path:
+def _target_of_links(db: Path) -> Path:
     """The path with links resolved; GluscopeError if they lead in a circle."""
     if not os.path.islink(db):
         return db

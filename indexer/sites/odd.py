@@ -32,7 +32,7 @@ def _scaled(module: Any) -> Form:
 
 
 def _normed(module: Any) -> Form:
-    return Form(module.act_fn, entry="ffn_sub_norm", note="norm behind post")
+    return Form(module.act_fn, entry="ffn_sub_norm", note="norm after post")
 
 
 def _sparsified(module: Any) -> Form:

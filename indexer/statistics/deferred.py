@@ -33,7 +33,7 @@ def at_once(steps: Steps) -> None:
         return
 
 
-class Behind:
+class DeferredSteps:
     """The steps under way; the steps of one owner are taken in order.
 
     Steps that raised an error raise it again when continued; `drop` says whether they can be started again.

@@ -57,8 +57,8 @@ def fold_keys(
         if after and length is not None:
             ahead = np.arange(width) + np.arange(1, after + 1)[:, None]  # step position
             inside = ahead[:, None] < length[:, None]  # step sequence position
-            behind = tokens.T[np.minimum(ahead, width - 1)].transpose(0, 2, 1)  # step sequence position
-            mixed = _with_tokens_after(mixed, np.where(inside, behind, 0))
+            following = tokens.T[np.minimum(ahead, width - 1)].transpose(0, 2, 1)  # step sequence position
+            mixed = _with_tokens_after(mixed, np.where(inside, following, 0))
     keys: npt.NDArray[np.int64] = mixed.view(np.int64)
     return keys
 

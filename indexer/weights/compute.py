@@ -120,7 +120,7 @@ def _token_lists(
 def _why_no_writes(out: Unembedding, norms: Norms) -> str | None:
     if out.rows is None:
         return out.reason
-    return "it can't be told what the last norm does" if norms.final is None else None
+    return "the effect of the last norm is not known" if norms.final is None else None
 
 
 def _d_model(vectors: SiteVectors) -> int:

@@ -91,11 +91,11 @@ def site_vectors(sites: Sequence[Site], norms: Norms) -> tuple[SiteVectors, ...]
         if site_weights(site) is None:
             reason = "its weights are quantised, adapted or not plain matrices"
         elif around.before is None:
-            reason = "it can't be told which norm feeds it, or what that norm does"
+            reason = "the norm that feeds it, or the effect of that norm, is not known"
         elif around.after is None:
-            reason = "it can't be told what the norm behind it does"
+            reason = "the effect of the norm after it is not known"
         elif around.inner is None:
-            reason = "it can't be told what the norm between its product and its down projection does"
+            reason = "the effect of the norm between its product and its down projection is not known"
         elif around.reach.elsewhere:
             reason = "other linear maps lie between it and the residual stream, so its vectors lie in other spaces"
         found.append(SiteVectors(site, around, reason))

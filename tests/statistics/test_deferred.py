@@ -14,7 +14,7 @@ from indexer.run.accumulator import _Waiting
 from indexer.settings import Settings
 from indexer.statistics.activations import Activations
 from indexer.statistics.batch import BatchView, view_batch
-from indexer.statistics.deferred import Behind, Steps
+from indexer.statistics.deferred import DeferredSteps, Steps
 from indexer.statistics.engine import Filled
 from indexer.statistics.placement import Placement, Routing
 from indexer.statistics.sample import PositionSample
@@ -42,15 +42,15 @@ def steps(done: list[str], name: str, number: int) -> Steps:
 
 
 def test_steps_are_taken_as_others_begin_and_those_of_one_owner_in_turn() -> None:
-    behind, done = Behind(), list[str]()
-    behind.take("x", "", steps(done, "a", 1), 0)
-    behind.take("y", "", steps(done, "b", 2), 0)
+    deferred, done = DeferredSteps(), list[str]()
+    deferred.take("x", "", steps(done, "a", 1), 0)
+    deferred.take("y", "", steps(done, "b", 2), 0)
     assert done == ["a0", "b0", "a ends"]
-    behind.take("z", "", steps(done, "c", 0), 0)
+    deferred.take("z", "", steps(done, "c", 0), 0)
     assert done[3:] == ["c ends", "b1"]
-    behind.take("y", "", steps(done, "d", 1), 0)
+    deferred.take("y", "", steps(done, "d", 1), 0)
     assert done[5:] == ["b ends", "d0"]
-    behind.finish()
+    deferred.finish()
     assert done[7:] == ["d ends"]
 
 
@@ -59,31 +59,31 @@ def test_what_began_before_a_mark_stays_and_what_failed_of_it_is_reported() -> N
         yield torch.tensor([1])
         raise MemoryError
 
-    behind, done = Behind(), list[str]()
-    behind.take("x", "x", steps(done, "a", 3), 0)
-    mark = behind.mark()
-    behind.take("y", "y", failing(), 0)
+    deferred, done = DeferredSteps(), list[str]()
+    deferred.take("x", "x", steps(done, "a", 3), 0)
+    mark = deferred.mark()
+    deferred.take("y", "y", failing(), 0)
     with pytest.raises(MemoryError):
-        behind.take("z", "z", steps(done, "b", 1), 0)
-    assert behind.drop(mark) is None  # it began later: it can be begun again
-    behind.take("y", "y took in batch 3", failing(), 0)
-    mark = behind.mark()
+        deferred.take("z", "z", steps(done, "b", 1), 0)
+    assert deferred.drop(mark) is None  # it began later: it can be begun again
+    deferred.take("y", "y took in batch 3", failing(), 0)
+    mark = deferred.mark()
     with pytest.raises(MemoryError):
-        behind.take("z", "z", steps(done, "c", 1), 0)
+        deferred.take("z", "z", steps(done, "c", 1), 0)
     with pytest.raises(MemoryError):  # again: what is missing is never taken for complete
-        behind.finish()
-    assert behind.drop(mark) == "y took in batch 3"
+        deferred.finish()
+    assert deferred.drop(mark) == "y took in batch 3"
 
 
 def test_steps_wait_for_their_numbers_only_if_much_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    behind, done = Behind(), list[str]()
+    deferred, done = DeferredSteps(), list[str]()
     monkeypatch.setattr("indexer.statistics.deferred._Arriving.arrived", lambda _: False)
-    behind.take("x", "", steps(done, "a", 1), 2**30)
-    behind.take("y", "", steps(done, "b", 1), 2**30)
+    deferred.take("x", "", steps(done, "a", 1), 2**30)
+    deferred.take("y", "", steps(done, "b", 1), 2**30)
     assert done == ["a0", "b0"]
-    behind.take("z", "", steps(done, "c", 1), 1)
+    deferred.take("z", "", steps(done, "c", 1), 1)
     assert done == ["a0", "b0", "c0", "a ends"]
-    behind.finish()
+    deferred.finish()
     assert done[4:] == ["b ends", "c ends"]
 
 
@@ -328,7 +328,7 @@ def test_if_memory_is_short_twice_the_batch_is_run_in_pieces(folder: Folder, mon
 
 @pytest.mark.usefixtures("following")
 @pytest.mark.parametrize("when", ["in the next batch", "at a checkpoint", "at the end"])
-def test_memory_that_runs_out_behind_the_model_ends_the_run_and_loses_nothing(
+def test_memory_that_runs_out_while_merging_ends_the_run_and_loses_nothing(
     folder: Folder, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     whole = folder.path / "whole.db"

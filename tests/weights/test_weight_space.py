@@ -106,7 +106,7 @@ def test_nearest_neurons_are_those_of_all_layers(case: Case) -> None:
 
 
 def test_what_w_out_promotes_is_what_the_models_own_head_says(tmp_path: Path) -> None:
-    """Behind the last norm, soft-capping included: a step along the written direction raises these logits most."""
+    """After the last norm, soft-capping included: a step along the written direction raises these logits most."""
     case = make_case(tmp_path, "gemma2", final_logit_softcapping=5.0)
     want = case.said(1)
     seen = []
@@ -215,7 +215,7 @@ def test_a_norm_that_is_not_understood_and_weights_that_cannot_be_read_are_said(
     found = model_weights(loaded, ["L0", "L1", "L2"], lambda _: None)
     assert set(found.sites) == {"L1"}
     assert found.info["state"] == "partly"
-    assert "L0: it can't be told which norm feeds it" in found.info["reason"]
+    assert "L0: the norm that feeds it" in found.info["reason"]
     assert "L2: its weights are quantised" in found.info["reason"]
     assert [site.reason is None for site in found.model_sites] == [False, True, False]
     only = model_weights(loaded, ["L0"], lambda _: None)
