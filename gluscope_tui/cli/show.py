@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,14 +13,14 @@ from indexer.addresses import NeuronAddress
 from indexer.database.reader import Index
 from indexer.database.records import NeuronRecord
 from indexer.errors import GluscopeError
-from indexer.quadrants import QUADRANTS, Quadrant, parse_quadrant
+from indexer.quadrants import QUADRANTS, Quadrant
 from indexer.ranking import RANKINGS
 
+from .asked import Addresses
 from .opening import open_index
 from .options import MOST, Color, Db, Quadrants, Signs, format_option, parse_quadrants
-from .output import complain, emit_lines
+from .output import emit_lines
 from .printing import WIDEST, Printer, emit_objects
-from .streams import stdin_lines
 
 _TEXT_LIMIT = 3  # contexts a quadrant, where a person reads them
 _NARROWEST = 20  # cells
@@ -81,7 +81,7 @@ def command(
                 weights=chosen != "plain",
             )
 
-        reading = Reading(index, _asked(neurons), quadrants, read, own=not quadrant)
+        reading = Reading(Addresses(index, neurons), quadrants, read, own=not quadrant)
         if chosen == "rich":
             _rich(reading, printer, cells, wrap, plot)
         elif chosen == "plain":
@@ -94,14 +94,6 @@ def command(
         raise typer.Exit(2)
 
 
-class Asked(NamedTuple):
-    """A neuron that was asked for."""
-
-    address: str
-    line: int | None = None  # of stdin
-    quadrant: Quadrant | None = None  # named beside it
-
-
 class Reading:
     """The records of the neurons asked for, one by one, each with the quadrants to show.
 
@@ -110,57 +102,31 @@ class Reading:
 
     def __init__(
         self,
-        index: Index,
-        asked: Iterable[Asked],
+        addresses: Addresses,
         quadrants: tuple[Quadrant, ...],
         read: Callable[[NeuronAddress, tuple[Quadrant, ...]], NeuronRecord],
         *,
         own: bool,
     ) -> None:
         """`quadrants`: the ones to show. `own`: a quadrant beside a neuron's address takes precedence."""
-        self._index = index
-        self._asked = asked
+        self._addresses = addresses
         self._quadrants = quadrants
         self._own = own
         self._read = read
-        self.refused = 0
+
+    @property
+    def refused(self) -> int:
+        """How many addresses the index lacks, of those read so far."""
+        return self._addresses.refused
 
     def __iter__(self) -> Iterator[tuple[NeuronRecord, tuple[Quadrant, ...]]]:
-        for text, line, quadrant in self._asked:
-            try:
-                address = self._index.address(text)
-            except GluscopeError as error:
-                self.refused += 1
-                complain(error if line is None else GluscopeError(f"line {line} of stdin: {error.cause}", error.fix))
-                continue
+        for address, quadrant in self._addresses:
             shown = (quadrant,) if self._own and quadrant is not None else self._quadrants
             yield self._read(address, shown), shown
 
     def records(self) -> Iterator[NeuronRecord]:
         """Only the records, if they hold just the quadrants to show."""
         return (record for record, _ in self)
-
-
-def _asked(neurons: Iterable[str]) -> Iterator[Asked]:
-    """The addresses; `-` stands for the lines of stdin, without blank lines and comments."""
-    for neuron in neurons:
-        if neuron != "-":
-            yield Asked(neuron)
-            continue
-        for number, line in enumerate(stdin_lines(), 1):
-            fields = line.split(maxsplit=1)
-            if fields and not fields[0].startswith("#"):
-                yield Asked(fields[0], number, _beside(line))
-
-
-def _beside(line: str) -> Quadrant | None:
-    """The quadrant beside the address: the second tab-separated field, or all that follows the address."""
-    address, tab, rest = line.strip().partition("\t")
-    field = rest.split("\t")[0] if tab else address.partition(" ")[2]
-    try:
-        return parse_quadrant(field)
-    except GluscopeError:
-        return None  # a note, or nothing
 
 
 def _rankings(index: Index, rank_by: str | None, chosen: str, limit: int | None) -> tuple[str, ...] | None:

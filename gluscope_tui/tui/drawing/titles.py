@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 
 from indexer.database.records import QuadrantRecord
-from indexer.quadrants import Quadrant
-from indexer.ranking import RANKINGS
 
 from ...views.contexts import colour_of
 from ...views.numbers import frequency, full_count, short_count, signed
+from ...views.quadrant import counted, in_words, kept
 from .layout import WORDS_FROM
 from .painting import first_that_fits
 
-_SIGNS = {1: "+", -1: "-"}
 BARS = " ▁▂▃▄▅▆▇█"
 
 
@@ -35,7 +33,7 @@ def title(
         heads = [brief, bare]
     else:
         worded = f"{name} {in_words(record.quadrant)}"
-        heads = [f"{worded}  {often}  {_counted(record.count, 'token')}", f"{worded}  {often} {full}", brief, bare]
+        heads = [f"{worded}  {often}  {counted(record.count, 'token')}", f"{worded}  {often} {full}", brief, bare]
     tails = [f"  {quantity}{mean}{largest}", f"  {quantity}{largest}"]
     if faint:
         note = "  too faint: c"
@@ -54,7 +52,7 @@ def numbers(record: QuadrantRecord, ranking: str, width: int, *, faint: bool = F
     mean, largest = f"mean {signed(record.mean[quantity])}", f"max {signed(record.extreme[quantity])}"
     note = "  too faint: c" if faint else ""
     values = (f"{quantity} {mean} {largest}{note}", f"{quantity} {largest}{note}", f"{quantity} {largest}", "")
-    return first_that_fits((f"{_counted(record.count, 'token')}  {values[0]}", *values), width)
+    return first_that_fits((f"{counted(record.count, 'token')}  {values[0]}", *values), width)
 
 
 def bar(share: float, glyphs: str = BARS) -> str:
@@ -64,36 +62,8 @@ def bar(share: float, glyphs: str = BARS) -> str:
     return glyphs[min(len(glyphs) - 1, max(1, math.ceil(math.sqrt(share) * (len(glyphs) - 1))))]
 
 
-def in_words(quadrant: Quadrant) -> str:
-    """`gate+ in-` for `+-`."""
-    return f"gate{_SIGNS[quadrant.gate_sign]} in{_SIGNS[quadrant.in_sign]}"
-
-
-def empty(record: QuadrantRecord, ranking: str) -> str:
-    """The sentence shown in a pane without contexts."""
-    signs = f"gate {_SIGNS[record.quadrant.gate_sign]} and in {_SIGNS[record.quadrant.in_sign]}"
-    if not record.count:
-        return f"no counted token had {signs}"
-    if record.quadrant not in RANKINGS[ranking].quadrants:
-        kept = " and ".join(quadrant.value for quadrant in RANKINGS[ranking].quadrants)
-        return f"the ranking by {ranking} is kept in {kept}"
-    return f"no context by {ranking} is kept"
-
-
 def end(record: QuadrantRecord, ranking: str, top_k: int, width: int = 1000, dot: str = " · ") -> str:
     """The line after the last context, in at most `width` cells: how many tokens and sequences there were, and whether
     all are shown. The number of sequences is known only if every token is shown."""
-    shown = record.examples.get(ranking, ())
-    tokens = _counted(record.count, "token")
-    kept = RANKINGS[ranking].k(top_k)
-    if len(shown) >= kept and record.count > len(shown):
-        what = f"{_counted(len(shown), 'context')} {'drawn' if RANKINGS[ranking].drawn else 'kept'}"
-    elif record.count == len(shown):
-        what = f"{_counted(len({(e.document, e.part) for e in shown}), 'sequence')}, all shown"
-    else:
-        what = f"{_counted(len(shown), 'different context')}, all shown"
+    tokens, what = counted(record.count, "token"), kept(record, ranking, top_k)
     return first_that_fits((f"end{dot}{tokens}, {what}", f"{tokens}, {what}", what), width)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{full_count(count)} {noun}{'' if count == 1 else 's'}"

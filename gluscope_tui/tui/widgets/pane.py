@@ -13,12 +13,13 @@ from indexer.quadrants import Quadrant
 
 from ...colour.style import StyledLine
 from ...views.contexts import Look
+from ...views.quadrant import empty
 from ...views.writes import in_a_row, label, output_sign
 from ..drawing.contexts import Row, context_rows, fragments, value_columns
 from ..drawing.layout import VALUES_FROM, top_to_show
 from ..drawing.painting import strip
 from ..drawing.palette import Palette
-from ..drawing.titles import empty, end, title
+from ..drawing.titles import end, title
 from ..session.view import Cursor
 from .lines import Lines
 

@@ -11,8 +11,8 @@ from indexer.quadrants import Quadrant
 
 from ...text.cells import shorten
 from ...views.numbers import signed
+from ...views.quadrant import in_words
 from ..drawing.painting import Part, fitted, strip
-from ..drawing.titles import in_words
 from .lines import Lines
 
 
