@@ -44,6 +44,8 @@ def gguf_tokenizer(file: GgufFile) -> tuple[Any, tuple[str, ...]]:
         backend, special = gguf_vocabulary(str(file.path))
         kind: Any = PreTrainedTokenizerFast
         tokenizer = kind(tokenizer_object=backend, **special)
+    if isinstance(template := file.keys.get("tokenizer.chat_template"), str):
+        tokenizer.chat_template = template
     if file.keys.get("tokenizer.ggml.model") == "gpt2":
         _split(file, tokenizer)
     elif not file.keys.get("tokenizer.ggml.add_space_prefix", True) and not file.architecture.startswith("gemma"):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from ..corpus.messages import mended
 from ..errors import GluscopeError
 from ..library_errors import told
 from .long_texts import LongTexts
@@ -21,7 +22,6 @@ _LONG = 1 << 18
 """Characters of a text from which on it is encoded window by window: the library keeps some 400 bytes a token."""
 
 _FAILS, _OTHER = "the model's tokenizer fails on text", "check the model's tokenizer, or save it again"
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 _METASPACE = "\u2581"
 
@@ -39,21 +39,21 @@ def text_encoder(tokenizer: PreTrainedTokenizerBase, enough: int | None = None) 
 
         def plainly(texts: Sequence[str]) -> list[list[int]]:
             found = (
-                tokenizer(_clean(text), add_special_tokens=False, split_special_tokens=True, verbose=False)
+                tokenizer(mended(text), add_special_tokens=False, split_special_tokens=True, verbose=False)
                 for text in texts
             )
             return [list(each["input_ids"]) for each in found]
 
         return _told(plainly)
     with told(_FAILS, _OTHER):
-        own = _text_only(backend, _special_tokens(tokenizer))
+        own = _text_only(backend, special_tokens(tokenizer))
         long_texts = LongTexts(own)
 
     def whole(texts: Sequence[str]) -> list[Sequence[int]]:
         return [encoding.ids for encoding in own.encode_batch_fast(texts, add_special_tokens=False)]
 
     def encode(texts: Sequence[str]) -> list[Sequence[int]]:
-        cleaned = [_clean(text) for text in texts]
+        cleaned = [mended(text) for text in texts]
         if all(len(text) < _LONG for text in cleaned):
             return whole(cleaned)
         found = [long_texts.encode(text, enough) if len(text) >= _LONG else None for text in cleaned]
@@ -116,14 +116,7 @@ def token_bytes(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> list[
     return [bytes_of(int(id_)) for id_ in ids]
 
 
-def _clean(text: str) -> str:
-    """The text without lone surrogates, which no tokenizer takes; pairs of them become their character."""
-    if text.isascii() or not _SURROGATE.search(text):
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> dict[int, str]:
+def special_tokens(tokenizer: PreTrainedTokenizerBase) -> dict[int, str]:
     """Ids and names of the tokens that no text may become. The unknown token isn't one: text without a token does."""
     special = {id_: token.content for id_, token in tokenizer.added_tokens_decoder.items() if _is_special(token)}
     special.update(zip(tokenizer.all_special_ids, tokenizer.all_special_tokens, strict=False))
