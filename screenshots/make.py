@@ -38,7 +38,7 @@ async def picture(db: Path, neuron: str, size: tuple[int, int], keys: tuple[str,
     """The screen as SVG, after the keys."""
     reading: ReadingThread[Opened] = ReadingThread(lambda: open_index(Request(db, neuron)))
     opened = reading.opened.result()
-    app = ExplorerApp(reading, Depth.TRUE, light=light)
+    app = ExplorerApp(reading, Depth.TRUE, theme="light" if light else "dark")
     async with app.run_test(size=size) as pilot:
         for key in ("", *keys):
             if key:

@@ -10,12 +10,12 @@ sys.path.insert(0, str(HERE.parent))
 
 from gluscope_tui.colour.contrast import Rgb, linear, rgb  # noqa: E402  # the path comes first
 from gluscope_tui.colour.depth import Depth  # noqa: E402
-from gluscope_tui.colour.ramp import ramp  # noqa: E402
+from gluscope_tui.colour.ramp import themed  # noqa: E402
 from gluscope_tui.colour.style import Style  # noqa: E402
+from gluscope_tui.colour.themes import DARK, LIGHT, THEMES  # noqa: E402
 
 DEPTHS = (Depth.TRUE, Depth.ANSI256, Depth.ANSI16)
-GROUNDS = {False: (18, 18, 22), True: (255, 255, 255)}
-ROW, LABEL, STRIP = 26, 250, 320
+ROW, LABEL, STRIP = 26, 290, 320
 
 
 def seen_by_deuteranope(colour: Rgb) -> Rgb:
@@ -35,11 +35,12 @@ def picture() -> str:
     """The page as SVG: a row a ramp, its cells with the text on them, once as they are and once as a deuteranope's."""
     parts: list[str] = []
     y = 30
-    for light, ground in GROUNDS.items():
-        for depth in DEPTHS:
-            styles = ramp(depth, light=light)
+    for theme in THEMES.values():
+        for depth in DEPTHS if theme in (DARK, LIGHT) else DEPTHS[:2]:  # with 16 colours the others are as these two
+            styles, found = themed(depth, theme), theme.ground(depth)
+            ground = rgb(0 if found is None else found.ground)
             for name, side in (("positive", styles.positive), ("negative", styles.negative)):
-                words = f"{depth.value}, {'light' if light else 'dark'}, {name}"
+                words = f"{theme.name}, {depth.value}, {name}"
                 parts.append(f'<text x="8" y="{y + 17}" fill="#000">{words}</text>')
                 for column, deuteranope in enumerate((False, True)):
                     x = LABEL + column * (STRIP + 20)

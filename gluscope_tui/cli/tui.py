@@ -16,6 +16,13 @@ from .options import Db, one_index
 from .streams import stdin_lines
 
 
+def complete_theme(incomplete: str) -> list[str]:
+    """The themes that begin with what was typed."""
+    from ..colour.themes import THEMES
+
+    return [name for name in THEMES if name.startswith(incomplete)]
+
+
 def command(
     places: Annotated[
         list[str] | None,
@@ -30,6 +37,15 @@ def command(
         ),
     ] = None,
     color: Annotated[str, typer.Option("--color", metavar="WHEN", help="auto, none, 16, 256 or true.")] = "auto",
+    theme: Annotated[
+        str,
+        typer.Option(
+            "--theme",
+            metavar="NAME",
+            autocompletion=complete_theme,
+            help="dark, light, nord, gruvbox ...; kept for the next start. T lists all.",
+        ),
+    ] = "",
     ascii: Annotated[bool, typer.Option("--ascii", help="Only ASCII, for terminals that can't show more.")] = False,
     mouse: Annotated[bool, typer.Option("--mouse/--no-mouse", help="Clicks and the wheel.")] = True,
     db: Db = None,
@@ -47,7 +63,7 @@ def command(
     neurons = None if list_file is None else tuple(list_lines(list_file))
     path, notice = find_index(db)
     request = Request(path, neuron, neurons, "stdin" if list_file == "-" else os.path.basename(list_file or ""), notice)
-    code = launch(request, Terminal(color=color, ascii_only=ascii, mouse=mouse))
+    code = launch(request, Terminal(color=color, theme=theme, ascii_only=ascii, mouse=mouse))
     if code:
         raise typer.Exit(code)
 

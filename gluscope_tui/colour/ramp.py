@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from .contrast import Rgb, text_on
+from .contrast import text_on
 from .depth import Depth
 from .lab import between
 from .style import PLAIN, Style
+from .themes import Ends, Theme, plain_theme
 
 TRUECOLOR_STEPS = 16
 _BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
 _BLACK_256, _WHITE_256 = 16, 231  # fixed, unlike 0 and 15
 
 # (dark background, light background): orange for positive values, blue for negative ones, from weak to strong. A ramp
-# keeps to one hue, so that a weak value and a strong one read as the same sign; tests/colour measures that.
-_TRUE_ORANGE: tuple[tuple[Rgb, Rgb], ...] = (((72, 42, 4), (255, 176, 80)), ((255, 231, 205), (170, 76, 0)))
-_TRUE_BLUE: tuple[tuple[Rgb, Rgb], ...] = (((10, 44, 86), (132, 192, 255)), ((218, 233, 252), (0, 76, 164)))
-# The 256 fixed colours have few oranges, none of them dark: five steps keep to one hue, six don't.
+# keeps to one hue, so that a weak value and a strong one read as the same sign; tests/colour measures that. Those of
+# truecolor are in themes.py. The 256 fixed colours have few oranges, none of them dark: five steps keep to one hue,
+# six don't.
 _ORANGE_256 = ((94, 130, 172, 208, 215), (223, 215, 208, 172, 130))
 _BLUE_256 = ((25, 26, 68, 75, 153), (153, 75, 68, 26, 25))
 # Pairs that keep their contrast on common palettes; the weakest level colours only the text. The 16 colours have no
@@ -53,19 +53,24 @@ class Ramp:
 
 
 @cache
-def ramp(depth: Depth, *, light: bool = False) -> Ramp:
-    """The ramp for a depth: 16 steps in truecolor, 5 in 256 colours, 3 in 16; attributes or nothing without colour."""
+def themed(depth: Depth, theme: Theme) -> Ramp:
+    """The ramp of a theme: 16 steps in truecolor, 5 in 256 colours, 3 in 16; attributes or nothing without colour."""
     if depth is Depth.TRUE:
-        return Ramp(_true(_TRUE_ORANGE[light]), _true(_TRUE_BLUE[light]))
+        return Ramp(_true(theme.orange), _true(theme.blue))
     if depth is Depth.ANSI256:
-        return Ramp(_fixed(_ORANGE_256[light]), _fixed(_BLUE_256[light]))
+        return Ramp(_fixed(_ORANGE_256[theme.light]), _fixed(_BLUE_256[theme.light]))
     if depth is Depth.ANSI16:
-        return Ramp(_RED_16[light], _BLUE_16[light])
+        return Ramp(_RED_16[theme.light], _BLUE_16[theme.light])
     styles = _ATTRIBUTES if depth is Depth.NONE else (PLAIN,) * 3
     return Ramp(styles, styles)
 
 
-def _true(ends: tuple[Rgb, Rgb]) -> tuple[Style, ...]:
+def ramp(depth: Depth, *, light: bool = False) -> Ramp:
+    """The ramp of the theme `dark` or `light`."""
+    return themed(depth, plain_theme(light=light))
+
+
+def _true(ends: Ends) -> tuple[Style, ...]:
     return tuple(Style(text_on(bg, _BLACK, _WHITE), bg) for bg in between(*ends, TRUECOLOR_STEPS))
 
 

@@ -197,7 +197,7 @@ ACTIONS = (
     Action("keep.command", ("C",), "keep", "copy the shell command that shows the same", scopes=(*_BOTH, "table")),
     Action("keep.pager", ("o",), "keep", "the pane in the pager"),
     Action("app.palette", ("colon", "ctrl+p"), "app", "all actions, by name", scopes=_BOTH),
-    Action("app.theme", ("T",), "app", "dark or light", scopes=_ALL),
+    Action("app.theme", ("T",), "app", "choose a theme: dark, light, nord, gruvbox ...", scopes=_ALL),
     Action(
         "app.undo",
         ("escape", "backspace"),

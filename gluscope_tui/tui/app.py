@@ -15,9 +15,11 @@ from textual.binding import Binding, BindingType
 from indexer.errors import GluscopeError
 
 from ..colour.depth import Depth, light_background
+from ..colour.themes import THEMES, Theme, plain_theme
 from .actions import ACTIONS, actions_in
 from .drawing.palette import Palette, palette
 from .error_text import told
+from .kept.theme import ThemeFile
 from .reading.messages import IndexOpened, OpeningFailed
 from .reading.opening import Opened, Request, read_index
 from .reading.thread import ReadingThread
@@ -26,6 +28,7 @@ from .screens.base import BaseScreen
 from .screens.choice import ChoiceScreen, Menu
 from .screens.home import HomeScreen
 from .screens.overlay import PaletteScreen
+from .screens.themes import ThemeScreen
 from .session.explorer import Explorer
 from .session.session import KeptFiles, Session
 from .tables.menus import sort_choices, sorted_by
@@ -44,20 +47,20 @@ class ExplorerApp(CrashingApp):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,ctrl+c", "leave", "quit while the index opens", show=False)]
 
     def __init__(
-        self, reading: ReadingThread[Opened], depth: Depth, *, light: bool | None = None, ascii_only: bool = False
+        self, reading: ReadingThread[Opened], depth: Depth, *, theme: str = "", ascii_only: bool = False
     ) -> None:
         super().__init__()
         self.animation_level = "none"
         self.reading = reading
         self._depth = depth
         self._ascii_only = ascii_only
-        self._light = light
+        self._theme: Theme | None = THEMES.get(theme)
         self._home: HomeScreen | None = None
         self._request: Request | None = None
         self._interrupted = -TWICE_SECONDS
         self._loop_of_app: asyncio.AbstractEventLoop | None = None
         self.failure: GluscopeError | None = None
-        self.palette: Palette = palette(depth, light=bool(light), ascii_only=ascii_only)
+        self.palette: Palette = palette(depth, theme=self.theme_shown, ascii_only=ascii_only)
 
     async def on_key(self, event: events.Key) -> None:
         """Give the key to the open prompt, if there is one; otherwise look it up in the registry."""
@@ -124,9 +127,9 @@ class ExplorerApp(CrashingApp):
         return "reopening the index"
 
     def _open(self, opened: Opened) -> None:
-        if self._light is None:
-            theme = opened.remembered.theme
-            self._light = theme == "light" if theme else light_background(os.environ)
+        if self._theme is None:
+            chosen = THEMES.get(ThemeFile().read() or opened.remembered.theme)
+            self._theme = chosen or plain_theme(light=light_background(os.environ))
         self._request = opened.request
         explorer = Explorer(opened.facts, opened.current, opened.view, opened.record)
         session = Session(explorer, KeptFiles(opened.state, opened.marks), self.reading, self, self.palette)
@@ -145,16 +148,28 @@ class ExplorerApp(CrashingApp):
 
     # theme
 
-    def toggle_theme(self) -> None:
-        """Switch between dark and light on every screen."""
-        self._light = not self._light
+    @property
+    def theme_shown(self) -> Theme:
+        """The theme of every screen."""
+        return self._theme or plain_theme(light=False)
+
+    def open_themes(self) -> None:
+        """Open the menu of themes above the current screen."""
+        screen = self.screen
+        if isinstance(screen, BaseScreen):
+            self.push_screen(ThemeScreen(screen.session, self.theme_shown.name))
+
+    def show_theme(self, name: str, *, keep: bool) -> str:
+        """Show every screen in a theme. `keep`: also in later sessions. Returns a notice if that fails, or ""."""
+        self._theme = THEMES[name]
         self._restyle()
         for screen in self.screen_stack:
             if isinstance(screen, BaseScreen):
                 screen.redraw()
+        return ThemeFile().write(name) if keep else ""
 
     def _restyle(self) -> None:
-        self.palette = palette(self._depth, light=bool(self._light), ascii_only=self._ascii_only)
+        self.palette = palette(self._depth, theme=self.theme_shown, ascii_only=self._ascii_only)
         if self._home is not None:
             self._home.session.palette = self.palette
 
@@ -240,7 +255,7 @@ class ExplorerApp(CrashingApp):
         """Save the state for the next start; shows a notice if that fails."""
         if self._home is None:
             return ""
-        return self._home.session.state.write(self._home.explorer.remembered(bool(self._light)))
+        return self._home.session.state.write(self._home.explorer.remembered(self.theme_shown.name))
 
 
 def screen_of(action: str) -> type[BaseScreen]:

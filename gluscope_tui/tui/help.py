@@ -21,7 +21,7 @@ READING = (
     "≈: away from its peak a context's gate, in and post are kept within 0.4 % of the largest in its window, and act "
     "is computed from gate; at the peak all four are exact.",
 )
-STATE = "for the next start: neuron, pane, ranking, signs, scale, wrapping, dark or light; delete it to start afresh"
+STATE = "for the next start: neuron, pane, ranking, signs, scale, wrapping, theme; delete it to start afresh"
 
 
 def help_lines(marks: Path, state: Path, problems: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from indexer.errors import GluscopeError
 
 from ..colour.depth import Depth, detect
+from ..colour.themes import THEMES
 from ..text.encoding import writes_unicode
+from .kept.theme import ThemeFile
 from .reading.opening import Request, read_index
 
 SOON = 0.3
@@ -23,12 +25,18 @@ class Terminal:
     """The options about the terminal."""
 
     color: str = "auto"
+    theme: str = ""  # the last one if none is named
     ascii_only: bool = False
     mouse: bool = True
 
 
 def launch(request: Request, terminal: Terminal) -> int:
-    """Run the explorer and return its exit code. Raises GluscopeError if the index or the terminal is unusable."""
+    """Run the explorer and return its exit code.
+
+    Raises GluscopeError if the index or the terminal is unusable, or if there is no such theme.
+    """
+    if terminal.theme and terminal.theme not in THEMES:
+        raise GluscopeError(f"there is no theme {terminal.theme!a}", f"use {', '.join(THEMES)}")
     reading = read_index(request)
     depth = depth_of(terminal)
     _prepare_textual(depth)
@@ -38,7 +46,10 @@ def launch(request: Request, terminal: Terminal) -> int:
 
     if wait([reading.opened], timeout=SOON).done:  # a slow disk: the screen will say so
         reading.opened.result()
-    app = ExplorerApp(reading, depth, ascii_only=terminal.ascii_only or not writes_unicode(sys.__stderr__))
+    if terminal.theme:
+        ThemeFile().write(terminal.theme)  # a failure is told when the position can't be kept either
+    ascii_only = terminal.ascii_only or not writes_unicode(sys.__stderr__)
+    app = ExplorerApp(reading, depth, theme=terminal.theme, ascii_only=ascii_only)
     leave_on_signals(app.leave_soon)
     decode_as_typed()
     app.run(mouse=terminal.mouse)

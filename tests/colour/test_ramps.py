@@ -16,8 +16,9 @@ import pytest
 
 from gluscope_tui.colour.contrast import XTERM, Rgb
 from gluscope_tui.colour.depth import Depth
-from gluscope_tui.colour.ramp import ramp
-from gluscope_tui.colour.style import Style
+from gluscope_tui.colour.ramp import themed
+from gluscope_tui.colour.style import Colour, Style
+from gluscope_tui.colour.themes import THEMES
 from tests.support.colours import COLOURED, shown
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +32,10 @@ Triple = tuple[float, float, float]
 def light(colour: Rgb) -> Triple:
     red, green, blue = (c / 255 / 12.92 if c / 255 <= 0.04045 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour)
     return red, green, blue
+
+
+def lit(colour: Colour | None) -> Triple:
+    return light(shown(colour, XTERM))
 
 
 def times(rows: tuple[Triple, ...], vector: Triple) -> Triple:
@@ -89,30 +94,43 @@ def hued(style: Style) -> Rgb:
     return shown(style.fg, XTERM) if ground in ((0, 0, 0), (255, 255, 255)) else ground
 
 
-LOOKS = [(depth, light) for depth in COLOURED for light in (False, True)]
+LOOKS = [(depth, name) for name in THEMES for depth in COLOURED]
 
 
-@pytest.mark.parametrize(("depth", "light"), LOOKS)
-def test_a_ramp_has_one_hue(depth: Depth, light: bool) -> None:
-    styles = ramp(depth, light=light)
+@pytest.mark.parametrize(("depth", "name"), LOOKS)
+def test_a_ramp_has_one_hue(depth: Depth, name: str) -> None:
+    styles = themed(depth, THEMES[name])
     for side in (styles.positive, styles.negative):
         hues = [hue(hued(style)) for style in side]
         # by 60 degrees: red, as the terminal has it, lies at 29, blue at 264, cyan at 195
         assert max(hues) - min(hues) <= HUE_DEGREES
 
 
-@pytest.mark.parametrize(("depth", "light"), LOOKS)
-def test_lightness_is_monotonic_in_visible_steps(depth: Depth, light: bool) -> None:
-    styles = ramp(depth, light=light)
+@pytest.mark.parametrize(("depth", "name"), LOOKS)
+def test_lightness_leads_away_from_the_ground_in_visible_steps(depth: Depth, name: str) -> None:
+    theme, styles = THEMES[name], themed(depth, THEMES[name])
+    ground = theme.ground(depth)
+    assert ground is not None
+    assert theme.light == (oklab(shown(ground.ground, XTERM))[0] > 0.5)
     for side in (styles.positive, styles.negative):
-        lightness = [oklab(shown(style.bg, XTERM))[0] for style in side]
-        steps = [(after - before) * (-1 if light else 1) for before, after in itertools.pairwise(lightness)]
+        cells = [shown(style.bg, XTERM) for style in side]
+        before = [shown(ground.ground, XTERM)] if depth is not Depth.ANSI16 else []  # whose weakest cell is text alone
+        lightness = [oklab(colour)[0] for colour in (*before, *cells)]
+        steps = [(after - before) * (-1 if theme.light else 1) for before, after in itertools.pairwise(lightness)]
         assert min(steps) >= 0.02
 
 
-@pytest.mark.parametrize(("depth", "light"), LOOKS)
-def test_the_two_signs_differ_without_green_cones(depth: Depth, light: bool) -> None:
-    styles = ramp(depth, light=light)
+@pytest.mark.parametrize(("depth", "name"), LOOKS)
+def test_text_is_readable_on_every_cell(depth: Depth, name: str) -> None:
+    styles = themed(depth, THEMES[name])
+    for style in (*styles.positive, *styles.negative):
+        text, cell = (0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in (lit(style.fg), lit(style.bg)))
+        assert (max(text, cell) + 0.05) / (min(text, cell) + 0.05) >= 4.5
+
+
+@pytest.mark.parametrize(("depth", "name"), LOOKS)
+def test_the_two_signs_differ_without_green_cones(depth: Depth, name: str) -> None:
+    styles = themed(depth, THEMES[name])
     for positive, negative in itertools.product(styles.positive, styles.negative):
         assert seen_difference(hued(positive), hued(negative)) >= TOLD_APART
 

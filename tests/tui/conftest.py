@@ -50,7 +50,7 @@ def explorer_app(hostile_index: Path) -> Iterator[AppMaker]:
         neuron: str = "",
         *,
         depth: Depth = Depth.TRUE,
-        light: bool | None = None,
+        theme: str = "dark",
         ascii_only: bool = False,
         **more: object,
     ) -> ExplorerApp:
@@ -59,7 +59,7 @@ def explorer_app(hostile_index: Path) -> Iterator[AppMaker]:
         reading = read_index(Request(**vars(request)))
         readers.append(reading)
         reading.opened.exception()  # wait, so that the first paint is complete
-        apps.append(ExplorerApp(reading, depth, light=light, ascii_only=ascii_only))
+        apps.append(ExplorerApp(reading, depth, theme=theme, ascii_only=ascii_only))
         return apps[-1]
 
     yield make

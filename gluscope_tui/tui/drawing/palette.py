@@ -1,4 +1,4 @@
-"""The palette of the explorer for one colour depth, dark or light: a style for every role, and the glyphs."""
+"""The palette of the explorer for one colour depth and theme: a style for every role, and the glyphs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from ...colour.depth import Depth
-from ...colour.ramp import Ramp, ramp
-from ...colour.style import Colour, Style
+from ...colour.ramp import Ramp, themed
+from ...colour.style import Style
+from ...colour.themes import DARK, Theme
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,35 +65,25 @@ class Palette:
         )
 
 
-# background, text, faint, warning, match, text on a match: each colour of text has at least 4.5:1 on its background
-_GROUNDS: dict[tuple[Depth, bool], tuple[Colour, Colour, Colour, Colour, Colour, Colour]] = {
-    (Depth.TRUE, False): ((18, 18, 22), (228, 228, 232), (150, 150, 158), (255, 196, 84), (244, 143, 209), (0, 0, 0)),
-    (Depth.TRUE, True): ((255, 255, 255), (24, 24, 27), (102, 102, 110), (154, 52, 18), (240, 171, 252), (0, 0, 0)),
-    (Depth.ANSI256, False): (233, 254, 246, 221, 212, 16),
-    (Depth.ANSI256, True): (231, 234, 241, 130, 219, 16),
-    (Depth.ANSI16, False): (0, 7, 7, 11, 13, 0),
-    (Depth.ANSI16, True): (15, 0, 0, 1, 13, 0),
-}
-
-
 @cache
-def palette(depth: Depth, *, light: bool = False, ascii_only: bool = False) -> Palette:
-    """The palette for a colour depth on a dark or light background. Without colour, roles differ by attributes."""
+def palette(depth: Depth, *, theme: Theme = DARK, ascii_only: bool = False) -> Palette:
+    """The palette for a colour depth in a theme. Without colour, roles differ by attributes."""
     glyphs = ASCII_GLYPHS if ascii_only else Glyphs()
-    colours = ramp(Depth.NONE if depth is Depth.PLAIN else depth, light=light)
-    if (depth, light) not in _GROUNDS:
+    colours = themed(Depth.NONE if depth is Depth.PLAIN else depth, theme)
+    found = theme.ground(depth)
+    if found is None:
         plain, bold, reverse = Style(), Style(bold=True), Style(reverse=True)
         match = Style(underline=True, reverse=True)
         return Palette(plain, plain, bold, bold, reverse, bold, match, colours, glyphs, ascii_only)
-    ground, text, faint, warning, match_ground, match_text = _GROUNDS[depth, light]
+    ground, text = found.ground, found.text
     return Palette(
         text=Style(text, ground),
-        faint=Style(faint, ground),
+        faint=Style(found.faint, ground),
         strong=Style(text, ground, bold=True),
         title=Style(text, ground, bold=True),
         title_focused=Style(text, ground, bold=True, reverse=True),
-        warning=Style(warning, ground, bold=True),
-        match=Style(match_text, match_ground, underline=True),
+        warning=Style(found.warning, ground, bold=True),
+        match=Style(found.on_match, found.match, underline=True),
         ramp=colours,
         glyphs=glyphs,
         ascii_only=ascii_only,

@@ -9,6 +9,7 @@ from typing import Any
 
 from indexer.ranking import RANKINGS
 
+from ...colour.themes import THEMES
 from .files import set_aside, write_whole
 
 
@@ -20,7 +21,7 @@ class Remembered:
     quadrant: str = ""
     ranking: str = "post"
     signs: str = "aligned"
-    theme: str = ""  # "dark" or "light"; "" if not chosen yet
+    theme: str = ""  # its name; "" if not chosen yet
     scale: str = "neuron"
     wrap: bool = False
 
@@ -71,7 +72,7 @@ _CHOICES = {
     "quadrant": ("", "++", "+-", "-+", "--"),
     "ranking": tuple(RANKINGS),
     "signs": ("aligned", "raw"),
-    "theme": ("", "dark", "light"),
+    "theme": ("", *THEMES),
     "scale": ("neuron", "pane"),
 }
 

@@ -99,7 +99,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         opening = [action.id for action in actions_in(self.scope) if action.opens]
         return {
             **{id: partial(screens.open_screen, id) for id in opening},
-            "app.theme": screens.toggle_theme,
+            "app.theme": screens.open_themes,
             "app.palette": screens.open_palette,
             "app.reopen": lambda: self.say(screens.reopen()),
             "app.interrupt": lambda: self._interrupt(screens.interrupt()),

@@ -355,14 +355,14 @@ class Explorer:
         words += ["--wrap"] if view.wrap else []
         return shlex.join([*words, "--db", str(self.facts.path)])
 
-    def remembered(self, light: bool) -> Remembered:
+    def remembered(self, theme: str) -> Remembered:
         """The state to keep for the next start."""
         return Remembered(
             neuron=str(self.current.neuron),
             quadrant=self.view.focused.value,
             ranking=self._own_ranking,
             signs=self.view.signs,
-            theme="light" if light else "dark",
+            theme=theme,
             scale=self.view.scale,
             wrap=self.view.wrap,
         )

@@ -32,8 +32,11 @@ class Screens(Protocol):
     def open_palette(self) -> None:
         """Open the palette: all actions of the current screen, by name."""
 
-    def toggle_theme(self) -> None:
-        """Switch between dark and light."""
+    def open_themes(self) -> None:
+        """Open the menu of themes above the current screen."""
+
+    def show_theme(self, name: str, *, keep: bool) -> str:
+        """Show every screen in a theme. `keep`: also in later sessions. Returns a notice if that fails, or ""."""
 
     def reopen(self) -> str:
         """Open the file now at the index's path. Returns the notice to show meanwhile."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from gluscope_tui.colour.depth import Depth
+from gluscope_tui.colour.themes import THEMES
+from gluscope_tui.tui.app import ExplorerApp
 from gluscope_tui.tui.screens.context import ContextScreen
 from gluscope_tui.tui.screens.home import HomeScreen
 from gluscope_tui.tui.screens.overlay import HelpScreen, PaletteScreen
@@ -290,13 +292,36 @@ async def test_every_action_of_a_screen_is_handled(explorer_app: AppMaker) -> No
             assert set(app.screen.handlers()) >= {action.id for action in actions_in(scope)}  # type: ignore[attr-defined]
 
 
-async def test_a_theme_is_dark_or_light_on_every_screen(explorer_app: AppMaker) -> None:
+def grounds(app: ExplorerApp) -> set[int | None]:
+    return {
+        segment.style.bgcolor.number
+        for segment in home_of(app).query_one(HeaderLine).render_line(0)
+        if segment.style is not None and segment.style.bgcolor is not None
+    }
+
+
+async def test_a_theme_is_shown_while_it_is_looked_for_and_kept_once_chosen(
+    explorer_app: AppMaker, state_home: Path
+) -> None:
+    dark, light, gruvbox = (THEMES[name].fixed.ground for name in ("dark", "light", "gruvbox"))
     app = explorer_app("L1N5", depth=Depth.ANSI256)
     async with app.run_test(size=(80, 24)) as pilot:
-        await press(pilot, "enter", "T", "q")
-        grounds = {
-            segment.style.bgcolor.number
-            for segment in home_of(app).query_one(HeaderLine).render_line(0)
-            if segment.style is not None and segment.style.bgcolor is not None
-        }
-        assert grounds == {231}
+        await press(pilot, "enter", "T", "down")
+        assert grounds(app) == {dark}  # home is covered
+        await press(pilot, "escape", "q")
+        assert grounds(app) == {dark}
+        await press(pilot, "T", "down", "enter")
+        assert grounds(app) == {light}
+        await typed(pilot, "Tgruv\r")
+        assert grounds(app) == {gruvbox}
+    again = explorer_app("L1N5", depth=Depth.ANSI256, theme="")
+    async with again.run_test(size=(80, 24)):
+        assert grounds(again) == {gruvbox}
+    other = explorer_app("L1N5", depth=Depth.ANSI256, theme="light")
+    async with other.run_test(size=(80, 24)) as pilot:
+        assert grounds(other) == {light}
+        await press(pilot, "q")
+    (state_home / "gluscope" / "theme").write_text("no such\n")
+    last = explorer_app("L1N5", depth=Depth.ANSI256, theme="")
+    async with last.run_test(size=(80, 24)):
+        assert grounds(last) == {light}  # that of the index's last session

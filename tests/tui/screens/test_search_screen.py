@@ -183,11 +183,11 @@ async def test_leaving_the_hits_restores_the_ranking(explorer_app: AppMaker, hos
         await press(pilot, "enter", *["j"] * other)
         explorer = state_of(app)
         assert explorer.view.ranking == hits[other].ranking
-        assert explorer.remembered(light=False).ranking == "post"
+        assert explorer.remembered("dark").ranking == "post"
         await press(pilot, "escape")
         assert (explorer.current.title, explorer.view.ranking, explorer.shown.ranking) == ("in layer", "post", "post")
         await press(pilot, "r")
-        assert explorer.remembered(light=False).ranking == explorer.view.ranking != "post"
+        assert explorer.remembered("dark").ranking == explorer.view.ranking != "post"
 
 
 async def test_sorted_hits_keep_their_contexts(explorer_app: AppMaker, hostile_index: Path) -> None:

@@ -15,7 +15,7 @@ SCREENS: dict[str, tuple[tuple[int, int], str, tuple[str, ...], dict[str, Any]]]
     "home-120x40": ((120, 40), "L1N5", (), {}),
     "home-60x20": ((60, 20), "L1N5", ("3",), {}),
     "home-40x10": ((40, 10), "L1N5", (), {}),
-    "light": ((80, 24), "L1N5", (), {"light": True}),
+    "light": ((80, 24), "L1N5", (), {"theme": "light"}),
     "no-colour": ((80, 24), "L1N5", ("down", "right"), {"depth": Depth.NONE}),
     "256-colours": ((80, 24), "L1N5", (), {"depth": Depth.ANSI256}),
     "16-colours": ((80, 24), "L1N5", (), {"depth": Depth.ANSI16}),

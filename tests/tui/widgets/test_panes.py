@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import indexer
 from gluscope_tui.colour.contrast import VGA, XTERM, ratio
 from gluscope_tui.colour.depth import Depth
 from gluscope_tui.colour.ramp import ramp
+from gluscope_tui.colour.themes import THEMES
 from gluscope_tui.tui.drawing.contexts import context_rows, value_columns
 from gluscope_tui.tui.drawing.find import found_tokens
 from gluscope_tui.tui.drawing.palette import Palette, palette
@@ -401,19 +401,16 @@ def test_typing_edits_like_a_line_of_text(keys: list[str]) -> None:
     assert (typing.text, typing.at) == (text, at)
 
 
-def palettes() -> Iterator[tuple[Depth, bool]]:
-    return ((depth, light) for depth in (Depth.TRUE, Depth.ANSI256, Depth.ANSI16) for light in (False, True))
-
-
-@pytest.mark.parametrize(("depth", "light"), palettes())
-def test_every_role_is_readable_on_its_background(depth: Depth, light: bool) -> None:
-    colours = palette(depth, light=light)
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("depth", [Depth.TRUE, Depth.ANSI256, Depth.ANSI16])
+def test_every_role_is_readable_on_its_background(depth: Depth, theme: str) -> None:
+    colours = palette(depth, theme=THEMES[theme])
     roles = (colours.text, colours.faint, colours.strong, colours.title, colours.warning, colours.match)
     for style in (*roles, *colours.ramp.positive, *colours.ramp.negative):
         assert style.fg is not None
         assert style.bg is not None
         for terminal in (XTERM, VGA):
-            assert ratio(style.fg, style.bg, terminal) >= 4.5, (style, depth, light)
+            assert ratio(style.fg, style.bg, terminal) >= 4.5, (style, depth, theme)
 
 
 def test_contexts_of_a_real_file_are_drawn_without_a_control_character(hostile_index: Path) -> None:
