@@ -1,11 +1,10 @@
-"""The joint density of gate and in over a neuron's sample: bins on asinh axes, and a small picture of them."""
+"""The joint density of gate and in over a neuron's sample, as a small picture."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import median
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from indexer.database.read.sampled import split
 from indexer.database.records import Sample
@@ -14,13 +13,17 @@ from indexer.quadrants import QUADRANTS, Quadrant
 from ..colour.ramp import Ramp
 from ..colour.style import PLAIN, Style, StyledLine
 from ..text.cells import fit
-from .numbers import full_count, signed
+from .bins import Axis, Density, density, enlarged
+from .numbers import full_count
+from .ticks import below, chosen, label, wide_candidates
 
 LEAST_WIDTH, LEAST_HEIGHT = 34, 12
 _MARGINAL_CELLS = 4  # of gate's marginal, at the right
 _MARGINAL_ROWS = 2  # of in's marginal, below
 _FAINTEST = 0.4  # share of the ramp that one position already has, so that no outlier is overlooked
 _SHADES = 5
+_MOST_BINS = 22
+"""On each side of 0. A sample of a thousand positions is too sparse for more: pixels of a larger picture are larger."""
 _BOLD = Style(bold=True)
 
 
@@ -53,76 +56,31 @@ class Ink:
         return ("-", "|", "+") if self.ascii_only else ("─", "│", "┼")
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """An asinh axis, symmetric around 0: `half` bins for positive values, as many for negative ones."""
-
-    linear: float  # up to this magnitude it is about linear, beyond about logarithmic
-    end: float  # the largest magnitude
-    half: int
-
-    def bin(self, value: float) -> int:
-        """The bin of a value other than 0: number 0 holds the largest positive ones, the last the most negative."""
-        share = math.asinh(abs(value) / self.linear) / math.asinh(self.end / self.linear)
-        away = min(int(share * self.half), self.half - 1)
-        return self.half - 1 - away if value > 0 else self.half + away
-
-
-@dataclass(frozen=True, slots=True)
-class Density:
-    """How many sampled positions fell into each bin: `counts` is row (gate, + first) column (in, + first)."""
-
-    gate: Axis
-    in_: Axis
-    counts: tuple[tuple[int, ...], ...]
-    largest: int  # of the counts
-
-    def of_gate(self) -> list[int]:
-        return [sum(row) for row in self.counts]
-
-    def of_in(self) -> list[int]:
-        return [sum(column) for column in zip(*self.counts, strict=True)]
-
-
-def density(sample: Sample, rows: int, columns: int) -> Density | None:
-    """The sample in `rows` bins of gate and `columns` bins of in on each side of 0.
-
-    A position whose gate or in is 0 is in no bin. Returns None if no position lies in a quadrant.
-    """
-    pairs = [(gate, in_) for gate, in_ in zip(sample.gate, sample.in_, strict=True) if gate and in_]
-    if not pairs:
-        return None
-    gate, in_ = _axis([pair[0] for pair in pairs], rows), _axis([pair[1] for pair in pairs], columns)
-    counts = [[0] * (2 * columns) for _ in range(2 * rows)]
-    for one, other in pairs:
-        counts[gate.bin(one)][in_.bin(other)] += 1
-    return Density(gate, in_, tuple(map(tuple, counts)), max(map(max, counts)))
-
-
-def _axis(values: Sequence[float], half: int) -> Axis:
-    magnitudes = [abs(value) for value in values]
-    return Axis(median(magnitudes), max(magnitudes), half)
-
-
 def picture(sample: Sample, width: int, height: int, ink: Ink) -> list[StyledLine]:
     """The density in `width` x `height` cells (or LEAST_WIDTH x LEAST_HEIGHT): the four quadrants where their
-    panes are, both marginals, the ends of the axes, and the meaning of a shade."""
+    panes are, both marginals, round numbers along the axes, and the meaning of a shade."""
     width, height = max(width, LEAST_WIDTH), max(height, LEAST_HEIGHT)
     rows, columns = (height - 6 - _MARGINAL_ROWS) // 2, (width - _MARGINAL_CELLS - 10) // 2  # on each side of 0
-    found = density(sample, rows * (2 if ink.halves else 1), columns)
-    if found is None:
+    gutter = width - 2 * columns - 2 - _MARGINAL_CELLS
+    together = 2 if ink.halves else 1  # pixels in the height of a cell
+    large = -(-rows * together // _MOST_BINS)  # cells that a bin is wide, and pixels that it is high
+    bins = rows * together // large
+    bins -= bins * large % together
+    counted_once = density(sample, bins, columns // large)
+    if counted_once is None:
         return [((fit(_nothing(sample), width), ink.faint),)]
+    found = enlarged(counted_once, large)
+    rows, columns = found.gate.half // together, found.in_.half
     inside = split(sample)
     counted = {quadrant: len(part) for quadrant, part in inside.items()}
     hues = {quadrant: -1 if sum(part.post) < 0 else 1 for quadrant, part in inside.items()}
-    gutter = width - 2 * columns - 2 - _MARGINAL_CELLS
     cells = _cells(found, rows, columns, hues, ink)
-    ends = {0: signed(found.gate.end), 1: "gate", rows: "0", 2 * rows: signed(-found.gate.end)}
+    ticks = _ticks(replace(found.gate, half=rows), lambda _: 1)
     bars = _side_bars(found, rows, ink)
     horizontal, vertical, crossing = ink.lines
-    out: list[StyledLine] = [_labels(QUADRANTS[:2], counted, gutter, columns, ink)]
+    out: list[StyledLine] = [_labels(QUADRANTS[:2], counted, gutter, columns, ink, "gate")]
     for row in range(2 * rows + 1):
-        head = (fit(f"{ends.get(row, ''):>{gutter - 1}} ", gutter), ink.faint)
+        head = (fit(f"{label(ticks[row]) if row in ticks else '':>{gutter - 1}} ", gutter), ink.faint)
         if row == rows:
             line = horizontal * columns
             out.append((head, (line + crossing + line, ink.faint)))
@@ -131,9 +89,18 @@ def picture(sample: Sample, width: int, height: int, ink: Ink) -> list[StyledLin
         out.append((head, *left, (vertical, ink.faint), *right, (f" {bars[row - (row > rows)]}", ink.faint)))
     out.append(_labels(QUADRANTS[2:], counted, gutter, columns, ink))
     out += _bars_below(found, gutter, columns, ink)
-    low, high = signed(found.in_.end), signed(-found.in_.end)
-    out.append(((" " * gutter + f"{'in ' + low:<{columns}}0{high:>{columns}}", ink.faint),))
-    return [*out, *_scale(found, sample, width, ink)]
+    along = below(_ticks(found.in_, lambda value: len(label(value)) // 2 + 1), 2 * columns + 1)
+    out.append(((f"{'in':>{gutter - 1}} {along}", ink.faint),))
+    return [*out, *_scale(counted_once, sample, width, ink)]
+
+
+def _ticks(axis: Axis, room: Callable[[float], int]) -> dict[int, float]:
+    """Round numbers by their slot: the positive ones first, then 0 in the middle, then the negative ones."""
+
+    def slot(value: float) -> int:
+        return axis.half if value == 0 else axis.bin(value) + (value < 0)
+
+    return chosen(wide_candidates(-axis.end, axis.end, axis.linear / 5), slot, room)
 
 
 def _nothing(sample: Sample) -> str:
@@ -143,11 +110,11 @@ def _nothing(sample: Sample) -> str:
 
 
 def _labels(
-    quadrants: Sequence[Quadrant], counted: dict[Quadrant, int], gutter: int, columns: int, ink: Ink
+    quadrants: Sequence[Quadrant], counted: dict[Quadrant, int], gutter: int, columns: int, ink: Ink, name: str = ""
 ) -> StyledLine:
     left, right = (f"{quadrant} {full_count(counted[quadrant])}" for quadrant in quadrants)
     return (
-        (" " * gutter, ink.ground),
+        (f"{name:>{gutter - 1}} ", ink.faint),
         (fit(left, columns), ink.strong),
         (ink.lines[1], ink.faint),
         (f"{right:>{columns}}", ink.strong),

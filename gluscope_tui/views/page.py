@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from indexer.database.read.sampled import Magnitudes
@@ -27,7 +27,6 @@ _MARKS = ("«", "»")
 _NARROWEST = 8  # cells of text, however narrow the terminal
 PERCENTILES_FROM = 100
 """Width from which a context's value is followed by its percentile."""
-_PLACE_CELLS = 11  # > all 1,024
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +124,21 @@ def _pane(
     else:
         parts = [f"{name} by {ranking}", frequency(quadrant.count, total), f"{full_count(quadrant.count)} tokens"]
     yield from _named(name, flow(parts, page.width), bold)
-    for example in examples:
-        place = None if places is None else places.place(quadrant.quadrant, look.quantity, example.value)
-        after = "" if places is None else f"{place_text(place):<{_PLACE_CELLS}} "
+    for example, after in zip(examples, _percentiles(quadrant, examples, look.quantity, places), strict=True):
         yield from _context(example, quadrant, look, page, after)
     yield ()
+
+
+def _percentiles(
+    quadrant: QuadrantRecord, examples: Sequence[Example], quantity: str, places: Magnitudes | None
+) -> list[str]:
+    """The percentile of each context's value; "" for all if every value is larger than all sampled ones."""
+    if places is None:
+        return [""] * len(examples)
+    found = [places.place(quadrant.quadrant, quantity, example.value) for example in examples]
+    words = ["" if place is None or place.beyond else place_text(place) for place in found]
+    width = max(map(len, words), default=0)
+    return [f"{word:<{width}} " if width else "" for word in words]
 
 
 def _context(example: Example, quadrant: QuadrantRecord, look: Look, page: Page, after: str) -> Iterator[StyledLine]:

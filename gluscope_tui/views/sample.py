@@ -19,8 +19,6 @@ BESIDE_FROM = 72
 """Width from which the quantiles stand beside the density instead of below it."""
 PLOT_ROWS = 22
 """Rows of the density by default: as many as the quantiles of four quadrants take."""
-MOST_ROWS = 28
-"""A sample of a thousand positions is too sparse for more rows."""
 _FEW = (0.05, 0.5, 0.95)
 _GAP = 2
 
@@ -72,8 +70,8 @@ def _table(
 
 def plot(sample: Sample, width: int, height: int, ink: Ink, shown: Iterable[Quadrant] = QUADRANTS) -> list[StyledLine]:
     """The density and the quantiles, side by side or, in a narrow place, one above the other. The density takes
-    `height` rows, at most MOST_ROWS."""
-    numbers, height = quantiles(sample), min(height, MOST_ROWS)
+    `height` rows."""
+    numbers = quantiles(sample)
     if width < BESIDE_FROM:
         upper = picture(sample, width, height, ink)
         return [*upper, (), *table(numbers, shown, width, ink)] if len(sample) else upper

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import asinh, ceil, log1p, log10
 from statistics import median
@@ -12,7 +12,7 @@ from ..colour.depth import Depth
 from ..colour.ramp import ramp
 from ..colour.style import PLAIN, Style, StyledLine
 from ..text.cells import column
-from .numbers import signed
+from .ticks import below, chosen, chosen_linear, label, wide_candidates
 
 SCALES = ("linear", "asinh", "log")
 
@@ -26,6 +26,7 @@ _ALONE = 3  # points of a cell that are always seen
 _ASCII = " .:*#"
 _BRAILLE = 0x2800
 _LABEL = 9  # cells in front of the picture
+_FEWEST = 3  # numbers that an axis has if multiples of a step give as many
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +78,19 @@ def picture(
     light: bool = False,
     ascii_only: bool = False,
 ) -> list[StyledLine]:
-    """The points in `size` (cells, lines), labelled with the ends of both axes, and with 0 if it lies between them."""
+    """The points in `size` (cells, lines), with round numbers along both axes."""
     width, height = max(8, size[0] - _LABEL - 1), max(4, size[1] - 2)
     cells = _cells(Counter(zip(x.slots(xs, 2 * width), y.slots(ys, 4 * height), strict=True)), 4 * height - 1)
     largest = log1p(max(number for number, _ in cells.values()))
     styles = ramp(depth, light=light)
     coloured = depth in (Depth.TRUE, Depth.ANSI256, Depth.ANSI16)
-    labels = _labels(y, 4 * height, height)
-    upright, corner, level = "|+-" if ascii_only else "│└─"
+    beside = _ticks(y, lambda value: (4 * height - 1 - y.slots([value], 4 * height)[0]) // 4, lambda _: 1)
+    under = _ticks(x, lambda value: x.slots([value], 2 * width)[0] // 2, lambda value: len(label(value)) // 2 + 1)
+    upright, corner, level, across, up = "|+-++" if ascii_only else "│└─┤┬"
     lines: list[StyledLine] = []
     for line in range(height):
-        runs: list[tuple[str, Style]] = [(f"{column(labels.get(line, ''), _LABEL)}{upright}", PLAIN)]
+        head = f"{column(label(beside[line]), _LABEL)}{across}" if line in beside else " " * _LABEL + upright
+        runs: list[tuple[str, Style]] = [(head, PLAIN)]
         for place in range(width):
             number, bits = cells.get((line, place), (0, 0))
             share = log1p(number) / largest
@@ -97,8 +100,9 @@ def picture(
                 glyph = chr(_BRAILLE + bits) if bits else " "
             runs.append((glyph, styles.style(1.0, round(share * styles.steps)) if coloured and number else PLAIN))
         lines.append(tuple(runs))
-    lines.append(((" " * _LABEL + corner + level * width, PLAIN),))
-    lines.append(((" " * (_LABEL + 1) + _below(x, 2 * width, width), PLAIN),))
+    rule = "".join(up if place in under else level for place in range(width))
+    lines.append(((" " * _LABEL + corner + rule, PLAIN),))
+    lines.append(((" " * (_LABEL + 1) + below(under, width), PLAIN),))
     return lines
 
 
@@ -118,20 +122,10 @@ def _cells(dots: Counter[tuple[int, int]], top: int) -> dict[tuple[int, int], tu
     return {cell: (number, bits[cell]) for cell, number in numbers.items()}
 
 
-def _labels(y: Axis, rows: int, height: int) -> dict[int, str]:
-    """The text in front of some lines: the ends, and 0."""
-    found = {0: signed(y.high), height - 1: signed(y.low)}
-    if y.low < 0 < y.high:
-        found.setdefault((rows - 1 - y.slots([0.0], rows)[0]) // 4, "0")
-    return found
-
-
-def _below(x: Axis, columns: int, width: int) -> str:
-    """The line under the picture: the ends, and 0 if there is room."""
-    low, high = signed(x.low), signed(x.high)
-    text = low + " " * max(1, width - len(low) - len(high)) + high
-    if x.low < 0 < x.high:
-        zero = x.slots([0.0], columns)[0] // 2
-        if len(low) < zero < width - len(high) - 1:
-            text = text[:zero] + "0" + text[zero + 1 :]
-    return text
+def _ticks(axis: Axis, slot: Callable[[float], int], room: Callable[[float], int]) -> dict[int, float]:
+    """Round numbers by the slot that they stand at."""
+    if axis.scale == "linear":
+        return chosen_linear(axis.low, axis.high, slot, room)
+    least = axis.low if axis.scale == "log" else axis.unit / 10
+    found = chosen(wide_candidates(axis.low, axis.high, least), slot, room)
+    return found if len(found) >= _FEWEST else max(found, chosen_linear(axis.low, axis.high, slot, room), key=len)

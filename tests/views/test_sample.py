@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 import zlib
@@ -20,8 +21,9 @@ from gluscope_tui.cli.app import run
 from gluscope_tui.colour.depth import Depth
 from gluscope_tui.colour.ramp import ramp
 from gluscope_tui.colour.style import StyledLine
-from gluscope_tui.views import density as density_module
-from gluscope_tui.views.density import LEAST_HEIGHT, LEAST_WIDTH, Ink, density, level, picture
+from gluscope_tui.views import bins
+from gluscope_tui.views.bins import density
+from gluscope_tui.views.density import LEAST_HEIGHT, LEAST_WIDTH, Ink, level, picture
 from gluscope_tui.views.sample import place_text, plot, width_of
 from indexer.database.read.sampled import Place
 from indexer.database.records import Sample
@@ -104,12 +106,39 @@ def test_a_picture_shows_exactly_the_bins_that_hold_a_position(ink: Ink) -> None
     assert len(lines) == 24
 
 
+@pytest.mark.parametrize(("width", "height"), [(60, 24), (140, 58)])
+def test_the_picture_fills_its_place_with_round_numbers_where_their_values_lie(width: int, height: int) -> None:
+    sample = drawn(700)
+    lines = [text_of(line) for line in picture(sample, width, height, Ink(ramp(Depth.TRUE)))]
+    assert height - 3 <= len(lines) <= height
+    inside = [(abs(g), abs(i)) for g, i in zip(sample.gate, sample.in_, strict=True) if g and i]
+    middle = next(number for number, line in enumerate(lines) if "┼" in line)
+    centre = lines[middle].index("┼")
+    assert lines[middle].split()[0] == "0"
+    columns = lines[middle].count("─") // 2
+    for side, half in ((0, middle - 1), (1, columns)):
+        linear, end = np.median([pair[side] for pair in inside]), max(pair[side] for pair in inside)
+        if side == 0:
+            told = {n: line[: centre - columns].strip() for n, line in enumerate(lines[1 : 2 * middle], 1)}
+            found = {text: middle - n for n, text in told.items() if text}
+        else:
+            row = next(line for line in lines if line.strip().startswith("in "))
+            words = re.finditer(r"[\d.e+-]+", row[centre - columns :])
+            found = {word[0]: columns - word.start() - len(word[0]) // 2 for word in words}
+        assert len(found) >= 5
+        for text, away in found.items():
+            value = float(text)
+            share = np.arcsinh(abs(value) / linear) / np.arcsinh(end / linear)
+            assert abs(away) == pytest.approx(share * half, abs=1.01)
+            assert away * value >= 0
+
+
 def test_the_picture_counts_each_quadrant_where_its_pane_lies() -> None:
     sample = drawn(400)
     signs = [(g > 0, i > 0) for g, i in zip(sample.gate, sample.in_, strict=True) if g and i]
     texts = [text_of(line) for line in picture(sample, 60, 24, INKS[0])]
     upper, lower = (next(text for text in texts if name in text).split() for name in ("++", "-+"))
-    assert upper == ["++", str(signs.count((True, True))), "│", "+-", str(signs.count((True, False)))]
+    assert upper == ["gate", "++", str(signs.count((True, True))), "│", "+-", str(signs.count((True, False)))]
     assert lower == ["-+", str(signs.count((False, True))), "│", "--", str(signs.count((False, False)))]
     assert any("400 sampled, 24 in no quadrant" in text for text in texts)
 
@@ -205,7 +234,8 @@ def test_rich_shows_the_picture_on_request_and_percentiles_if_there_is_room(
     wide = shown(capsys, truth.path, "L0N5", "-f", "rich", "--width", "120", "--color", "256", "--rank-by", "random")
     assert "sampled" in wide
     contexts = [line for line in wide.splitlines() if line.startswith(("  ", "+", "-"))]
-    assert sum(" p" in line[:20] or "> all" in line[:20] for line in contexts) >= 6
+    assert sum(bool(re.match(r"\s*[+-][\d.e-]+ p\d", line)) for line in contexts) >= 6
+    assert "> all" not in wide
     assert run(["show", "L0N5", "-f", "rich", "--width", "80", "--color", "never", "--db", str(truth.path)]) == 0
     narrow = capsys.readouterr().out
     assert "> all" not in narrow
@@ -238,14 +268,14 @@ class _CountedRow(tuple[int, ...]):
 
 
 def test_a_large_picture_goes_through_its_bins_a_few_times_and_not_once_a_cell(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = density_module.density
+    real = bins.density
 
-    def counted(sample: Sample, rows: int, columns: int) -> density_module.Density | None:
+    def counted(sample: Sample, rows: int, columns: int) -> bins.Density | None:
         found = real(sample, rows, columns)
         assert found is not None
         return replace(found, counts=tuple(map(_CountedRow, found.counts)))
 
-    monkeypatch.setattr(density_module, "density", counted)
+    monkeypatch.setattr("gluscope_tui.views.density.density", counted)
     monkeypatch.setattr(_CountedRow, "times", 0)
     picture(drawn(300), 300, 100, INKS[-1])
     assert 0 < _CountedRow.times <= 10 * 200  # 300 columns of 200 rows of bins

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +13,7 @@ from hypothesis import strategies as st
 from gluscope_tui.colour.depth import Depth
 from gluscope_tui.text.cells import cell_len
 from gluscope_tui.views.page import painted
-from gluscope_tui.views.scatter import axis, picture
+from gluscope_tui.views.scatter import SCALES, Axis, axis, picture
 
 _FIRST = 10  # cells in front of the picture
 
@@ -71,11 +75,38 @@ def test_lines_fit_and_plain_ones_have_no_escape(depth: Depth, ascii_only: bool)
     assert ("\x1b" in "".join(map(painted, lines))) == (depth not in (Depth.PLAIN, Depth.NONE))
 
 
-def test_the_ends_of_the_axes_are_shown() -> None:
-    lines = _lines([-3.0, 7.0], [0.25, 0.75], (50, 10))
-    assert lines[0].startswith("   +0.750│")
-    assert lines[-3].startswith("   +0.250│")
-    assert lines[-1].split() == ["-3.00", "0", "+7.00"]
+CURVES = {"linear": (lambda v: v), "asinh": (lambda v: math.asinh(v / 1.5)), "log": math.log}
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize(("low", "high"), [(0.0173, 0.0941), (0.3, 7.7), (0.002, 31_000.0), (-3.0, 7.0), (-900.0, 0.5)])
+def test_round_numbers_stand_where_their_values_lie(scale: str, low: float, high: float) -> None:
+    if scale == "log" and low <= 0:
+        return
+    curve = CURVES[scale]
+    values = Axis("v", scale, low, high, 1.5)
+    lines = [
+        "".join(text for text, _ in line) for line in picture(values, values, [low], [high], (81, 32), Depth.PLAIN)
+    ]
+    share = {}
+    beside = {number: line[:9].strip() for number, line in enumerate(lines[:-2]) if line[:9].strip()}
+    under = [(found.start(), found[0]) for found in re.finditer(r"\S+", lines[-1][_FIRST:])]
+    for number, text in beside.items():
+        share[text] = (30 - number - 0.5) / 30
+        assert lines[number][9] == "┤"
+    assert len(share) >= 3
+    for start, text in under:
+        across = lines[-2].index("┬", _FIRST + start) - _FIRST  # the middle, but at the edges
+        assert start <= across < start + len(text)
+        assert abs((across + 0.5) / 71 - place(curve, float(text), low, high)) <= 1 / 71
+    assert len(under) >= 3
+    for text, at in share.items():
+        assert float(f"{float(text):.1e}") == float(text)  # two digits at most
+        assert abs(at - place(curve, float(text), low, high)) <= 1 / 30
+
+
+def place(curve: Callable[[float], float], value: float, low: float, high: float) -> float:
+    return (curve(value) - curve(low)) / (curve(high) - curve(low))
 
 
 def test_axes_keep_the_order_of_values() -> None:

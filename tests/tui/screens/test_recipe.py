@@ -19,11 +19,12 @@ from gluscope_tui.tui.screens.choice import ChoiceScreen
 from gluscope_tui.tui.screens.home import HomeScreen
 from gluscope_tui.tui.screens.overlay import PaletteScreen
 from gluscope_tui.tui.screens.table import TableScreen
+from gluscope_tui.tui.screens.themes import ThemeScreen
 from gluscope_tui.tui.widgets.hints import Hints
 from tests.support.walking import AppMaker, press
 
 OPENING = [action for action in ACTIONS if action.opens]
-NOT_OPENED_BY_A_KEY = {BaseScreen, AboutScreen, TableScreen, ChoiceScreen, PaletteScreen, HomeScreen}
+NOT_OPENED_BY_A_KEY = {BaseScreen, AboutScreen, TableScreen, ChoiceScreen, PaletteScreen, HomeScreen, ThemeScreen}
 """Base classes of screens, menus (which take typed keys as text), and home."""
 SIZES = [(80, 24), (120, 40), (60, 20), (80, 12), (30, 8)]
 
