@@ -36,10 +36,10 @@ Where = Annotated[
 ]
 
 
-def parse_columns(text: str, *, has_weights: bool) -> tuple[str, ...]:
-    """Columns such as neuron,layer, or `all` of the index. GluscopeError names the nearest column to a bad name."""
+def parse_columns(text: str, there: tuple[str, ...]) -> tuple[str, ...]:
+    """Columns such as neuron,layer, or `all` that are `there`. GluscopeError names the nearest column to a bad name."""
     if text.strip().lower() == "all":
-        return tuple(name for name, column in COLUMNS.items() if has_weights or column.table != "w")
+        return there
     names = [part.strip() for part in text.split(",") if part.strip()]
     if not names:
         raise GluscopeError("--columns names no column", "name some, such as neuron,frequency_pp, or all")

@@ -73,10 +73,9 @@ def command(
 
 def _names(index: Index, columns: str | None, sort: str | None, where: str | None) -> tuple[str, ...]:
     """The columns asked for; by default the address, the columns used to sort and filter, and the usual ones."""
-    has_weights = index.table.has_weights
     if columns is not None:
-        return parse_columns(columns, has_weights=has_weights)
-    usual = (*_DEFAULT, *(_WEIGHTS if has_weights else ()))
+        return parse_columns(columns, index.table.columns)
+    usual = (*_DEFAULT, *(_WEIGHTS if index.table.has_weights else ()))
     return tuple(dict.fromkeys(("neuron", *columns_in(sort, where), *usual)))
 
 

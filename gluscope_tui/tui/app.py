@@ -193,10 +193,10 @@ class ExplorerApp(CrashingApp):
         """Open a menu of the columns by which the current list can be sorted."""
         if self._home is None:
             return
-        home, weights = self._home, self._home.explorer.facts.weights
+        home, columns = self._home, self._home.explorer.facts.columns
         menu = Menu(
             "sort the list by",
-            lambda: sort_choices(weights),
+            lambda: sort_choices(columns),
             lambda chosen: home.sort_list(*sorted_by(chosen)),
             hint="some letters, Enter",
         )

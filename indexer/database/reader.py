@@ -24,7 +24,7 @@ from .read.provenance import index_info, read_info, read_sites, telling_neuron
 from .read.sampled import sample_of
 from .read.signs import aligned_quadrants
 from .read.statistics import COLUMNS as NEURON_COLUMNS
-from .read.statistics import KINDS, flipped, frequency, quadrant_record, zero
+from .read.statistics import KINDS, flipped, frequency, peak_entropies, quadrant_record, zero
 from .read.texts import Texts
 from .read.unpacking import unpack_examples, unpack_sample
 from .read.weights import Weights
@@ -153,9 +153,10 @@ class Index:
         asked = QUADRANTS if quadrants is None else tuple(quadrants)
         wanted = {quadrant.flipped if flip else quadrant for quadrant in asked}
         examples = self._examples(site, address, wanted_rankings, wanted, limit)
+        entropy = peak_entropies(self._connection, site.first_neuron + address.index)
         try:
             stored = {
-                quadrant: quadrant_record(row, quadrant, site.tokens_counted, examples[quadrant])
+                quadrant: quadrant_record(row, quadrant, site.tokens_counted, examples[quadrant], entropy[quadrant])
                 for quadrant in QUADRANTS
                 if quadrant in wanted
             }

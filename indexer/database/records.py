@@ -68,6 +68,7 @@ class QuadrantRecord:
     mean: Quantities
     extreme: Quantities  # the value of the largest magnitude, signed
     examples: Mapping[str, tuple[Example, ...]]
+    peak_entropy: float | None = None  # bits, of the tokens that the examples by post peak on; None: none, or not kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,37 @@ class Hit:
     def text(self) -> str:
         """The example's window."""
         return self.example.text
+
+
+@dataclass(frozen=True, slots=True)
+class ListedToken:
+    """A token in one of a neuron's lists: where in it, its score there, and how strongly it stands out."""
+
+    token: int
+    text: str
+    place: int  # from 0
+    score: float  # what a unit of post adds to its logit; the cosine, of a token that is read
+    strength: float  # a z-score or the magnitude of a cosine, to 11 bits: see docs/numbers.md
+
+
+@dataclass(frozen=True, slots=True)
+class TokenHit:
+    """A neuron whose list `where` (+out, -out, gate+, gate-, in+, in-) holds the tokens that were searched for."""
+
+    neuron: NeuronAddress
+    where: str
+    quadrants: tuple[Quadrant, ...]  # in which it writes along, or reads, that way
+    frequency: Mapping[Quadrant, float | None]  # of these
+    tokens: tuple[ListedToken, ...]  # the strongest of those searched for; if all were demanded, one for each
+
+    @property
+    def token(self) -> ListedToken:
+        """The token that determines the hit's place among others: the weakest, if all were demanded."""
+        return min(self.tokens, key=lambda token: token.strength)
+
+    @property
+    def strength(self) -> float:
+        return self.token.strength
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +262,18 @@ class Cosines:
 
 
 @dataclass(frozen=True, slots=True)
+class VocabularyScores:
+    """How the scores of all tokens that a neuron writes are spread where post is positive; None if it writes nothing
+    that the head reads."""
+
+    mean: float | None
+    std: float | None
+    skew: float | None
+    kurtosis: float | None  # 3 for a normal distribution
+    null_share: float | None  # of w_out's squared length, in the unembedding's near-null space
+
+
+@dataclass(frozen=True, slots=True)
 class NeuronWeights:
     """The numbers of a neuron's weights, norm gains folded in, under the requested signs. See docs/numbers.md.
 
@@ -252,3 +296,4 @@ class NeuronWeights:
     reads_in: Reads
     nearest_out: tuple[Neighbour, ...]  # by |cosine| of w_out, across all layers
     nearest_in: tuple[Neighbour, ...]  # by |cosine| of w_in
+    vocabulary: VocabularyScores | None = None  # None: an older gluscope computed the weights

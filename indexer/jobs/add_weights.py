@@ -23,15 +23,17 @@ from ..weights.compute import model_weights
 def add_weights(model: str, db: Path, execution: Execution, *, overwrite: bool, progress: Report) -> Path:
     """Add the numbers computed from the weights of `model` to the index `db`, which it made. Returns the index's path.
 
-    The index is replaced when the new one is complete. One that has weights is left as it is, unless `overwrite`.
+    The index is replaced when the new one is complete. One that has all that is computed today is left as it is, unless
+    `overwrite`.
     GluscopeError if there is no finished index, or if other weights made it.
     """
     with StoredIndex(db) as stored:
         info = stored.info
         first_neuron = {site.address.name: site.first_neuron for site in stored.sites}
+        whole = stored.has_all_weights
     if under_way(db) or not info.get("coverage", {}).get("finished", True):
         raise GluscopeError(f"the run that makes {db} is not finished", "finish it: it computes the weights at its end")
-    if info.get("weights", {}).get("state") in ("computed", "partly") and not overwrite:
+    if whole and not overwrite:
         kept = f"{db} has its weights already, so {model} was not read; --overwrite computes them again"
         progress(Progress("notice", message=kept))
         return db

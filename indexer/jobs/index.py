@@ -197,8 +197,13 @@ def _nothing_left(job: Job) -> str:
     if not job.execution.weights or job.part.shard.index:  # they aren't wanted, or are in another part
         return said
     with StoredIndex(job.db) as stored:
-        lacks = weights_state(stored.info)["state"] == "missing"
-    return f"{said}, but it has nothing of the model's weights: {HOW_TO_ADD}" if lacks else said
+        if weights_state(stored.info)["state"] == "missing":
+            return f"{said}, but it has nothing of the model's weights: {HOW_TO_ADD}"
+        if not stored.has_all_weights:
+            return (
+                f"{said}, but an older gluscope computed its weights: gluscope index --weights-only computes them anew"
+            )
+    return said
 
 
 def _join(job: Job, run: Run, group: Group, covered: Batches, base: Base | None, total: int) -> Batches:
@@ -228,7 +233,7 @@ def _weights(job: Job, loop: Loop, base: Base | None) -> ModelWeights:
     if base is not None:
         with StoredIndex(base.path) as stored:
             kept = stored.weights()
-        if kept.sites:
+        if kept.sites and not kept.of_an_older_gluscope:
             return kept
     if job.part.group is None:
         loop.save(finished=True)

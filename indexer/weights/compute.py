@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from ..database.bulk.arrays import Bool, ModelWeights, WeightArrays, WeightSite
+from ..database.bulk.weight_writing import folded
 from ..models.loaded import LoadedModel
 from ..progress import Meter, Progress, Report
 from ..sequences.tokenizer import token_bytes
@@ -17,6 +18,7 @@ from ..sites.weights import gate_in_dot, site_weights
 from .cosines import SiteCosines, site_cosines
 from .neighbours import Nearest, nearest_neurons
 from .norms import Norms, find_norms
+from .null_space import NullSpace, shift_counts
 from .token_lists import TokenLists
 from .unembedding import Unembedding, embeddings, unembedding
 from .vectors import SiteVectors, site_vectors
@@ -35,6 +37,7 @@ class _Lists(NamedTuple):
     tokens: TokenLists
     nearest: Mapping[str, Nearest]
     lacking: tuple[str, ...]
+    null_space: int | None  # directions
 
 
 def missing(reason: str) -> ModelWeights:
@@ -63,12 +66,20 @@ def model_weights(loaded: LoadedModel, indexed: Iterable[str], report: Report) -
     lists = _lists(loaded, norms, vectors, wanted, sites, report)
     arrays = {name: _arrays(name, found, lists) for name, found in cosines.items()}
     used = _used(arrays.values())
+    texts = _vocabulary(loaded.tokenizer, len(embeddings(loaded)))
     return ModelWeights(
-        info=_info(vectors, names, norms, lists.lacking),
+        info={**_info(vectors, names, norms, lists), "vocabulary": len(texts)},
         model_sites=_described(sites, vectors, cosines),
         sites=arrays,
         spelling=dict(zip(used, token_bytes(loaded.tokenizer, used), strict=True)),
+        folded=texts,
     )
+
+
+def _vocabulary(tokenizer: Any, rows: int) -> dict[int, str]:
+    """The texts of all tokens that can be in a list, as searches fold them."""
+    ids: list[int] = usable_tokens(tokenizer, rows).nonzero()[:, 0].tolist()
+    return folded(zip(ids, token_bytes(tokenizer, ids), strict=True))
 
 
 def _lists(
@@ -79,7 +90,7 @@ def _lists(
     sites: Mapping[str, WeightSite],
     report: Report,
 ) -> _Lists:
-    tokens, lacking = _token_lists(loaded, norms, wanted, report)
+    tokens, lacking, null_space = _token_lists(loaded, norms, wanted, report)
     width = sum(one.site.width for one in wanted)
     total = sum(one.site.width for one in vectors)
     if total > MOST_COMPARED:
@@ -92,13 +103,13 @@ def _lists(
         alike = [one for one in compared if _d_model(one) == d_model]
         mine = [one for one in wanted if _d_model(one) == d_model]
         nearest |= nearest_neurons(mine, alike, first, _flips(one.site for one in alike), done)
-    return _Lists(tokens, nearest, tuple(lacking))
+    return _Lists(tokens, nearest, tuple(lacking), null_space)
 
 
 def _token_lists(
     loaded: LoadedModel, norms: Norms, wanted: Sequence[SiteVectors], report: Report
-) -> tuple[TokenLists, list[str]]:
-    """The tokens written and read, and the reasons for missing lists."""
+) -> tuple[TokenLists, list[str], int | None]:
+    """The tokens written and read, the reasons for missing lists, and the directions of the near-null space."""
     stacks = {one.site.address.stack: embeddings(loaded, one.site.address.stack) for one in wanted}
     own = next(iter(stacks.values()))
     lists = TokenLists(wanted, int(usable_tokens(loaded.tokenizer, len(own)).sum()))
@@ -106,15 +117,18 @@ def _token_lists(
     done = _counter(report, "comparing neurons with tokens", width * COMPARED_WITH_TOKENS)
     for stack, rows in stacks.items():
         if rows.shape[1] != next(_d_model(one) for one in wanted if one.site.address.stack == stack):
-            return lists, ["no tokens: the embeddings have another width than the MLPs read"]
+            return lists, ["no tokens: the embeddings have another width than the MLPs read"], None
         lists.read(rows, usable_tokens(loaded.tokenizer, len(rows)), stack, done)
     out = unembedding(loaded)
     if (reason := _why_no_writes(out, norms)) is not None:
-        return lists, [f"no tokens that neurons write: {reason}"]
+        return lists, [f"no tokens that neurons write: {reason}"], None
     assert out.rows is not None
     assert norms.final is not None
-    lists.write(out.rows, usable_tokens(loaded.tokenizer, len(out.rows)), norms.final, done)
-    return lists, []
+    assert loaded.origin is not None  # else there is a reason
+    usable = usable_tokens(loaded.tokenizer, len(out.rows))
+    null_space = NullSpace.of(out.rows, usable, norms.final, shift_counts=shift_counts(loaded.origin.config))
+    lists.write(out.rows, usable, norms.final, null_space, done)
+    return lists, [], null_space.directions
 
 
 def _why_no_writes(out: Unembedding, norms: Norms) -> str | None:
@@ -193,6 +207,7 @@ def _arrays(name: str, cosines: SiteCosines, lists: _Lists) -> WeightArrays:
         scores=lists.tokens.scores[name],
         neighbours=nearest.neurons,
         neighbour_cosines=nearest.cosines,
+        vocabulary=lists.tokens.vocabulary[name],
     )
 
 
@@ -203,11 +218,16 @@ def _used(arrays: Iterable[WeightArrays]) -> list[int]:
     return found
 
 
-def _info(vectors: Sequence[SiteVectors], names: set[str], norms: Norms, lacking: Sequence[str]) -> dict[str, Any]:
+def _info(vectors: Sequence[SiteVectors], names: set[str], norms: Norms, lists: _Lists) -> dict[str, Any]:
     """The key `weights` of the index's info."""
     reasons = [
         f"{one.site.address.name}: {one.reason}" for one in vectors if one.reason and one.site.address.name in names
     ]
-    told = "; ".join((*reasons[:3], *([f"{len(reasons) - 3} more sites"] if len(reasons) > 3 else []), *lacking))
+    told = "; ".join((*reasons[:3], *([f"{len(reasons) - 3} more sites"] if len(reasons) > 3 else []), *lists.lacking))
     final = None if norms.final is None else norms.final.kind
-    return {"state": "partly" if told else "computed", "reason": told or None, "final_norm": final}
+    return {
+        "state": "partly" if told else "computed",
+        "reason": told or None,
+        "final_norm": final,
+        "null_space": lists.null_space,
+    }

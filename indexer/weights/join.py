@@ -28,4 +28,5 @@ def joined_weights(parts: Sequence[ModelWeights], names: Sequence[str]) -> Model
         model_sites=tuple(described.values()),
         sites=sites,
         spelling={token: data for part in parts for token, data in part.spelling.items()},
+        folded={token: text for part in parts for token, text in part.folded.items()},
     )

@@ -67,9 +67,16 @@ class Table:
         """How many queries to compare at once."""
         return max(16, min(1024, _BLOCK // self.fast.shape[0]))
 
-    def best(self, queries: Tensor, k: int) -> tuple[Best, Best]:
-        """The k rows with the largest and those with the smallest products with each query (# query d_model)."""
-        scores = queries.to(torch.bfloat16) @ self.fast.T  # query row
+    def products(self, queries: Tensor) -> Tensor:
+        """The products of each query (# query d_model) with every row, in bfloat16: query row."""
+        return queries.to(torch.bfloat16) @ self.fast.T
+
+    def best(self, queries: Tensor, k: int, scores: Tensor | None = None) -> tuple[Best, Best]:
+        """The k rows with the largest and those with the smallest products with each query (# query d_model).
+
+        `scores`: the result of `products`, if it is there already; the columns of rows left out are overwritten.
+        """
+        scores = self.products(queries) if scores is None else scores
         ends = []
         for largest in (True, False):
             scores[:, self.left_out] = float("-inf") if largest else float("inf")

@@ -33,8 +33,12 @@ class Norm:
 
     def written(self, vectors: Tensor) -> Tensor:
         """Vectors (# ... d_model, float32) that enter the norm, as they leave it, except for their length."""
-        centred = vectors - vectors.mean(dim=-1, keepdim=True) if self.centred else vectors
+        centred = self.centre(vectors)
         return centred if self.gain is None else centred * self.gain.to(vectors.device)
+
+    def centre(self, vectors: Tensor) -> Tensor:
+        """Vectors (# ... d_model) without their mean, if the norm subtracts it."""
+        return vectors - vectors.mean(dim=-1, keepdim=True) if self.centred else vectors
 
 
 NO_NORM = Norm("none")

@@ -127,6 +127,7 @@ def _facts(index: Index, path: Path) -> Facts:
         bos_counted=bool(settings.get("count_first")) and settings.get("bos") != "never",
         no_weights=str(info.weights.get("reason") or ""),
         weights=index.table.has_weights,
+        columns=index.table.columns,
     )
 
 

@@ -19,7 +19,6 @@ from ..session.typing_line import Typing
 from ..tables.cells import headings
 from ..tables.menus import column_choices, sort_choices, sorted_by
 from ..tables.neurons import NeuronsTable
-from ..tables.query import sortable
 from ..tables.view import Kept
 from ..widgets.table import Cell, Table, TablePicture
 from ..widgets.table_title import TitleOfTable
@@ -188,8 +187,8 @@ class NeuronsScreen(TableScreen):
         self._ask(lambda: self._table.ask(replace(self._table.wanted, where=where)))
 
     def _open_sort(self) -> None:
-        weights = self._table.facts.weights
-        menu = Menu("sort by", lambda: sort_choices(weights), self._sort, hint="some letters")
+        columns = self._table.facts.columns
+        menu = Menu("sort by", lambda: sort_choices(columns), self._sort, hint="some letters")
         self.app.push_screen(ChoiceScreen(self.session, menu))
 
     def _sort(self, chosen: str) -> None:
@@ -199,7 +198,7 @@ class NeuronsScreen(TableScreen):
 
     def _open_columns(self) -> None:
         table = self._table
-        names = sortable(table.facts.weights)
+        names = table.facts.columns
         menu = Menu(
             "columns",
             lambda: column_choices(table.columns, names),

@@ -21,3 +21,4 @@ class Facts:
     bos_counted: bool
     no_weights: str = ""  # the reason if there are none
     weights: bool = False  # whether it holds what is computed from the weights
+    columns: tuple[str, ...] = ()  # that its neurons have

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from indexer.database.format.columns import COLUMNS
 
-from .query import sortable
-
 _WIDTH = 26
 
 
@@ -20,10 +18,10 @@ class Choice:
     text: str
 
 
-def sort_choices(weights: bool) -> list[Choice]:
-    """The order of the index, then every column in both directions."""
+def sort_choices(columns: Sequence[str]) -> list[Choice]:
+    """The order of the index, then every one of the columns in both directions."""
     found = [Choice("neuron up", "the order of the index")]
-    for name in sortable(weights):
+    for name in columns:
         text = COLUMNS[name].kind == "text"
         if name in ("neuron", "site"):
             continue

@@ -6,8 +6,6 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from indexer.database.format.columns import COLUMNS
-
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -40,8 +38,3 @@ class Query:
 def in_order(sort: str, descending: bool) -> str:
     """A column and its direction, as shown in a list's title."""
     return f"{sort} {'down' if descending else 'up'}"
-
-
-def sortable(weights: bool) -> tuple[str, ...]:
-    """The columns that an index has, with or without those computed from the weights."""
-    return tuple(name for name, column in COLUMNS.items() if weights or column.table != "w")

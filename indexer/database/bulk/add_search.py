@@ -9,8 +9,12 @@ from contextlib import closing
 from pathlib import Path
 
 from ...disk import refused
+from ..format.schema import statement
 from .postings import Postings
+from .renewing import renew
 from .stored import StoredIndex
+from .token_postings import TokenPostings
+from .weight_writing import folded, insert_texts
 
 
 def add_search(path: str | os.PathLike[str], done: Callable[[int, int], None] = lambda _, __: None) -> None:
@@ -25,17 +29,31 @@ def add_search(path: str | os.PathLike[str], done: Callable[[int, int], None] = 
             StoredIndex(path) as stored,
             closing(Postings(folder)) as postings,
             closing(sqlite3.connect(_uri(path), uri=True)) as sqlite,
+            closing(TokenPostings(sqlite)) as token_postings,
         ):
             total = sum(record.width for record in stored.sites)
             for record in stored.sites:
                 postings.add_site(stored.site(record), record.first_neuron)
+                if (weights := stored.site_weights(record)) is not None:
+                    token_postings.add_site(weights, record.first_neuron)
                 done(record.first_neuron + record.width, total)
             stored.close()  # its lock would block the changes
             sqlite.execute("PRAGMA journal_mode = OFF")
             with sqlite:
+                renew(sqlite, ("peak_entropy", "token_neurons"))
+                _name_tokens(sqlite)
                 postings.write(sqlite)
+                token_postings.write()
     except (sqlite3.OperationalError, OSError) as error:
         raise refused(path, error, "is its disk whole, and writable?") from error
+
+
+def _name_tokens(sqlite: sqlite3.Connection) -> None:
+    """Fill the table of the vocabulary's texts with the tokens that the index has, unless it knows all."""
+    if sqlite.execute("SELECT 1 FROM sqlite_master WHERE name = 'token_texts'").fetchone() is None:
+        sqlite.execute(statement("token_texts"))
+    if sqlite.execute("SELECT 1 FROM token_texts").fetchone() is None:
+        insert_texts(sqlite, folded(sqlite.execute("SELECT id, bytes FROM tokens")))
 
 
 def _uri(path: str | os.PathLike[str]) -> str:

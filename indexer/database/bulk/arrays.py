@@ -63,6 +63,10 @@ class SiteArrays:
         return int(self.zero.shape[0])
 
 
+VOCABULARY = ("vocab_mean", "vocab_std", "vocab_skew", "vocab_kurtosis", "null_share")
+"""The numbers of a neuron's scores over the vocabulary, as the table `vocabulary_scores` has them."""
+
+
 @dataclass(frozen=True, slots=True)
 class WeightArrays:
     """The numbers of the weights of a site's neurons. Raw signs; docs/schema.md describes the lists."""
@@ -74,6 +78,7 @@ class WeightArrays:
     scores: Float32  # list neuron rank; NaN without a token
     neighbours: Int64  # list (by w_out, by w_in) neuron rank: 2 * number in the model + its flip bit; -1: none
     neighbour_cosines: Float32  # list neuron rank
+    vocabulary: Float32 | None = None  # number (VOCABULARY) neuron, NaN: not known; None: of an older gluscope
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +102,11 @@ class ModelWeights:
     model_sites: tuple[WeightSite, ...] = ()
     sites: Mapping[str, WeightArrays] = field(default_factory=dict)  # by name
     spelling: Mapping[int, bytes] = field(default_factory=dict)  # of the tokens that the lists name
+    folded: Mapping[int, str] = field(
+        default_factory=dict
+    )  # the texts of the vocabulary's tokens, as searches fold them
+
+    @property
+    def of_an_older_gluscope(self) -> bool:
+        """Whether numbers are missing that are computed today."""
+        return any(site.vocabulary is None for site in self.sites.values())

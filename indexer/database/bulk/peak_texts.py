@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +71,24 @@ class PeakTexts:
         text = np.concatenate([first, second])
         entry = np.tile(np.arange(len(flat)), 2)
         return entry[text != _NO_TEXT], text[text != _NO_TEXT]
+
+    def kinds(self, sequence: Integers, position: Integers) -> Integers:
+        """A number for each of some peaks, the same for those that are shown as texts that fold alike."""
+        flat = self._flat(sequence, position)
+        found = self._of_token[self._tokens[flat]]
+        if len(self._special):
+            place = np.minimum(np.searchsorted(self._special, flat), len(self._special) - 1)
+            special = self._special[place] == flat
+            own, shown = self._of_special[:, place[special]]
+            found[special] = np.where(shown == _NO_TEXT, own, shown)
+        kinds: Integers = self._kinds_of_texts[np.minimum(found, len(self._texts))]
+        return kinds
+
+    @cached_property
+    def _kinds_of_texts(self) -> Integers:
+        """A number for each text, the same for those that fold alike; -1 for no text."""
+        folds: dict[str, int] = {}
+        return np.array([*(folds.setdefault(fold(text), len(folds)) for text in self._texts), -1], np.int64)
 
     def key(self, number: int, *, folded: bool) -> tuple[str | None, str]:
         """The key of the postings of a text: the text, or None for all texts that fold alike, and the folded text."""

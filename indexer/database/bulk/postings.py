@@ -1,17 +1,15 @@
 """Writes the tables for `search`: the neurons that peak on a text, the examples of a sequence, and its words.
 
 Sites are added one at a time while an index is written. Records needed until the end wait in unnamed files, so that
-memory holds one site, or `_TOGETHER` postings. The tables and the packing are described in docs/schema.md.
+memory holds one site, or `spool.TOGETHER` postings. The tables and the packing are described in docs/schema.md.
 """
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterator
 from typing import IO, Any
 
 import numpy as np
@@ -19,15 +17,11 @@ import numpy.typing as npt
 
 from ...ranking import QUADRANT_BITS, RANKINGS, list_code
 from ..format.folding import words
-from ..format.schema import BLOCK, CONTEXTS, PEAKS, SEARCH_VERSION, STRONGEST, WORDS, for_this_sqlite
+from ..format.schema import CONTEXTS, PEAKS, SEARCH_VERSION, STRONGEST, WORDS, for_this_sqlite
 from .arrays import ListArrays, SiteArrays
+from .peak_entropy import entropies
 from .peak_texts import PeakTexts
-
-_TOGETHER = 4_000_000  # postings sorted at a time
-_LEVEL = 4  # of zlib: the numbers of neurons hardly compress
-
-Records = npt.NDArray[Any]  # of one of the types below
-Integers = npt.NDArray[np.int64]
+from .spool import Integers, Records, Spool, blocks, changes, groups, mapped, order_by, packed
 
 _ENTRY = np.dtype(
     [
@@ -48,7 +42,7 @@ class Postings:
     def __init__(self, folder: str) -> None:
         """`folder`: where the unnamed files may grow, to about 5 kB a neuron in all."""
         self._folder = folder
-        self._entries = _Spool(folder, _ENTRY)
+        self._entries = Spool(folder, _ENTRY)
 
     def close(self) -> None:
         self._entries.close()
@@ -58,7 +52,7 @@ class Postings:
         lists = [_entries(ranked, _reach(site, ranked.ranking), first) for ranked in site.lists]
         entries = np.concatenate([np.zeros(0, _ENTRY), *lists])
         weakness = STRONGEST - entries["strength"]
-        self._entries.add(entries[_order(entries["sequence"], weakness, entries["neuron"], entries["position"])])
+        self._entries.add(entries[order_by(entries["sequence"], weakness, entries["neuron"], entries["position"])])
 
     def write(self, sqlite: sqlite3.Connection) -> None:
         """Make the tables of an index that already has its sequences and tokens. Part of the caller's transaction."""
@@ -70,7 +64,7 @@ class Postings:
         self._write_contexts(sqlite)
         with tempfile.TemporaryFile(dir=self._folder, prefix="gluscope-") as file:
             numbers, starts = _write_words(sqlite, file)
-            tokens = _mapped(file, np.dtype("<u4"), 0, int(starts[-1]))
+            tokens = mapped(file, np.dtype("<u4"), 0, int(starts[-1]))
             self._write_peaks(sqlite, numbers, starts, tokens)
 
     def _write_contexts(self, sqlite: sqlite3.Connection) -> None:
@@ -79,8 +73,8 @@ class Postings:
                 "INSERT INTO contexts VALUES (?, ?, ?)",
                 (
                     (int(group["sequence"][0]), block, packed(part, ("strength", "list", "neuron", "position")))
-                    for group in _groups(_strongest_first(chunk, "sequence"), "sequence")
-                    for block, part in _blocks(group)
+                    for group in groups(_strongest_first(chunk, "sequence"), "sequence")
+                    for block, part in blocks(group)
                 ),
             )
 
@@ -88,8 +82,10 @@ class Postings:
         self, sqlite: sqlite3.Connection, numbers: Integers, starts: Integers, tokens: npt.NDArray[Any]
     ) -> None:
         texts = PeakTexts(sqlite, numbers, starts, tokens, self._peaking())
+        for site in self._entries.sites():
+            sqlite.executemany("INSERT INTO peak_entropy VALUES (?, ?, ?, ?, ?)", entropies(np.asarray(site), texts))
         for folded in (False, True):
-            spool = _Spool(self._folder, _PEAK)
+            spool = Spool(self._folder, _PEAK)
             try:
                 for peaks in self._peaking():
                     entry, text = texts.of(peaks["sequence"], peaks["position"], folded=folded)
@@ -103,8 +99,8 @@ class Postings:
                                 block,
                                 packed(part, ("strength", "list", "neuron")),
                             )
-                            for group in _groups(_strongest_first(chunk, "text"), "text")
-                            for block, part in _blocks(group)
+                            for group in groups(_strongest_first(chunk, "text"), "text")
+                            for block, part in blocks(group)
                         ),
                     )
             finally:
@@ -114,58 +110,6 @@ class Postings:
         """The examples of each site whose share of their list is above 0."""
         for site in self._entries.sites():
             yield np.asarray(site)[site["share"] > 0]
-
-
-class _Spool:
-    """Records of many sites in an unnamed file, each site's sorted by a key, read back in stretches of that key."""
-
-    def __init__(self, folder: str, dtype: np.dtype[Any]) -> None:
-        self._file = tempfile.TemporaryFile(dir=folder, prefix="gluscope-")  # noqa: SIM115  # closed by `close`
-        self._dtype = dtype
-        self._sites: list[tuple[int, int]] = []  # where the records of a site begin, and how many they are
-
-    def close(self) -> None:
-        self._file.close()
-
-    def add(self, records: Records) -> None:
-        """The records of a site, sorted by the key, then the strongest first."""
-        self._sites.append((self._file.seek(0, os.SEEK_END), len(records)))
-        self._file.write(records.tobytes())
-        self._file.flush()
-
-    def sites(self) -> Iterator[Records]:
-        for offset, count in self._sites:
-            yield _mapped(self._file, self._dtype, offset, count)
-
-    def chunks(self, key: str) -> Iterator[Records]:
-        """All records in groups, keys ascending; records of one key are always in the same group."""
-        sites = [site for site in self.sites() if len(site)]
-        keys, counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
-        for site in sites:
-            own, number = np.unique(site[key], return_counts=True)
-            merged, places = np.unique(np.concatenate([keys, own.astype(np.int64)]), return_inverse=True)
-            keys, counts = merged, np.bincount(places, np.concatenate([counts, number])).astype(np.int64)
-        place = 0
-        while place < len(keys):
-            ends = np.cumsum(counts[place:])
-            stop = place + max(1, int(np.searchsorted(ends, _TOGETHER, side="right")))
-            first, last = int(keys[place]), int(keys[stop - 1])
-            yield np.concatenate(
-                [
-                    site[np.searchsorted(site[key], first, "left") : np.searchsorted(site[key], last, "right")]
-                    for site in sites
-                ]
-            )
-            place = stop
-
-
-def packed(records: Records, columns: Sequence[str]) -> bytes:
-    """zlib of the columns of some records one after the other, each in byte planes."""
-    planes = []
-    for column in columns:
-        values = np.ascontiguousarray(records[column])
-        planes.append(values.view(np.uint8).reshape(len(values), -1).T.tobytes())
-    return zlib.compress(b"".join(planes), _LEVEL)
 
 
 def _reach(site: SiteArrays, ranking: str) -> npt.NDArray[Any]:
@@ -205,9 +149,9 @@ def _entries(ranked: ListArrays, reach: npt.NDArray[Any], first: int) -> Records
 
 def _peaks(entries: Records, text: npt.NDArray[np.uint32]) -> Records:
     """For each text, neuron and quadrant, the list in which examples that peak on the text have the largest share."""
-    order = _order(text, entries["neuron"], entries["list"])
+    order = order_by(text, entries["neuron"], entries["list"])
     neuron, list_, text = (column[order] for column in (entries["neuron"], entries["list"], text))
-    first = np.flatnonzero(_changes(text, neuron, list_))
+    first = np.flatnonzero(changes(text, neuron, list_))
     found = np.zeros(len(first), _PEAK)
     if not len(first):
         return found
@@ -215,10 +159,10 @@ def _peaks(entries: Records, text: npt.NDArray[np.uint32]) -> Records:
     found["text"], found["neuron"], found["list"] = text[first], neuron[first], list_[first]
     found["strength"] = np.clip(np.rint(STRONGEST * share), 1, STRONGEST)
     quadrant = found["list"] & QUADRANT_BITS
-    order = _order(found["text"], found["neuron"], quadrant, STRONGEST - found["strength"], found["list"])
-    changes = _changes(*(column[order] for column in (found["text"], found["neuron"], quadrant)))
-    best = found[order[changes]]
-    return best[_order(best["text"], STRONGEST - best["strength"], best["neuron"], best["list"])]
+    order = order_by(found["text"], found["neuron"], quadrant, STRONGEST - found["strength"], found["list"])
+    begins = changes(*(column[order] for column in (found["text"], found["neuron"], quadrant)))
+    best = found[order[begins]]
+    return best[order_by(best["text"], STRONGEST - best["strength"], best["neuron"], best["list"])]
 
 
 def _strongest_first(records: Records, key: str) -> Records:
@@ -226,47 +170,6 @@ def _strongest_first(records: Records, key: str) -> Records:
     joined = records[key].astype(np.int64) << 8 | (STRONGEST - records["strength"])
     found: Records = records[np.argsort(joined, kind="stable")]
     return found
-
-
-def _order(*columns: npt.NDArray[Any]) -> Integers:
-    """The order that sorts by the first column, then the second, and so on; rows equal in all keep their order."""
-    bits = [int(column.max(initial=0)).bit_length() for column in columns]
-    if sum(bits) > 63:
-        return np.lexsort(columns[::-1])
-    joined = np.zeros(len(columns[0]), np.int64)
-    for column, width in zip(columns, bits, strict=True):
-        joined = joined << width | column
-    return np.argsort(joined, kind="stable")
-
-
-def _changes(*columns: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Where a row differs from the one before; the first always does."""
-    found = np.ones(len(columns[0]), np.bool_)
-    if len(found):
-        found[1:] = columns[0][1:] != columns[0][:-1]
-        for column in columns[1:]:
-            found[1:] |= column[1:] != column[:-1]
-    return found
-
-
-def _groups(records: Records, key: str) -> Iterator[Records]:
-    """Stretches of equal key of records sorted by it."""
-    starts = [*np.flatnonzero(_changes(records[key])).tolist(), len(records)]
-    for start, stop in pairwise(starts):
-        yield records[start:stop]
-
-
-def _blocks(group: Records) -> Iterator[tuple[int, Records]]:
-    """A group in numbered parts, so that a search for only the strongest doesn't read all."""
-    for block, start in enumerate(range(0, len(group), BLOCK)):
-        yield block, group[start : start + BLOCK]
-
-
-def _mapped(file: IO[bytes], dtype: np.dtype[Any], offset: int, count: int) -> Records:
-    """Records of a file, read as they are looked at."""
-    if not count:
-        return np.zeros(0, dtype)
-    return np.memmap(file, dtype, "r", offset, (count,))
 
 
 def _write_words(sqlite: sqlite3.Connection, tokens: IO[bytes]) -> tuple[Integers, Integers]:

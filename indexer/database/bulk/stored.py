@@ -18,11 +18,12 @@ from ..read.connection import Connection, Row
 from ..read.inflate import DamagedValue, inflate
 from ..read.provenance import read_info, read_sites
 from ..read.statistics import COLUMNS, KINDS
+from ..read.weights import weights_state
 from ..records import SiteRecord
-from .arrays import Int32, Int64, ListArrays, ModelWeights, SiteArrays
+from .arrays import Int32, Int64, ListArrays, ModelWeights, SiteArrays, WeightArrays
 from .packing import CHUNK
 from .unpacking_sites import list_shapes, unpack_lists, unpack_samples
-from .weight_reading import read_weights
+from .weight_reading import read_site, read_weights
 
 _PLACE = {column: place for place, column in enumerate(COLUMNS)}
 _TOGETHER = 500  # numbers a query
@@ -101,6 +102,20 @@ class StoredIndex:
     def weights(self) -> ModelWeights:
         """The numbers of weights that the index keeps, to its precision; none for older indexes."""
         return read_weights(self._connection, self.info, self.sites)
+
+    def site_weights(self, record: SiteRecord) -> WeightArrays | None:
+        """The numbers of the weights of a site; None if the index has none."""
+        return read_site(self._connection, record) if "weight_lists" in self._connection.tables else None
+
+    @property
+    def has_all_weights(self) -> bool:
+        """Whether the index has all numbers of weights that are computed today, of some sites at least."""
+        there = self._connection.tables
+        return (
+            weights_state(self.info)["state"] != "missing"
+            and "vocabulary_scores" in there
+            and bool(self._connection.rows("SELECT neuron FROM vocabulary_scores LIMIT 1", (COUNT,)))
+        )
 
     @cached_property
     def sequence_numbers(self) -> Int64:

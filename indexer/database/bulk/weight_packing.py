@@ -36,6 +36,15 @@ def pack_lists(site: WeightArrays) -> Iterator[bytes]:
         yield zlib.compress(row.tobytes(), _LEVEL)
 
 
+def kept_scores(site: WeightArrays) -> Float32:
+    """The scores as they are read back: to 1/32,767 of the largest in their pair of lists."""
+    scales = np.repeat(_scales(site.scores), 2, axis=0)[:, :, None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        codes = _codes(site.scores / scales)
+    kept = (codes / UNIT * scales.astype(np.float64)).astype(np.float32)
+    return np.where(site.tokens < 0, np.float32(np.nan), kept)
+
+
 def _scales(scores: Float32) -> Float32:
     """The largest magnitude in each pair of lists; NaN where they are empty: pair neuron."""
     lists, width, ends = scores.shape

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..format.classes import RW_CLASS
-from ..format.kinds import ADDRESS, BLOB, COSINE, COUNT, SHARE, SINGLE, TEXT, TOKEN
+from ..format.kinds import ADDRESS, BLOB, COSINE, COUNT, LONG_TEXT, SHARE, SINGLE, TEXT, TOKEN
 from ..read.connection import Connection
 from ..read.inflate import DamagedValue
 from ..read.weights import weights_state
 from ..records import SiteRecord
-from .arrays import ModelWeights, WeightArrays, WeightSite
+from .arrays import VOCABULARY, Float32, ModelWeights, WeightArrays, WeightSite
 from .weight_packing import unpack_site
 
 _TOGETHER = 500  # tokens a query
@@ -24,9 +24,10 @@ def read_weights(connection: Connection, info: Mapping[str, Any], sites: Sequenc
     state = weights_state(info)
     if state["state"] == "missing":
         return ModelWeights(state)
-    arrays = {site.address.name: found for site in sites if (found := _site(connection, site)) is not None}
+    arrays = {site.address.name: found for site in sites if (found := read_site(connection, site)) is not None}
     used = np.unique(np.concatenate([np.unique(found.tokens) for found in arrays.values()]))
-    return ModelWeights(state, _model_sites(connection), arrays, _spelling(connection, used[used >= 0].tolist()))
+    spelling = _spelling(connection, used[used >= 0].tolist())
+    return ModelWeights(state, _model_sites(connection), arrays, spelling, _folded(connection))
 
 
 def _model_sites(connection: Connection) -> tuple[WeightSite, ...]:
@@ -41,7 +42,8 @@ def _model_sites(connection: Connection) -> tuple[WeightSite, ...]:
     )
 
 
-def _site(connection: Connection, site: SiteRecord) -> WeightArrays | None:
+def read_site(connection: Connection, site: SiteRecord) -> WeightArrays | None:
+    """The numbers of the weights of a site's neurons; None if the index has none."""
     rows = connection.rows(
         "SELECT w.cos_gate_in, w.cos_in_out, w.cos_gate_out, w.norm_gate, w.norm_in, w.norm_out, w.rw_class, l.lists "
         "FROM weights AS w JOIN weight_lists AS l ON l.neuron = w.neuron WHERE w.neuron >= ? AND w.neuron < ? "
@@ -59,7 +61,29 @@ def _site(connection: Connection, site: SiteRecord) -> WeightArrays | None:
     except DamagedValue as error:
         raise connection.damaged(f"{site.address}: {error}") from error
     values = np.array(numbers, dtype=np.float64).astype(np.float32)  # None becomes NaN
-    return WeightArrays(values[:3], values[3:], classes, *lists)
+    return WeightArrays(values[:3], values[3:], classes, *lists, _vocabulary(connection, site))
+
+
+def _vocabulary(connection: Connection, site: SiteRecord) -> Float32 | None:
+    if "vocabulary_scores" not in connection.tables:
+        return None
+    rows = connection.rows(
+        f"SELECT {', '.join(VOCABULARY)} FROM vocabulary_scores WHERE neuron >= ? AND neuron < ? ORDER BY neuron",
+        (*[SINGLE.or_null] * (len(VOCABULARY) - 1), SHARE.or_null),
+        (site.first_neuron, site.first_neuron + site.width),
+    )
+    if not rows:
+        return None
+    if len(rows) != site.width:
+        raise connection.damaged(f"{site.address} has scores over the vocabulary of {len(rows)} of its neurons")
+    found: Float32 = np.array(rows, dtype=np.float64).astype(np.float32).T.copy()
+    return found
+
+
+def _folded(connection: Connection) -> dict[int, str]:
+    if "token_texts" not in connection.tables:
+        return {}
+    return dict(connection.rows("SELECT token, folded FROM token_texts", (COUNT, LONG_TEXT)))
 
 
 def _spelling(connection: Connection, tokens: Sequence[int]) -> dict[int, bytes]:

@@ -11,13 +11,17 @@ from . import kinds
 from .classes import RW_CLASS
 
 Kind = Literal["text", "integer", "flag", "real"]
+Source = Literal["n", "s", "w", "v", "e"]
+
+OPTIONAL: dict[Source, str] = {"w": "weights", "v": "vocabulary_scores", "e": "peak_entropy"}
+"""The tables of columns that an index may lack, by the letter that SQL has for each; a row a neuron, or none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """One number or word that every neuron has.
 
-    SQL is over the tables n (neurons), s (sites) and, where `table` says so, w (weights); its value is never -0.0.
+    SQL is over the tables n (neurons), s (sites) and, where `table` says so, one of OPTIONAL; its value is never -0.0.
     """
 
     name: str
@@ -25,7 +29,7 @@ class Column:
     values: kinds.Kind  # what they can be; a file that holds something else is damaged
     raw: str  # SQL with the signs of the checkpoint
     aligned: str  # SQL with w_in and w_out negated where n.flipped
-    table: Literal["n", "s", "w"] = "n"  # which table it needs beside neurons
+    table: Source = "n"  # which table it needs beside neurons
 
     single: bool = False  # a float32, or printed as one: the shortest decimal that reads back as that float32
 
@@ -34,9 +38,7 @@ class Column:
         return self.aligned if signs == "aligned" else self.raw
 
 
-def _same(
-    name: str, kind: Kind, values: kinds.Kind, sql: str, table: Literal["n", "s", "w"] = "n", *, single: bool = False
-) -> Column:
+def _same(name: str, kind: Kind, values: kinds.Kind, sql: str, table: Source = "n", *, single: bool = False) -> Column:
     return Column(name, kind, values, sql, sql, table, single)
 
 
@@ -46,11 +48,11 @@ def _of_quadrant(
     """A column whose SQL names its quadrant as {q}: in a flipped neuron it is the flipped quadrant."""
     own, other = (pattern.format(q=one.letters) for one in (quadrant, quadrant.flipped))
     aligned = f"iif(n.flipped, {'0.0 - ' if negated else ''}{other}, {own})"
-    table: Literal["n", "s"] = "s" if "s." in pattern else "n"
-    return Column(name, kind, values, own, aligned, table, single=values is _SINGLE)
+    table: Source = "s" if "s." in pattern else "e" if pattern.startswith("e.") else "n"
+    return Column(name, kind, values, own, aligned, table, single=values in (_SINGLE, _BITS))
 
 
-_SHARE, _SINGLE = kinds.SHARE.or_null, kinds.SINGLE.or_null
+_SHARE, _SINGLE, _BITS = kinds.SHARE.or_null, kinds.SINGLE.or_null, kinds.BITS.or_null
 
 
 def _quadrant_columns() -> list[Column]:
@@ -76,6 +78,11 @@ def _cosine(one: str, other: str) -> Column:
     return Column(name, "real", kinds.COSINE.or_null, f"w.{name}", aligned, "w", single=True)
 
 
+def _negated(name: str) -> Column:
+    """A number of w_out's scores that changes sign with w_out."""
+    return Column(name, "real", _SINGLE, f"v.{name}", f"iif(n.flipped, 0.0 - v.{name}, v.{name})", "v", single=True)
+
+
 COSINES = (("gate", "in"), ("in", "out"), ("gate", "out"))
 """The pairs of a neuron's vectors whose cosine is kept."""
 
@@ -97,9 +104,15 @@ COLUMNS: dict[str, Column] = {
             for which in ("gate", "in", "out")
         ),
         _same("rw_class", "text", RW_CLASS.or_null, "w.rw_class", "w"),
+        _negated("vocab_mean"),
+        _same("vocab_std", "real", _SINGLE, "v.vocab_std", "v", single=True),
+        _negated("vocab_skew"),
+        _same("vocab_kurtosis", "real", _SINGLE, "v.vocab_kurtosis", "v", single=True),
+        _same("null_share", "real", _SHARE, "v.null_share", "v", single=True),
+        *(_of_quadrant(f"peak_entropy_{q.letters}", "real", _BITS, "e.peak_entropy_{q}", q) for q in QUADRANTS),
     )
 }
-"""Every column by name, in the order of the documentation (docs/schema.md); columns of the weights come last."""
+"""Every column by name, in the order of the documentation (docs/schema.md); those that an index may lack come last."""
 
 
 _SPELLED = {"_pm": "_pn", "_mp": "_np", "_mm": "_nn"}

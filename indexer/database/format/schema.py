@@ -7,7 +7,7 @@ import sqlite3
 from functools import cache
 from pathlib import Path
 
-from .columns import COLUMNS
+from .columns import COLUMNS, OPTIONAL
 
 APPLICATION_ID = 0x474C5553
 """SQLite's application_id of an index: "GLUS". Set last, so that a half-written file is not an index."""
@@ -75,7 +75,9 @@ def schema_sql() -> str:
 def _view(signs: str) -> str:
     """The statement that makes the view of all neurons under the signs `raw` or `aligned`."""
     columns = "".join(f',\n    {column.sql(signs)} AS "{column.name}"' for column in COLUMNS.values())
-    tables = "neurons AS n JOIN sites AS s ON s.id = n.site LEFT JOIN weights AS w ON w.neuron = n.id"
+    tables = "neurons AS n JOIN sites AS s ON s.id = n.site"
+    for letter, table in OPTIONAL.items():
+        tables += f" LEFT JOIN {table} AS {letter} ON {letter}.neuron = n.id"
     return f"\nCREATE VIEW neuron_{signs} AS SELECT\n    n.id AS id{columns}\nFROM {tables};\n"
 
 

@@ -98,3 +98,29 @@ CREATE TABLE weight_sites (                  -- every site of the model, indexed
     band_gate_in  REAL, band_in_out REAL, band_gate_out REAL,  -- 95 % of mismatched |cosines| are smaller
     reason        TEXT                       -- why the site has no rows in weights; NULL: it has
 ) STRICT;
+
+CREATE TABLE vocabulary_scores (             -- how the scores of all tokens that a neuron writes are spread; raw signs
+    neuron         INTEGER PRIMARY KEY REFERENCES neurons (id),
+    vocab_mean     REAL, vocab_std REAL,     -- NULL: not known, or nothing is written
+    vocab_skew     REAL, vocab_kurtosis REAL,
+    null_share     REAL                      -- of w_out, in the unembedding's near-null space
+) STRICT;
+
+CREATE TABLE peak_entropy (                  -- bits, of the tokens that the examples by post peak on; NULL: no example
+    neuron          INTEGER PRIMARY KEY REFERENCES neurons (id),
+    peak_entropy_pp REAL, peak_entropy_pn REAL, peak_entropy_np REAL, peak_entropy_nn REAL
+) STRICT;
+
+CREATE TABLE token_texts (                   -- the tokens of the vocabulary that can be in a list
+    folded TEXT NOT NULL,                    -- the token's text without case and without blanks around
+    token  INTEGER NOT NULL,
+    PRIMARY KEY (folded, token)
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE token_neurons (                 -- the neurons whose lists hold a token
+    token   INTEGER NOT NULL REFERENCES tokens (id),
+    kind    INTEGER NOT NULL,                -- 0: it is written, 1: it is read
+    block   INTEGER NOT NULL,                -- 0: the strongest
+    neurons BLOB NOT NULL,                   -- see "Packed values" in docs/schema.md
+    UNIQUE (token, kind, block)
+) STRICT;

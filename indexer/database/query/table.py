@@ -7,10 +7,11 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
-from ...errors import GluscopeError, MissingPart
-from ..format.columns import COLUMNS, Column, column_named, nearest_column
+from ...errors import GluscopeError
+from ..format.columns import COLUMNS, OPTIONAL, Column, Source, column_named, nearest_column
 from ..format.kinds import COUNT, FLAG
 from ..read.connection import Connection, Row
+from ..read.lacking import not_built, not_computed
 from .where import Compiled, compile_condition, compile_number
 
 _TOGETHER = 900  # rows a query: older SQLites take at most 999 values
@@ -91,8 +92,23 @@ class Table:
     @cached_property
     def has_weights(self) -> bool:
         """Whether the index holds the numbers computed from the weights."""
-        there = "weights" in self._connection.tables
-        return there and bool(self._connection.rows("SELECT 1 FROM weights LIMIT 1", (FLAG,)))
+        return self._has("w")
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the index has, in the order of COLUMNS."""
+        return tuple(name for name, column in COLUMNS.items() if self._has(column.table))
+
+    def _has(self, source: Source) -> bool:
+        """Whether the index holds the table of some columns, and rows in it."""
+        return source in ("n", "s") or source in self._filled
+
+    @cached_property
+    def _filled(self) -> frozenset[Source]:
+        found = {letter for letter, table in OPTIONAL.items() if table in self._connection.tables}
+        return frozenset(
+            letter for letter in found if self._connection.rows(f"SELECT 1 FROM {OPTIONAL[letter]} LIMIT 1", (FLAG,))
+        )
 
     def _order(
         self,
@@ -126,12 +142,13 @@ class Table:
 
     def _need(self, names: Iterable[str], condition: Compiled) -> None:
         """GluscopeError if the index lacks a requested column."""
-        lacking = [name for name in (*names, *sorted(condition.columns)) if COLUMNS[name].table == "w"]
-        if lacking and not self.has_weights:
-            raise MissingPart(
-                f"this index has no {lacking[0]}: nothing of the model's weights is in it",
-                "gluscope index --weights-only MODEL --db FILE",
-            )
+        for name in (*names, *sorted(condition.columns)):
+            source = COLUMNS[name].table
+            if self._has(source):
+                continue
+            if source == "e":
+                raise not_built(self._connection, f"this index has no {name}: an older gluscope made it")
+            raise not_computed(self._connection, name, has_weights=self.has_weights)
 
 
 class _Chosen:
@@ -201,5 +218,5 @@ def _tables(names: Iterable[str]) -> str:
     """The tables that hold these columns; CROSS makes SQLite begin with the table neurons."""
     needed = {COLUMNS[name].table for name in names}
     sites = " CROSS JOIN sites AS s ON s.id = n.site" if "s" in needed else ""
-    weights = " LEFT JOIN weights AS w ON w.neuron = n.id" if "w" in needed else ""
-    return f"neurons AS n{sites}{weights}"
+    others = (f" LEFT JOIN {table} AS {one} ON {one}.neuron = n.id" for one, table in OPTIONAL.items() if one in needed)
+    return f"neurons AS n{sites}{''.join(others)}"

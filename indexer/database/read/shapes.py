@@ -137,6 +137,8 @@ _SHAPES: dict[str, Check] = {
     "telling_neuron": _or_null(_is_text),
     "weights": lambda value: _object(value) and value.get("state") in ("computed", "partly", "missing"),
     "weights.reason": _or_null(_is_text),
+    "weights.null_space": _or_null(_is_count),
+    "weights.vocabulary": _is_count,
     "search": _object,
     "search.version": _is_count,
     "coverage": _object,

@@ -6,9 +6,9 @@ import struct
 from collections.abc import Mapping
 
 from ...quadrants import QUADRANTS, QUANTITIES, Quadrant
-from ..format.kinds import COUNT, FLAG, REAL, SINGLE
+from ..format.kinds import BITS, COUNT, FLAG, REAL, SINGLE
 from ..records import Example, QuadrantRecord, Quantities
-from .connection import Row
+from .connection import Connection, Row
 from .inflate import DamagedValue
 
 _FLOAT32 = struct.Struct("<f")
@@ -40,7 +40,11 @@ _PLACE = {column: place for place, column in enumerate(COLUMNS)}
 
 
 def quadrant_record(
-    row: Row, quadrant: Quadrant, tokens_counted: int, examples: Mapping[str, tuple[Example, ...]]
+    row: Row,
+    quadrant: Quadrant,
+    tokens_counted: int,
+    examples: Mapping[str, tuple[Example, ...]],
+    peak_entropy: float | None,
 ) -> QuadrantRecord:
     """The statistics of one quadrant from a row of all COLUMNS; means are rounded to float32, without negative zero.
 
@@ -65,7 +69,18 @@ def quadrant_record(
         mean=Quantities(*(float32(total / count) for total in each("sum"))) if count else none,
         extreme=Quantities(*(value + 0.0 for value in each("extreme"))) if count else none,
         examples=examples,
+        peak_entropy=peak_entropy,
     )
+
+
+def peak_entropies(connection: Connection, neuron: int) -> dict[Quadrant, float | None]:
+    """The entropies of what the examples of each quadrant peak on, in bits; None where they are not kept. Raw signs."""
+    names = [f"peak_entropy_{quadrant.letters}" for quadrant in QUADRANTS]
+    if "peak_entropy" not in connection.tables:
+        return dict.fromkeys(QUADRANTS)
+    sql = f"SELECT {', '.join(names)} FROM peak_entropy WHERE neuron = ?"
+    rows = connection.rows(sql, [BITS.or_null] * len(names), (neuron,))
+    return dict(zip(QUADRANTS, rows[0] if rows else [None] * len(names), strict=True))
 
 
 def frequency(count: int, tokens_counted: int) -> float | None:

@@ -8,14 +8,13 @@ import sys
 from array import array
 from dataclasses import dataclass
 
+from ..format.token_lists import PLACES
 from .inflate import DamagedValue, inflate
 
 FORMAT = 1
 HEADER = struct.Struct("<BBBB")  # format, tokens an end, neighbours a kind, 0
 SCALES = struct.Struct("<3f")  # writes, reads of gate, reads of in
-TOKEN_VECTORS = ("out", "gate", "in")
-"""The vectors whose tokens are listed, two lists each: promoted and suppressed, nearest and farthest."""
-TOKEN_LISTS = 2 * len(TOKEN_VECTORS)
+TOKEN_LISTS = len(PLACES)
 NEIGHBOUR_VECTORS = ("out", "in")
 """The vectors by which the nearest neurons are listed."""
 NEIGHBOUR_LISTS = len(NEIGHBOUR_VECTORS)

@@ -13,14 +13,16 @@ from ...errors import GluscopeError
 from ...quadrants import changes_sign
 from ..format.columns import COLUMNS, COSINES
 from ..format.kinds import ADDRESS, BLOB, COUNT, FLAG, SHARE
-from ..records import Cosines, Neighbour, NeuronWeights, Reads, SiteRecord, TokenScore
+from ..format.token_lists import flipped
+from ..records import Cosines, Neighbour, NeuronWeights, Reads, SiteRecord, TokenScore, VocabularyScores
 from .connection import Connection
 from .inflate import DamagedValue
 from .signs import negate
 from .texts import Texts
-from .weight_lists import NEIGHBOUR_VECTORS, TOKEN_VECTORS, WeightLists, unpack_lists
+from .weight_lists import NEIGHBOUR_VECTORS, WeightLists, unpack_lists
 
 _NARROW = ("cos_gate_in", "cos_in_out", "cos_gate_out", "norm_gate", "norm_in", "norm_out", "rw_class")
+_SPREAD = ("vocab_mean", "vocab_std", "vocab_skew", "vocab_kurtosis", "null_share")
 HOW_TO_ADD = "gluscope index --weights-only MODEL --db FILE adds them"
 MISSING = {"state": "missing", "reason": f"made by an older gluscope; {HOW_TO_ADD}"}
 """The value of `weights` for an older index, which has none."""
@@ -58,8 +60,8 @@ class Weights:
         )
         if not rows:
             return None
-        *row, flipped, blob = rows[0]
-        flip = aligned and bool(flipped)
+        *row, negative, blob = rows[0]
+        flip = aligned and bool(negative)
         numbers = dict(zip(_NARROW, row, strict=True))
         if None in (numbers["norm_gate"], numbers["norm_in"], numbers["norm_out"]):
             raise self._connection.damaged(f"{address}: a norm is missing")
@@ -82,7 +84,23 @@ class Weights:
             reads_in=Reads(*reads[2:]),
             nearest_out=nearest[0],
             nearest_in=nearest[1],
+            vocabulary=self._vocabulary(site.first_neuron + address.index, flip=flip),
         )
+
+    def _vocabulary(self, neuron: int, *, flip: bool) -> VocabularyScores | None:
+        if "vocabulary_scores" not in self._connection.tables:
+            return None
+        rows = self._connection.rows(
+            f"SELECT {', '.join(_SPREAD)} FROM vocabulary_scores WHERE neuron = ?",
+            tuple(COLUMNS[name].values for name in _SPREAD),
+            (neuron,),
+        )
+        if not rows:
+            return None
+        mean, std, skew, kurtosis, null_share = rows[0]
+        if flip:
+            mean, skew = negate(mean), negate(skew)
+        return VocabularyScores(mean, std, skew, kurtosis, null_share)
 
     @cached_property
     def _bands(self) -> dict[str, Cosines]:
@@ -137,11 +155,10 @@ def weights_state(info: Mapping[str, Any]) -> Mapping[str, Any]:
 def _signed(lists: WeightLists, *, flip: bool, aligned: bool) -> _Lists:
     """The lists under the requested signs. If w_in and w_out are negated, promotes and suppresses swap, and so do the
     two ends of w_in's tokens. A cosine changes sign if exactly one of the two neurons is flipped."""
-    tokens = list(lists.tokens)
-    for pair, vector in enumerate(TOKEN_VECTORS):
-        if flip and changes_sign(vector):
-            one, other = 2 * pair, 2 * pair + 1
-            tokens[one], tokens[other] = _negated(tokens[other]), _negated(tokens[one])
+    tokens = [
+        _negated(lists.tokens[flipped(place)]) if flip and flipped(place) != place else one
+        for place, one in enumerate(lists.tokens)
+    ]
     neighbours = [
         tuple(
             [
