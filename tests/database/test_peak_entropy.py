@@ -57,7 +57,7 @@ def test_an_index_without_them_says_how_to_add_them_and_gets_them(tmp_path: Path
     with Index(truth.path) as index:
         assert NAMES[0] not in index.table.columns
         assert index.neuron("L0N4", rankings=()).quadrants[QUADRANTS[0]].peak_entropy is None
-        with pytest.raises(GluscopeError, match="no peak_entropy_pp.*\nadd it: gluscope search --build"):
+        with pytest.raises(GluscopeError, match=r"no peak_entropy_pp.*\nadd it: gluscope search --build"):
             index.rows(NAMES)
     add_search(truth.path)
     with Index(truth.path) as index:
