@@ -1,4 +1,4 @@
-"""The registry of actions: ids, keys and words. Bindings, foot, help, palette and docs/tui.md are made from it."""
+"""The registry of actions: ids, keys and words. Keys, foot, help, palette and docs/tui.md are made from it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,28 @@ from dataclasses import dataclass
 
 GROUPS = ("move", "panes", "show", "find", "keep", "app")
 SCOPES = {
-    "density": "in the density",
-    "card": "in the card",
     "home": "at home",
     "context": "in an open context",
-    "table": "in a table",
-    "overlay": "in help and lists",
+    "neurons": "in the table of neurons",
+    "layers": "in the table of layers",
+    "hits": "in what a search found",
+    "density": "in the density",
+    "card": "in the card",
+    "overlay": "in the help",
 }
-"""Each kind of screen, in the words of the help. "home": the four panes; "table": neurons, layers or hits."""
+"""Each screen with keys of its own, in the words of the help. "home": the four panes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something that a key does. `keys` are Textual's names; `scopes` are the kinds of screen on which they work.
+    """Something that a key does. `keys` are Textual's names; `scopes` are the screens on which they work.
 
-    `hint` is the short form in the foot. `of_experts` limits that hint to models with several gated MLPs in a layer.
-    `opens` names the screen that the action opens, as `module:Class` in the package `screens`.
+    `hint` is the short form in the foot: `{}` stands for the action's first key, `{id}` for that of another action, as
+    in titles. `hinted`: the screens whose foot shows it, by default all. `of_experts` limits it to models with several
+    gated MLPs in a layer. `opens` names the screen that the action opens, as `module:Class` in the package `screens`.
+
+    A letter has one meaning on all screens. Only the keys that move (h j k l, J K, arrows, Tab, Enter ...) move through
+    whatever a screen shows.
     """
 
     id: str
@@ -32,22 +38,19 @@ class Action:
     scopes: tuple[str, ...] = ("home",)
     of_experts: bool = False
     opens: str = ""
+    hinted: tuple[str, ...] = ()
 
 
-_CONTEXT, _OVERLAY, _TABLE = ("context",), ("overlay",), ("table",)
-_BOTH, _ALL = ("home", "context"), ("home", "context", "overlay", "table", "density", "card")
-
-_ABOUT, _CARD = ("density", "card"), ("card",)
+_HOME, _CONTEXT, _CARD, _HITS, _OVERLAY = ("home",), ("context",), ("card",), ("hits",), ("overlay",)
+_TABLES = ("neurons", "layers", "hits")
+_ABOUT = ("density", "card")
 _WALK = ("home", *_ABOUT)
+_BOTH = ("home", "context")
+_ALL = tuple(SCOPES)
 
 ACTIONS = (
     Action(
-        "list.next",
-        ("j",),
-        "move",
-        "next row of the current list: neuron or hit",
-        "j/k neuron",
-        _WALK,
+        "list.next", ("j",), "move", "next row of the current list: neuron or hit", "{}/{list.previous} neuron", _WALK
     ),
     Action("list.previous", ("k",), "move", "previous row of the current list", scopes=_WALK),
     Action("list.page-down", ("J",), "move", "a screenful further in the current list", scopes=_WALK),
@@ -57,38 +60,34 @@ ACTIONS = (
         ("h", "left_square_bracket"),
         "move",
         "same index (and expert) in the layer before",
-        "h/l layer",
+        "{}/{layer.next} layer",
         _WALK,
     ),
     Action(
-        "layer.next",
-        ("l", "right_square_bracket"),
-        "move",
-        "same index (and expert) in the next layer",
-        scopes=_WALK,
+        "layer.next", ("l", "right_square_bracket"), "move", "same index (and expert) in the next layer", scopes=_WALK
     ),
     Action(
         "expert.next",
         ("e",),
         "move",
         "same index in the next expert of the layer",
-        "e/E expert",
+        "{}/{expert.previous} expert",
         _WALK,
         of_experts=True,
     ),
     Action("expert.previous", ("E",), "move", "same index in the expert before", scopes=_WALK),
-    Action("go.to", ("g",), "move", "go to: 345, +20, -20, L13, E3, 12.345, L12N345 -+", "g go to"),
+    Action("go.to", ("g",), "move", "go to: 345, +20, -20, L13, E3, 12.345, L12N345 -+", "{} go to"),
     Action("go.back", ("u",), "move", "back to where the last jump began", scopes=_WALK),
     Action("go.forward", ("U",), "move", "forward again", scopes=_WALK),
     Action("go.random", ("R",), "move", "a random neuron of the index", scopes=_WALK),
-    Action("pane.pp", ("1",), "panes", "the pane ++ (gate +, in +)", "1-4 pane", _BOTH),
+    Action("pane.pp", ("1",), "panes", "the pane ++ (gate +, in +)", "{}-{pane.nn} pane", _BOTH),
     Action("pane.pn", ("2",), "panes", "the pane +- (gate +, in -)", scopes=_BOTH),
     Action("pane.np", ("3",), "panes", "the pane -+ (gate -, in +)", scopes=_BOTH),
     Action("pane.nn", ("4",), "panes", "the pane -- (gate -, in -)", scopes=_BOTH),
     Action("pane.next", ("tab",), "panes", "the next pane that has contexts", scopes=_BOTH),
     Action("pane.previous", ("shift+tab",), "panes", "the pane before that has contexts", scopes=_BOTH),
     Action("list.focus", ("0",), "panes", "the list of neurons"),
-    Action("cursor.down", ("down",), "panes", "the next context", "↑↓ context"),
+    Action("cursor.down", ("down",), "panes", "the next context", "{cursor.up}{} context"),
     Action("cursor.up", ("up",), "panes", "the context before"),
     Action("cursor.right", ("right",), "panes", "the next token"),
     Action("cursor.left", ("left",), "panes", "the token before"),
@@ -98,49 +97,51 @@ ACTIONS = (
     Action("cursor.last", ("end",), "panes", "the last context"),
     Action("pane.zoom", ("z",), "panes", "one pane as large as the screen, and back"),
     Action("pane.wrap", ("w",), "panes", "contexts wrapped, or a line each"),
-    Action("context.open", ("enter",), "panes", "open the context whole", "⏎ open", opens="context:ContextScreen"),
-    Action("token.down", ("j", "down", "right"), "panes", "in an open context: the next token", "j/k token", _CONTEXT),
-    Action("token.up", ("k", "up", "left"), "panes", "in an open context: the token before", scopes=_CONTEXT),
-    Action("token.page-down", ("pagedown",), "panes", "in an open context: a page further", scopes=_CONTEXT),
-    Action("token.page-up", ("pageup",), "panes", "in an open context: a page back", scopes=_CONTEXT),
-    Action("token.first", ("home",), "panes", "in an open context: the first token", scopes=_CONTEXT),
-    Action("token.last", ("end",), "panes", "in an open context: the last token", scopes=_CONTEXT),
-    Action("context.next", ("n",), "panes", "in an open context: the next context", "n/p context", _CONTEXT),
-    Action("context.previous", ("p",), "panes", "in an open context: the context before", scopes=_CONTEXT),
-    Action("row.down", ("j", "down"), "panes", "in a table: down", "j/k row", _TABLE),
-    Action("row.up", ("k", "up"), "panes", "in a table: up", scopes=_TABLE),
-    Action("row.page-down", ("J", "pagedown", "space"), "panes", "in a table: a page down", scopes=_TABLE),
-    Action("row.page-up", ("K", "pageup"), "panes", "in a table: a page up", scopes=_TABLE),
-    Action("row.first", ("home",), "panes", "in a table: to the first row", scopes=_TABLE),
-    Action("row.last", ("end",), "panes", "in a table: to the last row", scopes=_TABLE),
-    Action("column.next", ("l", "right"), "panes", "in a table: the next column", "h/l column", _TABLE),
-    Action("column.previous", ("h", "left"), "panes", "in a table: the column before", scopes=_TABLE),
+    Action("context.open", ("enter",), "panes", "open the context whole", "{} open", opens="context:ContextScreen"),
+    Action("token.down", ("j", "down", "right"), "panes", "the next token", "{}/{token.up} token", _CONTEXT),
+    Action("token.up", ("k", "up", "left"), "panes", "the token before", scopes=_CONTEXT),
+    Action("token.page-down", ("pagedown", "space"), "panes", "a page of tokens further", scopes=_CONTEXT),
+    Action("token.page-up", ("pageup",), "panes", "a page of tokens back", scopes=_CONTEXT),
+    Action("token.first", ("home",), "panes", "the first token", scopes=_CONTEXT),
+    Action("token.last", ("end",), "panes", "the last token", scopes=_CONTEXT),
+    Action("context.next", ("J",), "panes", "the next context", "{}/{context.previous} context", _CONTEXT),
+    Action("context.previous", ("K",), "panes", "the context before", scopes=_CONTEXT),
+    Action("row.down", ("j", "down"), "panes", "down", "{}/{row.up} row", _TABLES),
+    Action("row.up", ("k", "up"), "panes", "up", scopes=_TABLES),
+    Action("row.page-down", ("J", "pagedown", "space"), "panes", "a page down", scopes=_TABLES),
+    Action("row.page-up", ("K", "pageup"), "panes", "a page up", scopes=_TABLES),
+    Action("row.first", ("home",), "panes", "to the first row", scopes=_TABLES),
+    Action("row.last", ("end",), "panes", "to the last row", scopes=_TABLES),
     Action(
-        "row.open", ("enter",), "panes", "in a table: open the row; its rows become the current list", "⏎ open", _TABLE
+        "column.next", ("l", "right"), "panes", "the next column", "{column.previous}/{} column", ("neurons", "layers")
     ),
-    Action("line.down", ("j", "down"), "panes", "in help and lists: down", "j/k scroll", _OVERLAY),
-    Action("line.up", ("k", "up"), "panes", "in help and lists: up", scopes=_OVERLAY),
-    Action("line.page-down", ("pagedown", "space"), "panes", "in help and lists: a page down", scopes=_OVERLAY),
-    Action("line.page-up", ("pageup",), "panes", "in help and lists: a page up", scopes=_OVERLAY),
-    Action("line.first", ("home",), "panes", "in help and lists: to the start", scopes=_OVERLAY),
-    Action("line.last", ("end",), "panes", "in help and lists: to the end", scopes=_OVERLAY),
-    Action("about.down", ("down",), "panes", "in the card: the next nearest neuron; else a line down", scopes=_ABOUT),
-    Action("about.up", ("up",), "panes", "in the card: the nearest neuron before; else a line up", scopes=_ABOUT),
-    Action("about.page-down", ("pagedown", "space"), "panes", "in density and card: a page down", scopes=_ABOUT),
-    Action("about.page-up", ("pageup",), "panes", "in density and card: a page up", scopes=_ABOUT),
-    Action("about.right", ("right",), "panes", "in the card: nearest by w_in", scopes=_CARD),
-    Action("about.left", ("left",), "panes", "in the card: nearest by w_out", scopes=_CARD),
-    Action("about.go", ("enter",), "panes", "in the card: go to the nearest neuron", "⏎ go to nearest", _CARD),
-    Action("about.list", ("n",), "panes", "in the card: the nearest neurons as the current list", "n list", _CARD),
-    Action("show.ranking", ("r",), "show", "the next ranking, with its colour", "r rank"),
-    Action("show.colour", ("v",), "show", "another quantity's colour", "v colour", _BOTH),
-    Action("show.signs", ("s",), "show", "aligned or raw signs", scopes=_WALK),
+    Action("column.previous", ("h", "left"), "panes", "the column before", scopes=("neurons", "layers")),
+    Action("row.open", ("enter",), "panes", "open the row; its rows become the current list", "{} open", _TABLES),
+    Action("line.down", ("j", "down"), "panes", "down", "{}/{line.up} scroll", _OVERLAY),
+    Action("line.up", ("k", "up"), "panes", "up", scopes=_OVERLAY),
+    Action("line.page-down", ("J", "pagedown", "space"), "panes", "a page down", scopes=_OVERLAY),
+    Action("line.page-up", ("K", "pageup"), "panes", "a page up", scopes=_OVERLAY),
+    Action("line.first", ("home",), "panes", "to the start", scopes=_OVERLAY),
+    Action("line.last", ("end",), "panes", "to the end", scopes=_OVERLAY),
+    Action("about.down", ("down",), "panes", "in the card the next nearest neuron; else a line down", scopes=_ABOUT),
+    Action("about.up", ("up",), "panes", "in the card the nearest neuron before; else a line up", scopes=_ABOUT),
+    Action("about.page-down", ("pagedown", "space"), "panes", "a page down", scopes=_ABOUT),
+    Action("about.page-up", ("pageup",), "panes", "a page up", scopes=_ABOUT),
+    Action("about.right", ("right",), "panes", "nearest by w_in", scopes=_CARD),
+    Action("about.left", ("left",), "panes", "nearest by w_out", scopes=_CARD),
+    Action("about.go", ("enter",), "panes", "go to the nearest neuron", "{} go to nearest", _CARD),
+    Action("about.list", ("b",), "panes", "the nearest neurons as the current list", "{} list", _CARD),
+    Action("show.ranking", ("r",), "show", "the next ranking, with its colour", "{} rank"),
+    Action("show.colour", ("v",), "show", "another quantity's colour", "{} colour", _BOTH),
+    Action("show.scale", ("V",), "show", "one colour scale for the neuron, or one for each pane", scopes=_BOTH),
+    Action("show.all-tokens", ("a",), "show", "colour own or all tokens", scopes=_BOTH),
+    Action("show.signs", ("f",), "show", "aligned or raw signs: in and post flipped, or not", scopes=_WALK),
     Action(
         "about.density",
         ("d",),
         "show",
         "density of gate and in, and quantiles",
-        "d density",
+        "{} density",
         _WALK,
         opens="density:DensityScreen",
     ),
@@ -149,55 +150,81 @@ ACTIONS = (
         ("i",),
         "show",
         "card: class, cosines, what it writes and reads, neighbours",
-        "i card",
+        "{} card",
         _WALK,
         opens="card:CardScreen",
     ),
-    Action("show.scale", ("c",), "show", "one colour scale for the neuron, or one for each pane", scopes=_BOTH),
-    Action("show.all-tokens", ("x",), "show", "colour own or all tokens", scopes=_BOTH),
     Action("compare.pin", ("P",), "show", "pin the neuron, for comparing; on the pinned one: let go of it"),
     Action("compare.swap", ("p",), "show", "the pinned neuron's panes in place, and back"),
-    Action("table.neurons", ("L",), "find", "all neurons as a table", "L neurons", opens="neurons:NeuronsScreen"),
-    Action("table.layers", ("O",), "find", "the layers as a table", opens="layers:LayersScreen"),
+    Action(
+        "table.neurons",
+        ("L",),
+        "find",
+        "all neurons as a table",
+        "{} neurons",
+        (*_HOME, *_TABLES),
+        opens="neurons:NeuronsScreen",
+        hinted=_HOME,
+    ),
+    Action(
+        "table.layers", ("O",), "find", "the layers as a table", scopes=(*_HOME, *_TABLES), opens="layers:LayersScreen"
+    ),
     Action(
         "search.open",
         ("F",),
         "find",
         "search the index: tokens that neurons peak on, or text in their contexts",
-        "F search",
+        "{} search",
+        (*_HOME, *_TABLES),
         opens="search:SearchScreen",
+        hinted=_HOME,
     ),
-    Action("list.sort", ("S",), "find", "sort the current list by a column"),
     Action(
         "table.sort",
         ("s",),
         "find",
-        "in a table: sort by the column under the cursor; again: reverse",
-        "s sort",
-        _TABLE,
+        "sort by the column under the cursor; again: the order reversed",
+        "{} sort",
+        ("neurons", "layers"),
     ),
-    Action("table.sort-menu", ("S",), "find", "in a table: sort by any column", scopes=_TABLE),
-    Action("table.reverse", ("r",), "find", "in a table: the order reversed", scopes=_TABLE),
+    Action("table.reverse", ("minus",), "find", "the order reversed", scopes=("neurons", "layers")),
+    Action(
+        "list.sort", ("S",), "find", "sort by any column: the current list, or the table", scopes=("home", "neurons")
+    ),
     Action(
         "table.filter",
-        ("slash", "F"),
+        ("slash",),
         "find",
-        "in a table: a condition, such as layer > 9 and frequency_np > 0.3; or another search",
-        "/ filter",
-        _TABLE,
+        "a condition, such as layer > 9 and frequency_np > 0.3",
+        "{} filter",
+        ("neurons",),
     ),
-    Action("table.columns", ("c",), "find", "in a table: choose the columns", "c columns", _TABLE),
-    Action("table.switch", ("tab",), "find", "in what a search found: peaks or contexts", scopes=_TABLE),
-    Action("find.open", ("slash",), "find", "find text in the contexts"),
-    Action("find.next", ("n",), "find", "the next context that holds it"),
-    Action("find.previous", ("N",), "find", "the context before that holds it"),
+    Action("table.columns", ("c",), "find", "choose the columns", "{} columns", ("neurons",)),
+    Action("table.switch", ("tab",), "find", "peaks or contexts", "{} peaks or contexts", _HITS),
+    Action(
+        "find.open",
+        ("slash",),
+        "find",
+        "find text: in the contexts, in the help; among hits: another search",
+        "{} find",
+        scopes=("home", "hits", "overlay"),
+        hinted=("hits", "overlay"),
+    ),
+    Action("find.next", ("n",), "find", "the next place that holds it", scopes=("home", "context", "overlay")),
+    Action("find.previous", ("N",), "find", "the place before that holds it", scopes=("home", "context", "overlay")),
     Action("keep.mark", ("m",), "keep", "mark the neuron, with a note; an empty note takes its mark away"),
     Action("keep.marks", ("M",), "keep", "the marks as the current list; Escape leaves it"),
     Action("keep.copy", ("y",), "keep", "copy the context", scopes=_BOTH),
-    Action("keep.command", ("C",), "keep", "copy the shell command that shows the same", scopes=(*_BOTH, "table")),
+    Action("keep.command", ("C",), "keep", "copy the shell command that shows the same", scopes=(*_BOTH, *_TABLES)),
     Action("keep.pager", ("o",), "keep", "the pane in the pager"),
-    Action("app.palette", ("colon", "ctrl+p"), "app", "all actions, by name", scopes=_BOTH),
-    Action("app.theme", ("T",), "app", "choose a theme: dark, light, nord, gruvbox ...", scopes=_ALL),
+    Action(
+        "app.palette",
+        ("colon", "ctrl+p"),
+        "app",
+        "all actions of this screen, by name",
+        scopes=(*_BOTH, *_TABLES, *_ABOUT),
+    ),
+    Action("app.theme", ("D",), "app", "choose a theme: dark, light, nord, gruvbox ...", scopes=_ALL),
     Action(
         "app.undo",
         ("escape", "backspace"),
@@ -205,7 +232,7 @@ ACTIONS = (
         "undo the topmost: prompt, overlay, find, zoom, list over the layer's",
         scopes=_ALL,
     ),
-    Action("app.quit", ("q",), "app", "the same; at home: quit", "q back", _ALL),
+    Action("app.quit", ("q",), "app", "the same; at home: quit", "{} back", _ALL),
     Action(
         "app.reopen",
         ("ctrl+r",),
@@ -219,63 +246,9 @@ ACTIONS = (
         "app.help",
         ("question_mark",),
         "app",
-        "how to read the screen, and the keys",
-        "? help",
-        (*_BOTH, "table", *_ABOUT),
-        opens="overlay:HelpScreen",
+        "how to read the screen, and the keys; it opens at those of this screen",
+        "{} help",
+        _ALL,
+        opens="help:HelpScreen",
     ),
 )
-
-_NAMES = {
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-    "slash": "/",
-    "colon": ":",
-    "question_mark": "?",
-    "enter": "Enter",
-    "escape": "Escape",
-    "backspace": "Backspace",
-    "space": "Space",
-    "tab": "Tab",
-    "shift+tab": "Shift+Tab",
-    "up": "Up",
-    "down": "Down",
-    "left": "Left",
-    "right": "Right",
-    "pageup": "PgUp",
-    "pagedown": "PgDn",
-    "home": "Home",
-    "end": "End",
-}
-
-
-def key_name(key: str) -> str:
-    """A key as a person writes it: `[` for left_square_bracket."""
-    return _NAMES.get(key, key)
-
-
-def actions_in(scope: str) -> tuple[Action, ...]:
-    """The actions whose keys work in a scope, in the order of the registry."""
-    return tuple(action for action in ACTIONS if scope in action.scopes)
-
-
-def elsewhere(key: str, scope: str) -> str:
-    """The answer to a key without an action in `scope`: where it works, or that it does nothing. "" if it has one."""
-    if any(key in action.keys for action in actions_in(scope)):
-        return ""
-    name = key_name(key)
-    found = next((action for action in ACTIONS if key in action.keys), None)
-    if found is None:
-        return f"{name} does nothing: " + ("q goes back" if scope == "overlay" else "? lists the keys")
-    way = "" if scope == "home" else "; q goes back"
-    return f"{name} works {SCOPES[found.scopes[0]]} ({found.title.split(';')[0].split(',')[0].split(': ')[-1]}){way}"
-
-
-def key_lines(action: Action) -> str:
-    """The keys of an action as help and docs show them."""
-    return " ".join(key_name(key) for key in action.keys)
-
-
-def hints(scope: str, *, experts: bool = False) -> tuple[str, ...]:
-    """The short forms in the foot, help last. `experts`: whether the model has several gated MLPs in a layer."""
-    return tuple(action.hint for action in actions_in(scope) if action.hint and experts >= action.of_experts)

@@ -16,7 +16,7 @@ from indexer.errors import GluscopeError
 
 from ..colour.depth import Depth, light_background
 from ..colour.themes import THEMES, Theme, plain_theme
-from .actions import ACTIONS, actions_in
+from .actions import ACTIONS
 from .drawing.palette import Palette, palette
 from .error_text import told
 from .kept.theme import ThemeFile
@@ -27,7 +27,8 @@ from .screens.about import AboutScreen
 from .screens.base import BaseScreen
 from .screens.choice import ChoiceScreen, Menu
 from .screens.home import HomeScreen
-from .screens.overlay import PaletteScreen
+from .screens.palette import PaletteScreen
+from .screens.table import TableScreen
 from .screens.themes import ThemeScreen
 from .session.explorer import Explorer
 from .session.session import KeptFiles, Session
@@ -63,14 +64,12 @@ class ExplorerApp(CrashingApp):
         self.palette: Palette = palette(depth, theme=self.theme_shown, ascii_only=ascii_only)
 
     async def on_key(self, event: events.Key) -> None:
-        """Give the key to the open prompt, if there is one; otherwise look it up in the registry."""
-        if self.leaving:
-            event.prevent_default()
-            return
+        """Give the key to the screen. Textual's bindings only count while the index opens."""
         screen = self.screen
-        taken = isinstance(screen, BaseScreen) and (screen.type_key(event) or screen.refuse_key(event.key))
-        if taken:
+        if self.leaving or isinstance(screen, BaseScreen):
             event.prevent_default()
+        if not self.leaving and isinstance(screen, BaseScreen):
+            screen.take_key(event)
 
     # opening
 
@@ -132,7 +131,9 @@ class ExplorerApp(CrashingApp):
             self._theme = chosen or plain_theme(light=light_background(os.environ))
         self._request = opened.request
         explorer = Explorer(opened.facts, opened.current, opened.view, opened.record)
-        session = Session(explorer, KeptFiles(opened.state, opened.marks), self.reading, self, self.palette)
+        session = Session(
+            explorer, KeptFiles(opened.state, opened.marks, opened.keys), self.reading, self, self.palette
+        )
         session.notice = "; ".join(opened.notices)
         before, self._home = self._home, HomeScreen(session)
         self._restyle()
@@ -179,13 +180,14 @@ class ExplorerApp(CrashingApp):
         """Open the screen of an action.
 
         Only one screen about the neuron (density, card) is open at a time: its own key closes it, another's replaces
-        it.
+        it. Of the tables, too, one replaces the other.
         """
         if self._home is None:
             return
         kind, screen = screen_of(action), self.screen
-        if isinstance(screen, AboutScreen) and issubclass(kind, AboutScreen):
-            screen.leave()
+        for sort in (AboutScreen, TableScreen):
+            if isinstance(screen, sort) and issubclass(kind, sort):
+                screen.leave()
         if type(screen) is not kind:
             self.push_screen(kind(self._home.session))
 
@@ -206,7 +208,8 @@ class ExplorerApp(CrashingApp):
         """Open the palette: all actions of the current screen, by name."""
         screen = self.screen
         if isinstance(screen, BaseScreen):
-            actions = [action for action in actions_in(screen.scope) if action.id != "app.palette"]
+            keys = screen.session.keys
+            actions = [action for action in keys.actions_in(screen.scope) if action.id != "app.palette"]
             self.push_screen(PaletteScreen(screen.session, actions, screen.action_perform))
 
     # leaving and copying

@@ -5,7 +5,7 @@ from __future__ import annotations
 from indexer.database.query.where import UnknownColumn
 from indexer.errors import GluscopeError, MissingPart
 
-REOPEN = "ctrl+r reopens it"
+REOPEN = "{app.reopen} reopens it"
 
 
 def told(error: GluscopeError) -> str:
@@ -13,5 +13,5 @@ def told(error: GluscopeError) -> str:
     if isinstance(error, UnknownColumn) and not error.near:
         return f"{error.cause}: Escape and c show the columns, / comes back"
     if isinstance(error, MissingPart):
-        return f"{error.cause}: {error.command} adds it, then ctrl+r"
+        return f"{error.cause}: {error.command} adds it, then {{app.reopen}}"
     return f"{error.cause}: {error.fix}" if error.fix else error.cause

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from .actions import ACTIONS, GROUPS, SCOPES, Action, key_lines
+from .actions import ACTIONS, GROUPS, SCOPES, Action
+from .keymap import Keymap, key_lines, key_name
 
 READING = (
     "Rows: the sign of gate, + above, - below. Columns: the sign of in, + left, - right.",
     "post = act·in is what the neuron writes: along its output weights (+out) or against them (-out).",
     "++ and -- write +out, +- and -+ write -out, as far as act has the sign of gate.",
-    "⇄: the signs of in and post are flipped, so that w_in points along w_gate (s shows the raw signs).",
+    "⇄: the signs of in and post are flipped, so that w_in points along w_gate ({show.signs} shows the raw signs).",
     "A line is a context: its value, then text cut so that every peak starts in one column.",
     "A title: how often the quadrant is visited (the bar is the square root of the share), in how many tokens, the "
     "mean and the largest value of the quantity that is ranked. Under 0.1 % of the tokens a pane is dimmed.",
@@ -24,17 +25,30 @@ READING = (
 STATE = "for the next start: neuron, pane, ranking, signs, scale, wrapping, theme; delete it to start afresh"
 
 
-def help_lines(marks: Path, state: Path, problems: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+def where(action: Action) -> str:
+    """The screens on which an action's keys work."""
+    everywhere = len(action.scopes) == len(SCOPES)
+    return "on every screen" if everywhere else ", ".join(SCOPES[scope] for scope in action.scopes)
+
+
+def section(scope: str) -> str:
+    """The title of the keys of a screen: `At home`. "" gives that of the keys that every screen has."""
+    words = SCOPES.get(scope, "on every screen")
+    return words[0].upper() + words[1:]
+
+
+def help_lines(keys: Keymap, marks: Path, state: Path) -> Iterator[tuple[str, str]]:
     """The lines of the help as (kind, text): "title", "key" or "text"."""
     yield "title", "How to read the screen"
     for line in READING:
-        yield "text", line
-    for group, actions in grouped().items():
+        yield "text", keys.filled(line)
+    everywhere = [action for action in keys.actions if len(action.scopes) == len(SCOPES)]
+    sections = {scope: [one for one in keys.actions_in(scope) if one not in everywhere] for scope in SCOPES}
+    for scope, actions in {**sections, "": everywhere}.items():
         yield "text", ""
-        yield "title", group
-        width = max(len(key_lines(action)) for action in actions)
+        yield "title", section(scope)
         for action in actions:
-            yield "key", f"{key_lines(action):<{max(width, 14)}}  {action.title}"
+            yield "key", f"{key_lines(action):<14}  {keys.filled(action.title)}"
     yield "text", ""
     yield "title", "kept"
     yield "text", f"marks  {marks}"
@@ -42,8 +56,6 @@ def help_lines(marks: Path, state: Path, problems: tuple[str, ...] = ()) -> Iter
     yield "text", f"state  {state}"
     yield "text", f"       {STATE}"
     yield "text", "The mouse moves both cursors; Shift-drag selects text, or start with --no-mouse."
-    for problem in problems:
-        yield "text", problem
 
 
 def grouped() -> dict[str, list[Action]]:
@@ -53,6 +65,7 @@ def grouped() -> dict[str, list[Action]]:
 
 def keys_page() -> str:
     """The page docs/tui.md in Markdown, generated from the registry."""
+    keymap = Keymap()
     lines = [
         "# Keys of the explorer",
         "",
@@ -61,14 +74,14 @@ def keys_page() -> str:
         "",
         "## How to read the screen",
         "",
-        *(f"- {line}" for line in READING),
+        *(f"- {keymap.filled(line)}" for line in READING),
     ]
     for group, actions in grouped().items():
         lines += ["", f"## {group.capitalize()}", "", "| keys | what they do | where | action |", "|---|---|---|---|"]
         for action in actions:
             keys = key_lines(action).replace("|", "\\|")
-            where = ", ".join(SCOPES[scope] for scope in action.scopes)
-            lines.append(f"| `{keys}` | {action.title} | {where} | `{action.id}` |")
+            lines.append(f"| `{keys}` | {keymap.filled(action.title)} | {where(action)} | `{action.id}` |")
+    lines += ["", "## Every key on every screen", "", *_matrix(keymap)]
     lines += [
         "",
         "`q`, Escape and Backspace undo the topmost of prompt, overlay, swap, find, zoom and a list over the",
@@ -83,6 +96,17 @@ def keys_page() -> str:
         f"- `state.json`, {STATE}. At a start the foot names the settings that differ from a first start.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _matrix(keymap: Keymap) -> Iterator[str]:
+    """A table of every key and what it does on each screen, in Markdown."""
+    yield f"| key | {' | '.join(SCOPES)} |"
+    yield "|---" * (len(SCOPES) + 1) + "|"
+    keys = dict.fromkeys(key for action in keymap.actions for key in action.keys)
+    for key in sorted(keys, key=lambda key: (len(key_name(key)) > 1, key_name(key).lower(), key_name(key))):
+        found = [keymap.action(key, scope) for scope in SCOPES]
+        name = key_name(key).replace("|", "\\|")
+        yield f"| `{name}` | {' | '.join(f'`{one.id}`' if one else '' for one in found)} |"
 
 
 if __name__ == "__main__":

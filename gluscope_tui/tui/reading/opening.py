@@ -12,11 +12,11 @@ from indexer.database.records import NeuronRecord
 from indexer.errors import GluscopeError
 from indexer.quadrants import Quadrant
 
-from ..actions import ACTIONS, key_name
 from ..error_text import REOPEN
 from ..kept.files import index_folder
 from ..kept.marks import MarksFile
 from ..kept.remembered import Remembered, StateFile
+from ..keymap import Keymap
 from ..session.current_list import CurrentList, site_list
 from ..session.facts import Facts
 from ..session.goto import checked, find_site
@@ -55,6 +55,7 @@ class Opened:
     remembered: Remembered
     state: StateFile
     marks: MarksFile
+    keys: Keymap
     notices: tuple[str, ...]
 
     def check(self) -> None:
@@ -104,12 +105,13 @@ def _opened(index: Index, request: Request) -> Opened:
     record = index.neuron(current.neuron, signs=view.signs, rankings=rankings, sample=True, weights=True)
     if sight is not None:
         view = view.looking_at(sight.quadrant_under(view.signs, record.flipped), sight.context)
-    as_last_time = "" if request.again else _as_last_time(view, remembered, facts)
+    keys = Keymap()
+    as_last_time = "" if request.again else keys.filled(_as_last_time(view, remembered, facts))
     missed = f"{remembered.neuron} is not in it" if request.again and remembered.neuron and not known else ""
     notices = (request.notice, missed, problem, as_last_time, refused)
     kept = tuple(notice for notice in notices if notice)
     marks = MarksFile(folder / "marks.tsv")
-    return Opened(request, index, facts, current, view, record, remembered, state, marks, kept)
+    return Opened(request, index, facts, current, view, record, remembered, state, marks, keys, kept)
 
 
 def _facts(index: Index, path: Path) -> Facts:
@@ -158,8 +160,7 @@ def _as_last_time(view: View, remembered: Remembered, facts: Facts) -> str:
     first = {**asdict(Remembered()), "ranking": _first_ranking(facts)}
     kept = {name: getattr(view, name) for name in _LOOKS if getattr(view, name) == getattr(remembered, name)}
     other = {name: look for name, look in kept.items() if look != first[name]}
-    keys = {action.id: key_name(action.keys[0]) for action in ACTIONS}
-    words = [f"{_LOOKS[name][1].format(look)} ({keys[_LOOKS[name][0]]})" for name, look in other.items()]
+    words = [f"{_LOOKS[name][1].format(look)} ({{{_LOOKS[name][0]}}})" for name, look in other.items()]
     return f"as last time: {', '.join(words)}" if words else ""
 
 

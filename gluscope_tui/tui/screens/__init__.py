@@ -9,6 +9,6 @@ To add a screen:
    the screen's own actions, and add the scope to the actions that it shares (`_WALK`, `_ALL`). Each action needs a
    handler in the class or its parent.
 
-Bindings, foot, help and palette follow from that. Regenerate the page of keys with
+Keys, foot, help and palette follow from that. Regenerate the page of keys with
 `python -m gluscope_tui.tui.help > docs/tui.md`. `tests/tui/screens/test_recipe.py` fails if a step is left out.
 """

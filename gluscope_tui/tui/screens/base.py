@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
 from textual import events
-from textual.binding import Binding
 from textual.layout import Layout
 from textual.screen import Screen
 
-from ..actions import actions_in, elsewhere
 from ..drawing.layout import Rectangle
 from ..drawing.palette import Palette
 from ..session.session import Session
@@ -19,15 +18,6 @@ from ..session.typing_line import MOVES, Typing
 from ..terminal.crash import CrashingApp
 from ..terminal.opaque import forget_painted
 from ..widgets.arrangement import Arrangement
-
-
-def bindings(scope: str) -> list[Binding | tuple[str, str] | tuple[str, str, str]]:
-    """Textual's bindings for the actions of a scope; each calls `action_perform` with the action's id."""
-    return [
-        Binding(key, f"perform('{action.id}')", action.title, show=False)
-        for action in actions_in(scope)
-        for key in action.keys
-    ]
 
 
 class BaseScreen(Screen[None], inherit_bindings=False):
@@ -47,7 +37,6 @@ class BaseScreen(Screen[None], inherit_bindings=False):
     def __init_subclass__(cls, *, scope: str = "", **more: Any) -> None:
         if scope:
             cls.scope = scope
-            cls.BINDINGS = bindings(scope)
         super().__init_subclass__(**more)
 
     def __init__(self, session: Session) -> None:
@@ -96,7 +85,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
     def of_every_screen(self) -> Mapping[str, Callable[[], Any]]:
         """The handlers shared by all screens: those of the app, and those that open another screen."""
         screens = self.session.screens
-        opening = [action.id for action in actions_in(self.scope) if action.opens]
+        opening = [action.id for action in self.session.keys.actions_in(self.scope) if action.opens]
         return {
             **{id: partial(screens.open_screen, id) for id in opening},
             "app.theme": screens.open_themes,
@@ -123,6 +112,18 @@ class BaseScreen(Screen[None], inherit_bindings=False):
 
     def on_resize(self) -> None:
         self.redraw()
+
+    def take_key(self, event: events.Key) -> None:
+        """Give the key to the open prompt, or perform its action, or say where it works."""
+        if self.type_key(event):
+            return
+        action = self.session.keys.action(event.key, self.scope)
+        if action is not None:
+            self.action_perform(action.id)
+        elif self.stands:
+            self.before_action()
+            self.say(self.session.keys.elsewhere(event.key, self.scope))
+            self.redraw()
 
     def action_perform(self, id: str) -> None:
         """Perform the registry's action with this id, and draw.
@@ -172,15 +173,6 @@ class BaseScreen(Screen[None], inherit_bindings=False):
             self.retype(self.typing.press(event.key, event.character))
         return True
 
-    def refuse_key(self, key: str) -> bool:
-        """Say where a key works that does nothing here; False if it does something."""
-        notice = elsewhere(key, self.scope)
-        if notice and self.stands:
-            self.before_action()
-            self.say(notice)
-            self.redraw()
-        return bool(notice)
-
     def say(self, notice: str, *, bad: bool = False) -> None:
         """Show a notice at the foot until the next key."""
         self.session.say(notice, bad=bad)
@@ -190,8 +182,8 @@ class BaseScreen(Screen[None], inherit_bindings=False):
             self.retype(self.typing.insert(event.text))
 
     def retype(self, typing: Typing | None) -> None:
-        """Replace the prompt; None closes it."""
-        self.typing = typing
+        """Replace the prompt; None closes it. Its error may name keys by their actions, as notices do."""
+        self.typing = typing and replace(typing, error=self.session.keys.filled(typing.error))
         self.redraw()
 
     def accept(self, typing: Typing) -> None:

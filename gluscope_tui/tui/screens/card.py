@@ -100,7 +100,7 @@ class CardScreen(AboutScreen, scope="card"):
             return
         title = f"nearest {here} by {COLUMNS[self.column]}"
         explorer.use_list(CurrentList(title, tuple(dict.fromkeys((here, *held)))))
-        self.session.say(f"the list is now: {title}; j and k walk it")
+        self.session.say(f"the list is now: {title}; {{list.next}} and {{list.previous}} walk it")
 
     def _held(self, neighbour: Neighbour) -> NeuronAddress | None:
         """The address of the nearest neuron, if the index holds it."""

@@ -12,7 +12,6 @@ from textual.app import ComposeResult
 from indexer.database.records import Example, SequenceRecord
 from indexer.quadrants import QUADRANTS, Quadrant
 
-from ..actions import hints
 from ..drawing.contexts import fragments
 from ..drawing.layout import Rectangle
 from ..reading.loader import read_sequence
@@ -100,7 +99,7 @@ class ContextScreen(BaseScreen, scope="context"):
         self.query_one(ContextText).show(TextOfContext(whole, quadrant, look, token + shift), palette)
         self.query_one(TokenTable).show(TableOfContext(example, quadrant, look, token, first), palette)
         self.query_one(Legend).show(pictures.scale(explorer, palette), palette)
-        self.query_one(Hints).show(Foot(hints("context"), self._notice), palette)
+        self.query_one(Hints).show(Foot(self.session.keys.hints("context"), self._notice), palette)
 
     def on_sequence_loaded(self, message: SequenceLoaded) -> None:
         if (message.document, message.part) == self._asked:
@@ -140,6 +139,8 @@ class ContextScreen(BaseScreen, scope="context"):
             "token.last": lambda: explorer.move_token(10**9),
             "context.next": lambda: self.say(explorer.move_context(1)),
             "context.previous": lambda: self.say(explorer.move_context(-1)),
+            "find.next": lambda: self.say(explorer.find(1)),
+            "find.previous": lambda: self.say(explorer.find(-1)),
             **{f"pane.{q.letters}": partial(self._focus, q) for q in QUADRANTS},
             "pane.next": lambda: self.say(explorer.next_pane(1)),
             "pane.previous": lambda: self.say(explorer.next_pane(-1)),
@@ -158,7 +159,7 @@ class ContextScreen(BaseScreen, scope="context"):
             self.say(f"{quadrant} has no context here")
 
     def say(self, notice: str, *, bad: bool = False) -> None:  # noqa: ARG002  # its foot has one look
-        self._notice = notice
+        self._notice = self.session.keys.filled(notice)
 
     def _copy(self) -> None:
         if (example := self._explorer.example) is not None:

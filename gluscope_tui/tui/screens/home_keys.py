@@ -161,7 +161,7 @@ class HomeKeys:
         lines = [str(mark.neuron) for mark in self._marks()]
         marks, _ = read_list("marks", lines, explorer.facts.sites)
         if marks is None:
-            self.tell(self.session.notice or "nothing is marked yet: m marks a neuron")
+            self.tell(self.session.notice or "nothing is marked yet: {keep.mark} marks a neuron")
             return
         explorer.use_list(marks.find(explorer.current.neuron) or marks)
 
@@ -186,7 +186,7 @@ class HomeKeys:
             explorer.change(zoomed=False)
         elif explorer.list_is_over:
             explorer.leave_list()
-            self.tell(f"{explorer.current.label} again; u goes back")
+            self.tell(f"{explorer.current.label} again; {{go.back}} goes back")
         else:
             return False
         return True

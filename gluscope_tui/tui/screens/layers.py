@@ -30,11 +30,10 @@ from .table import TableScreen
 _WIDTH = 6
 
 
-class LayersScreen(TableScreen):
+class LayersScreen(TableScreen, scope="layers"):
     """The screen of the session's LayersTable."""
 
     heads = 2
-    hints = ("j/k row", "h/l column", "⏎ jump", "s sort", "q back", "? help")
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)

@@ -26,7 +26,7 @@ from .choice import ChoiceScreen, Menu
 from .table import TableScreen
 
 
-class NeuronsScreen(TableScreen):
+class NeuronsScreen(TableScreen, scope="neurons"):
     """The screen of the session's NeuronsTable."""
 
     def __init__(self, session: Session) -> None:
@@ -86,7 +86,7 @@ class NeuronsScreen(TableScreen):
             column=table.view.column,
             sorted_by=table.shown.sort,
             descending=table.shown.descending,
-            empty="no neuron meets this condition: / changes it",
+            empty=self.session.keys.filled("no neuron meets this condition: {table.filter} changes it"),
             heads=self.heads,
         )
         self.query_one(Table).show(picture, self.palette)
@@ -152,7 +152,7 @@ class NeuronsScreen(TableScreen):
         table = self._table
         return {
             "table.sort": lambda: self._ask(lambda: table.sort(table.column)),
-            "table.sort-menu": self._open_sort,
+            "list.sort": self._open_sort,
             "table.reverse": self._reverse,
             "table.filter": lambda: self._open_filter(self._refused or table.wanted.where),
             "table.columns": self._open_columns,
@@ -166,7 +166,7 @@ class NeuronsScreen(TableScreen):
     def _reverse(self) -> None:
         table = self._table
         if not table.wanted.sort:
-            self.say("s sorts by the column under the cursor")
+            self.say("{table.sort} sorts by the column under the cursor")
             return
         self._ask(lambda: table.ask(replace(table.wanted, descending=not table.wanted.descending)))
 

@@ -15,7 +15,6 @@ from ...views.contexts import Look, lies_in, neuron_scale, pane_scale
 from ...views.sample import place_text
 from ...views.weights import class_of, cosines_of
 from ...views.writes import promoted
-from ..actions import hints
 from ..drawing.layout import GRID_WIDTH, VALUES_FROM, Layout
 from ..drawing.palette import Palette
 from ..session.current_list import CurrentList
@@ -43,7 +42,7 @@ def header(session: Session) -> Header:
     if facts.bos_counted:
         warnings.append("BOS counted")
     if explorer.replaced:
-        warnings.append("replaced: ctrl+r")
+        warnings.append(f"replaced: {session.keys.key('app.reopen')}")
     return Header(
         file=facts.path.name,
         model=facts.model,
@@ -138,7 +137,8 @@ def scale(explorer: Explorer, palette: Palette) -> Scale:
 
 
 def foot(session: Session, scope: str = "home") -> Foot:
-    return Foot(hints(scope, experts=session.explorer.has_experts), session.notice, session.notice_is_bad)
+    hints = session.keys.hints(scope, experts=session.explorer.has_experts)
+    return Foot(hints, session.notice, session.notice_is_bad)
 
 
 def neuron_list(explorer: Explorer, rows: Rows, top: int, height: int) -> ListPicture:

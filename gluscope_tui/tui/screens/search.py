@@ -23,10 +23,8 @@ from ..widgets.table_title import TitleOfTable
 from .table import TableScreen
 
 
-class SearchScreen(TableScreen):
+class SearchScreen(TableScreen, scope="hits"):
     """The screen of the session's SearchTable; it opens with the prompt."""
-
-    hints = ("j/k row", "⏎ open", "/ search", "Tab peaks or contexts", "q back", "? help")
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -76,7 +74,9 @@ class SearchScreen(TableScreen):
             return self._notice
         if not self._table.shown.text:
             return "Enter searches, Tab changes between peaks and contexts, Escape leaves"
-        return "nothing found; Tab looks in the other place, / for another text"
+        return self.session.keys.filled(
+            "nothing found; {table.switch} looks in the other place, {find.open} for another text"
+        )
 
     def headline(self) -> TitleOfTable:
         table = self._table
@@ -125,7 +125,8 @@ class SearchScreen(TableScreen):
 
     def own_handlers(self) -> Mapping[str, Callable[[], Any]]:
         return {
-            "table.filter": self._open_prompt,
+            "find.open": self._open_prompt,
+            "search.open": self._open_prompt,
             "table.switch": self._switch,
             "keep.command": self._copy_command,
         }

@@ -11,7 +11,6 @@ from textual.widget import Widget
 
 from indexer.errors import GluscopeError
 
-from ..actions import hints
 from ..drawing.layout import LEAST_HEIGHT, LEAST_WIDTH, Rectangle
 from ..error_text import told
 from ..session.session import Session
@@ -25,8 +24,8 @@ from ..widgets.table_title import TableTitle, TitleOfTable
 from .base import BaseScreen
 
 
-class TableScreen(BaseScreen, scope="table"):
-    """A table over home. The subclass defines the number of rows, their contents and the keys."""
+class TableScreen(BaseScreen):
+    """A table over home. The subclass defines its scope, the number of rows, their contents and the keys."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -63,8 +62,6 @@ class TableScreen(BaseScreen, scope="table"):
 
     heads = 1
     """The number of lines above the rows."""
-    hints = hints("table")
-    """The text of the foot."""
 
     def make_body(self) -> Widget:
         """The widget that shows the rows, with the id "table"."""
@@ -79,7 +76,7 @@ class TableScreen(BaseScreen, scope="table"):
         raise NotImplementedError
 
     def own_handlers(self) -> Mapping[str, Callable[[], Any]]:
-        """The actions that differ between tables; keys of those left out say that they do nothing here."""
+        """The actions that only this table has."""
         return {}
 
     def leave(self) -> None:
@@ -133,11 +130,11 @@ class TableScreen(BaseScreen, scope="table"):
         if self.typing is not None:
             notice, bad = self.typing.error, True
             self.query_one(Prompt).show(replace(self.typing, error=""), palette)
-        self.query_one(Hints).show(Foot(self.hints, notice, bad), palette)
+        self.query_one(Hints).show(Foot(self.session.keys.hints(self.scope), notice, bad), palette)
 
     def say(self, notice: str, *, bad: bool = False) -> None:
         """Show a notice at the foot until the next key."""
-        self._notice, self._notice_is_bad = notice, bad
+        self._notice, self._notice_is_bad = self.session.keys.filled(notice), bad
 
     # keys and mouse
 
@@ -146,12 +143,7 @@ class TableScreen(BaseScreen, scope="table"):
 
     def handlers(self) -> Mapping[str, Callable[[], Any]]:
         page = max(1, self.rows - 1)
-        nothing = {
-            f"table.{name}": lambda: self.say("not in this table")
-            for name in ("sort", "sort-menu", "reverse", "filter", "columns", "switch")
-        }
         return {
-            **nothing,
             "row.down": lambda: self.move(1),
             "row.up": lambda: self.move(-1),
             "row.page-down": lambda: self.move(page),

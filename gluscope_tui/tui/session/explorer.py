@@ -209,12 +209,12 @@ class Explorer:
             self.pinned, self.swapped = None, False
             return "nothing is pinned any more"
         self.pinned = self.neuron
-        return f"{self.pinned} is pinned: p swaps it with the neuron of the list"
+        return f"{self.pinned} is pinned: {{compare.swap}} swaps it with the neuron of the list"
 
     def swap(self) -> str:
         """Show the pinned neuron instead of the list's, or swap back."""
         if self.pinned is None:
-            return "nothing is pinned yet: P pins this neuron"
+            return "nothing is pinned yet: {compare.pin} pins this neuron"
         if self.pinned == self.current.neuron:
             self.swapped = False
             return "this is the pinned neuron"
@@ -317,7 +317,7 @@ class Explorer:
     def find(self, by: int) -> str:
         """Go to the next (or previous) context with the text, through all panes; stay if there is no other."""
         if not self.view.find:
-            return "nothing to find yet: / asks for it"
+            return "nothing to find yet: {find.open} at home asks for it"
         places = [
             (quadrant, number, min(tokens))
             for quadrant in QUADRANTS

@@ -13,6 +13,7 @@ from indexer.errors import GluscopeError
 from ..drawing.palette import Palette
 from ..kept.marks import MarksFile
 from ..kept.remembered import StateFile
+from ..keymap import Keymap
 from .current_list import CurrentList
 from .explorer import Explorer
 
@@ -80,10 +81,11 @@ class Front(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeptFiles:
-    """The files of a session."""
+    """What the files of a user say: where he was, his marks, his keys."""
 
     state: StateFile
     marks: MarksFile
+    keys: Keymap
 
 
 class Session:
@@ -95,7 +97,7 @@ class Session:
         self, explorer: Explorer, kept: KeptFiles, reading: Reading, screens: Screens, palette: Palette
     ) -> None:
         self.explorer = explorer
-        self.state, self.marks = kept.state, kept.marks
+        self.state, self.marks, self.keys = kept.state, kept.marks, kept.keys
         self.reading = reading
         self.screens = screens
         self.palette = palette
@@ -108,8 +110,11 @@ class Session:
         self._outliving: dict[type[Any], Any] = {}
 
     def say(self, notice: str, *, bad: bool = False) -> None:
-        """Show a notice at the foot until the next key or for a while; "" clears it."""
-        self.notice, self.notice_is_bad = notice, bad
+        """Show a notice at the foot until the next key or for a while; "" clears it.
+
+        It names keys by their actions: `{app.quit} goes back`.
+        """
+        self.notice, self.notice_is_bad = self.keys.filled(notice), bad
         self.front.notice_changed()
 
     def tell(self, notice: str) -> None:

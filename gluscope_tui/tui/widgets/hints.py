@@ -12,6 +12,7 @@ from ..drawing.painting import strip
 from .lines import Lines
 
 MOST_LINES = 3
+_PLAIN = {"↑↓": "up/down", "⏎": "Enter", "↑": "up", "↓": "down", "←": "left", "→": "right"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +47,6 @@ def notice_lines(notice: str, width: int) -> list[str]:
 
 
 def _plain(hint: str) -> str:
-    return hint.replace("↑↓", "up/down").replace("⏎", "Enter")
+    for drawn, name in _PLAIN.items():
+        hint = hint.replace(drawn, name)
+    return hint

@@ -31,7 +31,7 @@ async def test_the_first_start_is_at_the_telling_neuron_the_next_at_the_last_pos
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
         assert here(app) == "L3N4"
-        await press(pilot, "j", "h", "3", "r", "T")
+        await press(pilot, "j", "h", "3", "r", "D")
         assert (here(app), state_of(app).view.ranking) == ("L2N5", "gate")
         await pilot.press("q")
     assert app.return_code == 0
@@ -48,20 +48,20 @@ async def test_remembered_settings_are_named_with_their_keys(explorer_app: AppMa
     async with first.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
         assert "last time" not in foot(first)
-        await press(pilot, "s", "r", "c", "w", "j", "3", "x", "z")
+        await press(pilot, "f", "r", "V", "w", "j", "3", "a", "z")
         await pilot.press("q", "q")
     again = explorer_app()
     async with again.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
         view = state_of(again).view
         assert (view.signs, view.ranking, view.scale, view.wrap) == ("raw", "gate", "pane", True)
-        assert foot(again) == "as last time: raw signs (s), rank gate (r), a scale a pane (c), wrapped (w)"
-        await press(pilot, *"srrrrcw")  # the named keys undo it
+        assert foot(again) == "as last time: raw signs (f), rank gate (r), a scale a pane (V), wrapped (w)"
+        await press(pilot, *"frrrrVw")  # the named keys undo it
         view = state_of(again).view
         assert (view.signs, view.ranking, view.scale, view.wrap) == ("aligned", "post", "neuron", False)
-        await press(pilot, "s", "ctrl+r")
+        await press(pilot, "f", "ctrl+r")
         assert "last time" not in foot(again)
-        await press(pilot, "s")
+        await press(pilot, "f")
         await pilot.press("q")
     last = explorer_app()
     async with last.run_test(size=(80, 24)) as pilot:
@@ -164,7 +164,7 @@ async def test_a_printed_context_is_found_under_raw_signs_too(explorer_app: AppM
         place = next(place for place, hit in enumerate(hits) if index.neuron(hit.neuron).flipped)
     first = explorer_app("L1N5")
     async with first.run_test(size=(80, 24)) as pilot:
-        await press(pilot, "s")
+        await press(pilot, "f")
         await pilot.press("q")
     app = explorer_app(neurons=(printed[place],), title="stdin")
     async with app.run_test(size=(120, 40)) as pilot:
@@ -178,7 +178,7 @@ async def test_a_printed_context_is_found_under_raw_signs_too(explorer_app: AppM
             expected.position,
         )
         assert state_of(app).view.focused is hits[place].quadrant.flipped
-        assert home_of(app).session.notice == "as last time: raw signs (s)"
+        assert home_of(app).session.notice == "as last time: raw signs (f)"
 
 
 async def test_an_unfinished_index_and_one_that_counts_bos_say_so(

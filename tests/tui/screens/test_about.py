@@ -44,7 +44,7 @@ async def test_d_shows_the_sample_and_j_and_k_walk_on_with_it_open(explorer_app:
                 sample = index.sample(neuron)
                 inside = sum(gate > 0 and in_ > 0 for gate, in_ in zip(sample.gate, sample.in_, strict=True))
                 assert f"++ {inside} " in body(app)[0]
-        await press(pilot, "u", "s")
+        await press(pilot, "u", "f")
         assert state_of(app).view.signs == "raw"
         await press(pilot, "d")
         assert isinstance(app.screen, HomeScreen)
@@ -109,7 +109,7 @@ async def test_the_nearest_neurons_become_the_current_list(explorer_app: AppMake
         with indexer.open(weighted_index) as index:
             weights = index.weights("L1N5")
         assert weights is not None
-        await press(pilot, "i", "right", "n")
+        await press(pilot, "i", "right", "b")
         current = state_of(app).current
         assert [str(neuron) for neuron in current.neurons] == [
             "L1N5",
@@ -144,7 +144,7 @@ async def test_without_weights_the_card_says_how_to_add_them_and_panes_say_nothi
         text = " ".join("\n".join(body(app)).split())
         assert "weights are not in this index" in text
         assert "gluscope index --weights-only MODEL --db" in text
-        await press(pilot, "down", "enter", "n", "j")
+        await press(pilot, "down", "enter", "b", "j")
         assert here(app) == "L1N6"
 
 
@@ -155,7 +155,7 @@ async def test_each_pane_names_the_promoted_tokens_with_its_sign_of_post(
     app = explorer_app("L1N3", path=weighted_index)
     seen = set()
     async with app.run_test(size=(120, 40)) as pilot:
-        await press(pilot, *("s" if signs == "raw" else ""))
+        await press(pilot, *("f" if signs == "raw" else ""))
         with indexer.open(weighted_index) as index:
             for _ in range(6):
                 record = index.neuron(here(app), signs=signs, weights=True)

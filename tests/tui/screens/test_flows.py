@@ -8,8 +8,9 @@ from gluscope_tui.colour.depth import Depth
 from gluscope_tui.colour.themes import THEMES
 from gluscope_tui.tui.app import ExplorerApp
 from gluscope_tui.tui.screens.context import ContextScreen
+from gluscope_tui.tui.screens.help import HelpScreen
 from gluscope_tui.tui.screens.home import HomeScreen
-from gluscope_tui.tui.screens.overlay import HelpScreen, PaletteScreen
+from gluscope_tui.tui.screens.palette import PaletteScreen
 from gluscope_tui.tui.widgets.header import HeaderLine
 from gluscope_tui.tui.widgets.inspector import Inspector
 from gluscope_tui.tui.widgets.pane import Pane
@@ -150,7 +151,7 @@ async def test_found_text_stays_highlighted_while_neurons_change(explorer_app: A
 async def test_an_open_context_shares_its_cursor_with_home(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(120, 40)) as pilot:
-        await press(pilot, "enter", "n", "n", "j")
+        await press(pilot, "enter", "J", "J", "j")
         explorer = state_of(app)
         example = explorer.example
         assert example is not None
@@ -177,11 +178,11 @@ async def test_ranking_colour_signs_scale_and_tokens_change_what_is_shown(explor
         assert "colour gate" in header_text(app)
         assert "aligned ⇄" in header_text(app)
         aligned = pane_text(app, Quadrant.PP)
-        await press(pilot, "s")
+        await press(pilot, "f")
         assert "raw" in header_text(app)
         assert pane_text(app, Quadrant.PP) != aligned
         assert "never" in pane_text(app, Quadrant.PP)[0]
-        await press(pilot, "c", "x")
+        await press(pilot, "V", "a")
         view = state_of(app).view
         assert (view.scale, view.all_tokens) == ("pane", True)
 
@@ -282,14 +283,14 @@ async def test_a_small_terminal_names_the_needed_size_and_survives(explorer_app:
 
 
 async def test_every_action_of_a_screen_is_handled(explorer_app: AppMaker) -> None:
-    from gluscope_tui.tui.actions import actions_in
+    from gluscope_tui.tui.keymap import Keymap
 
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
         for keys, scope in (((), "home"), (("enter",), "context"), (("question_mark",), "overlay")):
             await pilot.press(*keys)
             await pilot.pause()
-            assert set(app.screen.handlers()) >= {action.id for action in actions_in(scope)}  # type: ignore[attr-defined]
+            assert set(app.screen.handlers()) >= {action.id for action in Keymap().actions_in(scope)}  # type: ignore[attr-defined]
 
 
 def grounds(app: ExplorerApp) -> set[int | None]:
@@ -306,13 +307,13 @@ async def test_a_theme_is_shown_while_it_is_looked_for_and_kept_once_chosen(
     dark, light, gruvbox = (THEMES[name].fixed.ground for name in ("dark", "light", "gruvbox"))
     app = explorer_app("L1N5", depth=Depth.ANSI256)
     async with app.run_test(size=(80, 24)) as pilot:
-        await press(pilot, "enter", "T", "down")
+        await press(pilot, "enter", "D", "down")
         assert grounds(app) == {dark}  # home is covered
         await press(pilot, "escape", "q")
         assert grounds(app) == {dark}
-        await press(pilot, "T", "down", "enter")
+        await press(pilot, "D", "down", "enter")
         assert grounds(app) == {light}
-        await typed(pilot, "Tgruv\r")
+        await typed(pilot, "Dgruv\r")
         assert grounds(app) == {gruvbox}
     again = explorer_app("L1N5", depth=Depth.ANSI256, theme="")
     async with again.run_test(size=(80, 24)):

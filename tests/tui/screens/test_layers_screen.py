@@ -62,9 +62,9 @@ async def test_layers_are_sorted_by_the_column_under_the_cursor(explorer_app: Ap
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "O", "l", "l", "l", "l", "s")
         assert [row[0] for row in rows(app)] == sorted(expected, key=lambda site: -expected[site])
-        await press(pilot, "r")
+        await press(pilot, "minus")
         assert [row[0] for row in rows(app)] == sorted(expected, key=lambda site: expected[site])
-        await press(pilot, "q", "s", "O")  # under raw signs the rows are read again
+        await press(pilot, "q", "f", "O")  # under raw signs the rows are read again
         assert len(rows(app)) == 4
 
 

@@ -54,7 +54,7 @@ async def test_s_sorts_by_the_column_under_the_cursor_and_again_the_other_way(
             expected = all_by(hostile_index, "frequency_pn", descending=descending)
             assert [row[0] for row in rows(app)] == expected[: len(rows(app))]
             assert f"by frequency_pn {'down' if descending else 'up'}" in headline(app)
-            await press(pilot, "r" if descending else "s")
+            await press(pilot, "minus" if descending else "s")
         assert "frequency_pn down" in headline(app)
 
 
@@ -168,7 +168,7 @@ async def test_columns_are_chosen_from_a_menu(explorer_app: AppMaker) -> None:
 async def test_the_table_follows_the_signs_of_home(explorer_app: AppMaker, hostile_index: Path) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(120, 40)) as pilot:
-        await press(pilot, "L", "l", "s", "q", "s", "L")
+        await press(pilot, "L", "l", "s", "q", "f", "L")
         assert screen(app)._table.shown.signs == "raw"
         expected = all_by(hostile_index, "frequency_pp", descending=True, signs="raw")
         assert expected != all_by(hostile_index, "frequency_pp", descending=True)
@@ -223,7 +223,7 @@ async def test_the_command_of_a_table_is_copied(explorer_app: AppMaker, state_ho
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "L", "slash")
         await typed(pilot, "layer = 1\r")
-        await press(pilot, "l", "s", "r", "C")
+        await press(pilot, "l", "s", "minus", "C")
         copied = (state_home / "gluscope" / "copied.txt").read_text()
         assert copied.startswith("gluscope neurons --columns neuron,frequency_pp,")
         assert "--where 'layer = 1' --sort frequency_pp --ascending --db " in copied

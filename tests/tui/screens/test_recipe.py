@@ -10,19 +10,21 @@ import pytest
 from textual.pilot import Pilot
 
 from gluscope_tui.tui import screens
-from gluscope_tui.tui.actions import ACTIONS, SCOPES, Action, actions_in, elsewhere, hints
+from gluscope_tui.tui.actions import ACTIONS, SCOPES, Action
 from gluscope_tui.tui.app import ExplorerApp, screen_of
 from gluscope_tui.tui.help import keys_page
+from gluscope_tui.tui.keymap import Keymap
 from gluscope_tui.tui.screens.about import AboutScreen
 from gluscope_tui.tui.screens.base import BaseScreen
 from gluscope_tui.tui.screens.choice import ChoiceScreen
 from gluscope_tui.tui.screens.home import HomeScreen
-from gluscope_tui.tui.screens.overlay import PaletteScreen
+from gluscope_tui.tui.screens.palette import PaletteScreen
 from gluscope_tui.tui.screens.table import TableScreen
 from gluscope_tui.tui.screens.themes import ThemeScreen
 from gluscope_tui.tui.widgets.hints import Hints
 from tests.support.walking import AppMaker, press
 
+KEYS = Keymap()
 OPENING = [action for action in ACTIONS if action.opens]
 NOT_OPENED_BY_A_KEY = {BaseScreen, AboutScreen, TableScreen, ChoiceScreen, PaletteScreen, HomeScreen, ThemeScreen}
 """Base classes of screens, menus (which take typed keys as text), and home."""
@@ -50,8 +52,10 @@ def test_every_scope_has_a_screen_words_keys_to_leave_and_a_foot() -> None:
     of_screens = {kind.scope for kind in screen_classes() if kind.scope}
     assert of_screens == set(SCOPES) == {scope for action in ACTIONS for scope in action.scopes}
     for scope in SCOPES:
-        assert {"app.quit", "app.undo", "app.theme", "app.interrupt"} <= {action.id for action in actions_in(scope)}
-        assert len(hints(scope)) >= 2, scope
+        assert {"app.quit", "app.undo", "app.theme", "app.interrupt"} <= {
+            action.id for action in KEYS.actions_in(scope)
+        }
+        assert len(KEYS.hints(scope)) >= 2, scope
         assert SCOPES[scope] in keys_page()
 
 
@@ -72,7 +76,7 @@ async def test_every_key_of_a_screen_has_a_handler_and_every_part_a_place(
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await standing(app, pilot, action)
         assert screen.scope
-        assert set(screen.handlers()) >= {one.id for one in actions_in(screen.scope)}
+        assert set(screen.handlers()) >= {one.id for one in KEYS.actions_in(screen.scope)}
         parts = {part.id for part in screen.children}
         if action is None:
             await press(pilot, "g")
@@ -95,15 +99,15 @@ async def test_a_key_that_does_nothing_here_says_where_it_works(
         screen = await standing(app, pilot, action)
         if screen.typing is not None:
             await press(pilot, "x", "enter")
-        bound = {key for one in actions_in(screen.scope) for key in one.keys}
+        bound = {key for one in KEYS.actions_in(screen.scope) for key in one.keys}
         for key in ALL_KEYS:
             if key in bound:
-                assert elsewhere(key, screen.scope) == ""
+                assert KEYS.elsewhere(key, screen.scope) == ""
                 continue
             await pilot.press(key)
             assert isinstance(app.screen, type(screen))
             foot = screen.query_one(Hints).picture
             assert foot is not None
-            assert foot.notice == elsewhere(key, screen.scope) != "", key
+            assert foot.notice == KEYS.elsewhere(key, screen.scope) != "", key
             assert "works " in foot.notice or "does nothing" in foot.notice
             assert "q goes back" in foot.notice or screen.scope == "home" or "? lists" in foot.notice

@@ -133,7 +133,7 @@ async def test_a_hit_is_the_same_context_under_other_signs(explorer_app: AppMake
     app = explorer_app("L1N5")
     async with app.run_test(size=(120, 40)) as pilot:
         await typed(pilot, "Fparis\r")
-        await press(pilot, "enter", "s", *"j" * place)
+        await press(pilot, "enter", "f", *"j" * place)
         example = state_of(app).example
         assert example is not None
         assert state_of(app).view.focused is hit.quadrant.flipped
