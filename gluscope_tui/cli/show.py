@@ -17,9 +17,10 @@ from indexer.quadrants import QUADRANTS, Quadrant
 from indexer.ranking import RANKINGS
 
 from .asked import Addresses
+from .exporting.chosen import Request
 from .opening import open_index
 from .options import MOST, Color, Db, Quadrants, Signs, format_option, parse_quadrants
-from .output import emit_lines
+from .output import emit, emit_lines
 from .printing import WIDEST, Printer, emit_objects
 
 _TEXT_LIMIT = 3  # contexts a quadrant, where a person reads them
@@ -38,7 +39,7 @@ def command(
         int | None,
         typer.Option("--limit", "-n", min=0, max=MOST, metavar="K", help="Contexts a quadrant; 0: statistics only."),
     ] = None,
-    format: Annotated[Literal["rich", "plain", "json", "jsonl", "md"] | None, format_option("rich")] = None,
+    format: Annotated[Literal["rich", "plain", "json", "jsonl", "md", "html"] | None, format_option("rich")] = None,
     signs: Signs = "aligned",
     plot: Annotated[
         bool, typer.Option("--plot", help="Add the density of gate and in over the sample, and quantiles by quadrant.")
@@ -55,8 +56,12 @@ def command(
 ) -> None:
     """Show neurons: how often they visit each quadrant of gate and in, and the contexts that move them most.
 
-    Examples: gluscope show L12N345; gluscope show 12.345 -q -+ -n 16; gluscope show L12N345 --plot -f json.
+    Examples: gluscope show L12N345; gluscope show 12.345 -q -+ -n 16; gluscope show L12N345 --plot -f json;
+    gluscope show L12N345 -f html > L12N345.html.
     """
+    if format == "html":
+        _html(Request(tuple(neurons), None, rank_by, limit, signs, db), bool(quadrant))
+        return
     quadrants = parse_quadrants(quadrant)
     printer = Printer(format, color, people="rich", width=width)
     chosen = printer.format
@@ -171,3 +176,12 @@ def _json(reading: Reading, *, whole_list: bool) -> None:
     from ..views import json
 
     emit_objects(map(json.neuron, reading.records()), as_list=whole_list)
+
+
+def _html(request: Request, some_quadrants: bool) -> None:
+    """Write the page of one neuron."""
+    from .exporting.html import single_page
+
+    if some_quadrants:
+        raise GluscopeError("a page shows all four quadrants", "leave out -q, or use another format")
+    emit([single_page(request)])

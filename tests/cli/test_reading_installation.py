@@ -29,6 +29,7 @@ LINES = {
     "layers": [""],
     "plot": ["layer index -f rich"],
     "info": [""],
+    "export": ["html L0N1 --single --out {out}/L0N1.html", "html --where layer=1 --out {out}/pages"],
     "doctor": [""],
     "tui": [""],
 }
@@ -136,10 +137,18 @@ def gluscope(site: Path, *commands: list[str]) -> list[tuple[int, str]]:
     return [tuple(one) for one in json.loads(done.stdout)]
 
 
-def test_it_reads(reading_only: Path, truth: Truth) -> None:
+def test_it_reads(reading_only: Path, truth: Truth, tmp_path: Path) -> None:
     db = ["--db", str(truth.path)]
-    lines = [[name, *line.split(), *db] for name, lines in LINES.items() if name != "tui" for line in lines]
-    assert gluscope(reading_only, *lines) == [(0, "")] * len(lines)
+    lines = [
+        [name, *line.format(out=tmp_path).split(), *db]
+        for name, lines in LINES.items()
+        if name != "tui"
+        for line in lines
+    ]
+    told = gluscope(reading_only, *lines)
+    assert [code for code, _ in told] == [0] * len(lines)
+    assert [err for (_, err), (name, *_) in zip(told, lines, strict=True) if err and name != "export"] == []
+    assert {"L0N1.html", "pages"} <= {path.name for path in tmp_path.iterdir()}
     ((code, err),) = gluscope(reading_only, ["tui", *db])
     assert code == 2
     assert err.startswith("error: the explorer needs a terminal")

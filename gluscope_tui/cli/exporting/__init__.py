@@ -1,0 +1,1 @@
+"""What `gluscope export` does, a module for each kind of export."""

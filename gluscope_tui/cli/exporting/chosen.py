@@ -1,0 +1,81 @@
+"""The neurons that an export is asked for, and the command line that asks for them again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.addresses import NeuronAddress, parse_neuron
+from indexer.database.reader import Index
+from indexer.errors import GluscopeError
+
+from ..asked import Addresses
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The options that several kinds of export share."""
+
+    neurons: tuple[str, ...] = ()
+    where: str | None = None
+    rank_by: str | None = None
+    limit: int | None = None
+    signs: str = "aligned"
+    db: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The neurons, each once, and how many of the addresses were refused."""
+
+    neurons: tuple[NeuronAddress, ...]
+    refused: int = 0
+
+
+def chosen(index: Index, request: Request) -> Chosen:
+    """The neurons of a request. GluscopeError if it names none, or names them in two ways."""
+    if request.neurons and request.where is not None:
+        raise GluscopeError("neurons are named and --where is given", "give one of them")
+    if request.where is not None:
+        rows = index.rows(("neuron",), where=request.where, signs=request.signs)
+        return _some(Chosen(tuple(parse_neuron(str(name)) for (name,) in rows)), "no neuron meets the condition")
+    if not request.neurons:
+        example = index.telling_neuron or NeuronAddress(index.sites[0].address, 0)
+        raise GluscopeError("no neuron is named", f"name some, such as {example}, or - or --where CONDITION")
+    addresses = Addresses(index, request.neurons)
+    found = tuple(dict.fromkeys(address for address, _ in addresses))
+    return _some(Chosen(found, addresses.refused), "none of the neurons is in this index")
+
+
+def ranking(index: Index, request: Request) -> str:
+    """The ranking asked for, else post, else the first that the index keeps. GluscopeError if it keeps none."""
+    kept = index.rankings
+    if request.rank_by is not None and request.rank_by not in kept:
+        raise GluscopeError(f"this index has no ranking {request.rank_by!a}", f"use one of {', '.join(kept)}")
+    return request.rank_by or ("post" if "post" in kept or not kept else kept[0])
+
+
+def command_line(kind: str, request: Request, out: str, *more: str) -> str:
+    """The command that makes the same, with files by their names only."""
+    return shlex.join(["gluscope", "export", kind, *_words(request), *more, "--out", Path(out).name])
+
+
+def _words(request: Request) -> Iterator[str]:
+    yield from request.neurons
+    for option, value in (
+        ("--where", request.where),
+        ("--rank-by", request.rank_by),
+        ("--limit", None if request.limit is None else str(request.limit)),
+        ("--signs", None if request.signs == "aligned" else request.signs),
+        ("--db", None if request.db is None else request.db.name),
+    ):
+        if value is not None:
+            yield from (option, value)
+
+
+def _some(found: Chosen, otherwise: str) -> Chosen:
+    if not found.neurons:
+        raise GluscopeError(otherwise, "gluscope neurons lists what there is")
+    return found

@@ -1,0 +1,113 @@
+"""Neurons as web pages: a site in a folder, or one page in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from indexer.addresses import NeuronAddress
+from indexer.database.reader import Index
+from indexer.database.records import NeuronRecord, NeuronWeights
+from indexer.errors import GluscopeError
+from indexer.export_folder import ExportFolder, export_file, export_folder, refuse_foreign
+from indexer.progress import Meter
+
+from ...views.numbers import full_count
+from ...views.web.page import Asked, Place, page
+from ...views.web.panes import Shown
+from ...views.web.table import Entry, entry, table_page
+from ..opening import open_index
+from ..output import tell
+from ..progress import narrator
+from .chosen import Chosen, Request, chosen, command_line, ranking
+
+_KIND = "html"
+_TABLE = "index.html"
+_GENERATOR = b'<meta name="generator" content="gluscope '
+
+
+def write_page(request: Request, out: Path) -> int:
+    """Write the page of one neuron to a file. Returns how many addresses were refused."""
+    with open_index(request.db) as index:
+        found = _only(chosen(index, request))
+        asked = asked_of(index, request, command_line(_KIND, request, str(out), "--single"))
+        text = one_page(index, found.neurons[0], asked)
+    export_file(out, text.encode(), _GENERATOR)
+    tell(f"{found.neurons[0]} is in {out}")
+    return found.refused
+
+
+def single_page(request: Request) -> str:
+    """The HTML of one neuron for stdout."""
+    with open_index(request.db) as index:
+        found = _only(chosen(index, request))
+        if found.refused:
+            raise typer.Exit(2)
+        asked = asked_of(index, request, command_line(_KIND, request, f"{found.neurons[0]}.html", "--single"))
+        return one_page(index, found.neurons[0], asked)
+
+
+def _only(found: Chosen) -> Chosen:
+    if len(found.neurons) != 1:
+        raise GluscopeError(
+            f"this is a page of one neuron, and {full_count(len(found.neurons))} are named",
+            "gluscope export html NEURON... --out DIR makes a folder of pages",
+        )
+    return found
+
+
+def write_site(request: Request, out: Path) -> int:
+    """Write a folder of pages with a table of them. Returns how many addresses were refused."""
+    refuse_foreign(out, _KIND)
+    with open_index(request.db) as index:
+        found = chosen(index, request)
+        asked = asked_of(index, request, command_line(_KIND, request, str(out)))
+        with narrator() as report, export_folder(out, _KIND) as folder:
+            _pages(index, found.neurons, asked, folder, Meter(report, "pages"))
+    count = "1 page is" if len(found.neurons) == 1 else f"{full_count(len(found.neurons))} pages are"
+    tell(f"{count} in {out}: open {out / _TABLE} in a browser")
+    return found.refused
+
+
+def _pages(index: Index, neurons: tuple[NeuronAddress, ...], asked: Asked, folder: ExportFolder, meter: Meter) -> None:
+    names = frozenset(neuron.name for neuron in neurons)
+    files = ["", *(_file(neuron) for neuron in neurons), ""]
+    entries: list[Entry] = []
+    for place, neuron in enumerate(neurons):
+        record = _record(index, neuron, asked)
+        beside = Place(files[place], files[place + 2], _TABLE, names)
+        folder.write(_file(neuron), page(record, asked, beside, _turned(index, record)).encode())
+        entries.append(entry(record, _file(neuron), ""))
+        meter.update(place + 1, len(neurons), "writing pages")
+    folder.write(_TABLE, table_page(entries, asked).encode())
+
+
+def one_page(index: Index, neuron: NeuronAddress, asked: Asked) -> str:
+    """The page of a neuron without others beside it."""
+    record = _record(index, neuron, asked)
+    return page(record, asked, Place(), _turned(index, record))
+
+
+def _record(index: Index, neuron: NeuronAddress, asked: Asked) -> NeuronRecord:
+    shown = asked.shown
+    rankings = (shown.ranking,) if shown.ranking in index.rankings else ()
+    return index.neuron(neuron, signs=asked.signs, rankings=rankings, limit=shown.limit, sample=True, weights=True)
+
+
+def _turned(index: Index, record: NeuronRecord) -> NeuronWeights | None:
+    """The weights of a flipped neuron under the other signs."""
+    if not record.flipped or record.weights is None:
+        return None
+    return index.weights(record.neuron, signs="raw" if record.signs == "aligned" else "aligned")
+
+
+def asked_of(index: Index, request: Request, command: str) -> Asked:
+    """What the pages of a request have in common."""
+    info = index.info()
+    shown = Shown(ranking(index, request), int(info.settings.get("top_k", 0)), request.limit)
+    return Asked(info, shown, request.signs, command)
+
+
+def _file(neuron: NeuronAddress) -> str:
+    return f"{neuron.name}.html"
