@@ -15,11 +15,11 @@ from .exporting.chosen import Request
 from .options import MOST, Db, Signs
 from .output import tell
 
-Kind = Literal["html"]
+Kind = Literal["html", "svg"]
 
 
 def command(
-    kind: Annotated[Kind, typer.Argument(metavar="FORMAT", help="html: web pages.")],
+    kind: Annotated[Kind, typer.Argument(metavar="FORMAT", help="html: web pages; svg: pictures.")],
     neurons: Annotated[
         list[str] | None, typer.Argument(metavar="[NEURON...]", help="L12N345 or 12.345; - reads them from stdin.")
     ] = None,
@@ -33,7 +33,7 @@ def command(
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option("--limit", "-n", min=0, max=MOST, metavar="K", help="Contexts a quadrant; all by default."),
+        typer.Option("--limit", "-n", min=0, max=MOST, metavar="K", help="Contexts a quadrant; html: all, svg: 3."),
     ] = None,
     signs: Signs = "aligned",
     db: Db = None,
@@ -44,12 +44,19 @@ def command(
     Examples: gluscope export html L12N345 --single --out L12N345.html; gluscope export html -w 'frequency_np > 0.3'
     --out pages.
     """
-    from .exporting.html import write_page, write_site
-
     if out is None:
         raise GluscopeError("--out is missing", f"name what to make: gluscope export {kind} ... --out pages")
     request = Request(tuple(neurons or ()), where, rank_by, limit, signs, db)
-    refused = write_page(request, out) if single else write_site(request, out)
+    if kind == "svg":
+        from .exporting import svg
+
+        if single:
+            raise GluscopeError("--single is for html", "gluscope show L12N345 -f svg prints one picture")
+        refused = svg.write(request, out)
+    else:
+        from .exporting import html
+
+        refused = html.write_page(request, out) if single else html.write_site(request, out)
     if refused:
         tell(f"{refused} of the addresses are left out")
         raise typer.Exit(2)

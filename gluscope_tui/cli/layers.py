@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from .opening import open_index
-from .options import Color, Db, RowFormat, Signs
-from .output import tell
+from .options import Color, Db, Signs, format_option
+from .output import emit, tell
 from .printing import Printer
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    format: RowFormat = None,
+    format: Annotated[Literal["table", "plain", "json", "jsonl", "csv", "svg"] | None, format_option("table")] = None,
     signs: Signs = "aligned",
     color: Color = "auto",
     db: Db = None,
@@ -25,7 +25,8 @@ def command(
     """Show what each layer does: how often its neurons are in each quadrant, how often gates are open, their classes.
 
     Each row is a site, a gated MLP: L12 in a layer, L12E3 an expert of that layer, L12S its shared expert.
-    Frequencies are means over neurons (per cent in the table); classes count neurons. Example: gluscope layers.
+    Frequencies are means over neurons (per cent in the table); classes count neurons.
+    Examples: gluscope layers; gluscope layers -f svg > layers.svg.
     """
     from ..views import layers as view
 
@@ -38,7 +39,12 @@ def command(
         return lines
 
     with open_index(db) as index:
-        rows = index.layers(signs=signs)
+        rows, model = index.layers(signs=signs), index.model
+    if printer.format == "svg":
+        from ..views.svg import layers as drawn
+
+        emit([drawn.picture(rows, model, signs)])
+        return
     printer.write(rows, view.COLUMNS, table)
     if left_out:
         tell(f"{', '.join(left_out)}: no room, widen the terminal or use --format csv")

@@ -15,10 +15,11 @@ from ..views.numbers import full_count
 from .columns import Where, complete
 from .opening import open_index
 from .options import Color, Db, Signs, format_option
-from .output import emit_lines, tell
+from .output import emit, emit_lines, tell
 from .printing import WIDEST, Printer, emit_object
 
 Scale = Literal["auto", "linear", "asinh", "log"]
+Format = Literal["rich", "plain", "json", "csv", "svg"]
 
 _NARROWEST = 30  # cells
 _LINES = 20
@@ -33,7 +34,9 @@ def command(
         Scale, typer.Option("--x-scale", help="asinh: logarithmic for large values, also negative ones.")
     ] = ("auto"),
     y_scale: Annotated[Scale, typer.Option("--y-scale", help="As --x-scale.")] = "auto",
-    format: Annotated[Literal["rich", "plain", "json", "csv"] | None, format_option("rich, the picture,")] = None,
+    format: Annotated[
+        Literal["rich", "plain", "json", "csv", "svg"] | None, format_option("rich, the picture,")
+    ] = None,
     signs: Signs = "aligned",
     width: Annotated[
         int | None, typer.Option("--width", min=_NARROWEST, max=WIDEST, metavar="W", help="rich: cells a line.")
@@ -45,7 +48,8 @@ def command(
 ) -> None:
     """Draw two columns of the neurons against each other, with Pearson's and Spearman's coefficients.
 
-    Examples: gluscope plot cos_in_out frequency_gate_positive; gluscope plot layer extreme_post_pp -w 'layer > 0'.
+    Examples: gluscope plot cos_in_out frequency_gate_positive; gluscope plot layer extreme_post_pp -w 'layer > 0';
+    gluscope plot layer cos_in_out -f svg > plot.svg.
     """
     names = (_number(x), _number(y))
     printer = Printer(format, color, people="rich", width=width)
@@ -76,6 +80,9 @@ def command(
             emit_lines(["\t".join("" if told[name] is None else str(told[name]) for name in fields)])
         else:
             scales = (_scale(names[0], x_scale, xs), _scale(names[1], y_scale, ys))
+            if printer.format == "svg":
+                _svg(told, (xs, ys), scales)
+                return
             _rich(told, (xs, ys), scales, (max(printer.width, _NARROWEST), height), printer, ascii_only=ascii)
     if not points:
         tell("no neuron has both values")
@@ -119,6 +126,21 @@ def _rich(
     emit_lines([f"{y.name}{note[y.scale]} over {x.name}{note[x.scale]}, {full_count(len(xs))} neurons"])
     printer.paint(picture(x, y, xs, ys, size, printer.depth, light=printer.light, ascii_only=ascii_only))
     emit_lines([f"Pearson {_told(told['pearson'])}  Spearman {_told(told['spearman'])}"])
+    _tell_missing(told)
+
+
+def _svg(told: dict[str, object], points: tuple[list[float], list[float]], scales: tuple[str, str]) -> None:
+    from ..views.scatter import axis
+    from ..views.svg.scatter import Points, picture
+
+    xs, ys = points
+    said = f"{full_count(len(xs))} neurons  Pearson {_told(told['pearson'])}  Spearman {_told(told['spearman'])}"
+    x, y = axis(str(told["x"]), xs, scales[0]), axis(str(told["y"]), ys, scales[1])
+    emit([picture(x, y, Points(xs, ys, said))])
+    _tell_missing(told)
+
+
+def _tell_missing(told: dict[str, object]) -> None:
     if told["without"]:
         tell(f"{full_count(int(str(told['without'])))} neurons lack one of the values")
 

@@ -23,6 +23,7 @@ from .options import MOST, Color, Db, Quadrants, Signs, format_option, parse_qua
 from .output import emit, emit_lines
 from .printing import WIDEST, Printer, emit_objects
 
+Format = Literal["rich", "plain", "json", "jsonl", "md", "html", "svg"]
 _TEXT_LIMIT = 3  # contexts a quadrant, where a person reads them
 _NARROWEST = 20  # cells
 
@@ -39,7 +40,9 @@ def command(
         int | None,
         typer.Option("--limit", "-n", min=0, max=MOST, metavar="K", help="Contexts a quadrant; 0: statistics only."),
     ] = None,
-    format: Annotated[Literal["rich", "plain", "json", "jsonl", "md", "html"] | None, format_option("rich")] = None,
+    format: Annotated[
+        Literal["rich", "plain", "json", "jsonl", "md", "html", "svg"] | None, format_option("rich")
+    ] = None,
     signs: Signs = "aligned",
     plot: Annotated[
         bool, typer.Option("--plot", help="Add the density of gate and in over the sample, and quantiles by quadrant.")
@@ -57,12 +60,12 @@ def command(
     """Show neurons: how often they visit each quadrant of gate and in, and the contexts that move them most.
 
     Examples: gluscope show L12N345; gluscope show 12.345 -q -+ -n 16; gluscope show L12N345 --plot -f json;
-    gluscope show L12N345 -f html > L12N345.html.
+    gluscope show L12N345 -f svg > L12N345.svg.
     """
-    if format == "html":
-        _html(Request(tuple(neurons), None, rank_by, limit, signs, db), bool(quadrant))
-        return
     quadrants = parse_quadrants(quadrant)
+    if format in ("html", "svg"):
+        _one(Request(tuple(neurons), None, rank_by, limit, signs, db), format, quadrants, width)
+        return
     printer = Printer(format, color, people="rich", width=width)
     chosen = printer.format
     cells = max(printer.width, _NARROWEST)
@@ -178,10 +181,16 @@ def _json(reading: Reading, *, whole_list: bool) -> None:
     emit_objects(map(json.neuron, reading.records()), as_list=whole_list)
 
 
-def _html(request: Request, some_quadrants: bool) -> None:
-    """Write the page of one neuron."""
-    from .exporting.html import single_page
+def _one(request: Request, format: str, quadrants: tuple[Quadrant, ...], width: int | None) -> None:
+    """Write the page or the picture of one neuron."""
+    if format == "svg":
+        from .exporting import svg
 
-    if some_quadrants:
+        limit = _TEXT_LIMIT if request.limit is None else request.limit
+        emit([svg.single(replace(request, limit=limit), quadrants, width)])
+        return
+    from .exporting import html
+
+    if quadrants != QUADRANTS:
         raise GluscopeError("a page shows all four quadrants", "leave out -q, or use another format")
-    emit([single_page(request)])
+    emit([html.single(request)])

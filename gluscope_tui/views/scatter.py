@@ -84,8 +84,8 @@ def picture(
     largest = log1p(max(number for number, _ in cells.values()))
     styles = ramp(depth, light=light)
     coloured = depth in (Depth.TRUE, Depth.ANSI256, Depth.ANSI16)
-    beside = _ticks(y, lambda value: (4 * height - 1 - y.slots([value], 4 * height)[0]) // 4, lambda _: 1)
-    under = _ticks(x, lambda value: x.slots([value], 2 * width)[0] // 2, lambda value: len(label(value)) // 2 + 1)
+    beside = ticks(y, lambda value: (4 * height - 1 - y.slots([value], 4 * height)[0]) // 4, lambda _: 1)
+    under = ticks(x, lambda value: x.slots([value], 2 * width)[0] // 2, lambda value: len(label(value)) // 2 + 1)
     upright, corner, level, across, up = "|+-++" if ascii_only else "│└─┤┬"
     lines: list[StyledLine] = []
     for line in range(height):
@@ -122,7 +122,7 @@ def _cells(dots: Counter[tuple[int, int]], top: int) -> dict[tuple[int, int], tu
     return {cell: (number, bits[cell]) for cell, number in numbers.items()}
 
 
-def _ticks(axis: Axis, slot: Callable[[float], int], room: Callable[[float], int]) -> dict[int, float]:
+def ticks(axis: Axis, slot: Callable[[float], int], room: Callable[[float], int]) -> dict[int, float]:
     """Round numbers by the slot that they stand at."""
     if axis.scale == "linear":
         return chosen_linear(axis.low, axis.high, slot, room)

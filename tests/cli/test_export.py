@@ -79,7 +79,7 @@ def test_one_neuron_is_one_file_and_show_prints_it(
         (["html", "L1N4"], "--out is missing"),
         (["html", "L1N4", "--where", "layer = 1", "--out", "x"], "neurons are named and --where is given"),
         (["html", "--where", "layer > 7", "--out", "x"], "no neuron meets the condition"),
-        (["html", "L1N4", "L1N5", "--single", "--out", "x"], "this is a page of one neuron"),
+        (["html", "L1N4", "L1N5", "--single", "--out", "x"], "this is for one neuron, and 2 are named"),
         (["html", "L1N4", "--rank-by", "act", "--out", "x"], "this index has no ranking 'act'"),
         (["html", "L9N4", "--out", "x"], "none of the neurons is in this index"),
     ],

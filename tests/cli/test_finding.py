@@ -341,7 +341,7 @@ def test_a_quadrant_is_two_signs_or_two_letters() -> None:
     ("arguments", "cause", "fix"),
     [
         (["show", "L0N1", "-n", "x"], "--limit takes a whole number", "write --limit 20"),
-        (["show", "L0N1", "-f", "xml"], "--format: invalid value 'xml'", "use rich, plain, json, jsonl, md"),
+        (["show", "L0N1", "-f", "xml"], "--format: invalid value 'xml'", "use rich, plain, json, jsonl, md, html, svg"),
         (["show", "L0N1", "-n", "-5"], "--limit is too small", "give 0 or more"),
         (["show", "L0N1", "-n", "9" * 20], "--limit is too large", "give 1000000000 or less"),
         (["search", "the", "-n", "9" * 20], "--limit is too large", "give 1000000000 or less"),

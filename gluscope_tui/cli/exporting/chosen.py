@@ -33,6 +33,15 @@ class Chosen:
     neurons: tuple[NeuronAddress, ...]
     refused: int = 0
 
+    def alone(self) -> Chosen:
+        """The same. GluscopeError unless it is one neuron."""
+        if len(self.neurons) == 1:
+            return self
+        raise GluscopeError(
+            f"this is for one neuron, and {len(self.neurons):,} are named",
+            "gluscope export html NEURON... --out DIR makes a folder of them",
+        )
+
 
 def chosen(index: Index, request: Request) -> Chosen:
     """The neurons of a request. GluscopeError if it names none, or names them in two ways."""

@@ -9,7 +9,6 @@ import typer
 from indexer.addresses import NeuronAddress
 from indexer.database.reader import Index
 from indexer.database.records import NeuronRecord, NeuronWeights
-from indexer.errors import GluscopeError
 from indexer.export_folder import ExportFolder, export_file, export_folder, refuse_foreign
 from indexer.progress import Meter
 
@@ -20,7 +19,7 @@ from ...views.web.table import Entry, entry, table_page
 from ..opening import open_index
 from ..output import tell
 from ..progress import narrator
-from .chosen import Chosen, Request, chosen, command_line, ranking
+from .chosen import Request, chosen, command_line, ranking
 
 _KIND = "html"
 _TABLE = "index.html"
@@ -30,7 +29,7 @@ _GENERATOR = b'<meta name="generator" content="gluscope '
 def write_page(request: Request, out: Path) -> int:
     """Write the page of one neuron to a file. Returns how many addresses were refused."""
     with open_index(request.db) as index:
-        found = _only(chosen(index, request))
+        found = chosen(index, request).alone()
         asked = asked_of(index, request, command_line(_KIND, request, str(out), "--single"))
         text = one_page(index, found.neurons[0], asked)
     export_file(out, text.encode(), _GENERATOR)
@@ -38,23 +37,14 @@ def write_page(request: Request, out: Path) -> int:
     return found.refused
 
 
-def single_page(request: Request) -> str:
+def single(request: Request) -> str:
     """The HTML of one neuron for stdout."""
     with open_index(request.db) as index:
-        found = _only(chosen(index, request))
+        found = chosen(index, request).alone()
         if found.refused:
             raise typer.Exit(2)
         asked = asked_of(index, request, command_line(_KIND, request, f"{found.neurons[0]}.html", "--single"))
         return one_page(index, found.neurons[0], asked)
-
-
-def _only(found: Chosen) -> Chosen:
-    if len(found.neurons) != 1:
-        raise GluscopeError(
-            f"this is a page of one neuron, and {full_count(len(found.neurons))} are named",
-            "gluscope export html NEURON... --out DIR makes a folder of pages",
-        )
-    return found
 
 
 def write_site(request: Request, out: Path) -> int:

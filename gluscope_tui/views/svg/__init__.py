@@ -1,0 +1,1 @@
+"""Pictures for papers: records as SVG with text that stays text, in named fonts."""
