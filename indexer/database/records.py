@@ -119,6 +119,7 @@ class IndexInfo:
     size: int  # bytes of the file
     coverage: Mapping[str, Any] = field(default_factory=dict)  # which batches of the plan each site was fed
     weights: Mapping[str, Any] = field(default_factory=dict)  # state, reason: whether `Index.weights` has values
+    wiring: Mapping[str, Any] = field(default_factory=dict)  # the same of `NeuronWeights.wiring`
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +254,40 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
+class Wire:
+    """A neuron of another layer that feeds this one or is fed by it: the one's w_out lies along the other's w_gate or
+    w_in."""
+
+    neuron: NeuronAddress
+    cosine: float
+    drives: tuple[Quadrant, ...] | None  # where the writing neuron pushes the other's gate or in up; None: unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """The neurons of lower layers that write what a neuron reads, and those of higher layers that read what it writes.
+
+    Lists have the largest |cosine| first. A band: 95 % of the cosines of pairs of neurons that could be in the list are
+    smaller in magnitude; None without pairs.
+    """
+
+    fed_gate: tuple[Wire, ...]
+    fed_in: tuple[Wire, ...]
+    feeds_gate: tuple[Wire, ...]
+    feeds_in: tuple[Wire, ...]
+    bands: Mapping[str, float | None]  # by the name of the list
+
+    def __getitem__(self, name: str) -> tuple[Wire, ...]:
+        """The list of a name of WIRING_LISTS."""
+        found: tuple[Wire, ...] = getattr(self, name)
+        return found
+
+
+WIRING_LISTS = ("fed_gate", "fed_in", "feeds_gate", "feeds_in")
+"""The lists of `Wiring`, in the order in which an index keeps them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Cosines:
     """The three cosines of a neuron's vectors, or a magnitude for each; None if a vector is zero."""
 
@@ -297,3 +332,4 @@ class NeuronWeights:
     nearest_out: tuple[Neighbour, ...]  # by |cosine| of w_out, across all layers
     nearest_in: tuple[Neighbour, ...]  # by |cosine| of w_in
     vocabulary: VocabularyScores | None = None  # None: an older gluscope computed the weights
+    wiring: Wiring | None = None  # None: the index doesn't have it; `Index.info().wiring` says why

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..database.bulk.arrays import ModelWeights, SiteArrays
 from ..database.bulk.stored import StoredIndex
-from ..database.read.weights import HOW_TO_ADD, weights_state
+from ..database.read.weights_state import HOW_TO_ADD, weights_state
 from ..disk import full_disk_told, write_json
 from ..errors import GluscopeError
 from ..forecast.estimate import demand_room

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..database.bulk.arrays import ModelWeights, WeightSite
-from ..database.read.weights import HOW_TO_ADD
+from ..database.read.weights_state import HOW_TO_ADD
 
 
 def joined_weights(parts: Sequence[ModelWeights], names: Sequence[str]) -> ModelWeights:

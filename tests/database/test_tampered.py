@@ -22,7 +22,7 @@ from indexer.errors import GluscopeError
 from indexer.settings import Settings
 from tests.support.index_fixture import Truth, make_index
 from tests.support.tampering import loosened
-from tests.support.weights_fixture import with_weights
+from tests.support.weights_fixture import packed_wiring, with_weights
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
 
@@ -35,7 +35,7 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> Truth:
 
 @pytest.fixture(scope="module")
 def base(truth: Truth) -> Path:
-    return with_weights(truth.path, truth.path.with_name("weights.db"), ends=3, kinds=2)
+    return with_weights(truth.path, truth.path.with_name("weights.db"), ends=3, kinds=2, wires=2)
 
 
 @pytest.fixture
@@ -79,6 +79,8 @@ def test_a_new_index_takes_only_the_types_of_its_columns(copy: Path) -> None:
         "packed": "sample",
         "peaks": "block",
         "contexts": "block",
+        "wiring": "lists",
+        "wiring_sites": "band_fed_in",
     }
     with sqlite3.connect(copy) as sqlite:
         for table in column:
@@ -98,6 +100,9 @@ def test_an_index_without_strict_tables_is_read_as_before(base: Path, copy: Path
                 assert old.neuron(address, sample=True, weights=True) == new.neuron(address, sample=True, weights=True)
 
 
+_WIRED_TO_NOBODY = f"UPDATE wiring SET lists = x'{packed_wiring([[(2000, 0.5)]] * 4, 1).hex()}'"
+
+
 def _look(path: Path) -> None:
     with indexer.open(path) as index:
         index.info()
@@ -114,6 +119,9 @@ def _look(path: Path) -> None:
         ("UPDATE sites SET name = 'L7' WHERE layer = 1", "the site L1 has another name"),
         ("UPDATE sites SET width = 1000000000000", "the neurons of L1 don't follow those of the site before"),
         ("UPDATE weights SET rw_class = char(27) || '[31m'", "rw_class holds a value that is not a class"),
+        ("UPDATE wiring SET lists = x'789c'", "cut short"),
+        (_WIRED_TO_NOBODY, "a listed neuron is in no site"),
+        ("UPDATE wiring_sites SET band_fed_in = 2", "band_fed_in holds a value that is not a number from 0 to 1"),
         ("UPDATE neurons SET extreme_gate_pp = 9e999", "extreme_gate_pp holds a value that is not a float32"),
         ("UPDATE neurons SET extreme_gate_pp = NULL, count_pp = 1", "it has no extreme in ++"),
         ("UPDATE neurons SET count_pp = 1000000", "it was 1,000,000 times in ++"),

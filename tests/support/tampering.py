@@ -239,8 +239,8 @@ def _bombs(_: Path) -> Iterator[tuple[str, Change]]:
     """Blobs that unpack to much more than they are, and texts of megabytes."""
     zeros = zlib.compress(bytes(1 << 28))
     many = zlib.compress(b"\x01\x00" + b"\xff" * 8 + bytes(1 << 25))
-    for column in ("packed.examples", "packed.sample", "weight_lists.lists", "sequences.tokens", "peaks.neurons",
-                   "contexts.examples"):  # fmt: skip
+    for column in ("packed.examples", "packed.sample", "weight_lists.lists", "wiring.lists", "sequences.tokens",
+                   "peaks.neurons", "contexts.examples"):  # fmt: skip
         table, name = column.split(".")
         for which, blob in (("zeros", zeros), ("much", many)):
             yield f"{column} unpacks to {which}", _execute((f"UPDATE {table} SET {name} = ?", (blob,)))

@@ -1,4 +1,5 @@
-"""Weights for a small index: made-up cosines, token lists and nearest neurons, written as docs/schema.md says."""
+"""Weights for a small index: made-up cosines, token lists, nearest neurons and wiring, written as docs/schema.md
+says."""
 
 from __future__ import annotations
 
@@ -16,8 +17,11 @@ ENDS, KINDS = 5, 4
 CLASSES = ("orthogonal output", "conditional weakening", "atypical strengthening", None)
 
 
-def with_weights(index: Path, path: Path, *, ends: int = ENDS, kinds: int = KINDS, seed: int = 0) -> Path:
-    """A copy of an index with weights of every neuron; the same arguments give the same."""
+def with_weights(
+    index: Path, path: Path, *, ends: int = ENDS, kinds: int = KINDS, wires: int = 0, seed: int = 0
+) -> Path:
+    """A copy of an index with weights of every neuron, and with wiring if lists are to have `wires` neurons; the same
+    arguments give the same."""
     chance = random.Random(seed)
     shutil.copy(index, path)
     with sqlite3.connect(path) as connection:
@@ -44,11 +48,36 @@ def with_weights(index: Path, path: Path, *, ends: int = ENDS, kinds: int = KIND
                 (neuron, *cosines, chance.choice(CLASSES)),
             )
             connection.execute("INSERT INTO weight_lists VALUES (?, ?)", (neuron, packed(lists, near)))
-        connection.execute(
-            "INSERT OR REPLACE INTO info (key, value) VALUES ('weights', ?)", (json.dumps({"state": "computed"}),)
-        )
+        for key in ("weights", *(("wiring",) if wires else ())):
+            connection.execute("INSERT OR REPLACE INTO info VALUES (?, ?)", (key, json.dumps({"state": "computed"})))
+        if wires:
+            _wire(connection, wires, random.Random(seed))
     connection.close()
     return path
+
+
+def _wire(connection: sqlite3.Connection, wires: int, chance: random.Random) -> None:
+    """Wiring of every neuron, with up to so many neurons a list, of the layers on the right side."""
+    neurons = connection.execute("SELECT id, layer, coalesce(flipped, 0) FROM neurons ORDER BY id").fetchall()
+    for neuron, layer, _ in neurons:
+        lists = []
+        for below in (True, True, False, False):
+            others = [(2 * n + f) for n, other, f in neurons if (other < layer if below else other > layer)]
+            chosen = chance.sample(others, min(wires, len(others)))
+            lists.append(list(zip(chosen, [c * chance.choice((1, -1)) for c in falling(len(chosen))], strict=True)))
+        connection.execute("INSERT INTO wiring VALUES (?, ?)", (neuron, packed_wiring(lists, wires)))
+    for (name,) in connection.execute("SELECT name FROM sites").fetchall():
+        connection.execute("INSERT INTO wiring_sites VALUES (?, 0.0625, 0.125, 0.25, NULL)", (name,))
+
+
+def packed_wiring(lists: Sequence[Sequence[tuple[int, float]]], ranks: int) -> bytes:
+    """Four lists of 2 * number + flip bit and cosine, each filled up to so many places."""
+    padded = [[*one, *[(0xFFFFFFFF, 0.0)] * (ranks - len(one))] for one in lists]
+    columns = (
+        ("I", [number for one in padded for number, _ in one]),
+        ("h", [round(cosine * 32767) for one in padded for _, cosine in one]),
+    )
+    return zlib.compress(struct.pack("<BB", 1, ranks) + b"".join(_planes(*column) for column in columns))
 
 
 def falling(count: int) -> list[float]:
@@ -66,8 +95,10 @@ def packed(lists: Sequence[Sequence[tuple[int, float]]], near: Sequence[Sequence
         ("h", [round(cosine * 32767) for one in near for _, cosine in one]),
     )
     data = struct.pack("<BBBB3f", 1, ends, kinds, 0, 4.0, 0.5, 0.25)
-    for kind, values in columns:
-        words = struct.pack(f"<{len(values)}{kind}", *values)
-        size = struct.calcsize(kind)
-        data += b"".join(words[byte::size] for byte in range(size))
-    return zlib.compress(data)
+    return zlib.compress(data + b"".join(_planes(*column) for column in columns))
+
+
+def _planes(kind: str, values: Sequence[int]) -> bytes:
+    words = struct.pack(f"<{len(values)}{kind}", *values)
+    size = struct.calcsize(kind)
+    return b"".join(words[byte::size] for byte in range(size))

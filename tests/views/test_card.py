@@ -14,7 +14,7 @@ from gluscope_tui.views.card import CardLook, card, column_at, list_rows, missin
 from gluscope_tui.views.sample import width_of
 from gluscope_tui.views.writes import in_a_row, label, output_sign, promoted
 from indexer.addresses import parse_neuron
-from indexer.database.read.weights import MISSING
+from indexer.database.read.weights_state import MISSING
 from indexer.database.records import Cosines, Neighbour, NeuronWeights, QuadrantRecord, Quantities, Reads, TokenScore
 from indexer.quadrants import Quadrant
 

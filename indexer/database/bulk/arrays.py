@@ -95,6 +95,23 @@ class WeightSite:
 
 
 @dataclass(frozen=True, slots=True)
+class WiringArrays:
+    """The wiring of a site's neurons. Raw signs; lists as `records.WIRING_LISTS` orders them."""
+
+    neurons: Int64  # list neuron rank: 2 * number in the model + its flip bit; -1: none, after all others
+    cosines: Float32  # list neuron rank; NaN without a neuron
+    bands: tuple[float | None, ...]  # list; None without pairs
+
+
+@dataclass(frozen=True, slots=True)
+class ModelWiring:
+    """Who feeds the neurons of a model, and whom they feed."""
+
+    info: Mapping[str, Any]  # state, reason: the key `wiring` of an index's info
+    sites: Mapping[str, WiringArrays] = field(default_factory=dict)  # by name
+
+
+@dataclass(frozen=True, slots=True)
 class ModelWeights:
     """The numbers of the weights of a model."""
 
@@ -105,6 +122,7 @@ class ModelWeights:
     folded: Mapping[int, str] = field(
         default_factory=dict
     )  # the texts of the vocabulary's tokens, as searches fold them
+    wiring: ModelWiring | None = None  # None where there are no weights, or where an older index has none
 
     @property
     def of_an_older_gluscope(self) -> bool:

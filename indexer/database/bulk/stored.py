@@ -18,7 +18,7 @@ from ..read.connection import Connection, Row
 from ..read.inflate import DamagedValue, inflate
 from ..read.provenance import read_info, read_sites
 from ..read.statistics import COLUMNS, KINDS
-from ..read.weights import weights_state
+from ..read.weights_state import weights_state
 from ..records import SiteRecord
 from .arrays import Int32, Int64, ListArrays, ModelWeights, SiteArrays, WeightArrays
 from .packing import CHUNK

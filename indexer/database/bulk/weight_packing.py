@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ..read.weight_lists import FORMAT, HEADER, NEIGHBOUR_LISTS, NONE, TOKEN_LISTS, UNIT, unpack_lists
+from ..read.weight_lists import FORMAT, HEADER, NEIGHBOUR_LISTS, NONE, TOKEN_LISTS, UNIT, Listed, unpack_lists
 from .arrays import Float32, Int32, Int64, WeightArrays
 
-_LEVEL = 6
+LEVEL = 6
 
 
 def pack_lists(site: WeightArrays) -> Iterator[bytes]:
@@ -25,23 +25,23 @@ def pack_lists(site: WeightArrays) -> Iterator[bytes]:
         [
             np.broadcast_to(np.frombuffer(HEADER.pack(FORMAT, ends, kinds, 0), np.uint8), (width, HEADER.size)),
             np.ascontiguousarray(scales.T.astype("<f4")).view(np.uint8),
-            _planes(np.where(site.tokens < 0, NONE, site.tokens.astype(np.int64)), "<u4"),
-            _planes(_codes(shares), "<i2"),
-            _planes(np.where(site.neighbours < 0, NONE, site.neighbours), "<u4"),
-            _planes(_codes(site.neighbour_cosines), "<i2"),
+            planes(np.where(site.tokens < 0, NONE, site.tokens.astype(np.int64)), "<u4"),
+            planes(codes(shares), "<i2"),
+            planes(np.where(site.neighbours < 0, NONE, site.neighbours), "<u4"),
+            planes(codes(site.neighbour_cosines), "<i2"),
         ],
         axis=1,
     )  # neuron byte
     for row in rows:
-        yield zlib.compress(row.tobytes(), _LEVEL)
+        yield zlib.compress(row.tobytes(), LEVEL)
 
 
 def kept_scores(site: WeightArrays) -> Float32:
     """The scores as they are read back: to 1/32,767 of the largest in their pair of lists."""
     scales = np.repeat(_scales(site.scores), 2, axis=0)[:, :, None]
     with np.errstate(invalid="ignore", divide="ignore"):
-        codes = _codes(site.scores / scales)
-    kept = (codes / UNIT * scales.astype(np.float64)).astype(np.float32)
+        kept_codes = codes(site.scores / scales)
+    kept = (kept_codes / UNIT * scales.astype(np.float64)).astype(np.float32)
     return np.where(site.tokens < 0, np.float32(np.nan), kept)
 
 
@@ -53,18 +53,19 @@ def _scales(scores: Float32) -> Float32:
     return np.where(largest < 0, np.nan, largest).astype(np.float32)
 
 
-def _codes(shares: Float32) -> Int32:
+def codes(shares: Float32) -> Int32:
+    """The codes of scores as shares of their scale, or of cosines; 0 for NaN."""
     codes: Int32 = np.rint(np.nan_to_num(shares) * UNIT).astype(np.int32)
     return codes
 
 
-def _planes(values: npt.NDArray[np.int32] | Int64, kind: str) -> npt.NDArray[np.uint8]:
+def planes(values: npt.NDArray[np.int32] | Int64, kind: str) -> npt.NDArray[np.uint8]:
     """All lists of a neuron one after the other, in byte planes: neuron byte."""
     words = np.ascontiguousarray(values.transpose(1, 0, 2).astype(kind))  # neuron list rank
     width, size = len(words), words.dtype.itemsize
     raw = words.reshape(width, -1, 1).view(np.uint8).reshape(width, -1, size)  # neuron word byte
-    planes: npt.NDArray[np.uint8] = raw.transpose(0, 2, 1).reshape(width, -1)
-    return planes
+    found: npt.NDArray[np.uint8] = raw.transpose(0, 2, 1).reshape(width, -1)
+    return found
 
 
 def unpack_site(blobs: Sequence[bytes]) -> tuple[Int32, Float32, Int64, Float32]:
@@ -82,7 +83,12 @@ def unpack_site(blobs: Sequence[bytes]) -> tuple[Int32, Float32, Int64, Float32]
             if one:
                 tokens[place, neuron], scores[place, neuron] = zip(*one, strict=True)
         for place, near in enumerate(unpacked.neighbours):
-            for rank, (number, flipped, cosine) in enumerate(near):
-                neighbours[place, neuron, rank] = 2 * number + flipped
-                cosines[place, neuron, rank] = cosine
+            fill(near, neighbours[place, neuron], cosines[place, neuron])
     return tokens, scores, neighbours, cosines
+
+
+def fill(listed: Sequence[Listed], neurons: Int64, cosines: Float32) -> None:
+    """Write a list into its rows (# rank) of two arrays."""
+    for rank, (number, flipped, cosine) in enumerate(listed):
+        neurons[rank] = 2 * number + flipped
+        cosines[rank] = cosine

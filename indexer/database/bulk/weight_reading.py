@@ -11,10 +11,11 @@ from ..format.classes import RW_CLASS
 from ..format.kinds import ADDRESS, BLOB, COSINE, COUNT, LONG_TEXT, SHARE, SINGLE, TEXT, TOKEN
 from ..read.connection import Connection
 from ..read.inflate import DamagedValue
-from ..read.weights import weights_state
+from ..read.weights_state import weights_state
 from ..records import SiteRecord
 from .arrays import VOCABULARY, Float32, ModelWeights, WeightArrays, WeightSite
 from .weight_packing import unpack_site
+from .wiring_storage import read_wiring
 
 _TOGETHER = 500  # tokens a query
 
@@ -27,7 +28,9 @@ def read_weights(connection: Connection, info: Mapping[str, Any], sites: Sequenc
     arrays = {site.address.name: found for site in sites if (found := read_site(connection, site)) is not None}
     used = np.unique(np.concatenate([np.unique(found.tokens) for found in arrays.values()]))
     spelling = _spelling(connection, used[used >= 0].tolist())
-    return ModelWeights(state, _model_sites(connection), arrays, spelling, _folded(connection))
+    return ModelWeights(
+        state, _model_sites(connection), arrays, spelling, _folded(connection), read_wiring(connection, info, sites)
+    )
 
 
 def _model_sites(connection: Connection) -> tuple[WeightSite, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,8 +13,17 @@ from .arrays import VOCABULARY, ModelWeights, WeightArrays
 from .renewing import renew
 from .token_postings import TokenPostings
 from .weight_packing import pack_lists
+from .wiring_storage import WIRING_TABLES, insert_wiring, say
 
-_TABLES = ("weights", "weight_lists", "weight_sites", "vocabulary_scores", "token_texts", "token_neurons")
+_TABLES = (
+    "weights",
+    "weight_lists",
+    "weight_sites",
+    "vocabulary_scores",
+    "token_texts",
+    "token_neurons",
+    *WIRING_TABLES,
+)
 
 
 def insert_weights(sqlite: sqlite3.Connection, weights: ModelWeights, first_neuron: Mapping[str, int]) -> None:
@@ -35,6 +43,14 @@ def insert_weights(sqlite: sqlite3.Connection, weights: ModelWeights, first_neur
                 postings.add_site(site, first_neuron[name])
         postings.write()
     insert_texts(sqlite, weights.folded or folded(weights.spelling.items()))
+    if weights.wiring is not None:
+        insert_wiring(sqlite, weights.wiring, first_neuron)
+
+
+def weights_info(weights: ModelWeights) -> dict[str, Any]:
+    """The keys of an index's info that say what it has of weights."""
+    wiring = {} if weights.wiring is None else {"wiring": dict(weights.wiring.info)}
+    return {"weights": dict(weights.info), **wiring}
 
 
 def _insert_site(sqlite: sqlite3.Connection, site: WeightArrays, first: int) -> None:
@@ -69,7 +85,8 @@ def replace_weights(sqlite: sqlite3.Connection, weights: ModelWeights, first_neu
         sqlite.executemany(
             "INSERT OR IGNORE INTO tokens VALUES (?, ?, ?)", (token_row(*item) for item in weights.spelling.items())
         )
-        sqlite.execute("INSERT OR REPLACE INTO info VALUES ('weights', ?)", (json.dumps(dict(weights.info)),))
+        sqlite.execute("DELETE FROM info WHERE key = 'wiring'")
+        say(sqlite, weights_info(weights))
 
 
 def _rows(site: WeightArrays, first: int) -> Iterator[tuple[Any, ...]]:

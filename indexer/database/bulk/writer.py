@@ -27,7 +27,7 @@ from ..read.statistics import COLUMNS
 from .arrays import ModelWeights, SiteArrays
 from .packing import pack_site
 from .postings import Postings
-from .weight_writing import insert_weights
+from .weight_writing import insert_weights, weights_info
 
 Numbers = npt.NDArray[np.int64]
 
@@ -96,7 +96,7 @@ class IndexWriter:
         with self._writing():
             insert_weights(self._sqlite, weights, self._places)
         self._tokens.update(weights.spelling)
-        self._info["weights"] = dict(weights.info)
+        self._info |= weights_info(weights)
 
     def add_sample(self, sample_id: int, sequence: Numbers, position: Numbers) -> None:
         """Add the positions that sites with this sample drew, in the order of their samples' ranks."""

@@ -124,3 +124,14 @@ CREATE TABLE token_neurons (                 -- the neurons whose lists hold a t
     neurons BLOB NOT NULL,                   -- see "Packed values" in docs/schema.md
     UNIQUE (token, kind, block)
 ) STRICT;
+
+CREATE TABLE wiring (                        -- who feeds each neuron, and whom it feeds; raw signs; no row: see info.wiring
+    neuron INTEGER PRIMARY KEY REFERENCES neurons (id),
+    lists  BLOB NOT NULL                     -- see "Packed values" in docs/schema.md
+) STRICT;
+
+CREATE TABLE wiring_sites (                  -- the sites that have wiring; 95 % of mismatched |cosines| are smaller
+    name           TEXT PRIMARY KEY,
+    band_fed_gate  REAL, band_fed_in   REAL, -- of w_out in lower layers with the site's w_gate and w_in
+    band_feeds_gate REAL, band_feeds_in REAL -- of the site's w_out with w_gate and w_in in higher layers; NULL: no pairs
+) WITHOUT ROWID, STRICT;

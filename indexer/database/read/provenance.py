@@ -11,7 +11,7 @@ from ..format.kinds import ADDRESS, COUNT, FLAG, LONG_TEXT, REAL, STACK, TEXT
 from ..records import IndexInfo, SiteRecord
 from .connection import Connection
 from .shapes import parse, wrong_key
-from .weights import weights_state
+from .weights_state import weights_state, wiring_state
 
 REQUIRED = ("complete", "corpus", "model", "rankings", "run", "settings", "software", "telling_neuron")
 """Keys of `info` that every index has."""
@@ -74,6 +74,7 @@ def index_info(connection: Connection, info: dict[str, Any], sites: tuple[SiteRe
         size=os.stat(connection.path).st_size,
         coverage=info.get("coverage", {}),
         weights=weights_state(info),
+        wiring=wiring_state(info),
     )
 
 

@@ -6,6 +6,7 @@ import math
 import struct
 import sys
 from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..format.token_lists import PLACES
@@ -20,6 +21,8 @@ NEIGHBOUR_VECTORS = ("out", "in")
 NEIGHBOUR_LISTS = len(NEIGHBOUR_VECTORS)
 UNIT = 32767  # the code of a list's scale, or of a cosine of 1
 NONE = 0xFFFFFFFF  # instead of a token or a neighbour
+Listed = tuple[int, bool, float]
+"""A neuron in a list: its number in the model, its flip bit, a cosine."""
 _MOST = HEADER.size + SCALES.size + 255 * 6 * (TOKEN_LISTS + NEIGHBOUR_LISTS)  # bytes, unpacked
 
 
@@ -28,7 +31,7 @@ class WeightLists:
     """The lists of one neuron. Raw signs; a token list is empty if it is unavailable."""
 
     tokens: tuple[tuple[tuple[int, float], ...], ...]  # list, then (token, score), the clearest first
-    neighbours: tuple[tuple[tuple[int, bool, float], ...], ...]  # list, then (number in the model, flipped, cosine)
+    neighbours: tuple[tuple[Listed, ...], ...]  # list neuron
 
 
 def unpack_lists(blob: bytes) -> WeightLists:
@@ -39,8 +42,9 @@ def unpack_lists(blob: bytes) -> WeightLists:
         if format_ != FORMAT:
             raise DamagedValue(f"lists of weights have format {format_}")
         scales = SCALES.unpack_from(data, HEADER.size)
-        places = (HEADER.size + SCALES.size, TOKEN_LISTS * ends, NEIGHBOUR_LISTS * kinds)
-        tokens, scores, neighbours, cosines = _columns(data, *places)
+        each, near = TOKEN_LISTS * ends, NEIGHBOUR_LISTS * kinds
+        columns = (("I", each), ("h", each), ("I", near), ("h", near))
+        tokens, scores, neighbours, cosines = unpack_columns(data, HEADER.size + SCALES.size, columns)
     except (struct.error, ValueError) as error:
         raise DamagedValue(str(error)) from error
     found = []
@@ -51,23 +55,31 @@ def unpack_lists(blob: bytes) -> WeightLists:
         if there and not math.isfinite(scale):
             raise DamagedValue("a score is not a number")
         found.append(tuple([(tokens[place], scores[place] / UNIT * scale) for place in there]))
-    nearest = [
-        tuple(
-            [
-                (neighbours[place] >> 1, bool(neighbours[place] & 1), cosines[place] / UNIT)
-                for place in range(number * kinds, (number + 1) * kinds)
-                if neighbours[place] != NONE
-            ]
-        )
-        for number in range(NEIGHBOUR_LISTS)
-    ]
-    return WeightLists(tuple(found), tuple(nearest))
+    return WeightLists(tuple(found), listed_neurons(neighbours, cosines, NEIGHBOUR_LISTS))
 
 
-def _columns(data: bytes, start: int, tokens: int, neighbours: int) -> tuple[array[int], ...]:
-    """The four columns: tokens, scores, neighbours, cosines."""
+def listed_neurons(neurons: Sequence[int], cosines: Sequence[int], lists: int) -> tuple[tuple[Listed, ...], ...]:
+    """The lists in two columns, list after list: for each neuron its number in the model, flip bit and cosine."""
+    each = len(neurons) // lists
+    return tuple(
+        [
+            tuple(
+                [
+                    (neurons[place] >> 1, bool(neurons[place] & 1), cosines[place] / UNIT)
+                    for place in range(number * each, (number + 1) * each)
+                    if neurons[place] != NONE
+                ]
+            )
+            for number in range(lists)
+        ]
+    )
+
+
+def unpack_columns(data: bytes, start: int, columns: Iterable[tuple[str, int]]) -> tuple[array[int], ...]:
+    """The columns of words in byte planes that follow each other from `start` to the end; each is given as its type,
+    as `array` has it, and its length."""
     found = []
-    for kind, count in (("I", tokens), ("h", tokens), ("I", neighbours), ("h", neighbours)):
+    for kind, count in columns:
         size = array(kind).itemsize
         planes = data[start : start + size * count]
         start += size * count

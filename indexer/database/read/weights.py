@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-from ...addresses import NeuronAddress, SiteAddress, parse_site
-from ...errors import GluscopeError
+from ...addresses import NeuronAddress
 from ...quadrants import changes_sign
 from ..format.columns import COLUMNS, COSINES
-from ..format.kinds import ADDRESS, BLOB, COUNT, FLAG, SHARE
+from ..format.kinds import ADDRESS, BLOB, FLAG, SHARE
 from ..format.token_lists import flipped
 from ..records import Cosines, Neighbour, NeuronWeights, Reads, SiteRecord, TokenScore, VocabularyScores
 from .connection import Connection
 from .inflate import DamagedValue
+from .model_sites import ModelSites
 from .signs import negate
 from .texts import Texts
 from .weight_lists import NEIGHBOUR_VECTORS, WeightLists, unpack_lists
+from .wiring import Wirings
 
 _NARROW = ("cos_gate_in", "cos_in_out", "cos_gate_out", "norm_gate", "norm_in", "norm_out", "rw_class")
 _SPREAD = ("vocab_mean", "vocab_std", "vocab_skew", "vocab_kurtosis", "null_share")
-HOW_TO_ADD = "gluscope index --weights-only MODEL --db FILE adds them"
-MISSING = {"state": "missing", "reason": f"made by an older gluscope; {HOW_TO_ADD}"}
-"""The value of `weights` for an older index, which has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +37,8 @@ class Weights:
     def __init__(self, connection: Connection, texts: Texts) -> None:
         self._connection = connection
         self._texts = texts
+        self._model = ModelSites(connection)
+        self._wirings = Wirings(connection, self._model)
 
     @cached_property
     def there(self) -> bool:
@@ -71,6 +68,7 @@ class Weights:
             lists = _signed(unpack_lists(blob), flip=flip, aligned=aligned)
             promotes, suppresses, *reads = self._tokens(lists)
             nearest = self._neighbours(lists)
+            wiring = self._wirings.neuron(address, site, flip=flip, aligned=aligned)
         except DamagedValue as error:
             raise self._connection.damaged(f"{address}: {error}") from error
         return NeuronWeights(
@@ -85,6 +83,7 @@ class Weights:
             nearest_out=nearest[0],
             nearest_in=nearest[1],
             vocabulary=self._vocabulary(site.first_neuron + address.index, flip=flip),
+            wiring=wiring,
         )
 
     def _vocabulary(self, neuron: int, *, flip: bool) -> VocabularyScores | None:
@@ -109,18 +108,6 @@ class Weights:
         )
         return {name: Cosines(*bands) for name, *bands in rows}
 
-    @cached_property
-    def _sites(self) -> tuple[list[int], list[SiteAddress], int]:
-        """The numbers at which the model's sites begin, ascending, their addresses, and how many neurons they have."""
-        rows = self._connection.rows(
-            "SELECT first_neuron, name, width FROM weight_sites ORDER BY first_neuron", (COUNT, ADDRESS, COUNT)
-        )
-        try:
-            addresses = [parse_site(name) for _, name, _ in rows]
-        except GluscopeError as error:
-            raise self._connection.damaged("a row of weight_sites names no site") from error
-        return [first for first, _, _ in rows], addresses, rows[-1][0] + rows[-1][2] if rows else 0
-
     def _tokens(self, lists: _Lists) -> list[tuple[TokenScore, ...]]:
         self._texts.load({token for scores in lists.tokens for token, _ in scores})
         return [
@@ -129,27 +116,10 @@ class Weights:
         ]
 
     def _neighbours(self, lists: _Lists) -> list[tuple[Neighbour, ...]]:
-        firsts, sites, end = self._sites
-        found = []
-        for neighbours in lists.neighbours:
-            places = [bisect_right(firsts, number) - 1 for number, _ in neighbours]
-            if min(places, default=0) < 0 or any(number >= end for number, _ in neighbours):
-                raise DamagedValue("a nearest neuron is in no site")
-            found.append(
-                tuple(
-                    [
-                        Neighbour(NeuronAddress(sites[place], number - firsts[place]), cosine)
-                        for place, (number, cosine) in zip(places, neighbours, strict=True)
-                    ]
-                )
-            )
-        return found
-
-
-def weights_state(info: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The state of an index's weights: `state` is computed, partly or missing, with a `reason` unless computed."""
-    found: Mapping[str, Any] = info.get("weights", MISSING)
-    return found
+        return [
+            tuple([Neighbour(self._model.neuron(number), cosine) for number, cosine in neighbours])
+            for neighbours in lists.neighbours
+        ]
 
 
 def _signed(lists: WeightLists, *, flip: bool, aligned: bool) -> _Lists:

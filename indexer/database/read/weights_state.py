@@ -1,0 +1,33 @@
+"""Whether an index has numbers of the weights and wiring, and how to add them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+HOW_TO_ADD = "gluscope index --weights-only MODEL --db FILE adds them"
+MISSING = {"state": "missing", "reason": f"made by an older gluscope; {HOW_TO_ADD}"}
+"""The value of `weights` for an older index, which has none."""
+
+HOW_TO_ADD_WIRING = HOW_TO_ADD.removesuffix("them") + "it"
+NO_WIRING = {"state": "missing", "reason": f"made by an older gluscope; {HOW_TO_ADD_WIRING}"}
+"""The value of `wiring` for an older index, which has none."""
+
+
+def weights_state(info: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The state of an index's weights: `state` is computed, partly or missing, with a `reason` unless computed."""
+    found: Mapping[str, Any] = info.get("weights", MISSING)
+    return found
+
+
+def wiring_state(info: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same of its wiring; that of its weights if these are missing."""
+    weights = weights_state(info)
+    found: Mapping[str, Any] = info.get("wiring", NO_WIRING)
+    return weights if weights["state"] == "missing" else found
+
+
+def lacks_wiring(info: Mapping[str, Any]) -> bool:
+    """Whether an index has weights without wiring, though wiring could be added."""
+    state = wiring_state(info)
+    return state["state"] == "missing" and HOW_TO_ADD_WIRING in str(state.get("reason"))
