@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 
-from indexer.database.format.columns import COLUMNS, column_named
+from indexer.database.format.columns import COLUMNS
 from indexer.database.query.table import known_columns
 from indexer.errors import GluscopeError
 
@@ -44,9 +43,3 @@ def parse_columns(text: str, there: tuple[str, ...]) -> tuple[str, ...]:
     if not names:
         raise GluscopeError("--columns names no column", "name some, such as neuron,frequency_pp, or all")
     return known_columns(names)
-
-
-def columns_in(*expressions: str | None) -> list[str]:
-    """The columns that expressions name, in order."""
-    words: Iterable[str] = re.findall(r"[A-Za-z_]\w*", " ".join(one for one in expressions if one))
-    return list(dict.fromkeys(column.name for word in words if (column := column_named(word))))

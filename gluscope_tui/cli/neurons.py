@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from indexer.database.format.columns import columns_in
 from indexer.database.reader import Index
 
 from ..views.numbers import full_count
 from ..views.table import Value
-from .columns import Where, columns_in, complete, parse_columns
+from .columns import Where, complete, parse_columns
 from .opening import open_index
 from .options import MOST, Color, Db, RowFormat, Signs
 from .output import tell

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..views.column_words import explained
 from .actions import ACTIONS, GROUPS, SCOPES, Action
 from .keymap import Keymap, key_lines, key_name
 
@@ -16,6 +17,8 @@ READING = (
     "A line is a context: its value, then text cut so that every peak starts in one column.",
     "A title: how often the quadrant is visited (the bar is the square root of the share), in how many tokens, the "
     "mean and the largest value of the quantity that is ranked. Under 0.1 % of the tokens a pane is dimmed.",
+    "The numbers before a context, under their headings in a wide pane: the ranked quantity at the peak, then post, gate "
+    "and in there.",
     "The list: four bars, how often each quadrant is visited, and the largest post. ★: a marked neuron, with its note.",
     "The token under the cursor is underlined, in [brackets] where there is room; a peak is bold and underlined.",
     "Coloured tokens lie in the pane's own quadrant, orange > 0, blue < 0; grey ones lie in others.",
@@ -49,6 +52,10 @@ def help_lines(keys: Keymap, marks: Path, state: Path) -> Iterator[tuple[str, st
         yield "title", section(scope)
         for action in actions:
             yield "key", f"{key_lines(action):<14}  {keys.filled(action.title)}"
+    yield "text", ""
+    yield "title", "columns of the tables"
+    for name, words in explained():
+        yield "key", f"{name:<24}  {words}"
     yield "text", ""
     yield "title", "kept"
     yield "text", f"marks  {marks}"

@@ -20,6 +20,21 @@ def class_of(weights: NeuronWeights) -> str:
     return weights.rw_class or "no class: a vector is zero"
 
 
+_SHORT = {
+    "atypical": "atyp.",
+    "conditional": "cond.",
+    "strengthening": "stren.",
+    "weakening": "weak.",
+    "proportional": "prop.",
+    "orthogonal": "orth.",
+}
+
+
+def short_class(rw_class: object) -> str:
+    """A class in at most 18 cells, such as `atyp. cond. stren.`; "" for none."""
+    return " ".join(_SHORT.get(word, word) for word in rw_class.split(" ")) if isinstance(rw_class, str) else ""
+
+
 def cosines_of(weights: NeuronWeights) -> tuple[str, ...]:
     """The three cosines in words: `cos(gate, in) +0.164`, `cos(in, out) -0.628`, `cos(gate, out) +0.441`."""
     pairs = (

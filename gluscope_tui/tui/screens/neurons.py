@@ -10,7 +10,9 @@ from textual.widget import Widget
 
 from indexer.database.query.where import compile_condition
 
+from ...views.column_words import column_words
 from ...views.table import level, shown
+from ...views.weights import short_class
 from ..error_text import told
 from ..reading.messages import OrderLoaded, PageLoaded, QueryFailed
 from ..reading.table_loader import TableLoader
@@ -67,7 +69,7 @@ class NeuronsScreen(TableScreen, scope="neurons"):
             table.whole,
             query.where,
             query.order,
-            f"column {table.column}",
+            f"{table.column}: {column_words(table.column)}",
         )
 
     heads = 2
@@ -97,7 +99,10 @@ class NeuronsScreen(TableScreen, scope="neurons"):
             return None
         steps = self.palette.shades
         cells = zip(self._table.columns, row, strict=True)
-        return tuple(Cell(shown(name, value), level(name, value, steps)) for name, value in cells)
+        return tuple(
+            Cell(shown(name, value), level(name, value, steps), short_class(value) if name == "rw_class" else "")
+            for name, value in cells
+        )
 
     def draw(self) -> None:
         super().draw()

@@ -11,7 +11,7 @@ from indexer.quadrants import QUADRANTS
 from ..widgets.table import Heading
 
 _WIDTHS = {"integer": 10, "flag": 7, "real": 8}
-_CLASS = len("atypical conditional strengthening")
+_CLASS, _LONGEST_CLASS = len("atyp. cond. stren."), len("atypical conditional strengthening")
 _QUADRANTS = {quadrant.letters: quadrant.value for quadrant in QUADRANTS}
 _ORDINALS = ("layer", "index")
 
@@ -40,7 +40,9 @@ def headings(names: Sequence[str], sites: Sequence[SiteRecord]) -> tuple[Heading
     found = []
     for name in names:
         upper, lower = parts(name)
-        found.append(Heading(name, upper, lower, max(_width(name, sites), len(lower)), COLUMNS[name].kind != "text"))
+        most = _LONGEST_CLASS if name == "rw_class" else 0
+        width = max(_width(name, sites), len(lower))
+        found.append(Heading(name, upper, lower, width, COLUMNS[name].kind != "text", most))
     return tuple(found)
 
 

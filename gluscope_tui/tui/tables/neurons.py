@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from indexer.addresses import NeuronAddress
-from indexer.database.format.columns import COLUMNS
+from indexer.database.format.columns import COLUMNS, columns_in
 
 from ..session.current_list import CurrentList, NumberedNeurons
 from ..session.facts import Facts
@@ -26,7 +26,7 @@ class NeuronsTable:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self.numbering = Numbering(facts.sites)
-        self.columns = first_columns(facts.weights)
+        self.chosen = first_columns(facts.weights)
         self.wanted = self.shown = Query()
         self.numbers: Sequence[int] = self.numbering.all()
         self.whole = True
@@ -37,6 +37,12 @@ class NeuronsTable:
     def stale(self) -> bool:
         """Whether the rows answer an older query, or are incomplete."""
         return self.wanted != self.shown or not self.whole
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns shown: the neuron, those that the condition names, then the other chosen ones."""
+        named = [name for name in columns_in(self.shown.where) if name != "neuron"]
+        return tuple(dict.fromkeys(("neuron", *named, *self.chosen)))
 
     def open(self, neuron: NeuronAddress, signs: str) -> None:
         """Open the table under these signs, at this neuron if the table holds it."""
@@ -62,7 +68,9 @@ class NeuronsTable:
         """
         moved = replace(query, signs="") != replace(self.shown, signs="")
         rest = query == self.shown and not self.whole
+        under = self.column
         self.shown, self.numbers, self.whole = query, numbers, whole
+        self._keep_under(under)
         if rest:
             return
         self.pages.clear()
@@ -81,9 +89,13 @@ class NeuronsTable:
     def choose(self, columns: Sequence[str]) -> None:
         """Show these columns, the neuron first."""
         under = self.column
-        self.columns = ("neuron", *(name for name in columns if name != "neuron"))
+        self.chosen = ("neuron", *(name for name in columns if name != "neuron"))
         self.pages.clear()
-        self.view = replace(self.view, column=self.columns.index(under) if under in self.columns else 0)
+        self._keep_under(under)
+
+    def _keep_under(self, column: str) -> None:
+        """Leave the cursor in a column, wherever that is now."""
+        self.view = replace(self.view, column=self.columns.index(column) if column in self.columns else 0)
 
     @property
     def column(self) -> str:

@@ -14,26 +14,36 @@ from ..drawing.painting import strip
 from .lines import Lines
 
 GAP = 1
+BEFORE, AFTER = "[", "]"
+"""Around the cell under the cursor, in the gaps beside it; the cell is underlined too, and keeps its colours."""
 _LEAST_REST = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A column: name, the two lines of its heading, width in cells (0 for the remaining width), alignment."""
+    """A column: name, the two lines of its heading, width in cells (0 for the remaining width), alignment.
+
+    `most`: the width of the last visible column if there is room.
+    """
 
     name: str
     upper: str
     lower: str
     width: int
     right: bool = True
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Untrusted text and its shade: a level of the ramp with the value's sign, 0 for none."""
+    """Untrusted text and its shade: a level of the ramp with the value's sign, 0 for none.
+
+    `short` is shown instead where the text doesn't fit.
+    """
 
     text: str
     level: int = 0
+    short: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +130,19 @@ class Table(Lines[TablePicture]):
         plain = palette.strong if here else palette.text
         line: list[tuple[str, Style]] = [(palette.glyphs.cursor if here else " ", plain)]
         used = 1
+        before = ""  # the bracket that closes the cell before
         for number, start, room in self._slots:
-            line.append((" " * (start - used), plain))
+            under = here and cells is not None and number == picture.column
+            gap = before + " " * (start - used - len(before))
+            line.append((f"{gap[:-1]}{BEFORE}" if under and number else gap, plain))
+            before = AFTER if under and number else ""
             cell = Cell("" if number else palette.glyphs.more) if cells is None else cells[number]
             style = palette.on_ground(palette.ramp.style(cell.level, abs(cell.level)), plain)
-            if here and number == picture.column:
-                style = replace(style, reverse=not style.reverse)
-            text = shorten(cell.text, room, ascii_only=palette.ascii_only)
-            line.append((_placed(text, room, picture.headings[number].right), style))
+            text = cell.short if cell.short and cell_len(cell.text) > room else cell.text
+            text = shorten(text, room, ascii_only=palette.ascii_only)
+            line.append((_placed(text, room, picture.headings[number].right), replace(style, underline=under)))
             used = start + room
-        return strip(line, width, palette.text)
+        return strip([*line, (before, plain)], width, palette.text)
 
     def on_click(self, event: events.Click) -> None:
         if self.picture is None:
@@ -166,6 +179,9 @@ def _slots(headings: tuple[Heading, ...], left: int, width: int) -> tuple[tuple[
             cells = max(cells, cell_len(heading.upper))
         found.append((number, start, min(cells, max(1, width - start))))
         start += cells + GAP
+    number, start, cells = found[-1]
+    if headings[number].most > cells:
+        found[-1] = (number, start, max(cells, min(headings[number].most, width - start)))
     return tuple(found)
 
 

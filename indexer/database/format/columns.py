@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
@@ -122,6 +123,13 @@ def column_named(name: str) -> Column | None:
     """The column of a name, in any case; m (minus) is taken for n (negative) at its end: frequency_pm."""
     name = name.lower()
     return COLUMNS.get(name) or COLUMNS.get(name[:-3] + _SPELLED.get(name[-3:], name[-3:]))
+
+
+def columns_in(*expressions: str | None) -> list[str]:
+    """The columns that expressions name outside of quoted texts, in order."""
+    without_texts = re.sub(r"'[^']*'|\"[^\"]*\"", " ", " ".join(one for one in expressions if one))
+    words = re.findall(r"[A-Za-z_]\w*", without_texts)
+    return list(dict.fromkeys(column.name for word in words if (column := column_named(word))))
 
 
 def nearest_column(name: str) -> str | None:

@@ -225,8 +225,8 @@ async def test_the_command_of_a_table_is_copied(explorer_app: AppMaker, state_ho
         await typed(pilot, "layer = 1\r")
         await press(pilot, "l", "s", "minus", "C")
         copied = (state_home / "gluscope" / "copied.txt").read_text()
-        assert copied.startswith("gluscope neurons --columns neuron,frequency_pp,")
-        assert "--where 'layer = 1' --sort frequency_pp --ascending --db " in copied
+        assert copied.startswith("gluscope neurons --columns neuron,layer,frequency_pp,")  # what it filters by first
+        assert "--where 'layer = 1' --sort layer --ascending --db " in copied
 
 
 async def test_a_table_can_be_left_while_its_rows_are_read(explorer_app: AppMaker) -> None:

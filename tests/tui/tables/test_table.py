@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,9 +19,12 @@ from gluscope_tui.tui.tables.cells import headings, parts
 from gluscope_tui.tui.tables.pages import PAGE, Pages
 from gluscope_tui.tui.tables.view import TableView
 from gluscope_tui.tui.widgets.table import Cell, Heading, Table, TablePicture
+from gluscope_tui.views.column_words import column_words
 from gluscope_tui.views.table import level
+from gluscope_tui.views.weights import short_class
 from indexer.addresses import parse_neuron
-from indexer.database.format.columns import COLUMNS
+from indexer.database.format.classes import CLASSES
+from indexer.database.format.columns import COLUMNS, columns_in
 from tests.support import hostile
 from tests.support.sites import SITES, site
 
@@ -53,13 +59,39 @@ def test_values_are_under_their_headings_and_groups_are_named_once() -> None:
     assert lines[2].startswith(" L0N0")
 
 
-def test_the_cursors_cell_and_its_heading_are_reversed_even_without_colour() -> None:
+def test_the_cursors_cell_is_bracketed_and_underlined_in_its_own_colours() -> None:
     for depth in (Depth.TRUE, Depth.NONE):
-        strips = drawn(picture(), 80, 10, palette(depth))
-        reversed_text = [
-            segment.text.strip() for strip in strips for segment in strip if segment.style and segment.style.reverse
-        ]
-        assert reversed_text == ["++", "1fr"]
+        looks = palette(depth)
+        cells = (Cell("L0N1"), *(Cell("0.5", 2) for _ in NAMES[1:]))
+        both = [drawn(replace(picture(rows=2, column=column), rows=(cells, cells)), 80, 10, looks) for column in (1, 2)]
+        here, away = (next(part for part in strips[3] if "0.5" in part.text) for strips in both)
+        assert here.style is not None
+        assert away.style is not None
+        assert (bool(here.style.underline), bool(away.style.underline)) == (True, False)
+        assert (here.style.color, here.style.bgcolor) == (away.style.color, away.style.bgcolor)
+        assert not any(part.style and part.style.reverse for strip in both[0][2:] for part in strip)
+        assert re.search(r"\[ *0\.5\] ", both[0][3].text)
+        assert both[0][2].text.count("[") == 0  # only in the cursor's row
+        assert [part.text for part in both[0][1] if part.style and part.style.reverse] == ["      ++"]
+
+
+def test_a_class_is_shortened_where_it_does_not_fit_and_whole_where_it_does() -> None:
+    names = ("neuron", "rw_class")
+    cell = Cell("atypical conditional strengthening", short=short_class("atypical conditional strengthening"))
+    shown = TablePicture(headings(names, SITES), ((Cell("L0N1"), cell),))
+    assert "atyp. cond. stren." in texts(shown, 40, 5)[2]
+    assert "atypical conditional strengthening" in texts(shown, 60, 5)[2]
+    for rw_class in CLASSES:
+        for whole in (rw_class, f"atypical {rw_class}"):
+            assert len(short_class(whole)) <= 18
+
+
+def test_the_columns_of_a_condition_come_first() -> None:
+    assert columns_in("neuron > 'L1' and cos_gate_in < -0.5 and frequency_PP > 0.1") == [
+        "neuron", "cos_gate_in", "frequency_pp",
+    ]  # fmt: skip
+    assert columns_in("rw_class = 'zero' or rw_class = \"layer\"") == ["rw_class"]
+    assert all(column_words(name) for name in COLUMNS)
 
 
 def test_the_first_column_stays_while_the_others_follow_the_cursor() -> None:
