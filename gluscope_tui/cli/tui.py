@@ -43,7 +43,7 @@ def command(
             "--theme",
             metavar="NAME",
             autocompletion=complete_theme,
-            help="dark, light, nord, gruvbox ...; kept for the next start. T lists all.",
+            help="dark, light, nord, gruvbox ...; kept for the next start. D lists all.",
         ),
     ] = "",
     ascii: Annotated[bool, typer.Option("--ascii", help="Only ASCII, for terminals that can't show more.")] = False,

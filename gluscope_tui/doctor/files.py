@@ -48,7 +48,7 @@ def kept_files(path: Path | None) -> Iterator[Finding]:
     nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
     writable = os.access(nearest, os.W_OK)
     yield Finding("files", "state", str(folder), "" if writable else f"make {nearest} writable, or set XDG_STATE_HOME")
-    yield Finding("files", "theme", ThemeFile().read() or "dark or light, as the terminal says (T in the explorer)")
+    yield Finding("files", "theme", ThemeFile().read() or "dark or light, as the terminal says (D in the explorer)")
     if path is not None and path.exists():
         own = index_folder(path)
         state = own / "state.json"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .pieces import Piece, pieces
 
@@ -28,6 +28,8 @@ class Span:
         """The tokens that share these cells; none for padding."""
         return range(0) if self.token == PADDING else range(self.token, self.last + 1)
 
+
+_TAB = 4
 
 Line = tuple[Span, ...]
 """Spans that follow one another on the screen; their widths add up to the width that was asked for."""
@@ -68,22 +70,30 @@ def wrap(
     peak: int | None = None,
     marks: tuple[str, str] | None = None,
     ascii_only: bool = False,
+    as_written: bool = False,
 ) -> list[Line]:
     """All the tokens as lines of exactly `width` cells each, broken after blanks where possible.
 
     The peak has cells of its own, with the one-cell `marks` around it. What is wider than a line shows as ?.
+    `as_written`: a line also ends after each newline of the text, blanks stand one by one, and a tab reaches to the
+    next multiple of four cells.
     """
     if width < 1:
         return []
     lines: list[Line] = []
     line: list[Span] = []
-    parts = _marked(pieces(tokens, peak, ascii_only=ascii_only), peak, marks)
-    for unit in _units(parts, width):
+    parts = _marked(pieces(tokens, peak, collapse=not as_written, ascii_only=ascii_only), peak, marks)
+    for unit, blanks in _units(parts, width):
+        if as_written and blanks == "\t" and (stop := min(-_cells(line) % _TAB or _TAB, width)) > unit.width:
+            unit = replace(unit, text=unit.text + " " * (stop - unit.width), width=stop)
         while line and _cells(line) + unit.width > width:
             place = _break(line)
             lines.append(_joined([*line[:place], *_padding(width - _cells(line[:place]))]))
             line = line[place:]
         line.append(unit)
+        if as_written and blanks == "\n":
+            lines.append(_joined([*line, *_padding(width - _cells(line))]))
+            line = []
     if line:
         lines.append(_joined([*line, *_padding(width - _cells(line))]))
     return lines
@@ -151,16 +161,19 @@ def _last_cells(parts: Sequence[Piece], room: int) -> list[Span]:
     return out[::-1]
 
 
-def _units(parts: Iterable[Piece], width: int) -> Iterable[Span]:
-    """The pieces as the smallest spans that may not be cut; one that is wider than the line is cut all the same."""
+def _units(parts: Iterable[Piece], width: int) -> Iterable[tuple[Span, str]]:
+    """The pieces as the smallest spans that may not be cut, with the blanks that each stands for.
+
+    A piece that is wider than the line is cut all the same.
+    """
     for piece in parts:
         if piece.sliceable:
             for character in piece.text:
-                yield Span(character, piece.first, piece.last, 1)
+                yield Span(character, piece.first, piece.last, 1), ""
         elif piece.width <= width:
-            yield _span(piece)
+            yield _span(piece), piece.blanks
         else:
-            yield Span("?" * width, piece.first, piece.last, width)
+            yield Span("?" * width, piece.first, piece.last, width), piece.blanks
 
 
 def _break(line: Sequence[Span]) -> int:

@@ -17,8 +17,9 @@ READING = (
     "A line is a context: its value, then text cut so that every peak starts in one column.",
     "A title: how often the quadrant is visited (the bar is the square root of the share), in how many tokens, the "
     "mean and the largest value of the quantity that is ranked. Under 0.1 % of the tokens a pane is dimmed.",
-    "The numbers before a context, under their headings in a wide pane: the ranked quantity at the peak, then post, gate "
-    "and in there.",
+    "The numbers before a context, with headings in a wide pane: the ranked quantity at the peak, then post, gate, in.",
+    "A pane with room below its contexts adds tokens that gate and in read there (embeddings along w_gate and w_in, or "
+    "against them), and the context under its cursor whole.",
     "The list: four bars, how often each quadrant is visited, and the largest post. ★: a marked neuron, with its note.",
     "The token under the cursor is underlined, in [brackets] where there is room; a peak is bold and underlined.",
     "Coloured tokens lie in the pane's own quadrant, orange > 0, blue < 0; grey ones lie in others.",

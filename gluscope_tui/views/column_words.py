@@ -23,11 +23,17 @@ _WORDS = {
     "norm_in": "length of w_in",
     "norm_out": "length of w_out",
     "rw_class": "input-output class",
+    "vocab_mean": "mean of its scores over the tokens",
+    "vocab_std": "spread of its scores over the tokens",
+    "vocab_skew": "skewness of its scores over the tokens",
+    "vocab_kurtosis": "kurtosis of its scores over the tokens",
+    "null_share": "share of w_out that the unembedding hardly reads",
 }
 _OF_QUADRANTS = {
     "count": "tokens in {q}",
     "frequency": "share of tokens in {q}",
     "mean": "mean of {quantity} over the tokens in {q}",
+    "peak_entropy": "bits of the tokens that {q} peaks on",
     "extreme": "{quantity} of the largest magnitude in {q}",
 }
 
@@ -37,7 +43,7 @@ def column_words(name: str) -> str:
     if name in _WORDS:
         return _WORDS[name]
     before, _, letters = name.rpartition("_")
-    kind, _, quantity = before.partition("_")
+    kind, _, quantity = (before, "", "") if before in _OF_QUADRANTS else before.partition("_")
     quadrant = next((one.value for one in QUADRANTS if one.letters == letters), letters)
     return _OF_QUADRANTS[kind].format(q=quadrant, quantity=quantity) if kind in _OF_QUADRANTS else ""
 
@@ -47,5 +53,6 @@ def explained() -> Iterator[tuple[str, str]]:
     yield from _WORDS.items()
     yield "count_pp ... count_nn", "tokens in the quadrant ++ ... --"
     yield "frequency_pp ...", "share of tokens in the quadrant"
+    yield "peak_entropy_pp ...", "bits of the tokens that the quadrant's contexts peak on"
     yield "mean_gate_pp ...", "mean of gate (in, act, post) over the quadrant's tokens"
     yield "extreme_gate_pp ...", "the value of the largest magnitude, with its sign"

@@ -79,9 +79,18 @@ def context_line(example: Example, quadrant: Quadrant, before: int, after: int, 
     return _painted(line, example, levels(example, quadrant, look), look)
 
 
-def context_lines(example: Example, quadrant: Quadrant, width: int, look: Look) -> list[tuple[Fragment, ...]]:
-    """The whole window, wrapped to lines of exactly `width` cells."""
-    lines = wrap(example.tokens, width, peak=example.peak, marks=look.marks, ascii_only=look.ascii_only)
+def context_lines(
+    example: Example, quadrant: Quadrant, width: int, look: Look, *, as_written: bool = False
+) -> list[tuple[Fragment, ...]]:
+    """The whole window, wrapped to lines of exactly `width` cells; `as_written`: with its own breaks and blanks."""
+    lines = wrap(
+        example.tokens,
+        width,
+        peak=example.peak,
+        marks=look.marks,
+        ascii_only=look.ascii_only,
+        as_written=as_written,
+    )
     strengths = levels(example, quadrant, look)
     return [_painted(line, example, strengths, look) for line in lines]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from indexer.database.records import NeuronWeights, QuadrantRecord
+from indexer.quadrants import Quadrant
 
 from ..text.cells import cell_len, shorten
 from ..text.clean import BLANK, clean
@@ -26,6 +27,20 @@ def promoted(record: QuadrantRecord, weights: NeuronWeights | None) -> tuple[str
     if weights is None or not sign:
         return ()
     return tuple(score.text for score in (weights.promotes if sign > 0 else weights.suppresses))
+
+
+def read(quadrant: Quadrant, weights: NeuronWeights | None) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The tokens that push gate and in into a quadrant, the nearest first: (`gate+`, tokens), (`in-`, tokens)."""
+    if weights is None:
+        return ()
+    sides = (("gate", quadrant.gate_sign, weights.reads_gate), ("in", quadrant.in_sign, weights.reads_in))
+    return tuple(
+        (
+            f"{name}{'+' if sign > 0 else '-'}",
+            tuple(one.text for one in (reads.nearest if sign > 0 else reads.farthest)),
+        )
+        for name, sign, reads in sides
+    )
 
 
 def label(sign: int) -> str:

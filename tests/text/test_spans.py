@@ -130,6 +130,24 @@ def test_wrapping_breaks_after_blanks() -> None:
     assert [text_of(line) for line in lines] == ["The      ", "capital  ", "of«      ", "France»  ", "is       "]
 
 
+def test_code_looks_like_code_where_lines_are_as_written() -> None:
+    code = ["def", " f(", "x):", "\n", "    ", "if", " x:", "\n\n", "\t", "return", "  ", "x"]
+    lines = [text_of(line) for line in wrap(code, 12, peak=5, as_written=True)]
+    assert lines == ["def f(x):↵  ", "    if x:↵  ", "↵           ", "→   return  ", "x           "]
+    assert [text_of(line) for line in wrap(["a", "\t", "b"], 12, as_written=True)] == ["a→  b       "]
+    assert [text_of(line) for line in wrap(["a\n", "b"], 6, ascii_only=True, as_written=True)] == ["a\\n   ", "b     "]
+
+
+@given(st.lists(st.text(max_size=6), min_size=1, max_size=12), st.integers(1, 30))
+def test_lines_as_written_have_an_exact_width_and_end_at_newlines(tokens: list[str], width: int) -> None:
+    lines = wrap(tokens, width, as_written=True)
+    assert all(cell_len(text_of(line)) == width == sum(span.width for span in line) for line in lines)
+    if width >= 12:  # nothing is cut
+        found = "".join(text_of(line).rstrip(" ") for line in lines)
+        assert found.count("↵") == "".join(tokens).count("\n") + "".join(tokens).count("↵")
+        assert all("↵" not in text_of(line).rstrip(" ")[:-1] for line in lines) or "↵" in "".join(tokens)
+
+
 def test_no_width_gives_no_line() -> None:
     assert wrap(["a"], 0) == []
     assert concordance(["a"], 0, 0, 0) == ()

@@ -33,11 +33,11 @@ class Row:
 
 @lru_cache(maxsize=512)
 def fragments(
-    example: Example, quadrant: Quadrant, width: int, look: Look, wrap: bool
+    example: Example, quadrant: Quadrant, width: int, look: Look, wrap: bool, as_written: bool = False
 ) -> tuple[tuple[Fragment, ...], ...]:
-    """The lines of a context: one line with the peak in its column, or the whole window wrapped."""
-    if wrap:
-        return tuple(context_lines(example, quadrant, width, look))
+    """The lines of a context: one line with the peak in its column, or the whole window wrapped, also `as_written`."""
+    if wrap or as_written:
+        return tuple(context_lines(example, quadrant, width, look, as_written=as_written))
     return (context_line(example, quadrant, *split_width(width), look),)
 
 
@@ -49,13 +49,14 @@ def context_rows(
     palette: Palette,
     *,
     wrap: bool = False,
+    as_written: bool = False,
     cursor: int | None = None,
     find: str = "",
 ) -> list[Row]:
     """A context's rows of `width` cells. The token `cursor` and occurrences of the text `find` are marked."""
     found = found_tokens(example.tokens, find) if find else frozenset()
     rows = []
-    for line in fragments(example, quadrant, width, look, wrap):
+    for line in fragments(example, quadrant, width, look, wrap, as_written):
         parts: list[tuple[str, Style]] = []
         cells: list[tuple[int, int, int]] = []
         start = 0

@@ -83,7 +83,7 @@ class ContextScreen(BaseScreen, scope="context"):
         quadrant = explorer.view.focused
         look = pictures.look(explorer, quadrant, palette)
         whole = example if self._sequence is None else widened(example, self._sequence)
-        rows = len(fragments(whole, quadrant, max(1, self.app.size.width - 2), look, True))
+        rows = len(fragments(whole, quadrant, max(1, self.app.size.width - 2), look, True, True))
         if rows != self._text_rows:
             self._text_rows = rows
             self.rearrange()

@@ -14,7 +14,7 @@ from ...colour.scale import level
 from ...views.contexts import Look, lies_in, neuron_scale, pane_scale
 from ...views.sample import place_text
 from ...views.weights import class_of, cosines_of
-from ...views.writes import promoted
+from ...views.writes import promoted, read
 from ..drawing.layout import GRID_WIDTH, VALUES_FROM, Layout
 from ..drawing.palette import Palette
 from ..session.current_list import CurrentList
@@ -101,6 +101,7 @@ def pane(explorer: Explorer, quadrant: Quadrant, palette: Palette, layout: Layou
         values_from=VALUES_FROM if layout.kind == "grid" or view.zoomed else GRID_WIDTH,
         edge=edge,
         writes=promoted(explorer.pane(quadrant), explorer.record.weights),
+        reads=read(quadrant, explorer.record.weights),
     )
 
 

@@ -1,4 +1,4 @@
-"""`T`: the menu of themes. The theme under the cursor is shown at once; Enter keeps it, Escape brings back the old."""
+"""`D`: the menu of themes. The theme under the cursor is shown at once; Enter keeps it, Escape brings back the old."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text of an open context, wrapped, with the token under the cursor visible."""
+"""The text of an open context, with its own line breaks, and the token under the cursor visible."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ContextText(Lines[TextOfContext]):
             max(1, width - 2),
             picture.look,
             palette,
-            wrap=True,
+            as_written=True,
             cursor=picture.token,
         )
         under = next((place for place, row in enumerate(rows) if picture.token in {t for *_, t in row.cells}), 0)

@@ -43,7 +43,10 @@ def inspector_line(picture: Inspected, width: int, palette: Palette) -> StyledLi
     tight = width < TIGHT_UNDER
     between = "" if tight else " "
     numbers = []
-    for name, place in zip(QUANTITIES, picture.places or ("",) * 4, strict=True):
+    places = dict(zip(QUANTITIES, picture.places or ("",) * 4, strict=True))
+    for name, place in sorted(
+        places.items(), key=lambda one: one[0] != picture.colour
+    ):  # what is ranked or coloured first
         value = example.values(name)[at]
         if value is not None:
             rounded = not tight and at != example.peak and value != 0

@@ -45,6 +45,7 @@ class PanePicture:
     values_from: int = VALUES_FROM
     edge: str = ""  # "tee" or "cross": the pane includes the divider on its right
     writes: tuple[str, ...] = ()  # the tokens that the neuron promotes in the quadrant
+    reads: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (`gate+`, the tokens that push gate into the quadrant) ...
 
     @property
     def seldom(self) -> bool:
@@ -165,6 +166,35 @@ class Pane(Lines[PanePicture]):
         if len(rows) < room + wide:
             words = end(picture.record, picture.ranking, picture.top_k, inner - 2, palette.glyphs.between)
             rows.append(((f"  {words}", palette.faint),))
+            rows += self._more(picture, inner, room + wide - len(rows), above + len(rows), at)
+        return rows
+
+    def _more(self, picture: PanePicture, inner: int, room: int, above: int, at: int) -> list[StyledLine]:
+        """What fills the rows below the contexts: the tokens read in the quadrant, the context at the cursor whole."""
+        palette = self.palette
+        rows: list[StyledLine] = []
+        if room >= len(picture.reads):
+            for name, tokens in picture.reads:
+                head = f"  {name} reads: "
+                words = in_a_row(tokens, inner - len(head), ascii_only=palette.ascii_only) or "not known"
+                rows.append(((head, palette.faint), (words, palette.faint if picture.seldom else palette.text)))
+        example = picture.examples[at]
+        token = example.peak if picture.cursor.token is None else picture.cursor.token
+        whole = context_rows(
+            example,
+            picture.record.quadrant,
+            max(1, inner - 3),
+            picture.look,
+            palette,
+            wrap=True,
+            cursor=token if picture.focused else None,
+            find=picture.find,
+        )
+        if not picture.wrap and 1 < len(whole) < room - len(rows):
+            rows.append(())
+            for row in whole:
+                self._targets[above + len(rows)] = (at, 2, row)
+                rows.append((("  ", palette.text), *row.parts))
         return rows
 
     def _head(self, picture: PanePicture, value: str, here: bool) -> StyledLine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual import events
@@ -34,6 +35,11 @@ class TableOfContext:
     first: int
 
 
+def in_order(first: str) -> list[str]:
+    """The quantities, that of the colour first."""
+    return sorted((one.value for one in QUANTITIES), key=lambda name: name != first)
+
+
 class TokenTable(Lines[TableOfContext]):
     """Rows of tokens under a line of headings. Values kept in one byte, all but those of the peak, are marked ≈."""
 
@@ -59,7 +65,8 @@ class TokenTable(Lines[TableOfContext]):
         self._top = min(max(0, picture.token - room // 2), max(0, len(example.tokens) - room))
         wide = width >= 58
         text_width = min(24, max(4, width - 2 - 3 - _NUMBERS - (6 if wide else 0)))
-        names = "".join(column(palette.glyphs.about + name, _NUMBER) for name in QUANTITIES)
+        order = in_order(picture.look.quantity)
+        names = "".join(column(palette.glyphs.about + name, _NUMBER) for name in order)
         head = f"  {'  pos ' if wide else ''}{fit('token', text_width)}   {names}"
         rows = [strip([(head, palette.title)], width, palette.text)]
         strengths = levels(example, picture.quadrant, picture.look)
@@ -74,7 +81,7 @@ class TokenTable(Lines[TableOfContext]):
             if token == example.peak:
                 style = style.marked()
             plain = palette.strong if here else palette.text
-            numbers = self._numbers(example, token)
+            numbers = self._numbers(example, token, order)
             parts: list[tuple[str, Style]] = [
                 (f"{mark} {where}", plain),
                 (fit(name, text_width), style),
@@ -84,11 +91,11 @@ class TokenTable(Lines[TableOfContext]):
         return rows
 
     @staticmethod
-    def _numbers(example: Example, token: int) -> str:
+    def _numbers(example: Example, token: int, order: Sequence[str]) -> str:
         if example.gate[token] is None:
             return "   not counted"
         own = next((str(quadrant) for quadrant in QUADRANTS if lies_in(example, token, quadrant)), " 0")
-        return own + "".join(column(signed(example.values(name)[token]), _NUMBER) for name in QUANTITIES)
+        return own + "".join(column(signed(example.values(name)[token]), _NUMBER) for name in order)
 
     def on_click(self, event: events.Click) -> None:
         if event.y >= 1 and self.picture is not None and self._top + event.y - 1 < len(self.picture.example.tokens):

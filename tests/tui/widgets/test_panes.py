@@ -342,7 +342,7 @@ def test_the_table_and_source_of_an_open_context_mark_rounded_values() -> None:
     for glyphs, mark in ((TRUE, "≈"), (palette(Depth.TRUE, ascii_only=True), "~")):
         shown = TableOfContext(FRANCE, Quadrant.PP, Look("post", 8.0, TRUE.ramp), 3, 0)
         assert rows_of(TokenTable(glyphs), shown, 60, 4)[0].split()[-4:] == [
-            f"{mark}{name}" for name in ("gate", "in", "act", "post")
+            f"{mark}{name}" for name in ("post", "gate", "in", "act")
         ]
         source = SourceOfContext("L1N2", Quadrant.PP, "post", FRANCE, 3, "")
         assert f"{mark} but for the peak" in rows_of(SourceLine(glyphs), source, 120, 2)[1]
@@ -421,3 +421,19 @@ def test_contexts_of_a_real_file_are_drawn_without_a_control_character(hostile_i
                 for row in pane_rows(picture(neuron.quadrants[quadrant], total=neuron.tokens_counted), 47, 18):
                     assert row.isprintable()
                     assert cell_len(row) == 47
+
+
+def test_a_tall_pane_shows_what_is_read_and_the_context_whole() -> None:
+    reads = (("gate+", (" north", " south")), ("in+", (" of", " in")))
+    shown = picture(record((FRANCE, BORDERS), 14_021), reads=reads, cursor=Cursor(1))
+    rows = pane_rows(shown, 30, 14)
+    place = next(number for number, row in enumerate(rows) if "gate+ reads: north south" in row)
+    assert "in+ reads: of in" in rows[place + 1]
+    assert " ".join(row[2:] for row in rows[place + 3 :]).split() == ["in", "the", "south", "of[France,", "not"]
+    short = pane_rows(shown, 30, 7)
+    assert "gate+ reads" in short[-3]
+    assert not any("gate+" in row for row in pane_rows(shown, 30, 5))
+    pane = Pane(Quadrant.PP, TRUE)
+    pane.draw(shown, 30, 14)
+    context, first, row = pane._targets[place + 3]
+    assert (context, row.token_at(4 - first)) == (1, 0)
