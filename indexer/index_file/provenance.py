@@ -46,6 +46,7 @@ def run_info(
         "complete": coverage.complete,
         "model": {
             "name": loaded.name,
+            "location": loaded.location,
             "revision": loaded.revision,
             "architecture": loaded.architecture,
             "model_type": loaded.model_type,

@@ -47,6 +47,11 @@ class LoadedModel:
     positions: int | None = None  # number of tokens that it is made for
 
     @property
+    def location(self) -> str | None:
+        """Where it was loaded from: the absolute path of a folder or file, or a hub id; None if it isn't known."""
+        return None if self.origin is None else self.origin.source.whereabouts
+
+    @property
     def length_kinds(self) -> tuple[str, ...]:
         """Its rotary positions that depend on a sequence's length, as part of an index's identity."""
         return () if self.tables is None else tuple(self.tables.names)

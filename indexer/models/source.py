@@ -30,6 +30,11 @@ class ModelSource:
     name: str  # to be shown
     revision: str | None  # the hub's commit, if a folder of its cache names it
 
+    @property
+    def whereabouts(self) -> str:
+        """The name by which it is found from any folder: an absolute path, or a hub id."""
+        return os.path.abspath(os.path.join(self.location, self.gguf_file or "")) if self.local else self.location
+
 
 def locate(model: str, *, weights: bool = True, revision: str | None = None) -> ModelSource:
     """Find out what kind of model `model` names, and check a local one's files; without `weights` only its config.json.

@@ -120,6 +120,7 @@ _SHAPES: dict[str, Check] = {
     "model.dtype": _or_null(_is_text),
     "model.revision": _or_null(_is_text),
     "model.fingerprint": _or_null(_is_text),
+    "model.location": _or_null(_is_text),
     "corpus": lambda value: _object(value) and _is_count(value.get("tokens")),
     "corpus.sequences": _is_count,
     "corpus.documents": _is_count,
