@@ -107,6 +107,11 @@ def is_spread(module: Any) -> bool:
     return bool(module._is_expert_parallel)
 
 
+def norms_each_expert(module: nn.Module) -> bool:
+    """Whether a norm follows the down projection of each of a module's experts, before the router's weight."""
+    return bool(getattr(module, "has_post_expert_norm", False))
+
+
 def has_own_product(module: nn.Module) -> bool:
     """Whether a module's class makes the product of gate and in by code of its own."""
     from transformers.integrations import moe

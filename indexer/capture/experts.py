@@ -73,9 +73,10 @@ def _watching(
         act = acts.pop() if acts else layer.act_fn(gate)
         # The library sorts the same ids by the same call, so equal ones are in the same order.
         expert, order = torch.sort(index.reshape(-1))
-        reached = (weights.reshape(-1)[order] != 0) & (expert < layer.count)
+        weight = weights.reshape(-1)[order]
+        reached = (weight != 0) & (expert < layer.count)
         token = order // index.shape[-1]
-        observe(layer, Routed(hidden, expert, token, reached, gate, in_, act, post))
+        observe(layer, Routed(hidden, expert, token, reached, gate, in_, act, post, weight=weight))
         return post
 
     hook = layer.act_fn.register_forward_hook(keep) if isinstance(layer.act_fn, nn.Module) else None

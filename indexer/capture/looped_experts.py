@@ -80,9 +80,9 @@ def _routed(
     expert, order = torch.sort(index.T.reshape(-1), stable=True)
     count = sum(len(post) for post in posts)  # rows of experts beyond the last, which compute nothing, come after
     expert, order = expert[:count], order[:count]
-    reached = weights.T.reshape(-1)[order] != 0
+    weight = weights.T.reshape(-1)[order]
     hidden = hidden.reshape(-1, hidden.shape[-1])
-    return _put(layer, hidden, expert, order % len(hidden), reached, gate_up, posts)
+    return _put(layer, hidden, expert, order % len(hidden), weight != 0, gate_up, posts)._replace(weight=weight)
 
 
 def _put(
@@ -127,7 +127,8 @@ def _on_every_token(layer: ExpertLayer, args: Sequence[Any], products: list[_Pro
     gate, up = layer.form.split(first.left.reshape(len(entered), -1)[reached])
     post = second.entered.reshape(len(entered), -1)[reached]
     every = torch.ones_like(reached, dtype=torch.bool)
-    return _put(layer, entered, reached // tokens, reached % tokens, every, [(gate, up)], [post], reached)
+    found = _put(layer, entered, reached // tokens, reached % tokens, every, [(gate, up)], [post], reached)
+    return found._replace(weight=torch.ones_like(reached, dtype=post.dtype))  # what enters was multiplied by it
 
 
 def _in_parallel(layer: ExpertLayer, args: Sequence[Any], products: list[_Product]) -> Routed:

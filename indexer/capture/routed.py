@@ -25,6 +25,7 @@ class Routed(NamedTuple):
     act: Tensor  # row neuron
     post: Tensor  # row neuron
     source: Tensor | None = None  # row: place in `hidden`, where that isn't the token
+    weight: Tensor | None = None  # row: what multiplies its output, as the router says; None: it isn't known
 
 
 ObserveExperts = Callable[[ExpertLayer, Routed], None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -25,6 +25,7 @@ class Norm:
     kind: str  # "rms", "rms (1 + w)", "layer", "layer (1 + w)" or "none"
     gain: Tensor | None = None  # d_model, float32; None: ones
     centred: bool = False
+    module: nn.Module | None = None  # whose norm it is
 
     def read(self, vectors: Tensor) -> Tensor:
         """Vectors (# ... d_model, float32) that take dot products with the norm's output, as vectors for its input."""
@@ -39,6 +40,12 @@ class Norm:
     def centre(self, vectors: Tensor) -> Tensor:
         """Vectors (# ... d_model) without their mean, if the norm subtracts it."""
         return vectors - vectors.mean(dim=-1, keepdim=True) if self.centred else vectors
+
+    def factors(self, passage: Passage) -> Tensor:
+        """What it multiplied each token by in one run, besides the gain, which is 1 / its size: position, float32."""
+        given = self.written(passage.entered)
+        left = _without_bias(passage)
+        return (left * given).sum(1) / given.square().sum(1).clamp_min(1e-30)
 
 
 NO_NORM = Norm("none")
@@ -63,14 +70,13 @@ def explained(passage: Passage) -> Norm | None:
     scale tokens in its own way. A constant factor is part of the gain.
     """
     parameters = dict(passage.module.named_parameters(recurse=False))
-    weight, bias = parameters.get("weight"), parameters.get("bias")
-    left = passage.left if bias is None else passage.left - bias.detach().float().cpu()
+    weight, left = parameters.get("weight"), _without_bias(passage)
     gains: list[tuple[str, Tensor | None]] = [("", None)]
     if weight is not None:
         own = weight.detach().float().cpu()
         gains = [("", own), (" (1 + w)", 1 + own)]
     fits = [
-        _fit(passage, left, Norm(kind + form, gain, centred))
+        _fit(passage, left, Norm(kind + form, gain, centred, passage.module))
         for centred, kind in ((False, "rms"), (True, "layer"))
         for form, gain in gains
     ]
@@ -106,4 +112,10 @@ def _with_factor(fit: _Fit, tolerance: float) -> Norm:
     if not constant or abs(factor - 1.0) <= tolerance:
         return fit.norm
     gain = torch.full((len(fit.factors),), factor) if fit.norm.gain is None else fit.norm.gain * factor
-    return Norm(fit.norm.kind, gain, fit.norm.centred)
+    return replace(fit.norm, gain=gain)
+
+
+def _without_bias(passage: Passage) -> Tensor:
+    """What left a module, without its bias: position d_model."""
+    bias = dict(passage.module.named_parameters(recurse=False)).get("bias")
+    return passage.left if bias is None else passage.left - bias.detach().float().cpu()

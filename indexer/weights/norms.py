@@ -30,6 +30,7 @@ class SiteNorms:
     after: Norm | None
     inner: Norm | None = NO_NORM  # between post and the down projection
     reach: Reach = AS_IT_IS  # of what it writes, in the residual stream
+    end: tuple[nn.Module, nn.Module] | None = None  # the layer, and the module in it whose output that is
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ def find_norms(loaded: LoadedModel, sites: Sequence[Site]) -> Norms:
                 after=NO_NORM if last is None else explained(last),
                 inner=_inner(trace, site),
                 reach=reach.get(ends[site], AS_IT_IS),
+                end=(chains[site].layer, ends[site]),
             )
             for site, (before, last) in around.items()
         },

@@ -30,6 +30,7 @@ class Reach:
     """The effect at the layer's end of a change of its gated MLP's output."""
 
     scale: float = 1.0  # a constant that multiplies it; 1 also if that differs from token to token
+    by_token: Tensor | None = None  # position, float32: the factors of the tokens that were run, if they differ
     gain: Tensor | None = None  # d_model, float32: the factors if they differ from direction to direction
     elsewhere: bool = False  # it reaches the stream through other linear maps, or not at all
 
@@ -37,10 +38,12 @@ class Reach:
 AS_IT_IS = Reach()
 
 
-def find_reach(loaded: LoadedModel, points: Iterable[tuple[nn.Module, nn.Module]]) -> dict[nn.Module, Reach]:
+def find_reach(
+    loaded: LoadedModel, points: Iterable[tuple[nn.Module, nn.Module]], ids: Tensor | None = None
+) -> dict[nn.Module, Reach]:
     """The reach of each module's output, given as (layer, module in it); modules that don't run are left out.
 
-    Runs the model on a few tokens, and each layer once more for each of its modules.
+    Runs the model on `ids` (# one position; None: a few tokens), and each layer once more for each of its modules.
     """
     by_layer: dict[nn.Module, list[nn.Module]] = defaultdict(list)
     for layer, module in points:
@@ -63,7 +66,7 @@ def find_reach(loaded: LoadedModel, points: Iterable[tuple[nn.Module, nn.Module]
     with ExitStack() as stack:
         for layer in by_layer:
             stack.callback(layer.register_forward_hook(measure, with_kwargs=True).remove)
-        run_body(loaded, probe_ids(loaded))
+        run_body(loaded, probe_ids(loaded) if ids is None else ids)
     return found
 
 
@@ -105,7 +108,7 @@ def _explained(layer: Any, made: Tensor, effect: Tensor, tolerance: float) -> Re
     if float((effect - by_token[:, None] * made).norm() / size) <= tolerance:
         scale = float(by_token.mean())
         same = float((by_token - scale).abs().max()) <= tolerance * abs(scale)
-        return Reach(_rounded(scale, tolerance)) if same else AS_IT_IS
+        return Reach(_rounded(scale, tolerance)) if same else Reach(by_token=by_token)
     by_direction = (effect * made).sum(0) / made.square().sum(0)  # d_model
     if float((effect - by_direction * made).norm() / size) <= tolerance:
         return Reach(gain=by_direction)

@@ -27,6 +27,7 @@ class Unembedding:
 
     rows: Tensor | None  # token d_model
     reason: str | None = None
+    bias: Tensor | None = None  # token; None if the head has none
 
 
 def embeddings(loaded: LoadedModel, stack: str = "") -> Tensor:
@@ -49,27 +50,34 @@ def unembedding(loaded: LoadedModel) -> Unembedding:
         return Unembedding(None, head)
     own = embeddings(loaded, "dec")
     if head.tied is not None:
-        return Unembedding(loaded.model.get_parameter(head.tied).detach())
-    rows = _from_gguf(origin) if origin.source.gguf_file else _from_safetensors(origin, head.name, own.shape[1])
+        rows: Tensor | None = loaded.model.get_parameter(head.tied).detach()
+    elif origin.source.gguf_file:
+        rows = _from_gguf(origin)
+    else:
+        rows = _from_safetensors(origin, head.name, own.shape[1])
     if rows is None or rows.dim() != 2 or rows.shape[1] != own.shape[1]:
         return Unembedding(None, f"{head.name} is not in the checkpoint as a plain matrix")
-    return Unembedding(rows.to(own.dtype).to(own.device))
+    bias = None
+    if head.bias is not None:
+        bias = None if origin.source.gguf_file else _from_safetensors(origin, head.bias, len(rows))
+        if bias is None:
+            return Unembedding(None, f"{head.bias} is not in the checkpoint")
+        bias = bias.to(own.dtype).to(own.device)
+    return Unembedding(rows.to(own.dtype).to(own.device), bias=bias)
 
 
 @dataclass(frozen=True, slots=True)
 class _Head:
     name: str  # of its weight
     tied: str | None  # the body's parameter that is the same
+    bias: str | None  # the name of its bias
 
 
 def _head(origin: Origin, body: nn.Module) -> _Head | str:
     """The weight of the language-model head, or the reason for its absence."""
-    config = origin.config
-    kind = _class(config)
-    if kind is None:
+    model = headed(origin)
+    if model is None:
         return "the model has no language-model head"
-    with torch.device("meta"):
-        model = kind.from_config(config, trust_remote_code=bool(origin.arguments.get("trust_remote_code")))
     head = model.get_output_embeddings()
     if not isinstance(head, nn.Linear):
         return "the model has no plain language-model head"
@@ -81,7 +89,16 @@ def _head(origin: Origin, body: nn.Module) -> _Head | str:
         return f"the language-model head is more than a matrix: it has {more[0]}"
     same = [path for path, other in model.named_parameters(remove_duplicate=False) if other is head.weight]
     ends = [end for path in same for end in _ends(path) if end in own]
-    return _Head(f"{name}.weight", ends[0] if ends else None)
+    return _Head(f"{name}.weight", ends[0] if ends else None, None if head.bias is None else f"{name}.bias")
+
+
+def headed(origin: Origin) -> Any:
+    """The whole model with its language-model head, without weights (device meta); None if it has no such head."""
+    kind = _class(origin.config)
+    if kind is None:
+        return None
+    with torch.device("meta"):
+        return kind.from_config(origin.config, trust_remote_code=bool(origin.arguments.get("trust_remote_code"))).eval()
 
 
 def _class(config: Any) -> Any:
@@ -109,8 +126,9 @@ def _ends(path: str) -> list[str]:
     return [".".join(parts[start:]) for start in range(len(parts))]
 
 
-def _from_safetensors(origin: Origin, name: str, d_model: int) -> Tensor | None:
-    """A matrix of the checkpoint by its name, or by the end of its name if only one has that."""
+def _from_safetensors(origin: Origin, name: str, width: int) -> Tensor | None:
+    """A tensor of the checkpoint, its last dimension `width`, by its name, or by the end of its name if only one has
+    that."""
     from safetensors import safe_open
 
     index = _file(origin, _INDEX)
@@ -129,7 +147,7 @@ def _from_safetensors(origin: Origin, name: str, d_model: int) -> Tensor | None:
         return None
     with safe_open(path, framework="pt") as file:
         found: Tensor = file.get_tensor(chosen)
-    return found if found.is_floating_point() and found.dtype.itemsize > 1 and found.shape[-1] == d_model else None
+    return found if found.is_floating_point() and found.dtype.itemsize > 1 and found.shape[-1] == width else None
 
 
 def _file(origin: Origin, name: str) -> Path | None:
