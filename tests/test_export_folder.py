@@ -5,10 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import resource
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +12,7 @@ import pytest
 from indexer.disk import DiskFull
 from indexer.errors import GluscopeError
 from indexer.export_folder import MANIFEST, export_file, export_folder
+from tests.support.disk import file_size_limit
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -32,19 +29,6 @@ def fail(path: Path, error: BaseException) -> None:
     with export_folder(path, "pages") as folder:
         folder.write("a", b"new")
         raise error
-
-
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """A disk that takes no file longer than this."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_it_holds_what_was_written_and_says_so(tmp_path: Path) -> None:
@@ -98,7 +82,7 @@ def test_a_failure_a_full_disk_and_an_interruption_leave_what_was_there(tmp_path
         with pytest.raises(type(error)):
             fail(tmp_path / "out", error)
         assert tree(tmp_path) == before
-    with files_of_at_most(100), pytest.raises(DiskFull):
+    with file_size_limit(100), pytest.raises(DiskFull):
         fill(tmp_path / "out", a="new", b="x" * 200)
     assert tree(tmp_path) == before
     with pytest.raises(DiskFull), export_folder(tmp_path / "out", "pages"):
@@ -111,7 +95,7 @@ def test_a_single_file_is_whole_and_replaces_only_its_like(tmp_path: Path) -> No
     export_file(out, b"<!-- made by us --> 1", mark)
     export_file(out, b"<!-- made by us --> 2", mark)
     assert out.read_bytes().endswith(b"2")
-    with files_of_at_most(10), pytest.raises(DiskFull):
+    with file_size_limit(10), pytest.raises(DiskFull):
         export_file(out, b"<!-- made by us --> 3", mark)
     assert tree(tmp_path) == {"page.html": b"<!-- made by us --> 2"}
     out.write_bytes(b"mine")

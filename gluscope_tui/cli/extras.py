@@ -32,3 +32,10 @@ def require_index_extra(command: str) -> None:
         names = ", ".join(missing) if len(missing) < 4 else f"{len(missing)} libraries that run models"
         are = "is" if len(missing) == 1 else "are"
         raise GluscopeError(f"gluscope {command}: {names} {are} not installed: pip install '.[index]'")
+
+
+def require(command: str, *names: str) -> None:
+    """GluscopeError, in one line, if one of these modules of the extra is not installed. Imports none of them."""
+    missing = [name for name in names if find_spec(name) is None]
+    if missing:
+        raise GluscopeError(f"gluscope {command}: {', '.join(missing)} is not installed: pip install '.[index]'")

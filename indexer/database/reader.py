@@ -267,6 +267,11 @@ class Index:
         version = self._info.get("search", {}).get("version", 1)
         return Search(self._connection, self._texts, self.sites, (before, after), version)
 
+    def kept_sequences(self) -> list[tuple[int, int]]:
+        """Document and part of each sequence that `sequence` can give, in order."""
+        rows = self._connection.rows("SELECT document, part FROM sequences ORDER BY document, part", (COUNT, COUNT))
+        return [(document, part) for document, part in rows]
+
     def sequence(self, document: int, part: int) -> SequenceRecord:
         """A whole sequence of the corpus. GluscopeError if no example needed it, so that the index didn't keep it."""
         rows = self._connection.rows(

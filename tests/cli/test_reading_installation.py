@@ -29,7 +29,11 @@ LINES = {
     "layers": [""],
     "plot": ["layer index -f rich"],
     "info": [""],
-    "export": ["html L0N1 --single --out {out}/L0N1.html", "html --where layer=1 --out {out}/pages"],
+    "export": [
+        "html L0N1 --single --out {out}/L0N1.html",
+        "html --where layer=1 --out {out}/pages",
+        "neuronpedia {out}/np",
+    ],
     "doctor": [""],
     "tui": [""],
 }
@@ -167,6 +171,15 @@ def test_what_runs_models_says_in_one_line_what_to_install(reading_only: Path, t
             f"error: gluscope {name}: {len(INDEX_MODULES)} libraries that run models are not installed: "
             "pip install '.[index]'\n",
         )
+
+
+def test_what_needs_one_library_says_in_one_line_what_to_install(
+    reading_only: Path, truth: Truth, tmp_path: Path
+) -> None:
+    for kind in ("parquet", "gluscope"):
+        words = ["export", kind, str(tmp_path / "out"), "--db", str(truth.path)]
+        expected = f"error: gluscope export {kind}: pyarrow is not installed: pip install '.[index]'\n"
+        assert gluscope(reading_only, words) == [(2, expected)]
 
 
 def test_every_command_has_help_there(reading_only: Path) -> None:

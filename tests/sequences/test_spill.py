@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import errno
-import resource
-import signal
 import tracemalloc
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +15,7 @@ from hypothesis import strategies as st
 from indexer.errors import GluscopeError
 from indexer.sequences.sequences import TokenSequence
 from indexer.sequences.spill import Texts, TextsWriter
+from tests.support.disk import file_size_limit
 
 NAMES = ("tokens.bin", "sources.bin", "sequences.bin")
 
@@ -179,18 +177,6 @@ def test_a_source_with_surrogates_is_written_escaped(tmp_path: Path) -> None:
         writer.add(TokenSequence(0, 0, 0, np.asarray([1], dtype=np.int32), "a\udce9"))
     with Texts(tmp_path) as texts:
         assert texts.source(0) == "a\\udce9"
-
-
-@contextmanager
-def file_size_limit(size: int) -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, ignored)
 
 
 def test_a_file_that_cannot_grow_is_reported_with_the_folder_and_keeps_what_was_written(tmp_path: Path) -> None:

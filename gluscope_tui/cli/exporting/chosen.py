@@ -25,6 +25,11 @@ class Request:
     signs: str = "aligned"
     db: Path | None = None
 
+    @property
+    def names_some(self) -> bool:
+        """Whether it names neurons, rather than none, which some formats take for all."""
+        return bool(self.neurons) or self.where is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Chosen:

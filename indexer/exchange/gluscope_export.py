@@ -1,0 +1,121 @@
+"""An index in GLUScope's published form: the activation data set, the texts that it names, and pages of neurons.
+
+1. `texts/`: a row for each sequence that an example comes from, in the order of the corpus.
+2. `neuron-activations/`: a row a neuron, row = layer * d_mlp + neuron, 50 columns; its lists name rows of the texts.
+3. `pages/`: for chosen neurons the files of their examples, their statistics, and a list of the pages.
+
+The signs are aligned, as GLUScope's are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..addresses import NeuronAddress
+from ..database.reader import Index
+from ..database.records import NeuronRecord
+from ..errors import GluscopeError
+from ..export_folder import ExportFolder
+from ..progress import Meter
+from ..quadrants import QUADRANTS
+from .gluscope_columns import HOOKS, KEPT, column, frequency, listed
+from .gluscope_pages import page_files, pages_list
+
+ACTIVATIONS = "neuron-activations/data/train-00000-of-00001.parquet"
+TEXTS = "texts/data/train-00000-of-00001.parquet"
+_ROWS = 512
+
+Rows = Mapping[tuple[int, int], int]
+"""The row of each (document, part) in the texts."""
+
+
+def schema() -> Any:
+    """The types of the 50 columns."""
+    fields: list[tuple[str, Any]] = [("layer", pa.int64()), ("neuron", pa.int64())]
+    for quadrant in QUADRANTS:
+        fields.append((frequency(quadrant), pa.float32()))
+        for quantity in HOOKS:
+            if quantity in listed(quadrant):
+                fields.append((column(quadrant, quantity, "max_values"), pa.list_(pa.float32())))
+                fields.append((column(quadrant, quantity, "max_indices"), pa.list_(pa.int64())))
+            fields.append((column(quadrant, quantity, "mean"), pa.float32()))
+    return pa.schema(fields)
+
+
+def write_gluscope(index: Index, pages: tuple[NeuronAddress, ...], folder: ExportFolder, meter: Meter) -> None:
+    """Write the data sets of all neurons, and the pages of some."""
+    require_plain_layers(index)
+    rows = _write_texts(index, folder)
+    rankings = tuple(ranking for ranking in index.rankings if ranking in {quantity.value for quantity in HOOKS})
+    done, total = 0, index.neuron_count
+    with pq.ParquetWriter(folder.place(ACTIVATIONS), schema(), compression="zstd") as writer:
+        for addresses in _groups(index):
+            records = [index.neuron(one, rankings=rankings, limit=KEPT) for one in addresses]
+            writer.write_table(pa.Table.from_pylist([activation_row(one, rows) for one in records], schema()))
+            done += len(records)
+            meter.update(done, total, "writing neurons")
+    for address in pages:
+        record = index.neuron(address, rankings=rankings, limit=KEPT)
+        for name, data in page_files(record):
+            folder.write(f"pages/{name}", data)
+    if pages:
+        folder.write("pages/pages.json", pages_list(index.model, pages))
+
+
+def require_plain_layers(index: Index) -> None:
+    """GluscopeError unless every layer from 0 on is one gated MLP of the same width: its rows have no other names."""
+    sites = [site.address for site in index.sites]
+    if any(site.stack or site.shared or site.expert is not None for site in sites):
+        odd = next(site for site in sites if site.stack or site.shared or site.expert is not None)
+        raise GluscopeError(
+            f"GLUScope's data set names a neuron by layer and number, which {odd} is not",
+            "gluscope export parquet takes any index",
+        )
+    if [site.layer for site in sites] != list(range(len(sites))) or len({site.width for site in index.sites}) > 1:
+        raise GluscopeError(
+            "GLUScope's data set has a row for every neuron of layers 0, 1, 2 ..., all of one width",
+            "index all layers, or use gluscope export parquet",
+        )
+
+
+def activation_row(record: NeuronRecord, rows: Rows) -> dict[str, Any]:
+    """The row of a neuron: frequencies, means, and up to 16 values and rows of texts for each list."""
+    found: dict[str, Any] = {"layer": record.neuron.site.layer, "neuron": record.neuron.index}
+    for name, quadrant in record.quadrants.items():
+        found[frequency(name)] = quadrant.frequency
+        for quantity in HOOKS:
+            found[column(name, quantity, "mean")] = quadrant.mean[quantity]
+        for quantity in listed(name):
+            examples = quadrant.examples.get(quantity.value)
+            kept = None if examples is None else examples[:KEPT]
+            found[column(name, quantity, "max_values")] = None if kept is None else [one.value for one in kept]
+            found[column(name, quantity, "max_indices")] = (
+                None if kept is None else [rows[one.document, one.part] for one in kept]
+            )
+    return found
+
+
+def _write_texts(index: Index, folder: ExportFolder) -> Rows:
+    """Write the texts; returns their rows."""
+    rows: dict[tuple[int, int], int] = {}
+    types = pa.schema([("text", pa.string()), ("document", pa.int64()), ("part", pa.int32()), ("source", pa.string())])
+    with pq.ParquetWriter(folder.place(TEXTS), types, compression="zstd") as writer:
+        places = iter(index.kept_sequences())
+        while group := list(islice(places, _ROWS)):
+            found = [index.sequence(document, part) for document, part in group]
+            for one in found:
+                rows[one.document, one.part] = len(rows)
+            columns = [[getattr(one, name) for one in found] for name in types.names]
+            writer.write_table(pa.table(dict(zip(types.names, columns, strict=True)), types))
+    return rows
+
+
+def _groups(index: Index) -> Iterator[list[NeuronAddress]]:
+    for site in index.sites:
+        for start in range(0, site.width, _ROWS):
+            yield [NeuronAddress(site.address, number) for number in range(start, min(start + _ROWS, site.width))]
