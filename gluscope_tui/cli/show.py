@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -16,7 +17,9 @@ from indexer.errors import GluscopeError
 from indexer.quadrants import QUADRANTS, Quadrant
 from indexer.ranking import RANKINGS
 
+from ..views.compare_reading import Wish
 from .asked import Addresses
+from .comparing import show_compared
 from .exporting.chosen import Request
 from .opening import open_index
 from .options import MOST, Color, Db, Quadrants, Signs, format_option, parse_quadrants
@@ -54,15 +57,27 @@ def command(
             "--width", min=_NARROWEST, max=WIDEST, metavar="W", help="Cells a line, of rich and of the picture."
         ),
     ] = None,
+    compare: Annotated[bool, typer.Option("--compare", help="Two neurons side by side.")] = False,
+    beside: Annotated[
+        Path | None,
+        typer.Option("--beside", metavar="FILE", help="The same neurons in another index of the same shape."),
+    ] = None,
     color: Color = "auto",
     db: Db = None,
 ) -> None:
     """Show neurons: how often they visit each quadrant of gate and in, and the contexts that move them most.
 
     Examples: gluscope show L12N345; gluscope show 12.345 -q -+ -n 16; gluscope show L12N345 --plot -f json;
-    gluscope show L12N345 -f svg > L12N345.svg.
+    gluscope show L12N345 -f svg > L12N345.svg; gluscope show L12N345 L3N77 --compare.
     """
     quadrants = parse_quadrants(quadrant)
+    if compare or beside is not None:
+        if plot or wrap:
+            raise GluscopeError("a comparison has no --plot and no --wrap", "leave them out")
+        wish = Wish(signs, rank_by or "post", limit, quadrants)
+        printer = Printer(format, color, people="rich", width=width)
+        show_compared(tuple(neurons), printer, wish, db, beside, compare=compare)
+        return
     if format in ("html", "svg"):
         _one(Request(tuple(neurons), None, rank_by, limit, signs, db), format, quadrants, width)
         return

@@ -36,6 +36,10 @@ def command(
             help="Neurons to walk through, one a line, or contexts printed by search or show; - reads stdin.",
         ),
     ] = None,
+    beside: Annotated[
+        Path | None,
+        typer.Option("--beside", metavar="FILE", help="Another index of the same shape; = compares a neuron in both."),
+    ] = None,
     color: Annotated[str, typer.Option("--color", metavar="WHEN", help="auto, none, 16, 256 or true.")] = "auto",
     theme: Annotated[
         str,
@@ -53,7 +57,7 @@ def command(
     """Explore an index in the terminal: walk through layers and neurons, read their four quadrants.
 
     Examples: gluscope tui; gluscope tui L12N345; gluscope tui gluscope.db L12N345; gluscope search keys |
-    gluscope tui --list -
+    gluscope tui --list -; gluscope tui gluscope.db --beside other.db
     """
     from ..tui.launch import Terminal, launch
     from ..tui.reading.opening import Request
@@ -62,7 +66,8 @@ def command(
     db = one_index(file, db, "tui")
     neurons = None if list_file is None else tuple(list_lines(list_file))
     path, notice = find_index(db)
-    request = Request(path, neuron, neurons, "stdin" if list_file == "-" else os.path.basename(list_file or ""), notice)
+    title = "stdin" if list_file == "-" else os.path.basename(list_file or "")
+    request = Request(path, neuron, neurons, title, notice, beside=beside)
     code = launch(request, Terminal(color=color, theme=theme, ascii_only=ascii, mouse=mouse))
     if code:
         raise typer.Exit(code)

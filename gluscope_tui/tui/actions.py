@@ -13,6 +13,7 @@ SCOPES = {
     "hits": "in what a search found",
     "density": "in the density",
     "card": "in the card",
+    "compare": "in the comparison",
     "overlay": "in the help",
 }
 """Each screen with keys of its own, in the words of the help. "home": the four panes."""
@@ -43,7 +44,7 @@ class Action:
 
 _HOME, _CONTEXT, _CARD, _HITS, _OVERLAY = ("home",), ("context",), ("card",), ("hits",), ("overlay",)
 _TABLES = ("neurons", "layers", "hits")
-_ABOUT = ("density", "card")
+_ABOUT = ("density", "card", "compare")
 _WALK = ("home", *_ABOUT)
 _BOTH = ("home", "context")
 _ALL = tuple(SCOPES)
@@ -154,8 +155,26 @@ ACTIONS = (
         _WALK,
         opens="card:CardScreen",
     ),
-    Action("compare.pin", ("P",), "show", "pin the neuron, for comparing; on the pinned one: let go of it"),
-    Action("compare.swap", ("p",), "show", "the pinned neuron's panes in place, and back"),
+    Action(
+        "compare.pin", ("P",), "show", "pin the neuron, for comparing; on the pinned one: let go of it", scopes=_WALK
+    ),
+    Action(
+        "compare.swap",
+        ("p",),
+        "show",
+        "the pinned neuron in place, and back; in the comparison the two change sides",
+        scopes=_WALK,
+    ),
+    Action(
+        "compare.open",
+        ("equals_sign",),
+        "show",
+        "the pinned neuron and this one side by side, or this one in the index beside",
+        "{} compare",
+        _WALK,
+        opens="compare:CompareScreen",
+        hinted=_ABOUT,
+    ),
     Action(
         "table.neurons",
         ("L",),
@@ -215,7 +234,13 @@ ACTIONS = (
     Action("keep.mark", ("m",), "keep", "mark the neuron, with a note; an empty note takes its mark away"),
     Action("keep.marks", ("M",), "keep", "the marks as the current list; Escape leaves it"),
     Action("keep.copy", ("y",), "keep", "copy the context", scopes=_BOTH),
-    Action("keep.command", ("C",), "keep", "copy the shell command that shows the same", scopes=(*_BOTH, *_TABLES)),
+    Action(
+        "keep.command",
+        ("C",),
+        "keep",
+        "copy the shell command that shows the same",
+        scopes=(*_BOTH, *_TABLES, "compare"),
+    ),
     Action("keep.pager", ("o",), "keep", "the pane in the pager"),
     Action(
         "app.palette",

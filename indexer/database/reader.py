@@ -305,6 +305,16 @@ class Index:
         except (DamagedValue, ValueError) as error:
             raise self._connection.damaged(f"{address}: {error}") from error
 
+    def sample_positions(self, site: SiteAddress) -> tuple[tuple[int, int, int], ...]:
+        """The positions of a site's sample as (document, part, position), in the order of its values."""
+        rows = self._connection.rows(
+            "SELECT q.document, q.part, p.position FROM sites AS s JOIN sample_positions AS p ON p.sample = s.sample "
+            "JOIN sequences AS q ON q.id = p.sequence WHERE s.id = ? ORDER BY p.rank",
+            (COUNT, COUNT, COUNT),
+            (self.site(site).id,),
+        )
+        return tuple((document, part, position) for document, part, position in rows)
+
     @cached_property
     def _info(self) -> dict[str, Any]:
         return read_info(self._connection)

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 ENDS = "|<>&;"
 CHEAP = ("show", "neurons", "search", "layers", "plot", "info")
-STAND_INS = {"L12N345": "L1N4", "L20N868": "L1N4", "12.345": "1.4", "l012n0345": "l01n04"}
+STAND_INS = {"L12N345": "L1N4", "L20N868": "L1N4", "12.345": "1.4", "l012n0345": "l01n04", "L3N77": "L0N7"}
 """Neurons of a real model, and their stand-ins in a small index."""
 
 
@@ -105,7 +105,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
     make_index(folder / "plain.db", layers=2, width=24)
     with_weights(folder / "plain.db", folder / "gluscope.db")
-    (folder / "smollm2.db").write_bytes((folder / "gluscope.db").read_bytes())
+    for copy in ("smollm2.db", "other.db"):
+        (folder / copy).write_bytes((folder / "gluscope.db").read_bytes())
     return folder
 
 

@@ -12,13 +12,14 @@ from gluscope_tui.tui.help import READING, help_lines, keys_page
 from gluscope_tui.tui.keymap import Keymap, key_from, key_lines, key_name
 
 ROOT = Path(__file__).parents[2]
-WALK = "j k J K h l e E d i u U R f"
+WALK = "j k J K h l e E d i u U R f P p ="
 PROMISED = {
     "home": f"{WALK} [ ] g 1 2 3 4 Tab 0 Up Down Left Right PgUp PgDn Home End z w Enter r v V a / n N L F O S P p m M "
     "y C o : ctrl+p",
     "context": "J K 1 2 3 4 j k Up Down n N",
     "density": f"{WALK} Up Down PgUp PgDn",
     "card": f"{WALK} b Enter Left Right Up Down PgUp PgDn",
+    "compare": f"{WALK} P p = C Up Down PgUp PgDn",
     "neurons": "j k J K h l Up Down Left Right PgUp PgDn Home End Enter s S - / c C L O F :",
     "layers": "j k J K h l Up Down Left Right PgUp PgDn Home End Enter s - C L O F :",
     "hits": "j k J K Up Down PgUp PgDn Home End Enter Tab / C L O F :",

@@ -10,6 +10,7 @@ from indexer.database.query.layers import LayerRow
 from indexer.database.records import Hit, NeuronRecord, NeuronRow, SequenceRecord
 from indexer.errors import GluscopeError
 
+from ...views.compare import Compared
 from ..session.current_list import CurrentList
 from ..session.view import Wanted
 from ..tables.pages import Row
@@ -118,6 +119,14 @@ class ListSorted(Message):
 
     def __init__(self, before: CurrentList, after: CurrentList) -> None:
         self.before, self.after = before, after
+        super().__init__()
+
+
+class ComparedLoaded(Message):
+    """Two neurons were compared, or `problem` says why not. `pair`: what was asked for."""
+
+    def __init__(self, pair: object, compared: Compared | None, problem: str = "") -> None:
+        self.pair, self.compared, self.problem = pair, compared, problem
         super().__init__()
 
 

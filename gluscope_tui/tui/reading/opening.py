@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from indexer.database.records import NeuronRecord
 from indexer.errors import GluscopeError
 from indexer.quadrants import Quadrant
 
+from ...views.compare_reading import demand_same_shape
 from ..error_text import REOPEN
 from ..kept.files import index_folder
 from ..kept.marks import MarksFile
@@ -35,6 +37,7 @@ class Request:
     title: str = ""
     notice: str = ""
     again: bool = False  # reopening: the place where the explorer was
+    beside: Path | None = None  # another index of the same shape
 
     def anew(self, lost: str = "") -> Request:
         """The request that reopens the same path at the same place. `lost`: the list that can't be restored."""
@@ -57,6 +60,7 @@ class Opened:
     marks: MarksFile
     keys: Keymap
     notices: tuple[str, ...]
+    beside: Index | None = None
 
     def check(self) -> None:
         """Raise GluscopeError if the file was overwritten: what is read no longer belongs together."""
@@ -65,6 +69,8 @@ class Opened:
 
     def close(self) -> None:
         self.index.close()
+        if self.beside is not None:
+            self.beside.close()
 
 
 def read_index(request: Request) -> ReadingThread[Opened]:
@@ -73,17 +79,23 @@ def read_index(request: Request) -> ReadingThread[Opened]:
 
 
 def open_index(request: Request) -> Opened:
-    """Open the index and read the neuron to start at. Raises GluscopeError if either is missing."""
-    index = indexer.open(request.path)
-    try:
-        return _opened(index, request)
-    except BaseException:
-        index.close()
-        raise
+    """Open the index, and the one beside it if asked for, and read the neuron to start at.
+
+    Raises GluscopeError if one of them is missing, or if the two indexes are not of the same shape.
+    """
+    with ExitStack() as stack:
+        index = stack.enter_context(indexer.open(request.path))
+        beside = None
+        if request.beside is not None:
+            beside = stack.enter_context(indexer.open(request.beside))
+            demand_same_shape(index, beside)
+        opened = replace(_opened(index, request), beside=beside)
+        stack.pop_all()
+        return opened
 
 
 def _opened(index: Index, request: Request) -> Opened:
-    facts = _facts(index, request.path)
+    facts = _facts(index, request)
     folder = index_folder(request.path)
     state = StateFile(folder / "state.json")
     remembered, problem = state.read()
@@ -114,8 +126,8 @@ def _opened(index: Index, request: Request) -> Opened:
     return Opened(request, index, facts, current, view, record, remembered, state, marks, keys, kept)
 
 
-def _facts(index: Index, path: Path) -> Facts:
-    info = index.info()
+def _facts(index: Index, request: Request) -> Facts:
+    info, path = index.info(), request.path
     if not info.sites:
         raise GluscopeError(f"{path} holds no site", "make it again with gluscope index")
     settings = info.settings
@@ -130,6 +142,7 @@ def _facts(index: Index, path: Path) -> Facts:
         no_weights=str(info.weights.get("reason") or ""),
         weights=index.table.has_weights,
         columns=index.table.columns,
+        beside="" if request.beside is None else str(request.beside),
     )
 
 

@@ -45,8 +45,6 @@ def home_handlers(session: Session, desk: Desk) -> Mapping[str, Callable[..., An
         **{f"pane.{q.letters}": partial(explorer.focus, q) for q in QUADRANTS},
         "pane.next": lambda: tell(explorer.next_pane(1)),
         "pane.previous": lambda: tell(explorer.next_pane(-1)),
-        "compare.pin": lambda: tell(explorer.pin()),
-        "compare.swap": lambda: tell(explorer.swap()),
         "list.focus": lambda: explorer.change(in_list=not explorer.view.in_list),
         "list.sort": screens.open_sort,
         "cursor.down": lambda: keys.down(1),

@@ -52,7 +52,7 @@ def header(session: Session) -> Header:
         flipped=explorer.record.flipped,
         ranking=view.ranking,
         colour=view.colour,
-        place=f"{current.place + 1}/{len(current)} {current.label}",
+        place=_place(explorer),
         tokens=explorer.record.tokens_counted,
         warnings=tuple(warnings),
         pinned="" if explorer.pinned is None else str(explorer.pinned),
@@ -61,6 +61,15 @@ def header(session: Session) -> Header:
         rw_class="" if weights is None else class_of(weights),
         cosines=() if weights is None else cosines_of(weights),
     )
+
+
+def _place(explorer: Explorer) -> str:
+    """The place in the current list of the neuron that is shown, which may be the pinned one."""
+    current = explorer.current
+    shown = current.find(explorer.neuron) if explorer.swapped else current
+    if shown is None:
+        return f"-/{len(current)} not {current.label}"
+    return f"{shown.place + 1}/{len(current)} {current.label}"
 
 
 def look(explorer: Explorer, quadrant: Quadrant, palette: Palette) -> Look:

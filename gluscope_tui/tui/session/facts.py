@@ -22,3 +22,4 @@ class Facts:
     no_weights: str = ""  # the reason if there are none
     weights: bool = False  # whether it holds what is computed from the weights
     columns: tuple[str, ...] = ()  # that its neurons have
+    beside: str = ""  # the path of the index beside it

@@ -1,0 +1,107 @@
+"""`gluscope show --compare` and `--beside`: two neurons, or the same neurons in two indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+import indexer
+from indexer.database.reader import Index
+from indexer.errors import GluscopeError
+
+from .asked import Addresses
+from .opening import open_index, warn_incomplete
+from .output import emit_lines
+from .printing import Printer, emit_objects
+
+if TYPE_CHECKING:
+    from ..views.compare import Compared
+    from ..views.compare_reading import Wish
+
+_CONTEXTS = 3
+"""Of each quadrant, where a person reads them."""
+_NARROWEST = 40  # cells
+
+
+def show_compared(
+    neurons: Sequence[str], printer: Printer, wish: Wish, db: Path | None, beside: Path | None, *, compare: bool
+) -> None:
+    """Print a comparison of two neurons, or one of each neuron with itself in the index `beside`.
+
+    Exits with 2 if some neurons are not in the index. GluscopeError if there is nothing to compare.
+    """
+    if printer.format not in ("rich", "plain", "json", "jsonl"):
+        raise GluscopeError(f"a comparison is not printed as {printer.format}", "use rich, plain, json or jsonl")
+    if compare and beside is not None:
+        raise GluscopeError("--compare and --beside are two comparisons", "give one of them")
+    with ExitStack() as stack:
+        index = stack.enter_context(open_index(db))
+        if wish.ranking not in index.rankings:
+            raise GluscopeError(f"this index has no ranking {wish.ranking!a}", f"use {', '.join(index.rankings)}")
+        addresses = Addresses(index, neurons)
+        if beside is None:
+            found = _two(index, addresses, wish)
+        else:
+            other = stack.enter_context(indexer.open(beside))
+            warn_incomplete(other)
+            found = _beside(index, other, addresses, wish)
+        whole_list = printer.format == "json" and beside is not None and (len(neurons) > 1 or list(neurons) == ["-"])
+        _print(found, printer, wish, whole_list=whole_list)
+        if addresses.refused:
+            raise typer.Exit(2)
+
+
+def _two(index: Index, addresses: Addresses, wish: Wish) -> Iterator[Compared]:
+    from ..views.compare_reading import two_neurons
+
+    asked = [address for address, _ in addresses]
+    if addresses.refused:
+        return
+    if len(asked) != 2:
+        raise GluscopeError(
+            f"--compare takes two neurons, not {len(asked)}", "name two: gluscope show L12N345 L3N77 --compare"
+        )
+    yield two_neurons(index, asked[0], asked[1], wish)
+
+
+def _beside(index: Index, other: Index, addresses: Addresses, wish: Wish) -> Iterator[Compared]:
+    from ..views.compare_reading import demand_same_shape, two_indexes
+
+    demand_same_shape(index, other)
+    for address, _ in addresses:
+        yield two_indexes(index, other, address, wish)
+
+
+def _print(found: Iterator[Compared], printer: Printer, wish: Wish, *, whole_list: bool) -> None:
+    from ..views import compare_json
+
+    if printer.format in ("json", "jsonl"):
+        emit_objects(map(compare_json.as_json, found), as_list=whole_list)
+    elif printer.format == "plain":
+        emit_lines(line for compared in found for line in compare_json.rows(compared))
+    else:
+        _rich(found, printer, _CONTEXTS if wish.limit is None else wish.limit)
+
+
+def _rich(found: Iterator[Compared], printer: Printer, contexts: int) -> None:
+    from ..colour.depth import Depth
+    from ..colour.ramp import ramp
+    from ..colour.style import PLAIN, Style
+    from ..views.compare_lines import CompareLook, compare_lines
+
+    plain = printer.depth is Depth.PLAIN
+    look = CompareLook(
+        ramp(printer.depth, light=printer.light),
+        contexts,
+        strong=PLAIN if plain else Style(bold=True),
+        marks=("«", "»") if plain else None,
+    )
+    for number, compared in enumerate(found):
+        lines = compare_lines(compared, max(printer.width, _NARROWEST), look)
+        if compared.one.neuron == compared.other.neuron:
+            lines = [((str(compared.one.neuron), look.strong),), *lines]
+        printer.paint([()] * (number > 0) + lines)

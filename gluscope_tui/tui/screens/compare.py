@@ -1,0 +1,142 @@
+"""`=`: the pinned neuron and the current one side by side, or the same neuron in the index `--beside`."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from indexer.addresses import NeuronAddress
+from indexer.errors import GluscopeError
+
+from ...colour.style import StyledLine
+from ...text.cells import flow
+from ...views.compare import Compared, turned
+from ...views.compare_lines import CompareLook, compare_lines
+from ...views.compare_reading import Wish, two_indexes, two_neurons
+from ..error_text import told
+from ..reading.messages import ComparedLoaded
+from ..reading.opening import Opened
+from ..session.session import Session
+from .about import AboutScreen
+
+CONTEXTS = 5
+_KEPT = 32
+NOTHING = (
+    "Nothing is pinned. {compare.pin} pins this neuron; {list.next} and {list.previous} then show others beside it.",
+    "gluscope tui A.db --beside B.db shows each neuron in two indexes of the same shape.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What is compared: a neuron with the pinned one, or with itself in the other index if `pinned` is None."""
+
+    neuron: NeuronAddress
+    pinned: NeuronAddress | None
+    signs: str
+    ranking: str
+
+
+class CompareScreen(AboutScreen, scope="compare"):
+    """Statistics, cosines, tokens and contexts of two neurons. The keys that walk move the current one."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._kept: OrderedDict[Pair, Compared] = OrderedDict()
+        self._shown: Compared | None = None
+        self._asked: Pair | None = None
+        self._problem = ""
+        self._turned = False
+
+    def on_mount(self) -> None:
+        if self.session.explorer.swapped:  # the list's neuron is compared with the pinned one, whichever home shows
+            self._walk(self.session.explorer.swap)
+        super().on_mount()
+
+    @property
+    def pair(self) -> Pair | None:
+        """What is to be compared; None if nothing is pinned and there is no other index."""
+        explorer = self.session.explorer
+        if explorer.pinned is None and not explorer.facts.beside:
+            return None
+        return Pair(explorer.current.neuron, explorer.pinned, explorer.view.signs, explorer.view.ranking)
+
+    def lines(self, width: int, height: int) -> Sequence[StyledLine]:  # noqa: ARG002  # there is always more to show
+        palette, pair = self.palette, self.pair
+        if pair is None:
+            words = (self.session.keys.filled(line) for line in NOTHING)
+            return [((f" {part}", palette.text),) for line in words for part in flow([line], width - 2)]
+        self._read(pair)
+        if self._shown is None:
+            return [((f" {self._problem or 'being read'}", palette.faint),)]
+        look = CompareLook(
+            palette.ramp,
+            CONTEXTS,
+            palette.text,
+            palette.faint,
+            palette.strong,
+            divider=f" {palette.glyphs.vertical} ",
+            ascii_only=palette.ascii_only,
+            token=lambda style: palette.on_ground(style, palette.faint),
+        )
+        shown = turned(self._shown) if self._turned else self._shown
+        return [((" ", palette.text), *line) for line in compare_lines(shown, max(40, width - 2), look)]
+
+    # reading
+
+    def _read(self, pair: Pair) -> None:
+        """Show the comparison if it is kept, otherwise ask for it, once."""
+        if (found := self._kept.get(pair)) is not None:
+            self._shown = found
+        elif pair != self._asked:
+            self._asked = pair
+            self.run_worker(partial(self._ask, pair), group="compare", exclusive=True)  # type: ignore[arg-type]  # its alias hides the result
+
+    async def _ask(self, pair: Pair) -> None:
+        def question(opened: Opened) -> Compared:
+            wish = Wish(pair.signs, pair.ranking)
+            if pair.pinned is not None:
+                return two_neurons(opened.index, pair.pinned, pair.neuron, wish)
+            assert opened.beside is not None  # else there is no pair
+            return two_indexes(opened.index, opened.beside, pair.neuron, wish)
+
+        try:
+            compared = await asyncio.wrap_future(self.session.reading.ask(question))
+        except GluscopeError as error:
+            self.post_message(ComparedLoaded(pair, None, told(error)))
+        else:
+            self.post_message(ComparedLoaded(pair, compared))
+
+    def on_compared_loaded(self, message: ComparedLoaded) -> None:
+        if message.pair != self._asked:
+            return
+        self._shown, self._problem = message.compared, message.problem
+        if message.compared is not None and isinstance(message.pair, Pair):
+            self._kept[message.pair] = message.compared
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        self.redraw()
+
+    # keys
+
+    def handlers(self) -> Mapping[str, Callable[[], Any]]:
+        return {**super().handlers(), "compare.swap": self._turn, "keep.command": self._copy}
+
+    def _turn(self) -> None:
+        self._turned = not self._turned
+
+    def _copy(self) -> None:
+        pair, facts = self.pair, self.session.explorer.facts
+        if pair is None:
+            self.say("nothing is compared yet: {compare.pin} pins this neuron")
+            return
+        words = ["gluscope", "show", *([str(pair.pinned)] if pair.pinned else []), str(pair.neuron)]
+        words += ["--compare"] if pair.pinned else ["--beside", facts.beside]
+        words += ["--rank-by", pair.ranking] if pair.ranking != "post" else []
+        words += ["--signs", pair.signs] if pair.signs != "aligned" else []
+        self.say(self.session.screens.copy_text(shlex.join([*words, "--db", str(facts.path)])))

@@ -1,0 +1,84 @@
+"""Reads what is compared: two neurons of an index, or one neuron in two indexes of the same shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from indexer.addresses import NeuronAddress
+from indexer.database.reader import Index
+from indexer.database.records import NeuronRecord
+from indexer.errors import GluscopeError
+from indexer.quadrants import QUADRANTS, Quadrant
+
+from .compare import Compared
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How to read both sides: signs, ranking ("" for none), the most contexts of a quadrant, and the quadrants."""
+
+    signs: str = "aligned"
+    ranking: str = "post"
+    limit: int | None = None
+    quadrants: tuple[Quadrant, ...] = QUADRANTS
+
+    def read(self, index: Index, neuron: NeuronAddress) -> NeuronRecord:
+        """One side."""
+        return index.neuron(
+            neuron,
+            signs=self.signs,
+            rankings=(self.ranking,) if self.ranking in index.rankings else (),
+            limit=self.limit,
+            quadrants=self.quadrants,
+            sample=True,
+            weights=True,
+        )
+
+
+def two_neurons(index: Index, one: NeuronAddress, other: NeuronAddress, wish: Wish) -> Compared:
+    """Two neurons of an index."""
+    return Compared(
+        wish.read(index, one),
+        wish.read(index, other),
+        (str(one), str(other)),
+        wish.ranking,
+        same_sample=index.sample_positions(one.site) == index.sample_positions(other.site),
+    )
+
+
+def two_indexes(index: Index, beside: Index, neuron: NeuronAddress, wish: Wish) -> Compared:
+    """A neuron in two indexes. GluscopeError if they have no such neuron, or other widths."""
+    demand_same_shape(index, beside)
+    same_corpus = index.info().corpus.get("hash") == beside.info().corpus.get("hash") is not None
+    return Compared(
+        wish.read(index, index.address(neuron)),
+        wish.read(beside, beside.address(neuron)),
+        names_of(index, beside),
+        wish.ranking,
+        same_index=False,
+        same_corpus=same_corpus,
+        same_sample=same_corpus and index.sample_positions(neuron.site) == beside.sample_positions(neuron.site),
+    )
+
+
+def demand_same_shape(index: Index, beside: Index) -> None:
+    """GluscopeError unless the indexes share sites, and those that they share are equally wide."""
+    widths = {site.address: site.width for site in index.sites}
+    shared = [site for site in beside.sites if site.address in widths]
+    if not shared:
+        raise GluscopeError(f"{beside.path} has no layer of {index.path}", "name an index of the same layers")
+    other = next((site for site in shared if site.width != widths[site.address]), None)
+    if other is not None:
+        raise GluscopeError(
+            f"{other.address} has {widths[other.address]:,} neurons in {index.path}, {other.width:,} in {beside.path}",
+            "name an index of a model of the same shape",
+        )
+
+
+def names_of(index: Index, beside: Index) -> tuple[str, str]:
+    """The names of the two files: as short as tells them apart."""
+    one, other = ([*path.split("/")] for path in (index.path, beside.path))
+    for count in range(1, max(len(one), len(other)) + 1):
+        if one[-count:] != other[-count:]:
+            return "/".join(one[-count:]), "/".join(other[-count:])
+    return one[-1], other[-1]

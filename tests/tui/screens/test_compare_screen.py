@@ -1,0 +1,123 @@
+"""Walks with a neuron pinned: the comparison on its screen, the pinned neuron in card and density, two indexes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gluscope_tui.tui.app import ExplorerApp
+from gluscope_tui.tui.reading.opening import Request, open_index
+from gluscope_tui.tui.screens.card import CardScreen
+from gluscope_tui.tui.screens.compare import CompareScreen
+from gluscope_tui.tui.screens.home import HomeScreen
+from gluscope_tui.tui.widgets.header import HeaderLine
+from gluscope_tui.tui.widgets.hints import Hints
+from gluscope_tui.tui.widgets.styled_lines import StyledLines
+from indexer.errors import GluscopeError
+from tests.support.index_fixture import make_index
+from tests.support.walking import AppMaker, header_text, here, home_of, press, state_of
+
+
+def body(app: ExplorerApp) -> list[str]:
+    lines = app.screen.query_one(StyledLines)
+    return [lines.render_line(row).text.rstrip() for row in range(lines.size.height)]
+
+
+def foot(app: ExplorerApp) -> str:
+    return app.screen.query_one(Hints).render_line(0).text
+
+
+def head(app: ExplorerApp) -> str:
+    return app.screen.query_one(HeaderLine).render_line(0).text
+
+
+@pytest.mark.parametrize(("width", "beside"), [(120, True), (80, False)])
+async def test_the_pinned_neuron_stands_beside_the_current_one_which_j_and_k_walk(
+    explorer_app: AppMaker, weighted_index: Path, width: int, beside: bool
+) -> None:
+    app = explorer_app("L1N5", path=weighted_index)
+    async with app.run_test(size=(width, 40)) as pilot:
+        await press(pilot, "P", "j", "equals_sign")
+        assert isinstance(app.screen, CompareScreen)
+        first = body(app)[0].split()
+        assert first == (["L1N5", "│", "L1N6"] if beside else ["L1N5"])
+        assert any("cos(gate, gate) not in the index" in line for line in body(app))
+        await press(pilot, "j")
+        assert here(app) == "L1N7"
+        assert any("L1N7" in line for line in body(app))
+        await press(pilot, "p")
+        assert body(app)[0].split()[0] == "L1N7"
+        await press(pilot, "p", "l")
+        assert here(app) == "L2N7"
+        assert any("L2N7" in line for line in body(app))
+        await press(pilot, "C")
+        assert "gluscope show L1N5 L2N7 --compare" in copied(app)
+        top = body(app)[0]
+        await press(pilot, "down", "down")
+        assert body(app)[0] != top
+        await press(pilot, "escape")
+        assert isinstance(app.screen, HomeScreen)
+
+
+def copied(app: ExplorerApp) -> str:
+    return (home_of(app).session.state.path.parents[1] / "copied.txt").read_text()
+
+
+async def test_without_a_pin_the_comparison_says_how_to_get_one(explorer_app: AppMaker, weighted_index: Path) -> None:
+    app = explorer_app("L1N5", path=weighted_index)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "equals_sign")
+        assert "Nothing is pinned. P pins this neuron" in body(app)[0]
+        await press(pilot, "C")
+        assert "nothing is compared yet" in foot(app)
+        await press(pilot, "P", "j")
+        assert "L1N5" in body(app)[0]
+        assert here(app) == "L1N6"
+
+
+async def test_the_pinned_neuron_comes_in_place_in_card_and_density_with_its_own_place(
+    explorer_app: AppMaker, weighted_index: Path
+) -> None:
+    app = explorer_app("L1N5", path=weighted_index)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "P", "j", "j", "i")
+        assert "8/40" in head(app)
+        await press(pilot, "p")
+        assert isinstance(app.screen, CardScreen)
+        assert str(state_of(app).shown.neuron) == "L1N5"
+        assert "6/40" in head(app)
+        await press(pilot, "d")
+        assert "6/40" in head(app)
+        await press(pilot, "p")
+        assert "8/40" in head(app)
+        await press(pilot, "p", "q")
+        assert "6/40" in header_text(app)
+        await press(pilot, "p", "l", "p")
+        assert "-/40 not in layer" in header_text(app)
+        await press(pilot, "equals_sign")  # the list's neuron is compared, whichever home showed
+        assert body(app)[0].split() == ["L1N5", "│", "L2N7"]
+        assert str(state_of(app).shown.neuron) == "L2N7"
+
+
+async def test_an_index_beside_shows_the_same_neuron_in_both(
+    explorer_app: AppMaker, weighted_index: Path, tmp_path: Path
+) -> None:
+    make_index(tmp_path / "other.db", layers=2, width=40, documents=30, seed=4)
+    app = explorer_app("L1N5", path=weighted_index, beside=tmp_path / "other.db")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "equals_sign")
+        assert body(app)[0].split() == ["weighted.db", "│", "other.db"]
+        assert any("±" in line for line in body(app))
+        await press(pilot, "C")
+        assert f"gluscope show L1N5 --beside {tmp_path / 'other.db'}" in copied(app)
+        await press(pilot, "l", "l")  # a layer that the other index lacks
+        assert here(app) == "L3N5"
+        assert any("other.db" in line or "L3" in line for line in body(app))
+
+
+def test_an_index_of_another_shape_is_refused_at_the_start(weighted_index: Path, tmp_path: Path) -> None:
+
+    make_index(tmp_path / "narrow.db", layers=2, width=13, documents=10)
+    with pytest.raises(GluscopeError, match="40 neurons"):
+        open_index(Request(weighted_index, beside=tmp_path / "narrow.db"))
