@@ -34,6 +34,7 @@ COMMANDS = {
     "show": "Show neurons: their four quadrants and their contexts.",
     "neurons": "List neurons: any columns, sorted and filtered.",
     "search": "Find neurons by a token they peak on, or by a text in their contexts.",
+    "prompt": "Run the index's model on a text of your own, list neurons.",
     "layers": "Show what each layer does: quadrants, open gates, weight classes.",
     "plot": "Draw one column of all neurons against another.",
     "merge": "Join indexes of shards or of different layers into one.",

@@ -1,0 +1,200 @@
+"""`gluscope prompt`: runs an index's model on texts and prints the neurons that stand out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from indexer.addresses import parse_neuron
+from indexer.database.reader import Index
+from indexer.errors import GluscopeError
+
+from .columns import Where
+from .extras import require_index_extra
+from .interruption import telling_what_is_left
+from .opening import open_index
+from .options import (
+    MOST,
+    Color,
+    Db,
+    Quadrants,
+    RowFormat,
+    Signs,
+    index_path,
+    parse_numbers,
+    parse_quadrants,
+    require_utf8,
+)
+from .output import tell
+from .printing import Printer, emit_object, emit_objects
+from .processors import let_workers_sleep
+
+if TYPE_CHECKING:
+    from indexer.live.records import Prompted
+
+    from ..colour.style import StyledLine
+
+Sort = Literal["percentile", "post", "logit", "gate", "in"]
+
+_LIMIT = 20  # rows a position
+
+
+def command(
+    text: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TEXT]...", help="Texts, each read by itself; - reads one from stdin."),
+    ] = None,
+    file: Annotated[list[Path] | None, typer.Option("--file", metavar="F", help="A file with a text.")] = None,
+    chat: Annotated[
+        bool, typer.Option("--chat", help="Through the chat template: a user's message, or JSON messages.")
+    ] = False,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="WHERE", callback=require_utf8, help="last, all, a position, or a token's text."),
+    ] = None,
+    neuron: Annotated[
+        list[str] | None,
+        typer.Option("--neuron", metavar="NEURON", help="This neuron at every position instead; repeatable."),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target", metavar="TOKEN", callback=require_utf8, help="Whose logit; default: the token predicted there."
+        ),
+    ] = None,
+    sort: Annotated[Sort, typer.Option("--sort", help="Largest magnitude first.")] = "percentile",
+    quadrant: Quadrants = None,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=0, max=MOST, metavar="K", help="Neurons a position; 0: all.")
+    ] = _LIMIT,
+    layers: Annotated[str, typer.Option("--layers", metavar="LIST", help="Only these layers, e.g. 0-3,7.")] = "all",
+    where: Where = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="MODEL", help="Where the model is now, or any model."),
+    ] = None,
+    no_index: Annotated[
+        bool, typer.Option("--no-index", help="Only the model that --model names: without percentiles.")
+    ] = False,
+    dtype: Annotated[str, typer.Option(metavar="TYPE", help="Default: the index's.")] = "auto",
+    device: Annotated[str, typer.Option(metavar="DEVICE", help="As in torch: auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    device_map: Annotated[
+        str | None, typer.Option(metavar="MAP", help="As in transformers: spread over devices.")
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option(metavar="REV", help="Revision of the model; default: the index's.")
+    ] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run the code that comes with the model.")
+    ] = False,
+    signs: Signs = "aligned",
+    format: RowFormat = None,
+    color: Color = "auto",
+    db: Db = None,
+) -> None:
+    """Run the index's model on a text of your own and list the neurons that stand out at a token.
+
+    Examples: gluscope prompt 'The capital of France is'; gluscope prompt --file a.txt --at ' Paris' --sort logit -n 5;
+    gluscope prompt 'Hello' --neuron L12N345 -f json.
+    """
+    require_index_extra("prompt")
+    texts = [*_texts(text or ()), *(_file(path) for path in file or ())]
+    if not texts:
+        raise GluscopeError("there is no text", "give one: gluscope prompt 'The capital of France is'")
+    quadrants = parse_quadrants(quadrant)
+    chosen_layers = None if layers == "all" else parse_numbers("--layers", layers)
+    named = tuple(parse_neuron(one) for one in neuron or ())
+    printer = Printer(format, color)
+    let_workers_sleep()
+    with telling_what_is_left(lambda: "stopped"), _opened(db, without=no_index, model=model) as index:
+        from indexer.live.asking import Question, ask
+        from indexer.live.model import Choice
+        from indexer.live.session import LiveSession
+
+        from .progress import narrator
+
+        choice = Choice(model, dtype, device, device_map, revision, trust_remote_code)
+        question = Question(
+            at=at or ("all" if named else "last"),
+            neurons=named,
+            target=target,
+            sort=sort,
+            quadrants=quadrants,
+            limit=limit or None,
+            layers=chosen_layers,
+            where=where,
+            signs=signs,
+        )
+        with narrator() as report, LiveSession(index, choice, report) as session:
+            found = [ask(session, one, question, chat=chat, report=report) for one in texts]
+    _print(found, printer, by_neuron=bool(named))
+    if not any(one.rows or one.neurons for one in found):
+        tell("no neuron meets the conditions there")
+        raise typer.Exit(1)
+
+
+def _texts(arguments: Iterable[str]) -> Iterator[str]:
+    for one in arguments:
+        if one != "-":
+            yield require_utf8(one) or ""
+            continue
+        from indexer.corpus.decoding import decode
+
+        try:
+            yield decode(sys.stdin.buffer.read(), "stdin").removesuffix("\n")
+        except OSError as error:
+            raise GluscopeError(f"stdin can't be read: {error.strerror}", "pipe a text into the command") from None
+
+
+def _file(path: Path) -> str:
+    """The text of a file, as indexing reads it."""
+    from indexer.corpus.decoding import decode
+
+    try:
+        return decode(path.read_bytes(), str(path))
+    except OSError as error:
+        raise GluscopeError(f"{path} can't be read: {error.strerror}", "check the path and its permissions") from None
+
+
+@contextmanager
+def _opened(db: Path | None, *, without: bool, model: str | None) -> Iterator[Index | None]:
+    """The index; None if none is wanted, or if only a model is named and there is no index."""
+    if without:
+        if model is None:
+            raise GluscopeError("--no-index needs --model", "name a model, or leave --no-index out")
+        yield None
+    elif model is not None and db is None and not os.environ.get("GLUSCOPE_DB") and not index_path(None).exists():
+        yield None
+    else:
+        with open_index(db) as index:
+            yield index
+
+
+def _print(found: Sequence[Prompted], printer: Printer, *, by_neuron: bool) -> None:
+    from ..views import prompt as view
+
+    for notice in dict.fromkeys(notice for one in found for notice in one.notices):
+        tell(notice)
+    if printer.format == "json":
+        if len(found) == 1:
+            emit_object(view.as_object(found[0]))
+        else:
+            emit_objects(map(view.as_object, found), as_list=True)
+        return
+    rows = (row for one in found for row in one.rows)
+    printer.write(rows, view.COLUMNS, lambda _rows: _tables(found, printer, by_neuron=by_neuron))
+
+
+def _tables(found: Sequence[Prompted], printer: Printer, *, by_neuron: bool) -> Iterator[StyledLine]:
+    from ..views import prompt as view
+
+    for number, one in enumerate(found):
+        if number:
+            yield ()
+        yield from view.lines(one, printer.width, printer.depth, named=len(found) > 1, by_neuron=by_neuron)
