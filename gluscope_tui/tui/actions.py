@@ -241,6 +241,13 @@ ACTIONS = (
         "copy the shell command that shows the same",
         scopes=(*_BOTH, *_TABLES, "compare"),
     ),
+    Action(
+        "keep.export",
+        ("X",),
+        "keep",
+        "write the neuron as a web page or a picture",
+        scopes=_WALK,
+    ),
     Action("keep.pager", ("o",), "keep", "the pane in the pager"),
     Action(
         "app.palette",

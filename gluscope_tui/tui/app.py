@@ -26,6 +26,7 @@ from .reading.thread import ReadingThread
 from .screens.about import AboutScreen
 from .screens.base import BaseScreen
 from .screens.choice import ChoiceScreen, Menu
+from .screens.export import export_menu
 from .screens.home import HomeScreen
 from .screens.palette import PaletteScreen
 from .screens.table import TableScreen
@@ -203,6 +204,11 @@ class ExplorerApp(CrashingApp):
             hint="some letters, Enter",
         )
         self.push_screen(ChoiceScreen(home.session, menu))
+
+    def open_export(self) -> None:
+        """Open a menu of the formats in which the neuron can be written."""
+        if self._home is not None:
+            self.push_screen(ChoiceScreen(self._home.session, export_menu(self._home)))
 
     def open_palette(self) -> None:
         """Open the palette: all actions of the current screen, by name."""

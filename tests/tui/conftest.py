@@ -33,7 +33,9 @@ def weighted_index(hostile_index: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A state folder for one test, without the environment of the terminal that runs the tests."""
+    """A state folder and a working folder for one test, without the environment of the terminal that runs the tests."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     for name in ("TMUX", "COLORFGBG", "NO_COLOR", "SSH_CONNECTION"):
         monkeypatch.delenv(name, raising=False)

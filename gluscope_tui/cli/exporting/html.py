@@ -8,13 +8,13 @@ import typer
 
 from indexer.addresses import NeuronAddress
 from indexer.database.reader import Index
-from indexer.database.records import NeuronRecord, NeuronWeights
 from indexer.export_folder import ExportFolder, export_file, export_folder, refuse_foreign
 from indexer.progress import Meter
 
 from ...views.numbers import full_count
-from ...views.web.page import Asked, Place, page
+from ...views.web.page import GENERATOR, Asked, Place, page
 from ...views.web.panes import Shown
+from ...views.web.reading import read_page, read_record, turned
 from ...views.web.table import Entry, entry, table_page
 from ..opening import open_index
 from ..output import tell
@@ -23,7 +23,6 @@ from .chosen import Request, chosen, command_line, ranking
 
 _KIND = "html"
 _TABLE = "index.html"
-_GENERATOR = b'<meta name="generator" content="gluscope '
 
 
 def write_page(request: Request, out: Path) -> int:
@@ -31,8 +30,8 @@ def write_page(request: Request, out: Path) -> int:
     with open_index(request.db) as index:
         found = chosen(index, request).alone()
         asked = asked_of(index, request, command_line(_KIND, request, str(out), "--single"))
-        text = one_page(index, found.neurons[0], asked)
-    export_file(out, text.encode(), _GENERATOR)
+        text = read_page(index, found.neurons[0], asked)
+    export_file(out, text.encode(), GENERATOR)
     tell(f"{found.neurons[0]} is in {out}")
     return found.refused
 
@@ -44,7 +43,7 @@ def single(request: Request) -> str:
         if found.refused:
             raise typer.Exit(2)
         asked = asked_of(index, request, command_line(_KIND, request, f"{found.neurons[0]}.html", "--single"))
-        return one_page(index, found.neurons[0], asked)
+        return read_page(index, found.neurons[0], asked)
 
 
 def write_site(request: Request, out: Path) -> int:
@@ -65,31 +64,12 @@ def _pages(index: Index, neurons: tuple[NeuronAddress, ...], asked: Asked, folde
     files = ["", *(_file(neuron) for neuron in neurons), ""]
     entries: list[Entry] = []
     for place, neuron in enumerate(neurons):
-        record = _record(index, neuron, asked)
+        record = read_record(index, neuron, asked)
         beside = Place(files[place], files[place + 2], _TABLE, names)
-        folder.write(_file(neuron), page(record, asked, beside, _turned(index, record)).encode())
+        folder.write(_file(neuron), page(record, asked, beside, turned(index, record)).encode())
         entries.append(entry(record, _file(neuron), ""))
         meter.update(place + 1, len(neurons), "writing pages")
     folder.write(_TABLE, table_page(entries, asked).encode())
-
-
-def one_page(index: Index, neuron: NeuronAddress, asked: Asked) -> str:
-    """The page of a neuron without others beside it."""
-    record = _record(index, neuron, asked)
-    return page(record, asked, Place(), _turned(index, record))
-
-
-def _record(index: Index, neuron: NeuronAddress, asked: Asked) -> NeuronRecord:
-    shown = asked.shown
-    rankings = (shown.ranking,) if shown.ranking in index.rankings else ()
-    return index.neuron(neuron, signs=asked.signs, rankings=rankings, limit=shown.limit, sample=True, weights=True)
-
-
-def _turned(index: Index, record: NeuronRecord) -> NeuronWeights | None:
-    """The weights of a flipped neuron under the other signs."""
-    if not record.flipped or record.weights is None:
-        return None
-    return index.weights(record.neuron, signs="raw" if record.signs == "aligned" else "aligned")
 
 
 def asked_of(index: Index, request: Request, command: str) -> Asked:

@@ -136,3 +136,11 @@ class SequenceLoaded(Message):
     def __init__(self, document: int, part: int, sequence: SequenceRecord | None, problem: str = "") -> None:
         self.document, self.part, self.sequence, self.problem = document, part, sequence, problem
         super().__init__()
+
+
+class Exported(Message):
+    """A file was written, or could not be: `notice` says where it is, or why not."""
+
+    def __init__(self, notice: str, *, bad: bool = False) -> None:
+        self.notice, self.bad = notice, bad
+        super().__init__()

@@ -88,6 +88,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         opening = [action.id for action in self.session.keys.actions_in(self.scope) if action.opens]
         return {
             **{id: partial(screens.open_screen, id) for id in opening},
+            "keep.export": screens.open_export,
             "app.theme": screens.open_themes,
             "app.palette": screens.open_palette,
             "app.reopen": lambda: self.say(screens.reopen()),

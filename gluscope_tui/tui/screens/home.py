@@ -16,7 +16,16 @@ from ...views.numbers import full_count
 from ..drawing.layout import Layout, Rectangle, home_layout
 from ..error_text import REOPEN, told
 from ..reading.loader import Loader
-from ..reading.messages import IndexReplaced, ListSorted, LoadDue, LoadFailed, NeuronLoaded, QueryFailed, RowsLoaded
+from ..reading.messages import (
+    Exported,
+    IndexReplaced,
+    ListSorted,
+    LoadDue,
+    LoadFailed,
+    NeuronLoaded,
+    QueryFailed,
+    RowsLoaded,
+)
 from ..reading.table_loader import TableLoader
 from ..session.session import Session
 from ..session.typing_line import Typing
@@ -222,6 +231,10 @@ class HomeScreen(BaseScreen, scope="home"):
             self.rows.clear()
         self.rows.update({(row.neuron, message.signs): row for row in message.rows})
         self.redraw()
+
+    def on_exported(self, message: Exported) -> None:
+        message.stop()
+        self.session.say(message.notice, bad=message.bad)
 
     # other lists
 

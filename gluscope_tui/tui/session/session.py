@@ -30,6 +30,9 @@ class Screens(Protocol):
     def open_sort(self) -> None:
         """Open a menu of the columns by which the current list can be sorted."""
 
+    def open_export(self) -> None:
+        """Open a menu of the formats in which the neuron can be written."""
+
     def open_palette(self) -> None:
         """Open the palette: all actions of the current screen, by name."""
 

@@ -15,6 +15,8 @@ CELL = 0.602 * SIZE
 LINE = 14.0
 """From one line to the next."""
 FONTS = "'DejaVu Sans Mono', Menlo, Consolas, 'Liberation Mono', monospace"
+GENERATOR = b"<!-- made by gluscope -->"
+"""What tells a picture of ours from other files."""
 INK, FAINT, GROUND = "#111111", "#5b5b5b", "#ffffff"
 
 
@@ -87,7 +89,7 @@ class Canvas:
         size = f'width="{number(width)}" height="{number(height)}" viewBox="0 0 {number(width)} {number(height)}"'
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" font-family={quoteattr(FONTS)} '
-            f'font-size="{number(SIZE)}" xml:space="preserve">\n'
+            f'font-size="{number(SIZE)}" xml:space="preserve">{GENERATOR.decode()}\n'
             f"<title>{escape(title)}</title>\n<desc>{escape(description)}</desc>\n"
             "<style>text { white-space: pre }</style>\n"
             f'<rect width="100%" height="100%" fill="{GROUND}"/>\n'

@@ -23,6 +23,9 @@ from .panes import Pane, Shown, pane, quantity_turns, value_turns
 from .provenance import Provenance, provenance
 from .rendering import render
 
+GENERATOR = b'<meta name="generator" content="gluscope '
+"""What tells a page of ours from other files."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
