@@ -95,7 +95,7 @@ def test_a_token_carries_its_four_values_and_the_colour_of_its_own(index: Path) 
         for context, example in zip(pane.all("li"), quadrant.examples["post"], strict=True):
             peak = context.one("b").all("i")[0]
             at = example.peak
-            told = [float(word) for word in peak.attributes["title"].split("; ")[0].split()]
+            told = [float(word) for word in peak.attributes["title"].split(";")[0].split(",")]
             values = [example.post[at], example.gate[at], example.in_[at], example.act[at]]
             if len(context.one("b").all("i")) == 1 and ";" not in peak.attributes["title"]:
                 assert told == pytest.approx(values, rel=6e-3)
@@ -105,7 +105,7 @@ def test_a_token_carries_its_four_values_and_the_colour_of_its_own(index: Path) 
                 coloured += bool(level)
             for token in context.all("i"):
                 if token.classes and ";" not in token.attributes["title"]:
-                    post, gate, in_, _ = map(float, token.attributes["title"].split())
+                    post, gate, in_, _ = map(float, token.attributes["title"].split(","))
                     assert gate * name.gate_sign > 0
                     assert in_ * name.in_sign > 0
                     assert token.classes[0][0] == ("p" if post > 0 else "n")

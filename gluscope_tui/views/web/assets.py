@@ -56,7 +56,7 @@ def paint(style: Style) -> tuple[str, str]:
 
 
 def _rules() -> list[str]:
-    """A class for each step of each ramp: p1 to p16, n1 to n16; in browsers without light-dark() the light one."""
+    """A class for each step of each ramp: p1 to p16, n1 to n16. --g is the ground, of text and of pictures."""
     light, dark = colours(light=True), colours(light=False)
     found = []
     for letter, on_light, on_dark in (
@@ -66,9 +66,7 @@ def _rules() -> list[str]:
         for step, (one, other) in enumerate(zip(on_light, on_dark, strict=True), 1):
             (text, ground), (dark_text, dark_ground) = paint(one), paint(other)
             found.append(
-                f".{letter}{step}{{color:{text};background:{ground};color:light-dark({text},{dark_text});"
-                f"background:light-dark({ground},{dark_ground});fill:{ground};fill:light-dark({ground},{dark_ground});"
-                f"stroke:{ground};stroke:light-dark({ground},{dark_ground})}}"
+                f".{letter}{step}{{color:light-dark({text},{dark_text});--g:light-dark({ground},{dark_ground})}}"
             )
     return found
 

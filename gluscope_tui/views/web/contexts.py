@@ -19,7 +19,7 @@ QUANTITIES = ("post", "gate", "in", "act")
 
 @dataclass(frozen=True, slots=True)
 class Markup:
-    """The text of a context in three parts, as safe HTML: `<i class=p7 title="0.31 0.9 0.4 0.77">word</i>`."""
+    """The text of a context in three parts, as safe HTML: `<i class=p7 title=.31,.9,.4,.77>word</i>`."""
 
     before: str
     peak: str
@@ -39,9 +39,10 @@ def markup(example: Example, quadrant: Quadrant, look: Look) -> Markup:
     return Markup(*map("".join, parts))
 
 
-def brief(value: float) -> str:
-    """Three digits at most, as a script reads them: 1.23, -0.0912, 4e-06."""
-    return f"{value:.3g}"
+def short(value: float) -> str:
+    """Three digits at most, as a script reads them, without a 0 in front: 1.23, -.0912, 4e-06."""
+    text = f"{value:.3g}"
+    return text[1:] if text.startswith("0.") else f"-{text[2:]}" if text.startswith("-0.") else text
 
 
 def _tokens(piece: Piece) -> tuple[int, int]:
@@ -52,11 +53,11 @@ def _span(
     run: Iterable[Piece], tokens: range, strengths: tuple[int, ...], values: list[tuple[float | None, ...]]
 ) -> str:
     text = escape("".join(piece.text for piece in run), quote=False)
-    told = [" ".join(f"{value:.3g}" for value in values[token] if value is not None) for token in tokens]
-    titles = "; ".join(filter(None, told))
+    told = [",".join([short(value) for value in values[token] if value is not None]) for token in tokens]
+    titles = ";".join(filter(None, told))
     if not titles:
         return f"<s>{text}</s>"
     strength = max((strengths[token] for token in tokens), key=abs)
     if not strength:
-        return f'<i title="{titles}">{text}</i>'
-    return f'<i class={"p" if strength > 0 else "n"}{abs(strength)} title="{titles}">{text}</i>'
+        return f"<i title={titles}>{text}</i>"
+    return f"<i class={'p' if strength > 0 else 'n'}{abs(strength)} title={titles}>{text}</i>"

@@ -17,7 +17,7 @@ from ..numbers import signed
 from .assets import Assets, assets, colours
 from .card import Card, card
 from .contexts import QUANTITIES as ORDER
-from .contexts import brief
+from .contexts import short
 from .density import HALF, Drawing, drawing
 from .panes import Pane, Shown, pane, quantity_turns, value_turns
 from .provenance import Provenance, provenance
@@ -111,7 +111,7 @@ def page(record: NeuronRecord, asked: Asked, place: Place, turned: NeuronWeights
             ranking=asked.shown.ranking,
             value_turns=value_turns(asked.shown.ranking),
             colour=quantity,
-            maxima=tuple((name, brief(neuron_scale(record, name))) for name in ORDER),
+            maxima=tuple((name, short(neuron_scale(record, name))) for name in ORDER),
             turning=" ".join(name for name in ORDER if quantity_turns(name)),
             scale=signed(look.maximum).removeprefix("+"),
             panes=tuple(pane(one, record, asked.shown, look, places) for one in record.quadrants.values()),

@@ -61,6 +61,7 @@ class Pane:
     writes: str
     written: tuple[str, ...]
     contexts: tuple[Context, ...]
+    placed: bool  # the contexts say where their values lie in the sample: not if all say the same
     end: str  # after the last context, or in place of one
 
 
@@ -68,6 +69,7 @@ def pane(quadrant: QuadrantRecord, record: NeuronRecord, shown: Shown, look: Loo
     """The pane of a quadrant."""
     examples = quadrant.examples.get(shown.ranking, ())
     total, sign = record.tokens_counted, output_sign(quadrant)
+    contexts = tuple(_context(example, quadrant, look, places) for example in examples)
     words = dict.fromkeys(bare(text) for text in promoted(quadrant, record.weights))
     return Pane(
         name=quadrant.quadrant.value,
@@ -83,7 +85,8 @@ def pane(quadrant: QuadrantRecord, record: NeuronRecord, shown: Shown, look: Loo
         ),
         writes=label(sign) if sign and words else "",
         written=tuple(words)[:_WORDS],
-        contexts=tuple(_context(example, quadrant, look, places) for example in examples),
+        contexts=contexts,
+        placed=len({context.place for context in contexts}) > 1,
         end=_end(quadrant, shown) if examples else empty(quadrant, shown.ranking),
     )
 

@@ -9,7 +9,7 @@
   const turning = new Set((body.dataset.turning || "").split(" "));
   const values = new Map();
   for (const token of all(".pane li [title]")) {
-    values.set(token, token.title.split("; ").map(one => one.split(" ").map(Number)));
+    values.set(token, token.title.split(";").map(one => one.split(",").map(Number)));
     token.removeAttribute("title");
   }
   const turned = name => state.turned && turning.has(name);
