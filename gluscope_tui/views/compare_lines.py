@@ -138,9 +138,11 @@ class _Page:
             yield from self._labelled("between", [self._cosine(one) for one in alike])
             feeding = [one for one in compared.cosines if one.one != one.other]
             if feeding:
-                names = self._names if feeding[0].one == "out" else self._names[::-1]
-                words = [f"{names[0]} is the earlier layer's", *(self._cosine(one) for one in feeding)]
-                yield from self._labelled("feeds", words)
+                writer, reader = self._names if feeding[0].one == "out" else self._names[::-1]
+                arrow = "->" if self._look.ascii_only else "→"
+                yield from self._labelled(
+                    "feeds", [f"{writer} {arrow} {reader}", *(self._cosine(one) for one in feeding)]
+                )
         elif compared.same_index:
             yield from self._labelled("between", ["no cosines: the index has no weights"])
         together = [(name, compared.correlation(name)) for name in CORRELATED]
@@ -157,15 +159,23 @@ class _Page:
         one, other = (record.weights for record in self._compared.records)
         if one is None or other is None:
             return
-        for verb, first, second in (
-            ("promote", one.promotes, other.promotes),
-            ("suppress", one.suppresses, other.suppresses),
+        for both, verb, first, second in (
+            ("both promote", "promotes", one.promotes, other.promotes),
+            ("both suppress", "suppresses", one.suppresses, other.suppresses),
         ):
             found = shared_tokens(first, second)
-            yield self._row_of_tokens(f"both {verb}", found.both, self._width)
+            yield self._row_of_tokens(both, found.both, self._width)
             yield from self._beside(
-                [self._row_of_tokens(f"only this one {verb}s" if self._two else f"only {self._names[0]}", found.one)],
-                [self._row_of_tokens(f"only this one {verb}s" if self._two else f"only {self._names[1]}", found.other)],
+                [
+                    self._row_of_tokens(
+                        f"only this one {verb}" if self._two else f"only {self._names[0]} {verb}", found.one
+                    )
+                ],
+                [
+                    self._row_of_tokens(
+                        f"only this one {verb}" if self._two else f"only {self._names[1]} {verb}", found.other
+                    )
+                ],
             )
         opposed = [
             *shared_tokens(one.promotes, other.suppresses).both,

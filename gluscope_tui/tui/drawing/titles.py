@@ -15,11 +15,10 @@ from .painting import first_that_fits
 BARS = " ▁▂▃▄▅▆▇█"
 
 
-def title(
-    record: QuadrantRecord, total: int, ranking: str, width: int, *, faint: bool = False, bars: str = BARS
-) -> str:
+def title(record: QuadrantRecord, total: int, ranking: str, width: int, *, faint: str = "", bars: str = BARS) -> str:
     """The title of a pane in at most `width` cells, fuller from 50 cells: quadrant, frequency with its bar, count, and
-    the mean and largest value of the ranked quantity. `faint`: every value is too small for a colour of the scale."""
+    the mean and largest value of the ranked quantity. `faint`: the key that changes the scale, if every value is too
+    small for a colour of it."""
     name = record.quadrant.value
     if not record.count:
         return first_that_fits((f"{name} never  0 of {full_count(total)}", f"{name} never"), width)
@@ -36,21 +35,21 @@ def title(
         heads = [f"{worded}  {often}  {counted(record.count, 'token')}", f"{worded}  {often} {full}", brief, bare]
     tails = [f"  {quantity}{mean}{largest}", f"  {quantity}{largest}"]
     if faint:
-        note = "  too faint: c"
-        tight = f"{bare} {quantity}{largest} faint: c"
+        note = f"  too faint: {faint}"
+        tight = f"{bare} {quantity}{largest} faint: {faint}"
         return first_that_fits((*(head + tail + note for head in heads for tail in tails), tight, bare + note), width)
     tight = f"{bare} {quantity}{mean}{largest}"
     fuller, shorter = ([head + tail for head in heads] for tail in tails)
     return first_that_fits((*fuller, tight, *shorter, bare), width)
 
 
-def numbers(record: QuadrantRecord, ranking: str, width: int, *, faint: bool = False) -> str:
+def numbers(record: QuadrantRecord, ranking: str, width: int, *, faint: str = "") -> str:
     """Count, mean and largest value of a quadrant, as many as fit in `width` cells; "" if no token is in it."""
     if not record.count:
         return ""
     quantity = colour_of(ranking)
     mean, largest = f"mean {signed(record.mean[quantity])}", f"max {signed(record.extreme[quantity])}"
-    note = "  too faint: c" if faint else ""
+    note = f"  too faint: {faint}" if faint else ""
     values = (f"{quantity} {mean} {largest}{note}", f"{quantity} {largest}{note}", f"{quantity} {largest}", "")
     return first_that_fits((f"{counted(record.count, 'token')}  {values[0]}", *values), width)
 

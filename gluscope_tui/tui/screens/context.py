@@ -98,7 +98,7 @@ class ContextScreen(BaseScreen, scope="context"):
         )
         self.query_one(ContextText).show(TextOfContext(whole, quadrant, look, token + shift), palette)
         self.query_one(TokenTable).show(TableOfContext(example, quadrant, look, token, first), palette)
-        self.query_one(Legend).show(pictures.scale(explorer, palette), palette)
+        self.query_one(Legend).show(pictures.scale(self.session), palette)
         self.query_one(Hints).show(Foot(self.session.keys.hints("context"), self._notice), palette)
 
     def on_sequence_loaded(self, message: SequenceLoaded) -> None:

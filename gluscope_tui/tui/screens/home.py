@@ -124,13 +124,13 @@ class HomeScreen(BaseScreen, scope="home"):
             return
         self.query_one(HeaderLine).show(pictures.header(self.session), palette)
         if layout.kind == "single":
-            self.query_one(TabRow).show(pictures.tabs(explorer, palette), palette)
+            self.query_one(TabRow).show(pictures.tabs(self.session), palette)
         for quadrant in layout.panes:
-            self.pane(quadrant).show(pictures.pane(explorer, quadrant, palette, layout), palette)
+            self.pane(quadrant).show(pictures.pane(self.session, quadrant, layout), palette)
         if "list" in layout.parts:
             self._draw_list(layout.parts["list"].height)
         self.query_one(Inspector).show(pictures.inspected(explorer), palette)
-        self.query_one(Legend).show(pictures.scale(explorer, palette), palette)
+        self.query_one(Legend).show(pictures.scale(self.session), palette)
         self.query_one(Hints).show(pictures.foot(self.session), palette)
         if self.typing is not None:
             self.query_one(Prompt).show(self.typing, palette)

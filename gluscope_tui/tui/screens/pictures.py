@@ -82,16 +82,19 @@ def look(explorer: Explorer, quadrant: Quadrant, palette: Palette) -> Look:
     return Look(view.colour, maximum, palette.ramp, own_only=not view.all_tokens, ascii_only=palette.ascii_only)
 
 
-def faint(explorer: Explorer, quadrant: Quadrant, palette: Palette) -> bool:
-    """Whether a pane has contexts but every value is too small for a colour of its scale."""
+def faint(session: Session, quadrant: Quadrant) -> str:
+    """The key that changes the scale, if a pane has contexts but every value is too small for a colour of its scale."""
+    explorer, palette = session.explorer, session.palette
     record = explorer.pane(quadrant)
     if not explorer.examples(quadrant):
-        return False
+        return ""
     scale = look(explorer, quadrant, palette)
-    return level(pane_scale(record, scale.quantity), scale.maximum, scale.ramp.steps) == 0
+    too_faint = level(pane_scale(record, scale.quantity), scale.maximum, scale.ramp.steps) == 0
+    return session.keys.key("show.scale") if too_faint else ""
 
 
-def pane(explorer: Explorer, quadrant: Quadrant, palette: Palette, layout: Layout) -> PanePicture:
+def pane(session: Session, quadrant: Quadrant, layout: Layout) -> PanePicture:
+    explorer, palette = session.explorer, session.palette
     view = explorer.view
     upper, left = quadrant.gate_sign > 0, quadrant.in_sign > 0
     edge = ("tee" if upper else "cross") if layout.kind == "grid" and left else ""
@@ -103,7 +106,7 @@ def pane(explorer: Explorer, quadrant: Quadrant, palette: Palette, layout: Layou
         look=look(explorer, quadrant, palette),
         cursor=view.cursor(quadrant),
         focused=quadrant is view.focused and not view.in_list,
-        faint=faint(explorer, quadrant, palette),
+        faint=faint(session, quadrant),
         find=view.find,
         wrap=view.wrap,
         titled=layout.kind == "grid",
@@ -114,9 +117,10 @@ def pane(explorer: Explorer, quadrant: Quadrant, palette: Palette, layout: Layou
     )
 
 
-def tabs(explorer: Explorer, palette: Palette) -> Tabs:
+def tabs(session: Session) -> Tabs:
+    explorer = session.explorer
     focused = explorer.view.focused
-    return Tabs(explorer.record, focused, explorer.shown.ranking, faint(explorer, focused, palette))
+    return Tabs(explorer.record, focused, explorer.shown.ranking, faint(session, focused))
 
 
 def inspected(explorer: Explorer) -> Inspected:
@@ -141,9 +145,11 @@ def _magnitudes(sample: Sample) -> Magnitudes:
     return Magnitudes(sample)
 
 
-def scale(explorer: Explorer, palette: Palette) -> Scale:
+def scale(session: Session) -> Scale:
+    explorer, keys = session.explorer, session.keys
     focused = explorer.view.focused
-    return Scale(look(explorer, focused, palette), explorer.view.scale, focused)
+    shown = look(explorer, focused, session.palette)
+    return Scale(shown, explorer.view.scale, focused, (keys.key("show.scale"), keys.key("show.all-tokens")))
 
 
 def foot(session: Session, scope: str = "home") -> Foot:

@@ -23,6 +23,7 @@ class Scale:
     look: Look
     scale: str  # "neuron" or "pane"
     quadrant: Quadrant
+    keys: tuple[str, str] = ("V", "a")  # that change the scale, and which tokens are coloured
 
 
 def legend_line(picture: Scale, width: int, palette: Palette) -> StyledLine:
@@ -38,8 +39,8 @@ def legend_line(picture: Scale, width: int, palette: Palette) -> StyledLine:
         return ramp
     whose = "neuron" if picture.scale == "neuron" else f"pane {picture.quadrant.value}"
     words = [
-        Part(f"scale: {whose} (c)", palette.text, 1),
-        Part(f"{'own quadrant only' if look.own_only else 'all tokens'} (x)", palette.text, 2),
+        Part(f"scale: {whose} ({picture.keys[0]})", palette.text, 1),
+        Part(f"{'own quadrant only' if look.own_only else 'all tokens'} ({picture.keys[1]})", palette.text, 2),
     ]
     return (*ramp, ("  ", palette.text), *fitted(words, width - used - 2, "  ", palette.text))
 

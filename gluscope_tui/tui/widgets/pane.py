@@ -38,7 +38,7 @@ class PanePicture:
     look: Look
     cursor: Cursor
     focused: bool
-    faint: bool = False
+    faint: str = ""  # the key that changes the scale, if every value is too small for a colour of it
     find: str = ""
     wrap: bool = False
     titled: bool = True

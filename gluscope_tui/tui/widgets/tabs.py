@@ -24,7 +24,7 @@ class Tabs:
     record: NeuronRecord
     focused: Quadrant
     ranking: str
-    faint: bool
+    faint: str  # as in a pane
 
 
 def tab_cells(tabs: Tabs) -> list[tuple[int, int, Quadrant]]:
