@@ -36,6 +36,7 @@ COMMANDS = {
     "search": "Find neurons by a token they peak on, or by a text in their contexts.",
     "prompt": "Run the index's model on a text of your own, list neurons.",
     "layers": "Show what each layer does: quadrants, open gates, weight classes.",
+    "marks": "Keep a notebook of neurons: list, add, remove, import, report.",
     "plot": "Draw one column of all neurons against another.",
     "merge": "Join indexes of shards or of different layers into one.",
     "info": "Show where an index comes from: model, corpus, settings, versions.",

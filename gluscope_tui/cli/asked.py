@@ -30,7 +30,7 @@ class Addresses:
 
     def __init__(self, index: Index, neurons: Iterable[str]) -> None:
         self._index = index
-        self._asked = _asked(neurons)
+        self._asked = named(neurons)
         self.refused = 0
 
     def __iter__(self) -> Iterator[tuple[NeuronAddress, Quadrant | None]]:
@@ -44,7 +44,7 @@ class Addresses:
             yield address, quadrant
 
 
-def _asked(neurons: Iterable[str]) -> Iterator[Asked]:
+def named(neurons: Iterable[str]) -> Iterator[Asked]:
     """The addresses; `-` stands for the lines of stdin, without blank lines and comments."""
     for neuron in neurons:
         if neuron != "-":

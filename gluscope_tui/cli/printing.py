@@ -29,6 +29,7 @@ Row = TypeVar("Row")
 
 WRITERS: dict[str, Callable[[Iterable[Row], Columns[Row]], Iterable[str]]] = {
     "plain": forms.plain,
+    "tsv": forms.plain,
     "csv": forms.csv,
     "json": forms.json,
     "jsonl": forms.jsonl,
@@ -42,16 +43,22 @@ WIDEST = 10_000  # cells: wider than any terminal, and quick to lay out
 class Printer:
     """Where a command writes its data.
 
-    `format`: the one asked for; by default `people`, the format for people, on a terminal, and plain elsewhere.
+    `format`: the one asked for; by default `people`, the format for people, on a terminal, and `scripts` elsewhere.
     `width`: cells a line, by default the terminal's.
     """
 
     def __init__(
-        self, format: str | None, color: str = "auto", *, people: str = "table", width: int | None = None
+        self,
+        format: str | None,
+        color: str = "auto",
+        *,
+        people: str = "table",
+        scripts: str = "plain",
+        width: int | None = None,
     ) -> None:
         self._on_terminal = sys.stdout.isatty()
         self._color = color
-        self.format = format or (people if self._on_terminal else "plain")
+        self.format = format or (people if self._on_terminal else scripts)
         self.width = terminal_width() if width is None else width
 
     @cached_property

@@ -9,9 +9,9 @@ from pathlib import Path
 import indexer
 from indexer.errors import GluscopeError
 
-from ..tui.kept.files import index_folder, state_folder
-from ..tui.kept.remembered import StateFile
-from ..tui.kept.theme import ThemeFile
+from ..kept.files import index_folder, state_folder
+from ..kept.remembered import StateFile
+from ..kept.theme import ThemeFile
 from .finding import Finding
 
 _LARGE = 10 * 2**30

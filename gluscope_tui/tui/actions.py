@@ -11,6 +11,7 @@ SCOPES = {
     "neurons": "in the table of neurons",
     "layers": "in the table of layers",
     "hits": "in what a search found",
+    "marks": "in the table of marks",
     "density": "in the density",
     "card": "in the card",
     "compare": "in the comparison",
@@ -43,7 +44,10 @@ class Action:
 
 
 _HOME, _CONTEXT, _CARD, _HITS, _OVERLAY = ("home",), ("context",), ("card",), ("hits",), ("overlay",)
-_TABLES = ("neurons", "layers", "hits")
+_TABLES = ("neurons", "layers", "hits", "marks")
+_OF_NEURONS = ("neurons", "hits", "marks")
+_COLUMNS = ("neurons", "layers", "marks")
+_MARKS = ("marks",)
 _ABOUT = ("density", "card", "compare")
 _WALK = ("home", *_ABOUT)
 _BOTH = ("home", "context")
@@ -109,15 +113,22 @@ ACTIONS = (
     Action("context.previous", ("K",), "panes", "the context before", scopes=_CONTEXT),
     Action("row.down", ("j", "down"), "panes", "down", "{}/{row.up} row", _TABLES),
     Action("row.up", ("k", "up"), "panes", "up", scopes=_TABLES),
-    Action("row.page-down", ("J", "pagedown", "space"), "panes", "a page down", scopes=_TABLES),
+    Action("row.page-down", ("J", "pagedown"), "panes", "a page down", scopes=_TABLES),
     Action("row.page-up", ("K", "pageup"), "panes", "a page up", scopes=_TABLES),
     Action("row.first", ("home",), "panes", "to the first row", scopes=_TABLES),
     Action("row.last", ("end",), "panes", "to the last row", scopes=_TABLES),
+    Action("column.next", ("l", "right"), "panes", "the next column", "{column.previous}/{} column", _COLUMNS),
+    Action("column.previous", ("h", "left"), "panes", "the column before", scopes=_COLUMNS),
+    Action("row.select", ("space",), "panes", "select the row, or let go of it", scopes=_OF_NEURONS),
+    Action("row.select-all", ("asterisk",), "panes", "select all rows, or none", scopes=_OF_NEURONS),
     Action(
-        "column.next", ("l", "right"), "panes", "the next column", "{column.previous}/{} column", ("neurons", "layers")
+        "row.open",
+        ("enter",),
+        "panes",
+        "open the row; its rows, or the selected ones, become the current list",
+        "{} open",
+        _TABLES,
     ),
-    Action("column.previous", ("h", "left"), "panes", "the column before", scopes=("neurons", "layers")),
-    Action("row.open", ("enter",), "panes", "open the row; its rows become the current list", "{} open", _TABLES),
     Action("line.down", ("j", "down"), "panes", "down", "{}/{line.up} scroll", _OVERLAY),
     Action("line.up", ("k", "up"), "panes", "up", scopes=_OVERLAY),
     Action("line.page-down", ("J", "pagedown", "space"), "panes", "a page down", scopes=_OVERLAY),
@@ -204,9 +215,9 @@ ACTIONS = (
         "find",
         "sort by the column under the cursor; again: the order reversed",
         "{} sort",
-        ("neurons", "layers"),
+        _COLUMNS,
     ),
-    Action("table.reverse", ("minus",), "find", "the order reversed", scopes=("neurons", "layers")),
+    Action("table.reverse", ("minus",), "find", "the order reversed", scopes=_COLUMNS),
     Action(
         "list.sort", ("S",), "find", "sort by any column: the current list, or the table", scopes=("home", "neurons")
     ),
@@ -214,9 +225,9 @@ ACTIONS = (
         "table.filter",
         ("slash",),
         "find",
-        "a condition, such as layer > 9 and frequency_np > 0.3",
+        "a condition, such as layer > 9 and frequency_np > 0.3; among the marks words, such as #geo",
         "{} filter",
-        ("neurons",),
+        ("neurons", "marks"),
     ),
     Action("table.columns", ("c",), "find", "choose the columns", "{} columns", ("neurons",)),
     Action("table.switch", ("tab",), "find", "peaks or contexts", "{} peaks or contexts", _HITS),
@@ -231,9 +242,35 @@ ACTIONS = (
     ),
     Action("find.next", ("n",), "find", "the next place that holds it", scopes=("home", "context", "overlay")),
     Action("find.previous", ("N",), "find", "the place before that holds it", scopes=("home", "context", "overlay")),
-    Action("keep.mark", ("m",), "keep", "mark the neuron, with a note; an empty note takes its mark away"),
-    Action("keep.marks", ("M",), "keep", "the marks as the current list; Escape leaves it"),
-    Action("keep.copy", ("y",), "keep", "copy the context", scopes=_BOTH),
+    Action(
+        "keep.mark",
+        ("m",),
+        "keep",
+        "mark the neuron, or the selected rows, with a note; an empty note takes its mark away",
+        "{} mark",
+        ("home", "context", "neurons", "hits", "marks", *_ABOUT),
+        hinted=("neurons", "hits", "marks"),
+    ),
+    Action(
+        "keep.marks",
+        ("M",),
+        "keep",
+        "the marks as a table",
+        "{} marks",
+        scopes=("home", *_TABLES, *_ABOUT),
+        opens="marks:MarksScreen",
+        hinted=_HOME,
+    ),
+    Action("marks.remove", ("delete", "ctrl+d"), "keep", "delete the mark, or the selected ones", scopes=_MARKS),
+    Action("marks.restore", ("ctrl+b",), "keep", "bring back what was deleted last", scopes=_MARKS),
+    Action(
+        "keep.cite",
+        ("y",),
+        "keep",
+        "copy the context as a citation: neuron, quadrant, value, source, text with its peak marked",
+        scopes=(*_BOTH, "hits"),
+    ),
+    Action("keep.copy", ("Y",), "keep", "copy the bare text of the context", scopes=(*_BOTH, "hits")),
     Action(
         "keep.command",
         ("C",),

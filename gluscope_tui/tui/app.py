@@ -16,10 +16,10 @@ from indexer.errors import GluscopeError
 
 from ..colour.depth import Depth, light_background
 from ..colour.themes import THEMES, Theme, plain_theme
+from ..kept.theme import ThemeFile
 from .actions import ACTIONS
 from .drawing.palette import Palette, palette
 from .error_text import told
-from .kept.theme import ThemeFile
 from .reading.messages import IndexOpened, OpeningFailed
 from .reading.opening import Opened, Request, read_index
 from .reading.thread import ReadingThread

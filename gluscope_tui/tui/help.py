@@ -60,7 +60,10 @@ def help_lines(keys: Keymap, marks: Path, state: Path) -> Iterator[tuple[str, st
     yield "text", ""
     yield "title", "kept"
     yield "text", f"marks  {marks}"
-    yield "text", "       lines of L12N345<TAB>note: cut -f1 FILE | gluscope show -"
+    yield (
+        "text",
+        "       neuron, quadrant, note, tags, date between tabs; gluscope marks prints them, -f md as a report",
+    )
     yield "text", f"state  {state}"
     yield "text", f"       {STATE}"
     yield "text", "The mouse moves both cursors; Shift-drag selects text, or start with --no-mouse."
@@ -100,7 +103,8 @@ def keys_page() -> str:
         "",
         "Each index has a folder in `$XDG_STATE_HOME/gluscope` (`~/.local/state/gluscope`); `?` names the files.",
         "",
-        "- `marks.tsv`: one mark a line: address, tab, note.",
+        "- `marks.tsv`: one mark a line, between tabs: neuron, quadrant (or nothing), note, tags, date. Edit it as you",
+        "  like: comments, other lines and columns of your own after the date stay. `gluscope marks` changes it too.",
         f"- `state.json`, {STATE}. At a start the foot names the settings that differ from a first start.",
     ]
     return "\n".join(lines) + "\n"

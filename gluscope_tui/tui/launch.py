@@ -11,8 +11,8 @@ from indexer.errors import GluscopeError
 
 from ..colour.depth import Depth, detect
 from ..colour.themes import THEMES
+from ..kept.theme import ThemeFile
 from ..text.encoding import writes_unicode
-from .kept.theme import ThemeFile
 from .reading.opening import Request, read_index
 
 SOON = 0.3

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from indexer.database.records import Example, NeuronRecord, QuadrantRecord
+from indexer.quadrants import Quadrant
 
 from ..text.clean import clean
 from .neuron import COLUMNS, cells_of, signs_of, tokens_of
@@ -17,10 +18,18 @@ from .weights import class_of, cosines_of
 _PLOT_WIDTH = 100
 
 
-def neuron(record: NeuronRecord) -> Iterator[str]:
-    """The lines of the neuron's section; every character of the corpus stands for itself."""
-    yield f"## {record.neuron.name}"
+def neuron(
+    record: NeuronRecord, *, title: str = "", preface: str = "", contexts_of: Collection[Quadrant] | None = None
+) -> Iterator[str]:
+    """The lines of the neuron's section; every character of the corpus stands for itself.
+
+    `title`: instead of the neuron's name. `preface`: a paragraph before the numbers. `contexts_of`: only the contexts
+    of these quadrants.
+    """
+    yield f"## {title or record.neuron.name}"
     yield ""
+    if preface:
+        yield from (preface, "")
     yield f"{code(clean(record.model))}; {signs_of(record)}; {tokens_of(record)}"
     yield ""
     names = [*COLUMNS[:3], *(f"mean {name}" for name in COLUMNS[3:7]), *(f"extreme {name}" for name in COLUMNS[7:])]
@@ -39,7 +48,13 @@ def neuron(record: NeuronRecord) -> Iterator[str]:
             yield f"- {label} {' '.join(code(clean(score.text)) for score in scores)}"
         yield ""
     for quadrant in record.quadrants.values():
-        yield from _contexts(record, quadrant)
+        if contexts_of is None or quadrant.quadrant in contexts_of:
+            yield from _contexts(record, quadrant)
+
+
+def prose(text: str) -> str:
+    """A text as running text in which every character stands for itself."""
+    return re.sub(r"([\\`*_\[\]<>#|~&$])", r"\\\1", clean(text))
 
 
 def code(text: str) -> str:

@@ -16,8 +16,8 @@ from gluscope_tui.doctor.files import index_health, kept_files
 from gluscope_tui.doctor.finding import Finding
 from gluscope_tui.doctor.terminal import ramps, terminal
 from gluscope_tui.doctor.widths import SAMPLES, widths
+from gluscope_tui.kept.files import index_folder, state_folder
 from gluscope_tui.text.cells import cell_len
-from gluscope_tui.tui.kept.files import index_folder, state_folder
 
 from ..support.index_fixture import make_index
 

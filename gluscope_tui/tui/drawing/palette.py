@@ -28,9 +28,10 @@ class Glyphs:
     up: str = "↑"
     about: str = "≈"
     marked: str = "★"
+    selected: str = "•"
 
 
-ASCII_GLYPHS = Glyphs(">", "|", "-", "+", "+", ":", "<>", " .:-=+*#@", ", ", "v", "^", "~", "*")
+ASCII_GLYPHS = Glyphs(">", "|", "-", "+", "+", ":", "<>", " .:-=+*#@", ", ", "v", "^", "~", "*", "x")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textual.message import Message
 
 from indexer.database.query.layers import LayerRow
-from indexer.database.records import Hit, NeuronRecord, NeuronRow, SequenceRecord
+from indexer.database.records import NeuronRecord, NeuronRow, SequenceRecord
 from indexer.errors import GluscopeError
 
 from ...views.compare import Compared
@@ -15,7 +15,7 @@ from ..session.current_list import CurrentList
 from ..session.view import Wanted
 from ..tables.pages import Row
 from ..tables.query import Query
-from ..tables.search import Asked
+from ..tables.search import Asked, Found
 from .opening import Opened
 from .thread import ReadingThread
 
@@ -101,8 +101,8 @@ class PageLoaded(Message):
 class SearchDone(Message):
     """A search has ended; `error` says why if it failed."""
 
-    def __init__(self, asked: Asked, hits: tuple[Hit, ...], error: GluscopeError | None = None) -> None:
-        self.asked, self.hits, self.error = asked, hits, error
+    def __init__(self, asked: Asked, found: Found, error: GluscopeError | None = None) -> None:
+        self.asked, self.found, self.error = asked, found, error
         super().__init__()
 
 

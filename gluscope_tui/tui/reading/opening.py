@@ -13,11 +13,11 @@ from indexer.database.records import NeuronRecord
 from indexer.errors import GluscopeError
 from indexer.quadrants import Quadrant
 
+from ...kept.files import index_folder
+from ...kept.marks import MarksFile
+from ...kept.remembered import Remembered, StateFile
 from ...views.compare_reading import demand_same_shape
 from ..error_text import REOPEN
-from ..kept.files import index_folder
-from ..kept.marks import MarksFile
-from ..kept.remembered import Remembered, StateFile
 from ..keymap import Keymap
 from ..session.current_list import CurrentList, site_list
 from ..session.facts import Facts

@@ -11,14 +11,13 @@ from typing import Any, TypeVar
 from textual.widget import Widget
 
 from indexer.database.reader import Interrupted
-from indexer.database.records import Hit
 from indexer.errors import GluscopeError
 
 from ..session.current_list import CurrentList
 from ..session.session import Reading
 from ..tables.pages import PAGE, Row
 from ..tables.query import Query
-from ..tables.search import Asked, find_hits
+from ..tables.search import Asked, Found, find_hits
 from .list_sorting import sorted_list
 from .messages import ListSorted, OrderLoaded, PageLoaded, QueryFailed, SearchDone
 from .opening import Opened
@@ -96,13 +95,13 @@ class TableLoader:
         except GluscopeError as error:
             self._node.post_message(QueryFailed(query, error))
 
-    async def _search(self, answer: Future[tuple[Hit, ...]], asked: Asked) -> None:
+    async def _search(self, answer: Future[Found], asked: Asked) -> None:
         try:
             self._node.post_message(SearchDone(asked, await asyncio.wrap_future(answer)))
         except Interrupted:
             return
         except GluscopeError as error:
-            self._node.post_message(SearchDone(asked, (), error))
+            self._node.post_message(SearchDone(asked, Found(), error))
 
     async def _read_page(
         self, version: int, page: int, numbers: Sequence[int], columns: Sequence[str], signs: str

@@ -11,8 +11,10 @@ from textual.app import ComposeResult
 from ...colour.style import StyledLine
 from ..drawing.layout import LEAST_HEIGHT, LEAST_WIDTH, Rectangle, home_layout, top_to_show
 from ..session.session import Session
+from ..session.typing_line import Typing
 from ..widgets.header import HeaderLine
 from ..widgets.hints import Hints
+from ..widgets.prompt import Prompt
 from ..widgets.small import NEEDED, Small
 from ..widgets.styled_lines import StyledLines, StyledPicture
 from . import pictures
@@ -43,6 +45,7 @@ class AboutScreen(BaseScreen):
         yield HeaderLine(palette, id="header")
         yield StyledLines(palette, id="lines")
         yield Hints(palette, id="hints")
+        yield Prompt(palette, id="prompt")
         yield Small(palette, id="small")
 
     def rectangles(self, width: int, height: int) -> Mapping[str, Rectangle]:
@@ -51,7 +54,7 @@ class AboutScreen(BaseScreen):
         return {
             "header": Rectangle(0, 0, width, 1),
             "lines": Rectangle(0, 1, width, height - 2),
-            "hints": Rectangle(0, height - 1, width, 1),
+            "hints" if self.typing is None else "prompt": Rectangle(0, height - 1, width, 1),
         }
 
     def draw(self) -> None:
@@ -69,6 +72,8 @@ class AboutScreen(BaseScreen):
         self.query_one(StyledLines).show(StyledPicture(shown, self.top), palette)
         foot = pictures.foot(self.session, self.scope)
         self.query_one(Hints).show(foot, palette)
+        if self.typing is not None:
+            self.query_one(Prompt).show(self.typing, palette)
 
     def follow(self) -> None:
         self.redraw()
@@ -86,10 +91,21 @@ class AboutScreen(BaseScreen):
             "about.up": lambda: self.move(-1),
             "about.page-down": lambda: self.scroll(page),
             "about.page-up": lambda: self.scroll(-page),
+            "keep.mark": self._mark,
             **self.of_every_screen(),
             "app.undo": self.leave,
             "app.quit": self.leave,
         }
+
+    def _mark(self) -> None:
+        explorer = self.session.explorer
+        self.mark([(explorer.neuron, None)], explorer.aligned_focus)
+
+    def retype(self, typing: Typing | None) -> None:
+        opened = (self.typing is None) != (typing is None)
+        super().retype(typing)
+        if opened:
+            self.rearrange()
 
     def _list_page(self) -> int:
         """The rows of a screenful of home's list."""

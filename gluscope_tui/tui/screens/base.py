@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
@@ -11,13 +11,23 @@ from textual import events
 from textual.layout import Layout
 from textual.screen import Screen
 
+from indexer.errors import GluscopeError
+from indexer.quadrants import Quadrant
+
+from ...kept.marks import Key
+from ...views.numbers import full_count
 from ..drawing.layout import Rectangle
 from ..drawing.palette import Palette
+from ..error_text import told
+from ..session.marking import MOST, Marking
 from ..session.session import Session
-from ..session.typing_line import MOVES, Typing
+from ..session.typing_line import MOVES, Typing, opened
 from ..terminal.crash import CrashingApp
 from ..terminal.opaque import forget_painted
 from ..widgets.arrangement import Arrangement
+
+MARK = "keep.mark"
+"""The purpose of a prompt that asks for a note."""
 
 
 class BaseScreen(Screen[None], inherit_bindings=False):
@@ -45,6 +55,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         self._arrangement = Arrangement(self.rectangles)
         self._early: list[str] = []
         self.typing: Typing | None = None
+        self._marking: Marking | None = None
 
     @property
     def palette(self) -> Palette:
@@ -164,8 +175,12 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         """Give the key to the open prompt; False if there is none."""
         if self.typing is None:
             return False
-        if event.key == "enter":
+        if event.key == "enter" and self.typing.purpose == MARK:
+            self._accept_mark(self.typing)
+        elif event.key == "enter":
             self.accept(self.typing)
+        elif event.key == "tab":
+            self.press_tab(self.typing)
         elif event.key in ("escape", "ctrl+c"):
             self.give_up()
         elif event.key in MOVES:
@@ -190,9 +205,52 @@ class BaseScreen(Screen[None], inherit_bindings=False):
     def accept(self, typing: Typing) -> None:
         """Handle Enter in the prompt."""
 
+    def press_tab(self, typing: Typing) -> None:
+        """Handle Tab in the prompt: what else it can be about."""
+        if typing.purpose == MARK and self._marking is not None:
+            typed = typing.text if typing.text != self._marking.text else None
+            self._marking.turn()
+            self._open_mark(typed)
+
     def give_up(self) -> None:
         """Handle Escape in the prompt."""
         self.retype(None)
 
     def move_in_prompt(self, by: int) -> None:
         """Handle Up or Down in the prompt."""
+
+    # marks
+
+    def mark(self, keys: Sequence[Key], focused: Quadrant | None = None) -> None:
+        """Ask for the note of neurons. `focused`: the quadrant that is looked at, under aligned signs."""
+        if len(keys) > MOST:
+            self.say(f"{full_count(len(keys))} are too many to mark: at most {full_count(MOST)}")
+            return
+        try:
+            self._marking = Marking(self.session.marks, keys, focused)
+        except GluscopeError as error:
+            self.say(told(error), bad=True)
+        else:
+            self._open_mark()
+
+    def _open_mark(self, typed: str | None = None) -> None:
+        if self._marking is not None:
+            text = self._marking.text if typed is None else typed
+            self.retype(opened(MARK, self._marking.label, text, hint=self._marking.hint))
+
+    def _accept_mark(self, typing: Typing) -> None:
+        if self._marking is None:
+            return
+        try:
+            notice = self._marking.accept(typing.text)
+        except GluscopeError as error:
+            self.retype(replace(typing, error=told(error)))
+            return
+        self.session.read_notes()
+        self.retype(None)
+        self.marked()
+        self.say(notice)
+        self.redraw()
+
+    def marked(self) -> None:
+        """Called when marks have changed."""

@@ -17,14 +17,17 @@ from ..drawing.layout import Rectangle
 from ..reading.loader import read_sequence
 from ..reading.messages import SequenceLoaded
 from ..session.session import Session
+from ..session.typing_line import Typing
 from ..widgets.context_text import ContextText, TextOfContext
 from ..widgets.hints import Foot, Hints
 from ..widgets.legend import Legend
+from ..widgets.prompt import Prompt
 from ..widgets.small import NEEDED, Small
 from ..widgets.source_line import SourceLine, SourceOfContext
 from ..widgets.token_table import TableOfContext, TokenTable
 from . import pictures
 from .base import BaseScreen
+from .copying import copied_here
 from .walking import coloring
 
 BESIDE_FROM = 110
@@ -50,6 +53,7 @@ class ContextScreen(BaseScreen, scope="context"):
         yield TokenTable(palette, id="table")
         yield Legend(palette, id="legend")
         yield Hints(palette, id="hints")
+        yield Prompt(palette, id="prompt")
         yield Small(palette, id="small")
 
     def rectangles(self, width: int, height: int) -> Mapping[str, Rectangle]:
@@ -58,6 +62,8 @@ class ContextScreen(BaseScreen, scope="context"):
         foot = ["legend", "hints"] if height >= 16 else ["hints"]
         places = {name: Rectangle(0, height - len(foot) + row, width, 1) for row, name in enumerate(foot)}
         places["source"] = Rectangle(0, 0, width, 2)
+        if self.typing is not None:
+            places["prompt"] = places.pop("hints")
         room = height - len(foot) - 2
         if width >= BESIDE_FROM:
             text = width - TABLE_WIDTH
@@ -100,6 +106,8 @@ class ContextScreen(BaseScreen, scope="context"):
         self.query_one(TokenTable).show(TableOfContext(example, quadrant, look, token, first), palette)
         self.query_one(Legend).show(pictures.scale(self.session), palette)
         self.query_one(Hints).show(Foot(self.session.keys.hints("context"), self._notice), palette)
+        if self.typing is not None:
+            self.query_one(Prompt).show(self.typing, palette)
 
     def on_sequence_loaded(self, message: SequenceLoaded) -> None:
         if (message.document, message.part) == self._asked:
@@ -145,8 +153,10 @@ class ContextScreen(BaseScreen, scope="context"):
             "pane.next": lambda: self.say(explorer.next_pane(1)),
             "pane.previous": lambda: self.say(explorer.next_pane(-1)),
             **coloring(explorer),
-            "keep.copy": self._copy,
-            "keep.command": lambda: self.say(self.session.screens.copy_text(explorer.command())),
+            "keep.cite": lambda: self.say(copied_here(self.session, cited=True)),
+            "keep.copy": lambda: self.say(copied_here(self.session, cited=False)),
+            "keep.command": self._copy_command,
+            "keep.mark": lambda: self.mark([(explorer.neuron, None)], explorer.aligned_focus),
             **self.of_every_screen(),
             "app.undo": self._close,
             "app.quit": self._close,
@@ -161,9 +171,14 @@ class ContextScreen(BaseScreen, scope="context"):
     def say(self, notice: str, *, bad: bool = False) -> None:  # noqa: ARG002  # its foot has one look
         self._notice = self.session.keys.filled(notice)
 
-    def _copy(self) -> None:
-        if (example := self._explorer.example) is not None:
-            self.say(self.session.screens.copy_text(example.text))
+    def _copy_command(self) -> None:
+        self.say(f"command that shows this pane: {self.session.screens.copy_text(self._explorer.command())}")
+
+    def retype(self, typing: Typing | None) -> None:
+        changed = (self.typing is None) != (typing is None)
+        super().retype(typing)
+        if changed:
+            self.rearrange()
 
     def _close(self) -> None:
         self.close()

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from ..drawing.layout import Rectangle, top_to_show
 from ..help import help_lines, section
 from ..session.session import Session
-from ..session.typing_line import Typing
+from ..session.typing_line import Typing, opened
 from ..widgets.hints import Foot, Hints
 from ..widgets.prompt import Prompt
 from ..widgets.text_lines import TextLines, TextPicture
@@ -120,7 +120,7 @@ class HelpScreen(BaseScreen, scope="overlay"):
     # finding
 
     def _open_find(self) -> None:
-        self.retype(Typing("find.open", "find", self._find, len(self._find), hint="in the help"))
+        self.retype(opened("find.open", "find", self._find, hint="in the help"))
 
     def retype(self, typing: Typing | None) -> None:
         """Look for what is typed, from the top of the screen on."""

@@ -28,7 +28,7 @@ from ..reading.messages import (
 )
 from ..reading.table_loader import TableLoader
 from ..session.session import Session
-from ..session.typing_line import Typing
+from ..session.typing_line import Typing, opened
 from ..session.view import Wanted
 from ..tables.query import Query
 from ..terminal.pager import page_pane
@@ -136,7 +136,7 @@ class HomeScreen(BaseScreen, scope="home"):
             self.query_one(Prompt).show(self.typing, palette)
 
     def _draw_list(self, height: int) -> None:
-        picture = pictures.neuron_list(self.explorer, self.rows, self._list_top, height)
+        picture = pictures.neuron_list(self.session, self.rows, self._list_top, height)
         self._list_top = picture.first
         self.query_one(NeuronList).show(picture, self.palette)
         if not self.explorer.stale and (missing := pictures.missing_rows(self.explorer, self.rows, picture)):
@@ -259,7 +259,7 @@ class HomeScreen(BaseScreen, scope="home"):
     # prompt and mouse
 
     def open_prompt(self, purpose: str, label: str, text: str = "", *, hint: str = "") -> None:
-        self.retype(Typing(purpose, label, text, len(text), hint=hint))
+        self.retype(opened(purpose, label, text, hint=hint))
 
     def accept(self, typing: Typing) -> None:
         if problem := self._handlers[f"{typing.purpose}.accept"](typing.text):

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
 from indexer.errors import GluscopeError
-from indexer.quadrants import QUADRANTS
+from indexer.quadrants import QUADRANTS, Quadrant
 
+from ...kept.marks import Key
 from ..drawing.layout import Layout
 from ..error_text import told
-from ..kept.marks import Mark
 from ..session.goto import parse_goto
-from ..session.list_file import read_list
 from ..session.session import Session
+from .copying import copied_here
 from .walking import coloring, list_page, walking
 
 
@@ -23,6 +23,9 @@ class Desk(Protocol):
 
     def open_prompt(self, purpose: str, label: str, text: str = "", *, hint: str = "") -> None:
         """Ask for a line of text; Enter calls the handler `<purpose>.accept` with it."""
+
+    def mark(self, keys: Sequence[Key], focused: Quadrant | None = None) -> None:
+        """Ask for the note of neurons."""
 
     def layout_now(self) -> Layout:
         """The layout for the current size and state."""
@@ -64,10 +67,9 @@ def home_handlers(session: Session, desk: Desk) -> Mapping[str, Callable[..., An
         "find.next": lambda: tell(explorer.find(1)),
         "find.previous": lambda: tell(explorer.find(-1)),
         "keep.mark": keys.mark,
-        "keep.mark.accept": keys.accept_mark,
-        "keep.marks": keys.show_marks,
-        "keep.copy": keys.copy,
-        "keep.command": lambda: tell(screens.copy_text(explorer.command())),
+        "keep.cite": lambda: tell(copied_here(session, cited=True)),
+        "keep.copy": lambda: tell(copied_here(session, cited=False)),
+        "keep.command": lambda: tell(f"command that shows this pane: {screens.copy_text(explorer.command())}"),
         "keep.pager": lambda: tell(desk.page_pane()),
         "app.undo": keys.undo,
         "app.quit": keys.undo_or_leave,
@@ -127,48 +129,8 @@ class HomeKeys:
         return ""
 
     def mark(self) -> None:
-        neuron = self.session.explorer.neuron
-        notes = {mark.neuron: mark.note for mark in self._marks()}
-        hint = "it is marked: Enter takes the mark away" if neuron in notes else "or just Enter"
-        self.desk.open_prompt("keep.mark", f"note for {neuron}", notes.get(neuron, ""), hint=hint)
-
-    def _marks(self) -> tuple[Mark, ...]:
-        try:
-            return self.session.marks.read()
-        except GluscopeError as error:
-            self.session.say(told(error), bad=True)
-            return ()
-
-    def accept_mark(self, note: str) -> str:
-        neuron, marks = self.session.explorer.neuron, self.session.marks
-        try:
-            if not note.strip() and any(mark.neuron == neuron for mark in marks.read()):
-                marks.remove(neuron)
-                self.tell(f"{neuron} is marked no more")
-            else:
-                marks.put(neuron, note)
-                self.tell(f"{neuron} is marked in {marks.path}")
-        except GluscopeError as error:
-            return told(error)
-        self.session.read_notes()
-        return ""
-
-    def show_marks(self) -> None:
-        self.session.read_notes()
         explorer = self.session.explorer
-        lines = [str(mark.neuron) for mark in self._marks()]
-        marks, _ = read_list("marks", lines, explorer.facts.sites)
-        if marks is None:
-            self.tell(self.session.notice or "nothing is marked yet: {keep.mark} marks a neuron")
-            return
-        explorer.use_list(marks.find(explorer.current.neuron) or marks)
-
-    def copy(self) -> None:
-        example = self.session.explorer.example
-        if example is None:
-            self.tell("there is no context here")
-        else:
-            self.tell(self.session.screens.copy_text(example.text))
+        self.desk.mark([(explorer.neuron, None)], explorer.aligned_focus)
 
     def undo(self) -> bool:
         """Undo the topmost of list, swap, find, zoom and a list over the layer's. Returns False if there is none."""

@@ -124,7 +124,8 @@ class LayersScreen(TableScreen, scope="layers"):
 
     def _copy(self) -> None:
         words = ["gluscope", "layers"] + (["--signs", self._table.signs] if self._table.signs != "aligned" else [])
-        self.say(self.session.screens.copy_text(shlex.join([*words, "--db", str(self.session.explorer.facts.path)])))
+        command = shlex.join([*words, "--db", str(self.session.explorer.facts.path)])
+        self.say(f"command that prints the layers: {self.session.screens.copy_text(command)}")
 
     def open_row(self) -> None:
         rows = self._table.rows

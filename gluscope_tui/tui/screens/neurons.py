@@ -10,6 +10,7 @@ from textual.widget import Widget
 
 from indexer.database.query.where import compile_condition
 
+from ...kept.marks import Key
 from ...views.column_words import column_words
 from ...views.table import level, shown
 from ...views.weights import short_class
@@ -17,15 +18,16 @@ from ..error_text import told
 from ..reading.messages import OrderLoaded, PageLoaded, QueryFailed
 from ..reading.table_loader import TableLoader
 from ..session.session import Session
-from ..session.typing_line import Typing
+from ..session.typing_line import opened
 from ..tables.cells import headings
+from ..tables.commands import MOST_NAMED, only
 from ..tables.menus import column_choices, sort_choices, sorted_by
 from ..tables.neurons import NeuronsTable
 from ..tables.view import Kept
 from ..widgets.table import Cell, Table, TablePicture
 from ..widgets.table_title import TitleOfTable
 from .choice import ChoiceScreen, Menu
-from .table import TableScreen
+from .table import TableScreen, rows_of
 
 
 class NeuronsScreen(TableScreen, scope="neurons"):
@@ -81,7 +83,7 @@ class NeuronsScreen(TableScreen, scope="neurons"):
         table = self._table
         seen = range(first, min(first + rows, self.total))
         picture = TablePicture(
-            headings=headings(table.columns, table.facts.sites),
+            headings=headings(table.columns, table.facts.sites, starred=bool(self.session.notes)),
             rows=tuple(self._cells(place) for place in seen),
             first=first,
             place=table.view.place,
@@ -90,8 +92,12 @@ class NeuronsScreen(TableScreen, scope="neurons"):
             descending=table.shown.descending,
             empty=self.session.keys.filled("no neuron meets this condition: {table.filter} changes it"),
             heads=self.heads,
+            selected=frozenset(place for place in seen if self.is_selected(place)),
         )
         self.query_one(Table).show(picture, self.palette)
+
+    def key_of(self, place: int) -> Key | None:
+        return self._table.key(place)
 
     def _cells(self, place: int) -> tuple[Cell, ...] | None:
         row = self._table.pages.row(place)
@@ -99,8 +105,13 @@ class NeuronsScreen(TableScreen, scope="neurons"):
             return None
         steps = self.palette.shades
         cells = zip(self._table.columns, row, strict=True)
+        star = self.palette.glyphs.marked if self.is_marked(place) else ""
         return tuple(
-            Cell(shown(name, value), level(name, value, steps), short_class(value) if name == "rw_class" else "")
+            Cell(
+                shown(name, value) + (star if name == "neuron" else ""),
+                level(name, value, steps),
+                short_class(value) if name == "rw_class" else "",
+            )
             for name, value in cells
         )
 
@@ -177,7 +188,7 @@ class NeuronsScreen(TableScreen, scope="neurons"):
 
     def _open_filter(self, text: str, error: str = "") -> None:
         hint = "frequency_pp > 0.3 and layer >= 2; nothing: all neurons"
-        self.retype(Typing("table.filter", "where", text, len(text), error, hint))
+        self.retype(opened("table.filter", "where", text, error=error, hint=hint))
 
     def give_up(self) -> None:
         if self.typing is not None and self.typing.error:
@@ -219,8 +230,15 @@ class NeuronsScreen(TableScreen, scope="neurons"):
         self.redraw()
 
     def _copy_command(self) -> None:
-        table = self._table
-        self.say(self.session.screens.copy_text(table.shown.command(table.columns, str(table.facts.path))))
+        table, path = self._table, str(self._table.facts.path)
+        query, chosen = table.shown, [neuron for neuron, _ in self.selected]
+        if len(chosen) > MOST_NAMED:
+            self.say(f"{rows_of(len(chosen))} are too many for a command: select at most {MOST_NAMED}")
+            return
+        if chosen:
+            query = replace(query, where=only(chosen))
+        what = f"that lists {rows_of(len(chosen) or self.total)}"
+        self.say(f"command {what}: {self.session.screens.copy_text(query.command(table.columns, path))}")
 
     def open_row(self) -> None:
         if self._table.stale:
@@ -229,7 +247,7 @@ class NeuronsScreen(TableScreen, scope="neurons"):
             self.say("there is no row to open")
         else:
             self.close()
-            self.session.take_list(self._table.as_list())
+            self.session.take_list(self._table.as_list([neuron for neuron, _ in self.selected]))
 
     def on_table_clicked(self, message: Table.Clicked) -> None:
         self.click_in_table(message)

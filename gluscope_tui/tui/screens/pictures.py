@@ -57,7 +57,7 @@ def header(session: Session) -> Header:
         warnings=tuple(warnings),
         pinned="" if explorer.pinned is None else str(explorer.pinned),
         instead_of=str(current.neuron) if explorer.swapped else "",
-        note=session.notes.get(explorer.neuron),
+        note=session.notes.of(explorer.neuron, flip=view.signs == "raw" and bool(explorer.record.flipped)),
         rw_class="" if weights is None else class_of(weights),
         cosines=() if weights is None else cosines_of(weights),
     )
@@ -157,11 +157,12 @@ def foot(session: Session, scope: str = "home") -> Foot:
     return Foot(hints, session.notice, session.notice_is_bad)
 
 
-def neuron_list(explorer: Explorer, rows: Rows, top: int, height: int) -> ListPicture:
+def neuron_list(session: Session, rows: Rows, top: int, height: int) -> ListPicture:
     """The part of the current list in `height` rows, its headings included.
 
     It doesn't scroll while the neuron is visible, then jumps by half a page, so that few steps repaint all of it.
     """
+    explorer = session.explorer
     current, signs = explorer.current, explorer.view.signs
     room = max(1, height - HEADS)
     first = top if top <= current.place < top + room else max(0, current.place - room // 2)
@@ -169,7 +170,8 @@ def neuron_list(explorer: Explorer, rows: Rows, top: int, height: int) -> ListPi
     entries = []
     for place, neuron in enumerate(current.neurons[first : first + room], first):
         row = rows.get((neuron, signs))
-        entries.append(ListEntry(str(neuron), row, _stands_for(current, place, signs, row)))
+        stands_for = _stands_for(current, place, signs, row)
+        entries.append(ListEntry(str(neuron), row, stands_for, neuron in session.notes))
     return ListPicture(current.label, first, tuple(entries), current.place, explorer.view.in_list)
 
 

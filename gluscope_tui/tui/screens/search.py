@@ -6,21 +6,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from textual import events
 from textual.widget import Widget
 
 from indexer.errors import GluscopeError
 
+from ...kept.marks import Key
+from ...views.citation import Cited
 from ..error_text import told
 from ..reading.messages import SearchDone
 from ..reading.table_loader import TableLoader
 from ..session.session import Session
-from ..session.typing_line import Typing
-from ..tables.search import BEST, Asked, SearchTable, cut_short
+from ..session.typing_line import Typing, opened
+from ..tables.commands import showing
+from ..tables.search import BEST, Asked, Found, SearchTable, cut_short
 from ..tables.view import Kept
 from ..widgets.hit_list import HitList, HitsPicture
 from ..widgets.table_title import TitleOfTable
-from .table import TableScreen
+from .copying import copied_context
+from .table import TableScreen, rows_of
 
 
 class SearchScreen(TableScreen, scope="hits"):
@@ -54,6 +57,7 @@ class SearchScreen(TableScreen, scope="hits"):
     def show_body(self, first: int, rows: int) -> None:
         table = self._table
         hits = table.hits[first : first + rows]
+        seen = range(first, first + len(hits))
         self.query_one(HitList).show(
             HitsPicture(
                 hits,
@@ -61,7 +65,9 @@ class SearchScreen(TableScreen, scope="hits"):
                 table.view.place,
                 table.shown.text.strip(),
                 max((len(str(hit.neuron)) for hit in table.hits), default=8),
-                self._empty,
+                empty=self._empty,
+                marked=frozenset(place for place in seen if self.is_marked(place)),
+                selected=frozenset(place for place in seen if self.is_selected(place)),
             ),
             self.palette,
         )
@@ -90,16 +96,17 @@ class SearchScreen(TableScreen, scope="hits"):
 
     def _open_prompt(self, error: str = "") -> None:
         asked = self._table.wanted
-        self.retype(Typing("search.open", asked.words, asked.text, len(asked.text), error, "a word; Tab: contexts"))
+        self.retype(opened("search.open", asked.words, asked.text, error=error, hint="a word; Tab: contexts"))
 
-    def type_key(self, event: events.Key) -> bool:
-        if self.typing is not None and event.key == "tab":
-            other = replace(self._table.wanted, text=self.typing.text).switched()
-            self._table.wanted = other
-            hint = f"a word; Tab: {'peaks' if other.where == 'context' else 'contexts'}"
-            self.retype(replace(self.typing, label=other.words, error="", hint=hint))
-            return True
-        return super().type_key(event)
+    def press_tab(self, typing: Typing) -> None:
+        """Look among the peaks, or in the contexts."""
+        if typing.purpose != "search.open":
+            super().press_tab(typing)
+            return
+        other = replace(self._table.wanted, text=typing.text).switched()
+        self._table.wanted = other
+        hint = f"a word; Tab: {'peaks' if other.where == 'context' else 'contexts'}"
+        self.retype(replace(typing, label=other.words, error="", hint=hint))
 
     def accepted(self, text: str) -> None:
         if not text.strip():
@@ -115,10 +122,10 @@ class SearchScreen(TableScreen, scope="hits"):
         if message.asked != self._table.wanted:
             return
         if message.error is not None:
-            self._table.take(message.asked, ())
+            self._table.take(message.asked, Found())
             self._open_prompt(told(message.error))
         else:
-            self._table.take(message.asked, message.hits)
+            self._table.take(message.asked, message.found)
         self.redraw()
 
     # keys
@@ -129,7 +136,20 @@ class SearchScreen(TableScreen, scope="hits"):
             "search.open": self._open_prompt,
             "table.switch": self._switch,
             "keep.command": self._copy_command,
+            "keep.cite": lambda: self._copy_hit(cited=True),
+            "keep.copy": lambda: self._copy_hit(cited=False),
         }
+
+    def key_of(self, place: int) -> Key | None:
+        return self._table.key(place)
+
+    def _copy_hit(self, *, cited: bool) -> None:
+        if not self._table.hits:
+            self.say("there is no context here")
+            return
+        hit = self._table.hits[self.view.place]
+        where = Cited(self.session.explorer.facts.model, hit.neuron, hit.quadrant, self._table.shown.signs)
+        self.say(copied_context(self.session.screens, where, hit.example, cited_whole=cited))
 
     def _switch(self) -> None:
         other = self._table.wanted.switched()
@@ -140,7 +160,14 @@ class SearchScreen(TableScreen, scope="hits"):
 
     def _copy_command(self) -> None:
         asked, path = self._table.shown, str(self.session.explorer.facts.path)
-        self.say(self.session.screens.copy_text(asked.command(path)) if asked.text else "nothing was searched for yet")
+        if not asked.text:
+            self.say("nothing was searched for yet")
+        elif self.selected:
+            keys = [(hit.neuron, hit.quadrant) for hit, key in self._table.keyed() if key in self.selected]
+            command = showing(keys, path, asked.signs)
+            self.say(f"command that shows {rows_of(len(keys))}: {self.session.screens.copy_text(command)}")
+        else:
+            self.say(f"command that finds these: {self.session.screens.copy_text(asked.command(path))}")
 
     def open_row(self) -> None:
         table = self._table
@@ -148,7 +175,7 @@ class SearchScreen(TableScreen, scope="hits"):
             self.say("there is nothing to open")
             return
         self.leave()
-        self.session.take_list(table.as_list())
+        self.session.take_list(table.as_list(self.selected))
 
     def give_up(self) -> None:
         """Handle Escape in the prompt: back to the hits, or home if there are none."""

@@ -11,8 +11,11 @@ from textual.widget import Widget
 
 from indexer.errors import GluscopeError
 
+from ...kept.marks import Key
+from ...views.numbers import full_count
 from ..drawing.layout import LEAST_HEIGHT, LEAST_WIDTH, Rectangle
 from ..error_text import told
+from ..session.marking import MOST
 from ..session.session import Session
 from ..session.typing_line import Typing
 from ..tables.view import Kept, TableView
@@ -24,12 +27,19 @@ from ..widgets.table_title import TableTitle, TitleOfTable
 from .base import BaseScreen
 
 
+def rows_of(count: int) -> str:
+    """So many rows, in words: `1 row`, `12 rows`."""
+    return f"{full_count(count)} {'row' if count == 1 else 'rows'}"
+
+
 class TableScreen(BaseScreen):
     """A table over home. The subclass defines its scope, the number of rows, their contents and the keys."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._notice, self._notice_is_bad = "", False
+        self.selected: dict[Key, None] = {}
+        """The selected rows, by what they are about, in the order of selection."""
 
     # what the subclass defines
 
@@ -74,6 +84,10 @@ class TableScreen(BaseScreen):
     def open_row(self) -> None:
         """Handle Enter on a row, or a double click."""
         raise NotImplementedError
+
+    def key_of(self, place: int) -> Key | None:  # noqa: ARG002  # for tables of neurons
+        """The neuron of a row, and the quadrant (under aligned signs) if it is about one. None: the row has none."""
+        return None
 
     def own_handlers(self) -> Mapping[str, Callable[[], Any]]:
         """The actions that only this table has."""
@@ -153,6 +167,9 @@ class TableScreen(BaseScreen):
             "column.next": lambda: self._aside(1),
             "column.previous": lambda: self._aside(-1),
             "row.open": self.open_row,
+            "row.select": self._select,
+            "row.select-all": self._select_all,
+            "keep.mark": self._mark,
             "keep.command": lambda: self.say("no shell command shows this"),
             **self.of_every_screen(),
             "app.undo": self.leave,
@@ -166,6 +183,53 @@ class TableScreen(BaseScreen):
 
     def _aside(self, by: int) -> None:
         self.view = self.view.aside(by, self.columns)
+
+    # selected rows
+
+    def _select(self) -> None:
+        """Select the row, or let go of it, and go on to the next."""
+        key = self.key_of(self.view.place) if self.total else None
+        if key is None:
+            self.say("there is no neuron here to select")
+            return
+        if key in self.selected:
+            del self.selected[key]
+        else:
+            self.selected[key] = None
+        self.move(1)
+
+    def _select_all(self) -> None:
+        """Select every row, or none if some are selected."""
+        if self.selected:
+            self.selected.clear()
+            self.say("no row is selected any longer")
+        elif self.total > MOST:
+            self.say(f"{full_count(self.total)} rows are too many to select: at most {full_count(MOST)}")
+        else:
+            keys = (self.key_of(place) for place in range(self.total))
+            self.selected = dict.fromkeys(key for key in keys if key is not None)
+            self.say(f"{rows_of(len(self.selected))} selected" if self.selected else "there is no row to select")
+
+    def is_selected(self, place: int) -> bool:
+        """Whether a row is selected."""
+        return bool(self.selected) and self.key_of(place) in self.selected
+
+    def is_marked(self, place: int) -> bool:
+        """Whether the neuron of a row is marked."""
+        key = self.key_of(place)
+        return key is not None and key[0] in self.session.notes
+
+    def _mark(self) -> None:
+        """Mark the selected rows, or the row under the cursor."""
+        here = self.key_of(self.view.place) if self.total else None
+        keys = list(self.selected) or ([] if here is None else [here])
+        if keys:
+            self.mark(keys, keys[0][1])
+        else:
+            self.say("there is no neuron here to mark")
+
+    def marked(self) -> None:
+        self.selected.clear()
 
     def retype(self, typing: Typing | None) -> None:
         before = (self.typing is None, self._foot)

@@ -10,9 +10,9 @@ from indexer.addresses import NeuronAddress
 from indexer.database.records import Example, NeuronRecord, QuadrantRecord, SiteRecord
 from indexer.quadrants import QUADRANTS, Quadrant
 
+from ...kept.remembered import Remembered
 from ...views.contexts import colour_of
 from ..drawing.find import found_tokens
-from ..kept.remembered import Remembered
 from .current_list import CurrentList, Sight, SiteNeurons, site_list
 from .facts import Facts
 from .goto import Target, find_site
@@ -252,6 +252,12 @@ class Explorer:
 
     def pane(self, quadrant: Quadrant | None = None) -> QuadrantRecord:
         return self.record.quadrants[quadrant or self.view.focused]
+
+    @property
+    def aligned_focus(self) -> Quadrant:
+        """The name under aligned signs of the pane in focus."""
+        focused = self.view.focused
+        return focused.flipped if self.view.signs == "raw" and self.record.flipped else focused
 
     def examples(self, quadrant: Quadrant | None = None) -> tuple[Example, ...]:
         return self.pane(quadrant).examples.get(self.shown.ranking, ())

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from indexer.addresses import NeuronAddress
 from indexer.errors import GluscopeError
 
+from ...kept.marks import MarksFile
+from ...kept.remembered import StateFile
 from ..drawing.palette import Palette
-from ..kept.marks import MarksFile
-from ..kept.remembered import StateFile
 from ..keymap import Keymap
 from .current_list import CurrentList
 from .explorer import Explorer
+from .marking import Notes
 
 Thing = TypeVar("Thing")
 Result = TypeVar("Result")
@@ -107,8 +107,8 @@ class Session:
         self.notice, self.notice_is_bad = "", False
         self.reopening = False
         """Whether the index is being reopened; until it is, nothing more is read from the old one."""
-        self.notes: Mapping[NeuronAddress, str] = {}
-        """The notes of the marked neurons, as they were read last."""
+        self.notes = Notes()
+        """The marks as they were read last."""
         self.read_notes()
         self._outliving: dict[type[Any], Any] = {}
 
@@ -135,9 +135,9 @@ class Session:
     def read_notes(self) -> None:
         """Read the marks again for display. Errors are ignored here; actions on marks report them."""
         try:
-            self.notes = {mark.neuron: mark.note for mark in self.marks.read()}
+            self.notes = Notes(self.marks.read())
         except GluscopeError:
-            self.notes = {}
+            self.notes = Notes()
 
     def outliving(self, kind: type[Thing], make: Callable[[], Thing]) -> Thing:
         """The one object of this kind that outlives its screen; made at first use."""

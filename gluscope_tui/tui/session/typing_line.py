@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 class Typing:
     """A prompt's text and cursor. `purpose` is the id of the action that asked; `error` stays until the next key.
 
-    `hint` is shown while nothing is typed.
+    `hint` is shown while nothing is typed. `selected`: what is typed next replaces the text.
     """
 
     purpose: str
@@ -18,10 +18,13 @@ class Typing:
     at: int = 0
     error: str = ""
     hint: str = ""
+    selected: bool = False
 
     def insert(self, typed: str) -> Typing:
         """The line with typed or pasted text inserted at the cursor; line ends become blanks."""
         typed = " ".join(typed.splitlines())
+        if self.selected:
+            return replace(self, text=typed, at=len(typed), error="", selected=False)
         text = self.text[: self.at] + typed + self.text[self.at :]
         return replace(self, text=text, at=self.at + len(typed), error="")
 
@@ -30,7 +33,9 @@ class Typing:
         if character is not None and character.isprintable():
             return self.insert(character)
         text, at = self.text, self.at
-        if key in ("backspace", "ctrl+h"):  # some terminals send ctrl+h for Backspace
+        if self.selected and key in ("backspace", "ctrl+h", "delete", "ctrl+u", "ctrl+w"):
+            text, at = "", 0
+        elif key in ("backspace", "ctrl+h"):  # some terminals send ctrl+h for Backspace
             text, at = text[: max(0, at - 1)] + text[at:], max(0, at - 1)
         elif key == "delete":
             text = text[:at] + text[at + 1 :]
@@ -45,7 +50,12 @@ class Typing:
             if key not in places:
                 return self
             at = min(max(places[key], 0), len(text))
-        return replace(self, text=text, at=at, error="")
+        return replace(self, text=text, at=at, error="", selected=False)
+
+
+def opened(purpose: str, label: str, text: str = "", *, error: str = "", hint: str = "") -> Typing:
+    """A prompt that opens with a text: selected, so that typing replaces it, unless it was refused."""
+    return Typing(purpose, label, text, len(text), error, hint, selected=bool(text) and not error)
 
 
 MOVES = {"down": 1, "up": -1, "pagedown": 10, "pageup": -10, "ctrl+n": 1, "ctrl+p": -1}

@@ -35,13 +35,13 @@ def parts(name: str) -> tuple[str, str]:
     return before.replace("_", " "), _QUADRANTS.get(last, last.replace("_", " "))
 
 
-def headings(names: Sequence[str], sites: Sequence[SiteRecord]) -> tuple[Heading, ...]:
-    """The headings of columns, wide enough for every possible value."""
+def headings(names: Sequence[str], sites: Sequence[SiteRecord], *, starred: bool = False) -> tuple[Heading, ...]:
+    """The headings of columns, wide enough for every possible value. `starred`: some neurons have a star."""
     found = []
     for name in names:
         upper, lower = parts(name)
         most = _LONGEST_CLASS if name == "rw_class" else 0
-        width = max(_width(name, sites), len(lower))
+        width = max(_width(name, sites) + (starred and name == "neuron"), len(lower))
         found.append(Heading(name, upper, lower, width, COLUMNS[name].kind != "text", most))
     return tuple(found)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from indexer.addresses import NeuronAddress
 from indexer.database.format.columns import COLUMNS, columns_in
 
+from ...kept.marks import Key
 from ..session.current_list import CurrentList, NumberedNeurons
 from ..session.facts import Facts
 from ..session.numbering import Numbering
@@ -106,9 +107,20 @@ class NeuronsTable:
         """The row numbers of a page."""
         return self.numbers[page * PAGE : (page + 1) * PAGE]
 
-    def as_list(self) -> CurrentList:
-        """All rows as a current list, at the row under the cursor."""
+    def key(self, place: int) -> Key | None:
+        """The neuron of a row."""
+        return (self.numbering.address(self.numbers[place]), None) if 0 <= place < len(self.numbers) else None
+
+    def as_list(self, chosen: Collection[NeuronAddress] = ()) -> CurrentList:
+        """All rows (or the chosen ones) as a current list, at the row under the cursor."""
         query = self.shown
+        if chosen:
+            kept = {self.numbering.number(neuron) for neuron in chosen}
+            numbers = [number for number in self.numbers if number in kept]
+            here = self.numbers[self.view.place]
+            place = numbers.index(here) if here in kept else 0
+            title = f"{len(numbers)} of {query.where or 'all neurons'}"
+            return CurrentList(title, NumberedNeurons(numbers, self.numbering), place, query.order)
         return CurrentList(
             query.where or "all neurons", NumberedNeurons(self.numbers, self.numbering), self.view.place, query.order
         )

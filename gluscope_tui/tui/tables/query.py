@@ -26,8 +26,8 @@ class Query:
         return bool(self.where or self.sort)
 
     def command(self, columns: Sequence[str], path: str) -> str:
-        """The shell command that prints the same rows."""
-        words = ["gluscope", "neurons", "--columns", ",".join(columns)]
+        """The shell command that prints just these rows."""
+        words = ["gluscope", "neurons", "--columns", ",".join(columns), "--limit", "0"]
         words += ["--where", self.where] if self.where else []
         words += ["--sort", self.sort] if self.sort else []
         words += ["--ascending"] if self.sort and not self.descending else []

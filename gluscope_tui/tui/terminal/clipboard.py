@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..kept.files import state_folder, write_whole
+from ...kept.files import state_folder, write_whole
 
 OSC52_LIMIT = 74_000
 """The most bytes of base64 that terminals accept."""

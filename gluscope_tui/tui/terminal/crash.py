@@ -19,7 +19,7 @@ from textual import events
 
 from indexer import __version__
 
-from ..kept.files import state_folder, write_new
+from ...kept.files import state_folder, write_new
 from .opaque import OpaqueApp
 
 

@@ -17,6 +17,7 @@ from ...views.numbers import signed
 from ..drawing.contexts import context_rows
 from ..drawing.painting import strip
 from .lines import Lines
+from .table import edge
 
 _VALUE, _RANKING = 8, 4
 
@@ -30,6 +31,8 @@ class HitsPicture:
     place: int = 0
     find: str = ""
     address: int = 8  # cells of the longest address
+    marked: frozenset[int] = frozenset()  # places of hits whose neuron is marked
+    selected: frozenset[int] = frozenset()
     empty: str = ""
 
 
@@ -59,11 +62,13 @@ class HitList(Lines[HitsPicture]):
             rows.append(strip([(f"  {picture.empty}", palette.faint)], width, palette.text))
         text_width = max(8, width - room - _RANKING - _VALUE - 7)
         for offset, hit in enumerate(picture.hits[: max(0, height - 1)]):
-            here = picture.first + offset == picture.place
+            place = picture.first + offset
+            here = place == picture.place
             plain = palette.strong if here else palette.text
-            mark = palette.glyphs.cursor if here else " "
+            mark = edge(palette, here=here, selected=place in picture.selected)
+            star = palette.glyphs.marked if place in picture.marked else " "
             kept = f"{hit.quadrant.value} {fit(hit.ranking, _RANKING)} {column(signed(hit.value), _VALUE)}"
-            head = f"{mark}{fit(str(hit.neuron), room)} {kept} "
+            head = f"{mark}{fit(str(hit.neuron), room)}{star}{kept} "
             look = Look(colour_of(hit.ranking), 0.0, palette.ramp, ascii_only=palette.ascii_only)
             row = context_rows(hit.example, hit.quadrant, text_width, look, palette, find=picture.find)[0]
             parts: list[tuple[str, Style]] = [(head, plain), *row.parts]

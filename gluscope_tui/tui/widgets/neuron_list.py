@@ -30,6 +30,7 @@ class ListEntry:
     address: str
     row: NeuronRow | None
     stands_for: str = ""
+    marked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,8 @@ class NeuronList(Lines[ListPicture]):
             here = picture.first + offset == picture.place
             style = palette.strong if here else palette.text
             mark = glyphs.cursor if here else " "
-            text = f"{mark}{entry.address:<{longest}} {entry.stands_for or self._numbers(entry.row)}"
+            star = glyphs.marked if entry.marked else " "
+            text = f"{mark}{entry.address:<{longest}}{star}{entry.stands_for or self._numbers(entry.row)}"
             rows.append(strip([(glyphs.vertical, palette.text), (text, style)], width, palette.text))
         edge = strip([(glyphs.vertical, palette.text)], width, palette.text)
         return rows + [edge] * (height - len(rows))

@@ -23,7 +23,8 @@ class Prompt(OneLine[Typing]):
         under = clean(picture.text[picture.at : picture.at + 1], ascii_only=palette.ascii_only) or " "
         after = clean(picture.text[picture.at + 1 :][: 2 * width], ascii_only=palette.ascii_only)
         cursor = replace(palette.text, reverse=True) if palette.text != Style() else Style(reverse=True)
-        parts = [(label, palette.strong), (before, palette.text), (under, cursor), (after, palette.text)]
+        chosen = cursor if picture.selected else palette.text
+        parts = [(label, palette.strong), (before, chosen), (under, cursor), (after, chosen)]
         used = sum(cell_len(text) for text, _ in parts)
         if picture.hint and not picture.text and not error:
             parts.append((" " + clean(picture.hint, ascii_only=palette.ascii_only), palette.faint))

@@ -11,6 +11,7 @@ from textual.strip import Strip
 from ...colour.style import Style
 from ...text.cells import cell_len, column, shorten
 from ..drawing.painting import strip
+from ..drawing.palette import Palette
 from .lines import Lines
 
 GAP = 1
@@ -59,6 +60,7 @@ class TablePicture:
     descending: bool = True
     empty: str = ""  # the text shown if there are no rows
     heads: int = 2  # the lines of the headings
+    selected: frozenset[int] = frozenset()  # places of selected rows
 
 
 class Table(Lines[TablePicture]):
@@ -88,7 +90,7 @@ class Table(Lines[TablePicture]):
         if not picture.rows:
             rows.append(strip([(f"  {picture.empty}", palette.faint)], width, palette.text))
         for offset, cells in enumerate(picture.rows[: max(0, height - picture.heads)]):
-            rows.append(self._row(picture, cells, picture.first + offset == picture.place, width))
+            rows.append(self._row(picture, cells, picture.first + offset, width))
         return rows
 
     def _visible(self, picture: TablePicture, width: int) -> tuple[tuple[int, int, int], ...]:
@@ -125,10 +127,10 @@ class Table(Lines[TablePicture]):
         lines = [upper, lower] if picture.heads == 2 else [lower]
         return [strip(line, width, palette.text) for line in lines]
 
-    def _row(self, picture: TablePicture, cells: tuple[Cell, ...] | None, here: bool, width: int) -> Strip:
-        palette = self.palette
+    def _row(self, picture: TablePicture, cells: tuple[Cell, ...] | None, place: int, width: int) -> Strip:
+        palette, here = self.palette, place == picture.place
         plain = palette.strong if here else palette.text
-        line: list[tuple[str, Style]] = [(palette.glyphs.cursor if here else " ", plain)]
+        line: list[tuple[str, Style]] = [(edge(palette, here=here, selected=place in picture.selected), plain)]
         used = 1
         before = ""  # the bracket that closes the cell before
         for number, start, room in self._slots:
@@ -160,6 +162,11 @@ class Table(Lines[TablePicture]):
 
     def on_mouse_scroll_up(self) -> None:
         self.post_message(self.Wheel(-3))
+
+
+def edge(palette: Palette, *, here: bool, selected: bool) -> str:
+    """The first cell of a row: whether it is selected, or under the cursor."""
+    return palette.glyphs.selected if selected else palette.glyphs.cursor if here else " "
 
 
 def _slots(headings: tuple[Heading, ...], left: int, width: int) -> tuple[tuple[int, int, int], ...]:

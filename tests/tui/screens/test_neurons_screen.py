@@ -193,7 +193,7 @@ async def test_a_list_is_sorted_in_place_and_holds_the_same_neurons(
         await typed(pilot, "order of the index\r")
         assert list(map(str, explorer.current.neurons)) == [f"L1N{index}" for index in range(40)]
         await typed(pilot, "m\rgL3N7\rm\rgL0N2\rm\r")
-        await press(pilot, "M", "S")
+        await press(pilot, "M", "enter", "S")
         await typed(pilot, "frequency_pp down\r")
         by_frequency = all_by(hostile_index, "frequency_pp", descending=True)
         expected = [neuron for neuron in by_frequency if neuron in ("L1N5", "L3N7", "L0N2")]

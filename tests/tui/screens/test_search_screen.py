@@ -262,7 +262,8 @@ async def test_the_command_of_a_search_is_copied(explorer_app: AppMaker, state_h
         await typed(pilot, "is the\r")
         await press(pilot, "C")
         copied = (state_home / "gluscope" / "copied.txt").read_text()
-        assert copied.startswith("gluscope search 'is the' --in context --db ")
+        assert copied.startswith("gluscope search -n 100 --in context --db ")
+        assert copied.rstrip().endswith(" -- 'is the'")
 
 
 async def test_hostile_text_in_hits_reaches_no_terminal(explorer_app: AppMaker) -> None:

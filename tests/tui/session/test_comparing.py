@@ -52,7 +52,7 @@ async def test_the_shown_neuron_is_the_one_kept_and_copied(explorer_app: AppMake
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "P", "j", "p")
         await typed(pilot, "mpinned one\r")
-        assert next(state_home.glob("gluscope/*/marks.tsv")).read_text() == "L1N5\tpinned one\n"
+        assert "\nL1N5\t\tpinned one\t\t2" in next(state_home.glob("gluscope/*/marks.tsv")).read_text()
         await press(pilot, "C")
         assert (state_home / "gluscope" / "copied.txt").read_text().startswith("gluscope show L1N5 ")
 
@@ -63,20 +63,24 @@ async def test_an_empty_note_removes_a_mark(explorer_app: AppMaker, state_home: 
         await typed(pilot, "mnote\r")
         await typed(pilot, "gL1N9\rm\r")
         file = next(state_home.glob("gluscope/*/marks.tsv"))
-        assert file.read_text() == "L1N5\tnote\nL1N9\t\n"
+        kept = [line.split("\t")[:3] for line in file.read_text().splitlines()[1:]]
+        assert kept == [["L1N5", "", "note"], ["L1N9", "", ""]]
+        assert "without a note: m and Enter takes the mark away" in home_of(app).session.notice
         await typed(pilot, "m\r")
-        assert file.read_text() == "L1N5\tnote\n"
-        assert "no more" in home_of(app).session.notice
+        assert "L1N9" not in file.read_text()
+        assert home_of(app).session.notice == "L1N9 is no longer marked"
         await typed(pilot, "gL1N5\rm")
-        await press(pilot, "ctrl+u", "enter")
-        assert file.read_text() == ""
+        await press(pilot, "enter")  # the note is selected, and stays as it is
+        assert "\tnote\t" in file.read_text()
+        await press(pilot, "m", "backspace", "enter")
+        assert "L1N5" not in file.read_text()
 
 
 async def test_escape_and_q_lead_from_the_marks_to_the_layers_list_before_q_quits(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
         await typed(pilot, "m\rgL3N1\rm\r")
-        await press(pilot, "M", "k")
+        await press(pilot, "M", "home", "enter")
         assert "marks" in header_text(app)
         await press(pilot, "q")
         assert app.is_running
@@ -96,7 +100,7 @@ async def test_the_list_given_at_the_start_cannot_be_left(explorer_app: AppMaker
         await press(pilot, "j", "escape")
         assert state_of(app).current.title == "mine.txt"
         await typed(pilot, "m\r")
-        await press(pilot, "M")
+        await press(pilot, "M", "enter")
         assert state_of(app).current.title == "marks"
         await press(pilot, "backspace")
         assert (here(app), state_of(app).current.title) == ("L1N1", "mine.txt")

@@ -9,7 +9,7 @@ from typing import Any
 
 from indexer.ranking import RANKINGS
 
-from ...colour.themes import THEMES
+from ..colour.themes import THEMES
 from .files import set_aside, write_whole
 
 

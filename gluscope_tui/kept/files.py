@@ -1,13 +1,21 @@
-"""The folders of the explorer's files, and atomic writes to them."""
+"""The folders of the user's files, and writes to them that lose nothing."""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
+import stat
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+
+PATIENCE = 5.0
+"""Seconds to wait for another process that writes the same file, which takes it a few milliseconds."""
 
 
 def state_folder() -> Path:
@@ -23,13 +31,46 @@ def index_folder(index: Path) -> Path:
     return state_folder() / f"{stem}-{hashlib.sha256(whole).hexdigest()[:8]}"
 
 
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other processes from changing a file between this one's reading and writing it.
+
+    Raises OSError if the lock file can't be made, TimeoutError if another process keeps the lock. On a file system
+    without locks it goes on without one.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise TimeoutError(0, "another process is writing them") from None
+                time.sleep(0.01)
+                continue
+            except OSError:
+                pass
+            break
+        yield
+    finally:
+        os.close(handle)
+
+
 def write_whole(path: Path, text: str) -> None:
-    """Write a file readable by its owner only, atomically: under a temporary name that is then renamed."""
+    """Write a file atomically, under a temporary name that is then renamed; a new one is readable by its owner only.
+
+    A link stays a link, and the file keeps its permissions.
+    """
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
             file.write(text)
+        if path.exists():
+            os.chmod(name, stat.S_IMODE(path.stat().st_mode))
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...colour.themes import THEMES
+from ..colour.themes import THEMES
 from .files import state_folder, write_whole
 
 

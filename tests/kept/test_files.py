@@ -1,4 +1,4 @@
-"""State, marks and copied text: plain files that survive mistakes."""
+"""State and copied text: plain files that survive mistakes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 from gluscope_tui.cli.tui import list_lines
-from gluscope_tui.tui.kept.files import index_folder, state_folder
-from gluscope_tui.tui.kept.marks import Mark, MarksFile
-from gluscope_tui.tui.kept.remembered import Remembered, StateFile
+from gluscope_tui.kept.files import index_folder, state_folder
+from gluscope_tui.kept.marks import Mark, MarksFile
+from gluscope_tui.kept.remembered import Remembered, StateFile
 from gluscope_tui.tui.terminal import crash
 from gluscope_tui.tui.terminal.clipboard import OSC52_LIMIT, copy
 from indexer.addresses import parse_neuron
-from indexer.errors import GluscopeError
 
 
 def test_the_saved_state_is_read_at_the_next_start(tmp_path: Path) -> None:
@@ -61,39 +60,6 @@ def test_each_index_has_its_own_folder(tmp_path: Path, monkeypatch: pytest.Monke
     assert one.name.startswith("my_index-")
 
 
-def test_marks_keep_what_a_person_wrote(tmp_path: Path) -> None:
-    path = tmp_path / "marks.tsv"
-    path.write_text("# mine\n\n12.345\tfirst\nnonsense\tx\nL1N2\n")
-    marks = MarksFile(path)
-    marks.put(parse_neuron("L12N345"), " second\tnote\nof two lines ")
-    marks.put(parse_neuron("L9N9"), "")
-    assert path.read_text() == "# mine\n\nL12N345\tsecond note of two lines\nnonsense\tx\nL1N2\nL9N9\t\n"
-    assert marks.read() == (
-        Mark(parse_neuron("L12N345"), "second note of two lines"),
-        Mark(parse_neuron("L1N2"), ""),
-        Mark(parse_neuron("L9N9"), ""),
-    )
-    path.write_text("L1N2\ta\nL3N4\nL1N2\tb\n")
-    marks.put(parse_neuron("L1N2"), "c")
-    assert path.read_text() == "L1N2\tc\nL3N4\n"
-
-
-def test_marks_keep_a_last_line_without_its_end(tmp_path: Path) -> None:
-    path = tmp_path / "marks.tsv"
-    path.write_text("L1N2\tmine")
-    MarksFile(path).put(parse_neuron("L3N4"), "new")
-    assert path.read_text() == "L1N2\tmine\nL3N4\tnew\n"
-
-
-def test_unreadable_or_unwritable_marks_are_reported(tmp_path: Path) -> None:
-    (tmp_path / "marks.tsv").mkdir()
-    with pytest.raises(GluscopeError, match="can't be read"):
-        MarksFile(tmp_path / "marks.tsv").read()
-    (tmp_path / "file").write_text("")
-    with pytest.raises(GluscopeError, match=r"file/marks\.tsv"):
-        MarksFile(tmp_path / "file" / "marks.tsv").put(parse_neuron("L1N2"), "")
-
-
 def test_copying_says_what_was_done_and_always_leaves_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     sent: list[str] = []
@@ -130,17 +96,6 @@ def test_a_copy_without_a_file_says_so(tmp_path: Path, monkeypatch: pytest.Monke
     done = copy("text", lambda _: None, {})
     assert done.file is None
     assert "no file" in done.notice()
-
-
-def test_a_mark_is_removed_and_other_lines_stay(tmp_path: Path) -> None:
-    path = tmp_path / "marks.tsv"
-    path.write_text("# mine\nL1N2\ta\nnonsense\n1.2\tb\nL3N4")
-    marks = MarksFile(path)
-    marks.remove(parse_neuron("L1N2"))
-    assert path.read_text() == "# mine\nnonsense\nL3N4\n"
-    before = path.stat().st_mtime_ns
-    marks.remove(parse_neuron("L9N9"))
-    assert path.stat().st_mtime_ns == before
 
 
 def test_crash_logs_of_the_same_second_are_all_kept(state_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,224 @@
+"""`gluscope marks`: the notebook of an index: lists, adds, removes and imports marks, and reports them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+import typer
+
+from indexer.addresses import parse_neuron
+from indexer.errors import GluscopeError
+from indexer.quadrants import Quadrant
+
+from ..kept.files import index_folder
+from ..kept.marks import Key, Mark, MarksFile, dated, has_words, now, parse_text
+from .asked import Addresses, named
+from .columns import Where
+from .opening import open_index, reading_path
+from .options import MOST, Color, Db, Quadrants, parse_quadrants, require_utf8
+from .output import complain, emit_lines, tell
+from .printing import Printer
+from .streams import stdin_lines
+
+_ACTIONS = ("list", "add", "remove", "import")
+_CONTEXTS = 3  # a quadrant, in a report
+
+
+def command(
+    action: Annotated[
+        str, typer.Argument(metavar="[list|add|remove|import]", help="What to do; list by default.")
+    ] = "list",
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NEURON|FILE]...", help="Neurons to add or remove, files to import; - reads stdin."),
+    ] = None,
+    quadrant: Quadrants = None,
+    note: Annotated[
+        str | None, typer.Option("--note", metavar="TEXT", callback=require_utf8, help="add: the note; #word is a tag.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", "-t", metavar="TAG", help="add: a tag; list: only marks that have it.")
+    ] = None,
+    find: Annotated[
+        str | None,
+        typer.Option("--find", metavar="WORDS", callback=require_utf8, help="list: only marks with all these words."),
+    ] = None,
+    where: Where = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="import: take the imported mark where there is one already.")
+    ] = False,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=0, max=MOST, metavar="K", help="md: contexts a quadrant.")
+    ] = _CONTEXTS,
+    format: Annotated[
+        Literal["table", "tsv", "jsonl", "md"] | None,
+        typer.Option("--format", "-f", help="table on a terminal and tsv in a pipe by default; md: a report."),
+    ] = None,
+    color: Color = "auto",
+    db: Db = None,
+) -> None:
+    """Keep a notebook of neurons: the same marks as in the explorer.
+
+    Examples: gluscope marks; gluscope marks add L12N345 -q -+ --note "says France #geo"; gluscope marks -t geo -f md;
+    gluscope marks remove L12N345; gluscope marks import others.tsv
+    """
+    names, path = what or [], reading_path(db)
+    file = MarksFile(index_folder(path) / "marks.tsv")
+    quadrants = parse_quadrants(quadrant) if quadrant else ()
+    tags = tuple(one.removeprefix("#") for one in tag or ())
+    if action == "list" and not names:
+        wanted = Wanted(quadrants, tags, find or "", where)
+        marks = _filtered(file.read(), path, wanted)
+        _write(marks, path, Printer(format, color, scripts="tsv"), limit, filtered=wanted != Wanted())
+    elif action == "add":
+        _add(file, path, names, quadrants, note or "", tags)
+    elif action == "remove":
+        _remove(file, names, quadrants)
+    elif action == "import":
+        _import(file, names, replace=replace)
+    elif action == "list":
+        raise GluscopeError(f"list takes no {names[0]!a}", "filter with --tag, --quadrant or --where")
+    else:
+        raise GluscopeError(f"{action!a} is nothing that marks can do", f"use {', '.join(_ACTIONS[:-1])} or import")
+
+
+class Wanted(NamedTuple):
+    """Which marks to list."""
+
+    quadrants: tuple[Quadrant, ...] = ()
+    tags: tuple[str, ...] = ()
+    words: str = ""
+    where: str | None = None
+
+
+def _filtered(marks: Iterable[Mark], path: Path, wanted: Wanted) -> list[Mark]:
+    """The marks of these quadrants that have all tags and words, of neurons that meet the condition."""
+    quadrants, tags, words, where = wanted
+    found = [
+        mark
+        for mark in marks
+        if (not quadrants or mark.quadrant in quadrants) and set(tags) <= set(mark.tags) and has_words(mark, words)
+    ]
+    if where is not None and found:
+        with open_index(path) as index:
+            there = {str(row[0]) for row in index.rows(("neuron",), where=where)}
+        found = [mark for mark in found if str(mark.neuron) in there]
+    return found
+
+
+def _write(marks: list[Mark], path: Path, printer: Printer, limit: int, *, filtered: bool) -> None:
+    from ..views import marks as view
+
+    if printer.format == "md" and marks:
+        _report(marks, path, limit)
+        return
+    if printer.format != "md":
+        printer.write(marks, view.COLUMNS, lambda rows: view.lines(list(rows), printer.width, printer.depth))
+    if not marks:
+        tell("no mark is like that" if filtered else "nothing is marked yet: gluscope marks add L12N345 --note TEXT")
+        if filtered:
+            raise typer.Exit(1)
+
+
+def _report(marks: Sequence[Mark], path: Path, limit: int) -> None:
+    """Write the report. Marks of neurons that the index lacks are told and left out."""
+    from ..views import marks as view
+    from ..views.neuron import tokens_of
+
+    refused = 0
+    with open_index(path) as index:
+        rankings = ("post",) if "post" in index.rankings else index.rankings[:1]
+        headed = False
+        for mark in marks:
+            try:
+                record = index.neuron(mark.neuron, rankings=rankings if limit else (), limit=limit, weights=True)
+            except GluscopeError as error:
+                complain(error)
+                refused += 1
+                continue
+            if not headed:
+                emit_lines(view.heading(path.name, record.model, tokens_of(record), len(marks)))
+                headed = True
+            emit_lines(view.section(mark, record))
+    if refused:
+        raise typer.Exit(2)
+
+
+def _add(
+    file: MarksFile, path: Path, names: Sequence[str], quadrants: Sequence[Quadrant], note: str, tags: Sequence[str]
+) -> None:
+    """Mark neurons: as a whole, in the quadrants asked for, or in the one beside the address."""
+    text, own = parse_text(note)
+    kept = tuple(dict.fromkeys((*own, *("-".join(tag.split()) for tag in tags if tag.strip()))))
+    with open_index(path) as index:
+        addresses = Addresses(index, names)
+        asked: dict[Key, None] = {}
+        for neuron, beside in addresses:
+            asked.update(dict.fromkeys((neuron, quadrant) for quadrant in quadrants or (beside,)))
+    if not asked and not addresses.refused:
+        raise GluscopeError("no neuron is named", "name some: gluscope marks add L12N345, or - for stdin")
+    if asked:
+        file.put(Mark(neuron, text, quadrant, kept, now()) for neuron, quadrant in asked)
+        tell(f"{_marks(len(asked))} kept in {file.path}")
+    if addresses.refused:
+        raise typer.Exit(2)
+
+
+def _remove(file: MarksFile, names: Sequence[str], quadrants: Sequence[Quadrant]) -> None:
+    """Remove marks: of the quadrants asked for, of the one beside the address, or else all of a neuron."""
+    asked = {(parse_neuron(one.address), one.quadrant) for one in named(names)}
+    if not asked:
+        raise GluscopeError("no neuron is named", "name some: gluscope marks remove L12N345, or - for stdin")
+
+    def meant(mark: Mark) -> bool:
+        if quadrants:
+            return mark.quadrant in quadrants and any(mark.neuron == neuron for neuron, _ in asked)
+        return mark.key in asked or (mark.neuron, None) in asked
+
+    removed = file.remove(mark.key for mark in file.read() if meant(mark))
+    for mark in removed:
+        tell(f"removed: {mark.name}  {mark.text}".rstrip())
+    if not removed:
+        tell("none of these is marked")
+        raise typer.Exit(1)
+
+
+def _import(file: MarksFile, names: Sequence[str], *, replace: bool) -> None:
+    """Take the marks of files. One that is there already stays, unless it says nothing."""
+    from ..kept.marks_import import read_marks
+
+    if not names:
+        raise GluscopeError("no file to import is named", "name some, or - for stdin: gluscope marks import others.tsv")
+    refused = 0
+    for name in names:
+        found = read_marks(list(stdin_lines()) if name == "-" else _lines(name))
+        for number, reason in found.refused:
+            tell(f"line {number} of {'stdin' if name == '-' else name}: {reason}")
+        refused += len(found.refused)
+        if found.unknown:
+            tell(f"left out of {name}: {', '.join(found.unknown)}")
+        before = {mark.key: mark.text for mark in file.read()}
+        other = [mark for mark in found.marks if before.get(mark.key) not in (None, "", mark.text)]
+        same = [mark for mark in found.marks if mark.text and before.get(mark.key) == mark.text]
+        stay = same if replace else [*same, *other]
+        new = [dated(mark) for mark in found.marks if mark not in stay]
+        file.put(new)
+        tell(f"{_marks(len(new))} taken from {name}")
+        if other and not replace:
+            tell(f"{_marks(len(other))} with another note stay as they are: --replace takes the imported ones")
+    if refused:
+        raise typer.Exit(2)
+
+
+def _lines(name: str) -> list[str]:
+    try:
+        with open(name, encoding="utf-8-sig", errors="replace") as file:
+            return file.read().splitlines()
+    except OSError as error:
+        raise GluscopeError(f"{name} can't be read: {error.strerror}", "name a file of marks, or - for stdin") from None
+
+
+def _marks(count: int) -> str:
+    return f"{count} {'mark' if count == 1 else 'marks'}"

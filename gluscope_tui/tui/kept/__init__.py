@@ -1,1 +1,0 @@
-"""State kept on disk between sessions: marks and the last position."""

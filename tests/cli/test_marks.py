@@ -1,0 +1,125 @@
+"""`gluscope marks`: lists, filters, adds, removes, imports and reports; what it prints can be read back."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from gluscope_tui.cli.app import run
+from gluscope_tui.kept.files import index_folder
+from indexer.database.reader import Index
+from tests.support.hostile import harmful
+from tests.support.index_fixture import Truth, make_index
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def truth(tmp_path_factory: pytest.TempPathFactory) -> Truth:
+    return make_index(tmp_path_factory.mktemp("index") / "a.db", layers=2, width=24)
+
+
+@pytest.fixture(autouse=True)
+def state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+def told(capsys: Capture, truth: Truth, *arguments: str, code: int = 0) -> str:
+    """The stdout of `gluscope marks`."""
+    assert run(["marks", *arguments, "--db", str(truth.path)]) == code
+    return capsys.readouterr().out
+
+
+def test_marks_are_added_listed_filtered_and_removed(truth: Truth, capsys: Capture) -> None:
+    told(capsys, truth, "add", "L0N1", "1.2", "--note", "says France #geo", "-t", "eu")
+    told(capsys, truth, "add", "L1N2", "-q", "-+", "--note", "Ireland")
+    rows = [line.split("\t") for line in told(capsys, truth).splitlines()]
+    assert [row[:4] for row in rows] == [
+        ["L0N1", "", "says France", "geo eu"],
+        ["L1N2", "", "says France", "geo eu"],
+        ["L1N2", "-+", "Ireland", ""],
+    ]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", row[4]) for row in rows)
+    for filters, found in (
+        (["-t", "geo"], "L0N1 L1N2"),
+        (["-t", "geo", "-t", "#eu", "-w", "layer = 1"], "L1N2"),
+        (["-q", "-+"], "L1N2"),
+        (["--find", "france #geo"], "L0N1 L1N2"),
+    ):
+        listed = [json.loads(line) for line in told(capsys, truth, *filters, "-f", "jsonl").splitlines()]
+        assert [mark["neuron"] for mark in listed] == found.split()
+    assert list(listed[0]) == ["neuron", "quadrant", "note", "tags", "date"]
+    assert listed[0]["quadrant"] is None
+    assert told(capsys, truth, "-t", "none", code=1) == ""
+    told(capsys, truth, "remove", "L1N2", "-q", "-+")
+    assert len(told(capsys, truth).splitlines()) == 2
+    told(capsys, truth, "remove", "L1N2")
+    told(capsys, truth, "remove", "L1N2", code=1)
+    assert told(capsys, truth).startswith("L0N1\t")
+
+
+def test_what_is_printed_is_imported_again(
+    truth: Truth, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told(capsys, truth, "add", "L0N1", "--note", "a #x")
+    told(capsys, truth, "add", "L1N2", "-q", "+-", "-q", "++", "--note", "b")
+    for form in ("tsv", "jsonl"):
+        printed = told(capsys, truth, "-f", form)
+        marks = index_folder(truth.path) / "marks.tsv"
+        marks.unlink()
+        (tmp_path / "file").write_text(printed)
+        told(capsys, truth, "import", str(tmp_path / "file"))
+        assert told(capsys, truth, "-f", form) == printed
+    (tmp_path / "file").write_text("L0N1\t\tother\nL1N2\t\tnew\nnothing\n")
+    told(capsys, truth, "import", str(tmp_path / "file"), code=2)
+    notes = {
+        line.split("\t")[0]: line.split("\t")[2] for line in told(capsys, truth, "-q", "++", "-q", "+-").splitlines()
+    }
+    assert notes == {"L1N2": "b"}
+    assert "L0N1\t\ta\tx\t" in told(capsys, truth)
+    told(capsys, truth, "import", "--replace", str(tmp_path / "file"), code=2)
+    assert "L0N1\t\tother\t\t" in told(capsys, truth)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("L0N5 -+\n# c\nL0N6\n"))
+    told(capsys, truth, "add", "-", "--note", "from a pipe")
+    assert "L0N5\t-+\tfrom a pipe" in told(capsys, truth)
+
+
+def test_the_report_has_a_section_a_mark_with_the_contexts_of_its_quadrant(truth: Truth, capsys: Capture) -> None:
+    with Index(truth.path) as index:
+        record = index.neuron("L0N1", rankings=("post",), limit=2)
+    busiest = max(record.quadrants.values(), key=lambda quadrant: quadrant.count)
+    name = busiest.quadrant.value
+    told(capsys, truth, "add", "L0N1", "-q", name, "--note", "*stars* and `ticks` #geo")
+    told(capsys, truth, "add", "L1N3")
+    report = told(capsys, truth, "-f", "md", "-n", "2")
+    first, second = report.split("\n## ")[1:]
+    assert report.startswith("# 2 marks in `a.db`\n")
+    assert first.startswith(f"L0N1 `{name}`\n\n*\\*stars\\* and \\`ticks\\`* `#geo` (")
+    counts = [f"{quadrant.count:,}" for quadrant in record.quadrants.values()]
+    assert re.findall(r"^\| `[+-]{2}` \| ([\d,]+) ", first, re.MULTILINE) == counts
+    assert re.findall(r"^### `(..)`", first, re.MULTILINE) == [name]
+    assert len(re.findall(r"^- ", first, re.MULTILINE)) == len(busiest.examples["post"]) == 2
+    assert len(re.findall(r"^### ", second, re.MULTILINE)) > 1
+    assert not any(map(harmful, report.splitlines()))
+
+
+def test_mistakes_are_told_and_keep_the_rest(truth: Truth, capsys: Capture) -> None:
+    told(capsys, truth, "add", "L0N1", "L9N9", code=2)
+    assert told(capsys, truth).startswith("L0N1\t")
+    for wrong in (["do"], ["list", "L0N1"], ["add"], ["remove"], ["import"], ["import", "/no/such"], ["add", "x"]):
+        told(capsys, truth, *wrong, code=2)
+        assert run(["marks", *wrong, "--db", str(truth.path)]) == 2
+        assert len(capsys.readouterr().err.strip().splitlines()) <= 2
+
+
+def test_the_table_fits_the_terminal(truth: Truth, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    told(capsys, truth, "add", "L0N1", "-q", "++", "--note", "word " * 40)
+    lines = told(capsys, truth, "-f", "table").splitlines()
+    assert lines[0].split() == ["neuron", "quadrant", "date", "tags", "note"]
+    assert max(map(len, lines)) <= 60
