@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -48,5 +49,7 @@ def command(
     printer.write(rows, view.COLUMNS, table)
     if left_out:
         tell(f"{', '.join(left_out)}: no room, widen the terminal or use --format csv")
+    if printer.format == "table" and (example := view.example(rows)):
+        tell(f"the neurons of a cell: {shlex.join(['gluscope', 'neurons', '-n', '0', '-w', example])}")
     if printer.format == "table" and rows and rows[0].classes is None:
         tell("no classes: this index lacks the model's weights; add them with gluscope index --weights-only")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from indexer.database.format.classes import CLASSES
+from indexer.database.format.classes import ATYPICAL_CLASSES, CLASSES
 from indexer.database.query.layers import LayerRow
 from indexer.quadrants import QUADRANTS
 
@@ -15,23 +15,35 @@ from ..colour.ramp import ramp
 from ..colour.style import PLAIN, Style, StyledLine
 from ..text.cells import cell_len, column, fit
 from .columns import Columns
-from .numbers import short_count
+from .numbers import full_count
 
 _CLASS_TITLES = (
-    ("stren-", "gthen"),
+    ("", "strengthening"),
+    ("conditional", "strengthening"),
+    ("proportional", "change"),
+    ("orthogonal", "output"),
+    ("conditional", "weakening"),
+    ("", "weakening"),
+    ("", "atypical"),
+)
+_SHORT_TITLES = (
+    ("", "stren."),
     ("cond.", "stren."),
     ("prop.", "change"),
-    ("ortho-", "gonal"),
+    ("orth.", "output"),
     ("cond.", "weak."),
-    ("weak-", "ening"),
-    ("atyp-", "ical"),
+    ("", "weak."),
+    ("", "atyp."),
 )
+"""The same where there is less room."""
+_SHARE = 5  # cells
 _GAMMA = 0.6
 """Shades grow faster at first, so that a share of a few per cent can be seen."""
 
 _ALWAYS = ("site", "neurons", *(f"frequency_{q.letters}" for q in QUADRANTS), "frequency_gate_positive")
 _CLASSES = (*(name.replace(" ", "_") for name in CLASSES), "atypical")
-FIELDS = (*_ALWAYS, "mostly_open", *(f"never_{q.letters}" for q in QUADRANTS), *_CLASSES)
+_APART = tuple(name.replace(" ", "_") for name in ATYPICAL_CLASSES)
+FIELDS = (*_ALWAYS, "mostly_open", *(f"never_{q.letters}" for q in QUADRANTS), *_CLASSES, *_APART)
 """The columns of plain and CSV lines and the keys of the JSON."""
 
 
@@ -45,7 +57,7 @@ class Cell:
 
 def as_object(row: LayerRow) -> dict[str, Any]:
     """The row by FIELDS; null without tokens, or without weights."""
-    classes = [None] * len(CLASSES) if row.classes is None else [row.classes[name] for name in CLASSES]
+    classes: Mapping[str, int | None] = row.classes or dict.fromkeys((*CLASSES, *ATYPICAL_CLASSES))
     values = (
         row.site.name,
         row.neurons,
@@ -53,8 +65,9 @@ def as_object(row: LayerRow) -> dict[str, Any]:
         row.gate_positive,
         row.mostly_open,
         *(row.never[quadrant] for quadrant in QUADRANTS),
-        *classes,
+        *(classes[name] for name in CLASSES),
         row.atypical,
+        *(classes[name] for name in ATYPICAL_CLASSES),
     )
     return dict(zip(FIELDS, values, strict=True))
 
@@ -78,7 +91,7 @@ def lines(
             return PLAIN
         return styles.style(1.0, shade(share, styles.steps))
 
-    heads = headings(rows)
+    heads = headings(rows, width)
     cells = [cells_of(row, len(heads)) for row in rows]
     widths = [
         max(cell_len(text) for text in (*heads[place], *(row[place].text for row in cells)))
@@ -90,10 +103,14 @@ def lines(
     return found, (*_ALWAYS, *_CLASSES)[fitting : len(heads)]
 
 
-def headings(rows: Sequence[LayerRow]) -> list[tuple[str, str]]:
-    """The headings of the columns, two lines each; classes only if the index has them."""
-    heads = [("", "site"), ("neu-", "rons"), *(("", quadrant.value) for quadrant in QUADRANTS), ("gate", "> 0")]
-    return heads + list(_CLASS_TITLES) if any(row.classes is not None for row in rows) else heads
+def headings(rows: Sequence[LayerRow], width: int = 0) -> list[tuple[str, str]]:
+    """The headings of the columns, two lines each; classes only if the index has them, in full if `width` has room."""
+    heads = [("", "site"), ("", "neurons"), *(("", quadrant.value) for quadrant in QUADRANTS), ("gate", "> 0")]
+    if not any(row.classes is not None for row in rows):
+        return heads
+    before = max(len(row.site.name) for row in rows) + len("neurons") + 5 * _SHARE + len(heads)
+    long = sum(max(map(len, title)) + 1 for title in _CLASS_TITLES)
+    return heads + list(_CLASS_TITLES if before + long <= width else _SHORT_TITLES)
 
 
 def shade(share: float, steps: int) -> int:
@@ -103,13 +120,43 @@ def shade(share: float, steps: int) -> int:
 
 def cells_of(row: LayerRow, count: int) -> list[Cell]:
     """The cells of a site, `count` of them: under the headings."""
-    found = [Cell(row.site.name), Cell(short_count(row.neurons))]
+    found = [Cell(row.site.name), Cell(full_count(row.neurons))]
     shares = [*(row.frequency[quadrant] for quadrant in QUADRANTS), row.gate_positive]
     found += [Cell("-" if share is None else f"{100 * share:.1f}", share) for share in shares]
     if row.classes is not None and row.atypical is not None:
         numbers = [*(row.classes[name] for name in CLASSES), row.atypical]
-        found += [Cell(short_count(number), number / row.neurons if row.neurons else 0.0) for number in numbers]
+        found += [Cell(full_count(number), number / row.neurons if row.neurons else 0.0) for number in numbers]
     return found + [Cell("-")] * (count - len(found))
+
+
+def counted(site: str, place: int) -> str:
+    """The condition on the neurons that a cell of a site counts, by its place under the headings.
+
+    All neurons of the site for a cell that counts none in particular.
+    """
+    name = (*_ALWAYS, *_CLASSES)[place]
+    here = f"site = '{site}'"
+    if name == "atypical":
+        return f"{here} and rw_class like 'atypical%'"
+    return f"{here} and rw_class = '{name.replace('_', ' ')}'" if name in _CLASSES else here
+
+
+def example(rows: Sequence[LayerRow]) -> str:
+    """The condition of one cell that counts neurons of a rare class; "" if there is none."""
+    columns = range(len(_ALWAYS), len(_ALWAYS) + len(_CLASSES))
+    for row in reversed(rows):
+        if row.classes is not None:
+            cells = cells_of(row, columns.stop)
+            there = [place for place in columns if cells[place].share]
+            if there:
+                return counted(row.site.name, min(there, key=lambda place: cells[place].share or 0.0))
+    return ""
+
+
+def column_of(place: int) -> str:
+    """The column of neurons that a cell is a mean of; "" for cells that count neurons."""
+    name = (*_ALWAYS, *_CLASSES)[place]
+    return name if name.startswith("frequency_") else ""
 
 
 def _line(cells: Sequence[tuple[str, Style]], widths: Sequence[int]) -> StyledLine:

@@ -160,7 +160,9 @@ def test_a_layer_tells_the_means_and_numbers_of_its_neurons(tmp_path: Path, sign
             assert layer.never[quadrant] == sum(row[place] == 0 for row in own)
         assert layer.classes is not None
         assert layer.classes["weakening"] == sum(row[2] == "weakening" for row in own)
-        assert layer.classes["strengthening"] == layer.atypical == sum(row[2] != "weakening" for row in own) == 5
+        atypical = sum(row[2] == "atypical strengthening" for row in own)
+        assert layer.classes["atypical strengthening"] == layer.atypical == atypical == 5
+        assert layer.classes["strengthening"] == 0
         assert sum(layer.classes.values()) == 15
 
 

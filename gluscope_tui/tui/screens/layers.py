@@ -22,6 +22,7 @@ from ..session.current_list import site_list
 from ..session.goto import find_site
 from ..session.session import Session
 from ..tables.layers import LayersTable
+from ..tables.neurons import NeuronsTable
 from ..tables.view import Kept
 from ..widgets.table import Cell, Heading, Table, TablePicture
 from ..widgets.table_title import TitleOfTable
@@ -92,10 +93,11 @@ class LayersScreen(TableScreen, scope="layers"):
         table, palette = self._table, self.palette
         shown = table.rows
         longest = max((len(row.site.name) for row in shown), default=0)
-        widths = [max(longest, 4), *(_WIDTH for _ in table.headings[1:])]
+        heads = table.headings_in(self.app.size.width - 1)
+        widths = [max(longest, 4), *(max(_WIDTH, *map(len, head)) for head in heads[1:])]
         headings = tuple(
             Heading(str(number), upper, lower, width, number > 0)
-            for number, ((upper, lower), width) in enumerate(zip(table.headings, widths, strict=True))
+            for number, ((upper, lower), width) in enumerate(zip(heads, widths, strict=True))
         )
         cells = tuple(
             tuple(
@@ -132,10 +134,23 @@ class LayersScreen(TableScreen, scope="layers"):
         if not rows:
             self.say("there is no layer to open")
             return
+        if self.view.column:
+            self._open_neurons()
+            return
         explorer = self.session.explorer
         site = find_site(rows[self.view.place].site, explorer.facts.sites)
         self.leave()
         self.session.take_list(site_list(site, min(explorer.current.neuron.index, site.width - 1)))
+
+    def _open_neurons(self) -> None:
+        """Show the neurons of the cell under the cursor as a table."""
+        cell = self._table.cells(self._table.rows[self.view.place])[self.view.column]
+        if cell.text in ("0", "-"):
+            self.say("this cell counts no neuron")
+            return
+        facts = self.session.explorer.facts
+        self.session.outliving(NeuronsTable, lambda: NeuronsTable(facts)).ask(self._table.query())
+        self.session.screens.open_screen("table.neurons")
 
     def leave(self) -> None:
         self._loader.give_up()

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from indexer.database.query.layers import LayerRow
 
-from ...views.layers import Cell, cells_of, headings
+from ...views.layers import Cell, cells_of, column_of, counted, headings
+from .query import Query
 from .view import TableView
 
 
@@ -31,8 +32,17 @@ class LayersTable:
 
     @property
     def headings(self) -> list[tuple[str, str]]:
-        """The two lines above each column."""
-        return headings(self._known.get(self.signs, ()))
+        """The two lines above each column, if there is little room."""
+        return self.headings_in(0)
+
+    def headings_in(self, width: int) -> list[tuple[str, str]]:
+        """The two lines above each column, in full if a width in cells has room."""
+        return headings(self._known.get(self.signs, ()), width)
+
+    def query(self) -> Query:
+        """The neurons that the cell under the cursor counts, or those that it is the mean of, largest first."""
+        place = min(self.view.column, len(self.headings) - 1)
+        return Query(counted(self.rows[self.view.place].site.name, place), column_of(place), signs=self.signs)
 
     @property
     def rows(self) -> list[LayerRow]:

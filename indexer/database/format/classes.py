@@ -20,4 +20,7 @@ CLASSES = tuple(CLASS_OF_SIGNS.values())
 ATYPICAL = "atypical "
 """The prefix of a class whose w_gate and w_in have an unexpected cosine."""
 
+ATYPICAL_CLASSES = tuple(ATYPICAL + name for name in CLASSES if name != CLASS_OF_SIGNS[0, 0])
+"""The atypical forms of the classes that have one."""
+
 RW_CLASS = Kind("a class", frozenset({str}), choices=frozenset((*CLASSES, *(ATYPICAL + name for name in CLASSES))))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ...addresses import SiteAddress
 from ...quadrants import QUADRANTS, Quadrant
-from ..format.classes import ATYPICAL, CLASSES, RW_CLASS
+from ..format.classes import ATYPICAL_CLASSES, CLASSES, RW_CLASS
 from ..format.columns import COLUMNS
 from ..format.kinds import COUNT, SHARE
 from ..read.connection import Connection
@@ -23,8 +23,12 @@ class LayerRow:
     gate_positive: float | None  # mean of frequency_gate_positive: how often gates are open
     mostly_open: int  # neurons whose gate is positive more often than not
     never: dict[Quadrant, int]  # neurons that never visit the quadrant
-    classes: dict[str, int] | None  # by CLASSES, atypical ones counted with the typical; None: weights weren't computed
-    atypical: int | None
+    classes: dict[str, int] | None  # by CLASSES and ATYPICAL_CLASSES, each form apart; None: weights weren't computed
+
+    @property
+    def atypical(self) -> int | None:
+        """The neurons of an atypical form of any class."""
+        return None if self.classes is None else sum(self.classes[name] for name in ATYPICAL_CLASSES)
 
 
 def layer_rows(
@@ -48,7 +52,7 @@ def layer_rows(
             continue
         count, *values = numbers[site.id]
         own = classes.get(site.id)
-        by_class = None if own is None else {name: own.get(name, 0) + own.get(ATYPICAL + name, 0) for name in CLASSES}
+        by_class = None if own is None else {name: own.get(name, 0) for name in (*CLASSES, *ATYPICAL_CLASSES)}
         found.append(
             LayerRow(
                 site=site.address,
@@ -58,7 +62,6 @@ def layer_rows(
                 mostly_open=values[5],
                 never=dict(zip(QUADRANTS, values[6:], strict=True)),
                 classes=by_class,
-                atypical=None if own is None else sum(n for name, n in own.items() if name.startswith(ATYPICAL)),
             )
         )
     return found
