@@ -33,7 +33,7 @@ def export_menu(home: HomeScreen) -> Menu:
     session, shown = home.session, home.explorer.shown
 
     def take(kind: str) -> None:
-        note = session.notes.get(shown.neuron, "")
+        note = session.notes.of(shown.neuron) or ""
         session.say(f"writing {shown.neuron}.{kind}")
         answer = session.reading.ask(partial(write, shown, kind, Path(FOLDER), note))
         answer.add_done_callback(partial(_tell, home))
