@@ -114,6 +114,7 @@ class Execution:
     checkpoint_every: float | None = None
     shard: str | None = None  # 1/8: only this part of the batches; "auto": as the SLURM array says
     weights: bool = True  # keep what the weights say, too
+    wiring: bool = True  # and which neurons feed which
     snapshot: bool = False  # write an index at every checkpoint, not only where that is cheap
 
 

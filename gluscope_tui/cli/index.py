@@ -94,6 +94,9 @@ def command(
     no_weights: Annotated[
         bool, typer.Option("--no-weights", help="Leave out what the weights say: classes, tokens, nearest neurons.")
     ] = False,
+    no_wiring: Annotated[
+        bool, typer.Option("--no-wiring", help="Leave out of it which neurons feed which, across layers.")
+    ] = False,
     weights_only: Annotated[
         bool, typer.Option("--weights-only", help="Add what the weights say to an existing index; reads no text.")
     ] = False,
@@ -123,7 +126,8 @@ def command(
     if dataset is None and (config is not None or split != "train"):
         raise GluscopeError("--config and --split need a --dataset", "name the --dataset, or leave them out")
     if weights_only:
-        _add_weights(model, bool(text or dataset), index_path(db), device, device_map, trust_remote_code, overwrite)
+        execution = Execution(device, device_map, trust_remote_code=trust_remote_code, wiring=not no_wiring)
+        _add_weights(model, bool(text or dataset), index_path(db), execution, overwrite)
         return
     inputs = Inputs(paths=tuple(text or ()), column=column, dataset=dataset, config=config, split=split)
     if not inputs.paths and inputs.dataset is None:
@@ -154,6 +158,7 @@ def command(
         checkpoint_every=checkpoint_every,
         shard=shard,
         weights=not no_weights,
+        wiring=not no_wiring,
         snapshot=snapshot,
     )
     let_workers_sleep()
@@ -193,19 +198,10 @@ def _try_out(
         emit_lines(lines(forecast.as_dict(), people=printer.format == "table"))
 
 
-def _add_weights(
-    model: str,
-    text: bool,
-    db: Path,
-    device: str,
-    device_map: str | None,
-    trust_remote_code: bool,
-    overwrite: bool,
-) -> None:
+def _add_weights(model: str, text: bool, db: Path, execution: Execution, overwrite: bool) -> None:
     """`--weights-only`: adds to an index and reads no text."""
     if text:
         raise GluscopeError("--weights-only reads no text", "leave the text out")
-    execution = Execution(device=device, device_map=device_map, trust_remote_code=trust_remote_code)
     with telling_what_is_left(lambda: f"stopped; {db} is unchanged. Run the same command to start again"):
         from indexer.jobs.add_weights import add_weights
 

@@ -12,6 +12,7 @@ _LABELS = {
     "loading_seconds": "to load the model",
     "starting_seconds": "to start",
     "weights_seconds": "to compare weights",
+    "wiring_seconds": "to find the wiring",
     "writing_seconds": "to write the index",
     "total_seconds": "time in all",
 }

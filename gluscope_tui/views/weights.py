@@ -9,6 +9,7 @@ from indexer.database.records import Cosines, Neighbour, NeuronWeights, Reads, T
 
 from ..text.cells import flow
 from .numbers import float32, signed
+from .wiring import as_json as wiring_json
 from .writes import in_a_row
 
 _LABELS = ("promotes", "suppresses")
@@ -72,6 +73,7 @@ def as_json(weights: NeuronWeights | None) -> dict[str, Any] | None:
         "suppresses": _tokens(weights.suppresses),
         "reads": {"gate": _reads(weights.reads_gate), "in": _reads(weights.reads_in)},
         "nearest": {"out": _neighbours(weights.nearest_out), "in": _neighbours(weights.nearest_in)},
+        "wiring": wiring_json(weights.wiring),
     }
 
 

@@ -26,6 +26,7 @@ _PACKED_EXAMPLES = 0.61  # compressed / raw
 _PACKED_SAMPLE = 0.93
 _ROW = 330  # bytes of a neuron's row
 _WEIGHTS = 630  # bytes of the numbers of its weights
+_WIRING = 180  # bytes of the neurons that feed it and that it feeds
 _POSTINGS = 5.8  # bytes of the tables for searches, for each entry of the lists
 _PAGES = 1.025  # the share that pages waste
 
@@ -54,6 +55,7 @@ class Forecast:
     loading_seconds: float  # measured
     starting_seconds: float  # extra time of the first batch, compiling included; measured
     weights_seconds: float
+    wiring_seconds: float
     writing_seconds: float | None
 
     @property
@@ -61,8 +63,8 @@ class Forecast:
         """From the start to the finished index, without checkpoints and snapshots."""
         if self.seconds is None or self.writing_seconds is None:
             return None
-        beside = self.loading_seconds + self.starting_seconds + self.weights_seconds + self.writing_seconds
-        return self.seconds + beside
+        before = self.loading_seconds + self.starting_seconds
+        return before + self.seconds + self.weights_seconds + self.wiring_seconds + self.writing_seconds
 
     @property
     def fits_memory(self) -> bool:
@@ -103,7 +105,7 @@ def file_bytes(sites: Sequence[Site], settings: Settings, tokens: int | None, se
         examples = _PACKED_EXAMPLES * peaks * (4 * (5 + lanes) + lanes * slots)
         sampled = settings.sample if tokens is None else min(settings.sample, tokens)
         sample = _PACKED_SAMPLE * sampled * (lanes - 1) * 2
-        total += site.width * (_ROW + _WEIGHTS + _POSTINGS * entries + examples + sample)
+        total += site.width * (_ROW + _WEIGHTS + _WIRING + _POSTINGS * entries + examples + sample)
     neurons = sum(site.width for site in sites)
     kept = min(tokens or 0, neurons * peaks * settings.context)
     return round(_PAGES * (total + _TOKEN * kept))
@@ -178,12 +180,13 @@ def forecast(
     tokens_per_second: float,
     loading_seconds: float,
     starting_seconds: float,
-    weights_seconds: float,
+    weights_seconds: tuple[float, float],
     writing_seconds: Callable[[int], float | None],
 ) -> Forecast:
     """The cost of a run over one of `share` parts of `tokens` tokens; sequences have `length` tokens on average.
 
     `free`: memory of each device before the run had a state. `writing_seconds`: of a file of so many bytes.
+    `weights_seconds`: for the numbers of weights, and for wiring.
     """
     needed = state_bytes(sites, settings)
     known = [amount for amount in free.values() if amount is not None]
@@ -202,7 +205,8 @@ def forecast(
         seconds=None if own is None or not tokens_per_second else own / tokens_per_second,
         loading_seconds=loading_seconds,
         starting_seconds=starting_seconds,
-        weights_seconds=weights_seconds,
+        weights_seconds=weights_seconds[0],
+        wiring_seconds=weights_seconds[1],
         writing_seconds=writing_seconds(size),
     )
 

@@ -23,13 +23,14 @@ from ..sequences.sequences import TokenSequence
 from ..sequences.tokenizer import token_bytes
 from ..sites import Site, find_sites
 from ..sites.weights import gate_in_dot
-from ..weights.compute import COMPARED_WITH_TOKENS, MOST_COMPARED, missing
+from ..weights.compute import COMPARED_WITH_TOKENS, missing
 from ..weights.nearest import Table
-from ..weights.neighbours import NEIGHBOURS
+from ..weights.neighbours import MOST_COMPARED, NEIGHBOURS
 from ..weights.norms import find_norms
 from ..weights.token_lists import TOKENS
 from ..weights.unembedding import embeddings
 from ..weights.vectors import site_vectors
+from .wiring_time import wiring_seconds
 
 _BLOCKS = 2  # of neurons that are compared to measure, after one that doesn't count
 
@@ -52,8 +53,9 @@ class Kept:
 
 
 @torch.inference_mode()
-def weights_seconds(loaded: LoadedModel, sites: Sequence[Site]) -> float:
-    """Seconds to compute the numbers of the weights of `sites`; 0 if they can't be compared.
+def weights_seconds(loaded: LoadedModel, sites: Sequence[Site], *, wiring: bool) -> tuple[float, float]:
+    """Seconds to compute the numbers of the weights of `sites`, and to find their `wiring`, if it is wanted; 0 if they
+    can't be compared.
 
     Some neurons are compared with all tokens. The rest is assumed to take as long for each pair that is compared.
     """
@@ -64,7 +66,7 @@ def weights_seconds(loaded: LoadedModel, sites: Sequence[Site]) -> float:
     wanted = [one for one in readable if one.site.address.name in names]
     tokens = embeddings(loaded)  # token d_model
     if not wanted or next(wanted[0].parts("gate", 1))[1].shape[1] != tokens.shape[1]:
-        return 0.0
+        return 0.0, 0.0
     table = Table.of(tokens, torch.ones(len(tokens), dtype=torch.bool), cosine=True)
     preparing = time.monotonic() - started
     blocks = (block for one in wanted for _, block in one.parts("gate", table.block))
@@ -72,7 +74,8 @@ def weights_seconds(loaded: LoadedModel, sites: Sequence[Site]) -> float:
     neurons = sum(one.site.width for one in readable)
     others = 2 * neurons if neurons <= MOST_COMPARED else 0
     width = sum(one.site.width for one in wanted)
-    return preparing + width * (COMPARED_WITH_TOKENS * len(tokens) * by_token + others * by_neuron)
+    numbers = preparing + width * (COMPARED_WITH_TOKENS * len(tokens) * by_token + others * by_neuron)
+    return numbers, wiring_seconds(readable, names) if wiring else 0.0
 
 
 def _comparing(table: Table, blocks: Iterable[Tensor]) -> tuple[float, float]:

@@ -47,7 +47,7 @@ def dry_run(
         length = read.tokens / read.sequences
     report(Progress("weights", message="comparing some weights"))
     weighs = execution.weights and not (part.group is None and part.shard.index)  # another part holds them
-    weights = weights_seconds(job.loaded, job.sites) if weighs else 0.0
+    weights = weights_seconds(job.loaded, job.sites, wiring=execution.wiring) if weighs else (0.0, 0.0)
     report(Progress("writing", message="trying to write"))
     return forecast(
         job.sites,

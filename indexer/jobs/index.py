@@ -12,7 +12,7 @@ import numpy as np
 
 from ..database.bulk.arrays import ModelWeights, SiteArrays
 from ..database.bulk.stored import StoredIndex
-from ..database.read.weights_state import HOW_TO_ADD, weights_state
+from ..database.read.weights_state import HOW_TO_ADD, HOW_TO_ADD_WIRING, weights_state
 from ..disk import full_disk_told, write_json
 from ..errors import GluscopeError
 from ..forecast.estimate import demand_room
@@ -42,6 +42,7 @@ from ..sites import Site
 from ..sites.weights import gate_in_dot
 from ..statistics.choice import Engines
 from ..weights.compute import missing, model_weights
+from ..weights.model_wiring import model_wiring
 from .prepare import Job, Part, find_part, open_text, prepare, silent
 
 
@@ -203,6 +204,8 @@ def _nothing_left(job: Job) -> str:
             return (
                 f"{said}, but an older gluscope computed its weights: gluscope index --weights-only computes them anew"
             )
+        if stored.lacks_wiring and job.execution.wiring:
+            return f"{said}, but it has no wiring of neurons: {HOW_TO_ADD_WIRING}"
     return said
 
 
@@ -230,14 +233,20 @@ def _weights(job: Job, loop: Loop, base: Base | None) -> ModelWeights:
         return missing(f"left out; {HOW_TO_ADD}")
     if job.part.group is None and job.part.shard.index:
         return missing("the first part of the index holds them")
+    wiring = job.execution.wiring
+    kept = None
     if base is not None:
         with StoredIndex(base.path) as stored:
-            kept = stored.weights()
-        if kept.sites and not kept.of_an_older_gluscope:
-            return kept
+            found = stored.weights()
+        kept = found if found.sites and not found.of_an_older_gluscope else None
+    if kept is not None and not (kept.lacks_wiring and wiring):
+        return kept
     if job.part.group is None:
         loop.save(finished=True)
-    return model_weights(job.loaded, (site.address.name for site in job.sites), job.report)
+    names = [site.address.name for site in job.sites]
+    if kept is not None:
+        return replace(kept, wiring=model_wiring(job.loaded, names, job.report))
+    return model_weights(job.loaded, names, job.report, wiring)
 
 
 def _write(

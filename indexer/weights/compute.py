@@ -8,24 +8,21 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from ..database.bulk.arrays import Bool, ModelWeights, WeightArrays, WeightSite
+from ..database.bulk.arrays import ModelWeights, WeightArrays, WeightSite
 from ..database.bulk.weight_writing import folded
 from ..models.loaded import LoadedModel
 from ..progress import Meter, Progress, Report
 from ..sequences.tokenizer import token_bytes
 from ..sites import Site, find_sites
-from ..sites.weights import gate_in_dot, site_weights
 from .cosines import SiteCosines, site_cosines
-from .neighbours import Nearest, nearest_neurons
+from .model_wiring import left_out, wiring_of
+from .neighbours import MOST_COMPARED, Nearest, flips, nearest_neurons
 from .norms import Norms, find_norms
 from .null_space import NullSpace, shift_counts
 from .token_lists import TokenLists
 from .unembedding import Unembedding, embeddings, unembedding
 from .vectors import SiteVectors, site_vectors
 from .vocabulary import usable_tokens
-
-MOST_COMPARED = 1 << 21
-"""In models of up to this many neurons, each neuron is compared with all others."""
 
 COMPARED_WITH_TOKENS = 3
 """Times that each neuron is compared with all tokens: as it writes, and as gate and in read."""
@@ -46,11 +43,12 @@ def missing(reason: str) -> ModelWeights:
 
 
 @torch.inference_mode()
-def model_weights(loaded: LoadedModel, indexed: Iterable[str], report: Report) -> ModelWeights:
-    """The numbers of the weights of the sites named `indexed`. Nearest neurons are searched in the whole model.
+def model_weights(loaded: LoadedModel, indexed: Iterable[str], report: Report, wiring: bool = True) -> ModelWeights:
+    """The numbers of the weights of the sites named `indexed`. Nearest neurons are searched in the whole model, and so
+    is `wiring`, if it is wanted.
 
     Besides the model, memory holds one table of tokens or neurons in bfloat16, blocks of bounded size, and the
-    results, less than 1 KiB for each neuron.
+    results, less than 2 KiB for each neuron.
     """
     report(Progress("weights", message="looking at the weights"))
     every = find_sites(loaded.model)
@@ -73,6 +71,7 @@ def model_weights(loaded: LoadedModel, indexed: Iterable[str], report: Report) -
         sites=arrays,
         spelling=dict(zip(used, token_bytes(loaded.tokenizer, used), strict=True)),
         folded=texts,
+        wiring=wiring_of(vectors, names, report) if wiring else left_out(),
     )
 
 
@@ -99,10 +98,10 @@ def _lists(
     done = _counter(report, "comparing neurons with each other", 2 * width)
     first = {name: site.first_neuron for name, site in sites.items()}
     nearest: dict[str, Nearest] = {}
-    for d_model in {_d_model(one): None for one in wanted}:  # two stacks may have widths of their own
-        alike = [one for one in compared if _d_model(one) == d_model]
-        mine = [one for one in wanted if _d_model(one) == d_model]
-        nearest |= nearest_neurons(mine, alike, first, _flips(one.site for one in alike), done)
+    for d_model in {one.d_model: None for one in wanted}:  # two stacks may have widths of their own
+        alike = [one for one in compared if one.d_model == d_model]
+        mine = [one for one in wanted if one.d_model == d_model]
+        nearest |= nearest_neurons(mine, alike, first, flips(alike), done)
     return _Lists(tokens, nearest, tuple(lacking), null_space)
 
 
@@ -116,7 +115,7 @@ def _token_lists(
     width = sum(one.site.width for one in wanted)
     done = _counter(report, "comparing neurons with tokens", width * COMPARED_WITH_TOKENS)
     for stack, rows in stacks.items():
-        if rows.shape[1] != next(_d_model(one) for one in wanted if one.site.address.stack == stack):
+        if rows.shape[1] != next(one.d_model for one in wanted if one.site.address.stack == stack):
             return lists, ["no tokens: the embeddings have another width than the MLPs read"], None
         lists.read(rows, usable_tokens(loaded.tokenizer, len(rows)), stack, done)
     out = unembedding(loaded)
@@ -135,22 +134,6 @@ def _why_no_writes(out: Unembedding, norms: Norms) -> str | None:
     if out.rows is None:
         return out.reason
     return "the effect of the last norm is not known" if norms.final is None else None
-
-
-def _d_model(vectors: SiteVectors) -> int:
-    weights = site_weights(vectors.site)
-    assert weights is not None  # else there is a reason
-    return int(weights.gate.shape[1])
-
-
-def _flips(sites: Iterable[Site]) -> dict[str, Bool]:
-    """The flip bits of each site's neurons, by the site's name."""
-    found = {}
-    for site in sites:
-        dots = gate_in_dot(site)
-        assert dots is not None  # its weights can be read
-        found[site.address.name] = dots < 0
-    return found
 
 
 def _counter(report: Report, message: str, total: int) -> Callable[[int], None]:

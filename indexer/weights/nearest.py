@@ -22,8 +22,7 @@ _GATHERED = 1 << 25  # numbers gathered at once
 
 
 class Best(NamedTuple):
-    """The best rows for each query, in order. Of equal ones any may be chosen; the chosen ones are ordered by row. If
-    there are too few: row -1, score NaN."""
+    """The best rows for each query, in order, and of equal ones the first. If there are too few: row -1, score NaN."""
 
     rows: Tensor  # query k, int64
     scores: Tensor  # query k, float32
@@ -85,13 +84,30 @@ class Table:
 
     def best_magnitude(self, queries: Tensor, k: int, own: Tensor | None) -> Best:
         """The k rows whose products are largest in magnitude; `own` (# query): a row that is excluded, -1: none."""
-        scores = (queries.to(torch.bfloat16) @ self.fast.T).abs_()  # query row
-        scores[:, self.left_out] = float("-inf")
+        scores = self.magnitudes(queries)
         if own is not None:
             here = (own >= 0).nonzero()[:, 0]
             scores[here, own[here]] = float("-inf")
-        candidates = _candidates(scores, k, largest=True)
+        return self.largest(queries, scores, k, own)
+
+    def magnitudes(self, queries: Tensor) -> Tensor:
+        """The magnitudes of all products in bfloat16 (# query row of `fast`); -inf where a row is never an answer."""
+        scores = (queries.to(torch.bfloat16) @ self.fast.T).abs_()
+        scores[:, self.left_out] = float("-inf")
+        return scores
+
+    def largest(self, queries: Tensor, magnitudes: Tensor, k: int, own: Tensor | None = None) -> Best:
+        """The k rows whose products are largest in magnitude, given these as `magnitudes` makes them."""
+        candidates = _candidates(magnitudes, k, largest=True)
         return self._chosen(queries, candidates, k, largest=True, magnitude=True, own=own)
+
+    def head(self, count: int) -> Table:
+        """The table of the first rows only, which shares the memory of this one."""
+        padded = -(-count // _GROUP) * _GROUP
+        behind = torch.arange(count, padded, device=self.left_out.device)
+        left_out = torch.cat([self.left_out[self.left_out < count], behind])
+        scale = None if self.scale is None else self.scale[:count]
+        return Table(self.rows[:count], scale, self.fast[:padded], left_out)
 
     def _chosen(
         self,
@@ -107,14 +123,11 @@ class Table:
         order = exact.abs() if magnitude else exact if largest else -exact
         real = candidates.scores.isfinite()
         order = order.masked_fill(~real, float("-inf"))
-        found = _first(candidates.rows, exact, order, k)
+        found = first(candidates.rows, exact, order, k)
         if candidates.rows.shape[1] < self.fast.shape[0]:
             approximate = candidates.scores if largest else -candidates.scores
-            error = (approximate - order).masked_fill(~real, 0.0).abs().amax(1)  # query
-            last = approximate.amin(1)
-            kept = order.topk(k, dim=1).values[:, -1]
-            doubtful = (last + _CAUTION * error >= kept).nonzero()[:, 0]
-            for part in torch.split(doubtful, self.block):
+            doubtful = undecided(approximate, order, real, k).nonzero()[:, 0]
+            for part in torch.split(doubtful, max(1, self.block // 4)) if len(doubtful) else ():
                 whole = self._whole(queries[part], k, largest, magnitude, None if own is None else own[part])
                 found.rows[part], found.scores[part] = whole.rows, whole.scores
         return found
@@ -129,8 +142,8 @@ class Table:
         if own is not None:
             here = (own >= 0).nonzero()[:, 0]
             order[here, own[here]] = float("-inf")
-        rows = order.topk(min(k + _SPARE, order.shape[1]), dim=1).indices
-        return _first(rows, exact.gather(1, rows), order.gather(1, rows), k)
+        rows = best_columns(order, min(k, order.shape[1]))
+        return first(rows, exact.gather(1, rows), order.gather(1, rows), k)
 
     def _products(self, queries: Tensor, rows: Tensor) -> Tensor:
         """The products of each query with some rows (# query candidate), in float32."""
@@ -169,7 +182,7 @@ def _candidates(scores: Tensor, k: int, largest: bool) -> Best:
     """Columns that hold at least the k + spare best scores, except for rounding: query candidate, unordered."""
     queries, columns = scores.shape
     groups = columns // _GROUP
-    wanted = k + k // 2 + _SPARE
+    wanted = wanted_candidates(k)
     if columns <= wanted:
         rows = torch.arange(columns, device=scores.device).expand(queries, columns)
         return Best(rows, scores.float())
@@ -186,7 +199,30 @@ def _candidates(scores: Tensor, k: int, largest: bool) -> Best:
     return Best(rows.gather(1, places), values.float())
 
 
-def _first(rows: Tensor, exact: Tensor, order: Tensor, k: int) -> Best:
+def wanted_candidates(k: int) -> int:
+    """How many candidates decide almost always on the k best."""
+    return k + k // 2 + _SPARE
+
+
+def undecided(approximate: Tensor, exact: Tensor, real: Tensor, k: int) -> Tensor:
+    """Whether one that is not among the candidates may be better than the k-th of them, by the errors seen: query.
+
+    All # query candidate, the larger the better; `exact` is -inf where a candidate is not `real`.
+    """
+    error = (approximate - exact).masked_fill(~real, 0.0).abs().amax(1)  # query
+    kept = exact.topk(k, dim=1).values[:, -1]
+    return approximate.amin(1) + _CAUTION * error >= kept
+
+
+def best_columns(order: Tensor, k: int) -> Tensor:
+    """The columns of the k largest of each row, ascending; of equal ones, the first columns: query k."""
+    least = order.topk(k, dim=1).values[:, -1:]
+    above, equal = order > least, order == least
+    taken = above | (equal & (equal.cumsum(1, dtype=torch.int32) <= k - above.sum(1, keepdim=True)))
+    return taken.nonzero()[:, 1].view(-1, k)
+
+
+def first(rows: Tensor, exact: Tensor, order: Tensor, k: int) -> Best:
     """The k candidates of the largest order, equal ones by row; order -inf means no candidate."""
     by_row = rows.argsort(dim=1)
     rows, exact, order = (tensor.gather(1, by_row) for tensor in (rows, exact, order))

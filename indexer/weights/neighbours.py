@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,11 +11,15 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ..database.bulk.arrays import Bool, Float32, Int64
+from ..sites.weights import gate_in_dot
 from .nearest import Best, Table
 from .vectors import SiteVectors
 
 NEIGHBOURS = 8
 """In each list."""
+
+MOST_COMPARED = 1 << 21
+"""In models of up to this many neurons, each neuron is compared with all others."""
 
 _TABLE = 1 << 27  # numbers in a table: 0.5 GiB, and half as much beside it
 
@@ -48,21 +52,34 @@ def nearest_neurons(
     if not k:
         return found
     for place, which in enumerate(("out", "in")):
-        for numbers, table in _tables(every, first_neuron, which):
+        for numbers, table in tables(every, first_neuron, which):
             for vectors in wanted:
                 _look(vectors, which, numbers, table, first_neuron, found[vectors.site.address.name], place, done)
-    flips = np.zeros(max(first_neuron[name] + len(flags) for name, flags in flipped.items()), np.int64)
-    for name, flags in flipped.items():
-        flips[first_neuron[name] : first_neuron[name] + len(flags)] = flags
-    for nearest in found.values():
-        real = nearest.neurons >= 0
-        nearest.neurons[real] = 2 * nearest.neurons[real] + flips[nearest.neurons[real]]
+    add_flips((nearest.neurons for nearest in found.values()), first_neuron, flipped)
     return found
 
 
-def _tables(
-    every: Sequence[SiteVectors], first_neuron: Mapping[str, int], which: str
-) -> Iterator[tuple[Tensor, Table]]:
+def flips(every: Iterable[SiteVectors]) -> dict[str, Bool]:
+    """The flip bits of each site's neurons, by the site's name."""
+    found = {}
+    for one in every:
+        dots = gate_in_dot(one.site)
+        assert dots is not None  # its weights can be read
+        found[one.site.address.name] = dots < 0
+    return found
+
+
+def add_flips(lists: Iterable[Int64], first_neuron: Mapping[str, int], flipped: Mapping[str, Bool]) -> None:
+    """Turn numbers of neurons into 2 * number + flip bit, in place; -1 stays."""
+    bits = np.zeros(max(first_neuron[name] + len(flags) for name, flags in flipped.items()), np.int64)
+    for name, flags in flipped.items():
+        bits[first_neuron[name] : first_neuron[name] + len(flags)] = flags
+    for numbers in lists:
+        real = numbers >= 0
+        numbers[real] = 2 * numbers[real] + bits[numbers[real]]
+
+
+def tables(every: Sequence[SiteVectors], first_neuron: Mapping[str, int], which: str) -> Iterator[tuple[Tensor, Table]]:
     """All neurons' vectors with length 1, as many at once as fit, with their numbers in the model: row."""
     rows: list[Tensor] = []
     numbers: list[Tensor] = []
@@ -103,11 +120,11 @@ def _look(
         row = torch.searchsorted(numbers, own).clamp_max(len(numbers) - 1)
         best = table.best_magnitude(queries, min(k, len(numbers)), torch.where(numbers[row] == own, row, -1))
         best = Best(torch.where(best.rows < 0, -1, numbers[best.rows]), best.scores)
-        _merge(best, queries, found.neurons[place, part], found.cosines[place, part])
+        merge(best, queries, found.neurons[place, part], found.cosines[place, part])
         done(len(block))
 
 
-def _merge(best: Best, queries: Tensor, neurons: Int64, cosines: Float32) -> None:
+def merge(best: Best, queries: Tensor, neurons: Int64, cosines: Float32) -> None:
     """Keep the nearest of two lists, equal ones by number, in the arrays given."""
     zero = ~queries.any(dim=1)
     new = best.rows.masked_fill(zero[:, None], -1).cpu().numpy()

@@ -39,6 +39,10 @@ class SiteVectors:
     def after(self) -> Norm | None:
         return self.around.after
 
+    @property
+    def d_model(self) -> int:
+        return int(self._weights().gate.shape[1])
+
     def blocks(self, rows: int = _ROWS) -> Iterator[tuple[slice, Vectors]]:
         """All neurons, some at a time."""
         weights = self._weights()

@@ -52,9 +52,9 @@ def test_a_dry_run_is_near_the_truth_and_writes_nothing(model: Path, corpus: Pat
     assert found.tokens is not None
     assert found.seconds == pytest.approx(found.tokens / found.tokens_per_second)
     assert found.writing_seconds is not None
-    parts = (found.seconds, found.loading_seconds, found.starting_seconds, found.weights_seconds, found.writing_seconds)
-    assert found.total_seconds == pytest.approx(sum(parts))
-    assert min(found.loading_seconds, found.weights_seconds, found.writing_seconds) > 0
+    parts = (found.loading_seconds, found.weights_seconds, found.wiring_seconds, found.writing_seconds)
+    assert found.total_seconds == pytest.approx(found.seconds + found.starting_seconds + sum(parts))
+    assert min(parts) > 0
     assert found.fits_memory
     assert found.fits_disk
 
@@ -87,6 +87,7 @@ def test_what_follows_the_text_is_not_reported_for_a_part_or_if_it_is_left_out(
         return dry_run(str(model), Inputs((str(corpus),)), tmp_path / "x.db", SETTINGS, chosen)
 
     assert found(weights=False).weights_seconds == found(shard="2/2").weights_seconds == 0
+    assert found(weights=False).wiring_seconds == found(wiring=False).wiring_seconds == 0
     assert found(shard="1/2").weights_seconds > 0
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "no folder"))
     nowhere = found()
@@ -101,6 +102,7 @@ def test_weights_and_writing_grow_with_what_there_is_to_do(corpus: Path, tmp_pat
 
     small, large = found(100), found(3200)
     assert large.weights_seconds > 2 * small.weights_seconds
+    assert large.wiring_seconds > 2 * small.wiring_seconds
     assert (large.writing_seconds or 0) > 2 * (small.writing_seconds or 0)
 
 

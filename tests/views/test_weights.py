@@ -13,7 +13,8 @@ from gluscope_tui.views import json as json_view
 from gluscope_tui.views import markdown, page
 from gluscope_tui.views.json_text import dumps
 from indexer.addresses import parse_neuron
-from indexer.database.records import Cosines, Neighbour, NeuronWeights, Reads, TokenScore
+from indexer.database.records import Cosines, Neighbour, NeuronWeights, Reads, TokenScore, Wire, Wiring
+from indexer.quadrants import Quadrant
 from tests.support.view_records import neuron
 
 HOSTILE = ("\x1b[31mred", " \x1b]52;c;aGk=\x07", "\u202eevil", " the", "`", "日本語")
@@ -34,6 +35,13 @@ WEIGHTS = NeuronWeights(
     reads_in=Reads((), ()),
     nearest_out=(Neighbour(parse_neuron("L3N4"), -0.75),),
     nearest_in=(),
+    wiring=Wiring(
+        fed_gate=(Wire(parse_neuron("L3N4"), -0.75, (Quadrant.PN, Quadrant.NP)),),
+        fed_in=(Wire(parse_neuron("L2E5N6"), 0.5, None),),
+        feeds_gate=(),
+        feeds_in=(Wire(parse_neuron("L13N1"), 0.25, (Quadrant.PP,)),),
+        bands={"fed_gate": 0.125, "fed_in": None, "feeds_gate": 0.25, "feeds_in": 0.5},
+    ),
 )
 
 
@@ -87,5 +95,12 @@ def test_json_has_the_promised_keys_and_exact_numbers() -> None:
             "in": {"nearest": [], "farthest": []},
         },
         "nearest": {"out": [{"neuron": "L3N4", "cosine": -0.75}], "in": []},
+        "wiring": {
+            "band": {"fed_gate": 0.125, "fed_in": None, "feeds_gate": 0.25, "feeds_in": 0.5},
+            "fed_gate": [{"neuron": "L3N4", "cos": -0.75, "drives": ["+-", "-+"]}],
+            "fed_in": [{"neuron": "L2E5N6", "cos": 0.5, "drives": None}],
+            "feeds_gate": [],
+            "feeds_in": [{"neuron": "L13N1", "cos": 0.25, "drives": ["++"]}],
+        },
     }
     assert [one["text"] for one in found["promotes"]] == list(HOSTILE)

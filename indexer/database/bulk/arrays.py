@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ...addresses import SiteAddress
 from ...quadrants import Quadrant
+from ..read.weights_state import can_be_added
 
 Float16 = npt.NDArray[np.float16]
 Float32 = npt.NDArray[np.float32]
@@ -126,5 +127,10 @@ class ModelWeights:
 
     @property
     def of_an_older_gluscope(self) -> bool:
-        """Whether numbers are missing that are computed today."""
+        """Whether numbers are missing that are computed today, apart from wiring."""
         return any(site.vocabulary is None for site in self.sites.values())
+
+    @property
+    def lacks_wiring(self) -> bool:
+        """Whether there could be wiring, and is none."""
+        return bool(self.sites) and (self.wiring is None or can_be_added(self.wiring.info))

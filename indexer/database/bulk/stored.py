@@ -18,12 +18,13 @@ from ..read.connection import Connection, Row
 from ..read.inflate import DamagedValue, inflate
 from ..read.provenance import read_info, read_sites
 from ..read.statistics import COLUMNS, KINDS
-from ..read.weights_state import weights_state
+from ..read.weights_state import can_be_added, weights_state, wiring_state
 from ..records import SiteRecord
-from .arrays import Int32, Int64, ListArrays, ModelWeights, SiteArrays, WeightArrays
+from .arrays import Int32, Int64, ListArrays, ModelWeights, ModelWiring, SiteArrays, WeightArrays
 from .packing import CHUNK
 from .unpacking_sites import list_shapes, unpack_lists, unpack_samples
 from .weight_reading import read_site, read_weights
+from .wiring_storage import read_wiring
 
 _PLACE = {column: place for place, column in enumerate(COLUMNS)}
 _TOGETHER = 500  # numbers a query
@@ -103,6 +104,10 @@ class StoredIndex:
         """The numbers of weights that the index keeps, to its precision; none for older indexes."""
         return read_weights(self._connection, self.info, self.sites)
 
+    def wiring(self) -> ModelWiring | None:
+        """The wiring that the index keeps; None for older indexes."""
+        return read_wiring(self._connection, self.info, self.sites)
+
     def site_weights(self, record: SiteRecord) -> WeightArrays | None:
         """The numbers of the weights of a site; None if the index has none."""
         return read_site(self._connection, record) if "weight_lists" in self._connection.tables else None
@@ -116,6 +121,11 @@ class StoredIndex:
             and "vocabulary_scores" in there
             and bool(self._connection.rows("SELECT neuron FROM vocabulary_scores LIMIT 1", (COUNT,)))
         )
+
+    @property
+    def lacks_wiring(self) -> bool:
+        """Whether the index has numbers of weights, and wiring could be added."""
+        return can_be_added(wiring_state(self.info))
 
     @cached_property
     def sequence_numbers(self) -> Int64:

@@ -27,7 +27,6 @@ def wiring_state(info: Mapping[str, Any]) -> Mapping[str, Any]:
     return weights if weights["state"] == "missing" else found
 
 
-def lacks_wiring(info: Mapping[str, Any]) -> bool:
-    """Whether an index has weights without wiring, though wiring could be added."""
-    state = wiring_state(info)
-    return state["state"] == "missing" and HOW_TO_ADD_WIRING in str(state.get("reason"))
+def can_be_added(wiring: Mapping[str, Any]) -> bool:
+    """Whether some of the wiring whose state this is, is missing although it can be computed."""
+    return wiring["state"] != "computed" and HOW_TO_ADD_WIRING in str(wiring.get("reason"))
