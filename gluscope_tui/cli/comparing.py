@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import typer
 
 import indexer
+from indexer.addresses import NeuronAddress
 from indexer.database.reader import Index
 from indexer.errors import GluscopeError
 
 from .asked import Addresses
+from .extras import require_index_extra
 from .opening import open_index, warn_incomplete
 from .output import emit_lines
 from .printing import Printer, emit_objects
@@ -28,9 +30,18 @@ _NARROWEST = 40  # cells
 
 
 def show_compared(
-    neurons: Sequence[str], printer: Printer, wish: Wish, db: Path | None, beside: Path | None, *, compare: bool
+    neurons: Sequence[str],
+    printer: Printer,
+    wish: Wish,
+    db: Path | None,
+    beside: Path | None,
+    *,
+    compare: bool,
+    model: str | None,
 ) -> None:
     """Print a comparison of two neurons, or one of each neuron with itself in the index `beside`.
+
+    `model`: whose weights to read for the cosines between two neurons; None: what the index tells.
 
     Exits with 2 if some neurons are not in the index. GluscopeError if there is nothing to compare.
     """
@@ -44,7 +55,7 @@ def show_compared(
             raise GluscopeError(f"this index has no ranking {wish.ranking!a}", f"use {', '.join(index.rankings)}")
         addresses = Addresses(index, neurons)
         if beside is None:
-            found = _two(index, addresses, wish)
+            found = _two(index, addresses, wish, model)
         else:
             other = stack.enter_context(indexer.open(beside))
             warn_incomplete(other)
@@ -55,8 +66,8 @@ def show_compared(
             raise typer.Exit(2)
 
 
-def _two(index: Index, addresses: Addresses, wish: Wish) -> Iterator[Compared]:
-    from ..views.compare_reading import two_neurons
+def _two(index: Index, addresses: Addresses, wish: Wish, model: str | None) -> Iterator[Compared]:
+    from ..views.compare_reading import two_neurons, with_cosines
 
     asked = [address for address, _ in addresses]
     if addresses.refused:
@@ -65,7 +76,22 @@ def _two(index: Index, addresses: Addresses, wish: Wish) -> Iterator[Compared]:
         raise GluscopeError(
             f"--compare takes two neurons, not {len(asked)}", "name two: gluscope show L12N345 L3N77 --compare"
         )
-    yield two_neurons(index, asked[0], asked[1], wish)
+    compared = two_neurons(index, asked[0], asked[1], wish)
+    yield compared if model is None else with_cosines(compared, _cosines(index, model, asked[0], asked[1]))
+
+
+def _cosines(
+    index: Index, model: str, one: NeuronAddress, other: NeuronAddress
+) -> Mapping[tuple[str, str], float | None]:
+    """The cosines of the model's weights."""
+    require_index_extra("show --model")
+    from indexer.jobs.pair_cosines import pair_cosines
+    from indexer.live.model import Choice
+
+    from .progress import narrator
+
+    with narrator() as report:
+        return pair_cosines(index.info(), Choice(model), one, other, report)
 
 
 def _beside(index: Index, other: Index, addresses: Addresses, wish: Wish) -> Iterator[Compared]:

@@ -62,6 +62,10 @@ def command(
         Path | None,
         typer.Option("--beside", metavar="FILE", help="The same neurons in another index of the same shape."),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="MODEL", help="--compare: read this model's weights for exact cosines."),
+    ] = None,
     color: Color = "auto",
     db: Db = None,
 ) -> None:
@@ -71,12 +75,14 @@ def command(
     gluscope show L12N345 -f svg > L12N345.svg; gluscope show L12N345 L3N77 --compare.
     """
     quadrants = parse_quadrants(quadrant)
+    if model is not None and (not compare or beside is not None):
+        raise GluscopeError("--model is for --compare", "name two neurons of an index, and --compare")
     if compare or beside is not None:
         if plot or wrap:
             raise GluscopeError("a comparison has no --plot and no --wrap", "leave them out")
         wish = Wish(signs, rank_by or "post", limit, quadrants)
         printer = Printer(format, color, people="rich", width=width)
-        show_compared(tuple(neurons), printer, wish, db, beside, compare=compare)
+        show_compared(tuple(neurons), printer, wish, db, beside, compare=compare, model=model)
         return
     if format in ("html", "svg"):
         _one(Request(tuple(neurons), None, rank_by, limit, signs, db), format, quadrants, width)

@@ -79,6 +79,7 @@ class Compared:
     same_index: bool = True
     same_corpus: bool = True
     same_sample: bool = True
+    exact: Mapping[tuple[str, str], float | None] | None = None  # cosines from the model's weights, under these signs
 
     @property
     def records(self) -> tuple[NeuronRecord, NeuronRecord]:
@@ -106,6 +107,8 @@ class Compared:
     @cached_property
     def cosines(self) -> tuple[PairCosine, ...]:
         """The cosines of like vectors, then those of what one writes with what the other, in a later layer, reads."""
+        if self.exact is not None:
+            return tuple(PairCosine(one, other, cosine, None) for (one, other), cosine in self.exact.items())
         return tuple(pair_cosines(self.one.weights, self.other.weights)) if self.same_index else ()
 
     @cached_property

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from indexer.addresses import NeuronAddress
 from indexer.database.reader import Index
 from indexer.database.records import NeuronRecord
 from indexer.errors import GluscopeError
-from indexer.quadrants import QUADRANTS, Quadrant
+from indexer.quadrants import QUADRANTS, Quadrant, changes_sign
 
 from .compare import Compared
 
@@ -44,6 +45,17 @@ def two_neurons(index: Index, one: NeuronAddress, other: NeuronAddress, wish: Wi
         wish.ranking,
         same_sample=index.sample_positions(one.site) == index.sample_positions(other.site),
     )
+
+
+def with_cosines(compared: Compared, raw: Mapping[tuple[str, str], float | None]) -> Compared:
+    """The comparison with the cosines of the model's weights, given under raw signs, in place of the index's."""
+    flips = [record.signs == "aligned" and bool(record.flipped) for record in compared.records]
+
+    def signed(one: str, other: str, cosine: float | None) -> float | None:
+        negated = (flips[0] and changes_sign(one)) != (flips[1] and changes_sign(other))
+        return 0.0 - cosine if negated and cosine is not None else cosine
+
+    return replace(compared, exact={pair: signed(*pair, cosine) for pair, cosine in raw.items()})
 
 
 def two_indexes(index: Index, beside: Index, neuron: NeuronAddress, wish: Wish) -> Compared:
