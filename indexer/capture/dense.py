@@ -14,9 +14,9 @@ from ..sites import Site
 if TYPE_CHECKING:
     pass
 
-Observe = Callable[[Site, Tensor, Tensor, Tensor], None]
+Observe = Callable[[Site, Tensor, Tensor, Tensor], Tensor | None]
 """Takes site, gate, in, post, each `# batch position neuron`, in the model's dtype. They are the model's own tensors:
-read them at once, don't write to them, and copy what is to be kept."""
+read them at once, don't write to them, and copy what is to be kept. A tensor that it returns takes post's place."""
 
 
 @contextmanager
@@ -43,14 +43,15 @@ def _register(site: Site, observe: Observe) -> list[torch.utils.hooks.RemovableH
 
         return hook
 
-    def before_down(_module: nn.Module, args: tuple[Tensor, ...]) -> None:
+    def before_down(_module: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
         if site.fused:
             gate, in_ = site.halves(seen.pop("both"))  # batch position neuron
         else:
             gate, in_ = seen.pop("gate"), seen.pop("in")  # batch position neuron
         if site.gate_scale != 1.0:
             gate = gate * site.gate_scale
-        observe(site, gate, in_ if site.factor is None else site.factor(in_), args[0])
+        changed = observe(site, gate, in_ if site.factor is None else site.factor(in_), args[0])
+        return None if changed is None else (changed, *args[1:])
 
     if site.fused:
         kept = [site.gate.register_forward_hook(keep("both"))]

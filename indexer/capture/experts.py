@@ -76,8 +76,8 @@ def _watching(
         weight = weights.reshape(-1)[order]
         reached = (weight != 0) & (expert < layer.count)
         token = order // index.shape[-1]
-        observe(layer, Routed(hidden, expert, token, reached, gate, in_, act, post, weight=weight))
-        return post
+        changed = observe(layer, Routed(hidden, expert, token, reached, gate, in_, act, post, weight=weight))
+        return post if changed is None else changed
 
     hook = layer.act_fn.register_forward_hook(keep) if isinstance(layer.act_fn, nn.Module) else None
     try:

@@ -6,7 +6,7 @@ of the first is gate and up, the input of the last is post.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
@@ -27,20 +27,24 @@ class _Product(NamedTuple):
 
 
 class _Products(TorchFunctionMode):
-    """Within the context, every product of matrices, in order."""
+    """Within the context, every product of matrices, in order. Some may be given another input."""
 
     _WATCHED = (functional.linear, torch.bmm, torch.matmul, Tensor.matmul)
 
-    def __init__(self) -> None:
+    def __init__(self, instead: Mapping[int, Tensor] | None = None) -> None:
+        """`instead`: the inputs of some products, by their place."""
         super().__init__()
         self.seen: list[_Product] = []
+        self._instead = instead or {}
 
     def __torch_function__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        found = func(*args, **(kwargs or {}))
-        if func in self._WATCHED:
-            self.seen.append(_Product(args[0], found))
+        if func not in self._WATCHED:
+            return func(*args, **(kwargs or {}))
+        entered = self._instead.get(len(self.seen), args[0])
+        found = func(entered, *args[1:], **(kwargs or {}))
+        self.seen.append(_Product(entered, found))
         return found
 
 
@@ -56,13 +60,17 @@ def capture_looped(layers: Iterable[ExpertLayer], observe: ObserveExperts) -> It
 def _watch(stack: ExitStack, layer: ExpertLayer, observe: ObserveExperts) -> None:
     module: Any = layer.module
     usual = module.forward
-    read = _READ[type(module).__name__]
+    reading = _READ[type(module).__name__]
 
     def forward(*args: Any, **kwargs: Any) -> Any:
         with _Products() as products:
             given = usual(*args, **kwargs)
-        observe(layer, read(layer, args, products.seen))
-        return given
+        routed = reading.read(layer, args, products.seen)
+        changed = observe(layer, routed)
+        if changed is None:
+            return given
+        with _Products(_instead(products.seen, reading.posts(layer), routed, changed)):
+            return usual(*args, **kwargs)
 
     own = vars(module).get("forward")  # the hook of a model spread over devices
     module.forward = forward
@@ -70,6 +78,21 @@ def _watch(stack: ExitStack, layer: ExpertLayer, observe: ObserveExperts) -> Non
         stack.callback(delattr, module, "forward")
     else:
         stack.callback(setattr, module, "forward", own)
+
+
+def _instead(seen: list[_Product], posts: slice, routed: Routed, changed: Tensor) -> dict[int, Tensor]:
+    """The inputs of the down projections, by the product's place, if the rows of `routed` have the posts `changed`."""
+    places = range(len(seen))[posts]
+    old = [seen[place].entered for place in places]
+    if not old:
+        return {}
+    rows = [one.reshape(-1, one.shape[-1]) for one in old]
+    if routed.source is not None:
+        whole = torch.cat(rows)
+        whole[routed.source] = changed
+        changed = whole
+    parts = torch.split(changed, [len(one) for one in rows])
+    return {place: part.reshape(one.shape) for place, part, one in zip(places, parts, old, strict=True)}
 
 
 def _routed(
@@ -146,11 +169,18 @@ def _in_parallel(layer: ExpertLayer, args: Sequence[Any], products: list[_Produc
     return _put(layer, hidden, expert, token, every, halves, [one.entered for one in ends[layer.count :]])
 
 
-_READ: dict[str, Callable[[ExpertLayer, Sequence[Any], list[_Product]], Routed]] = {
-    "LongcatFlashExperts": _in_pairs,
-    "Step3p7Experts": _in_pairs,
-    "DbrxExperts": _in_threes,
-    "Llama4TextExperts": _on_every_token,
-    "JetMoeMoE": _in_parallel,
+class _Reading(NamedTuple):
+    """How the products of a class are read, and which of them are those of the down projections."""
+
+    read: Callable[[ExpertLayer, Sequence[Any], list[_Product]], Routed]
+    posts: Callable[[ExpertLayer], slice]
+
+
+_READ = {
+    "LongcatFlashExperts": _Reading(_in_pairs, lambda _: slice(1, None, 2)),
+    "Step3p7Experts": _Reading(_in_pairs, lambda _: slice(1, None, 2)),
+    "DbrxExperts": _Reading(_in_threes, lambda _: slice(2, None, 3)),
+    "Llama4TextExperts": _Reading(_on_every_token, lambda _: slice(1, 2)),
+    "JetMoeMoE": _Reading(_in_parallel, lambda layer: slice(1 + layer.count, 1 + 2 * layer.count)),
 }
 """Classes by name."""

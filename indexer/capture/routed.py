@@ -28,4 +28,5 @@ class Routed(NamedTuple):
     weight: Tensor | None = None  # row: what multiplies its output, as the router says; None: it isn't known
 
 
-ObserveExperts = Callable[[ExpertLayer, Routed], None]
+ObserveExperts = Callable[[ExpertLayer, Routed], Tensor | None]
+"""Takes a layer and its values; a tensor that it returns (# row neuron) takes post's place."""
