@@ -25,7 +25,7 @@ from .read.sampled import sample_of
 from .read.signs import aligned_quadrants
 from .read.statistics import COLUMNS as NEURON_COLUMNS
 from .read.statistics import KINDS, flipped, frequency, peak_entropies, quadrant_record, zero
-from .read.texts import Texts
+from .read.texts import StoredSequence, Texts
 from .read.unpacking import unpack_examples, unpack_sample
 from .read.weights import Weights
 from .records import (
@@ -274,6 +274,13 @@ class Index:
 
     def sequence(self, document: int, part: int) -> SequenceRecord:
         """A whole sequence of the corpus. GluscopeError if no example needed it, so that the index didn't keep it."""
+        stored = self.token_ids(document, part)
+        self._texts.load(stored.tokens)
+        tokens = self._texts.window(stored.tokens, 0, len(stored.tokens))
+        return SequenceRecord(stored.document, stored.part, stored.source, "".join(tokens), tokens)
+
+    def token_ids(self, document: int, part: int) -> StoredSequence:
+        """A sequence with its number in the corpus and its token ids; errors as in `sequence`."""
         rows = self._connection.rows(
             "SELECT id FROM sequences WHERE document = ? AND part = ?", (COUNT,), (document, part)
         )
@@ -283,10 +290,7 @@ class Index:
                 "only sequences that an example or the sample is from are kept",
             )
         number: int = rows[0][0]
-        stored = self._texts.sequences([number])[number]
-        self._texts.load(stored.tokens)
-        tokens = self._texts.window(stored.tokens, 0, len(stored.tokens))
-        return SequenceRecord(stored.document, stored.part, stored.source, "".join(tokens), tokens)
+        return self._texts.sequences([number])[number]
 
     def weights(self, neuron: str | NeuronAddress, *, signs: str = "aligned") -> NeuronWeights | None:
         """The numbers of a neuron's weights. None if the index has no weights; `info().weights` says why."""

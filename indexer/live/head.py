@@ -36,6 +36,14 @@ class Head:
     capped: bool  # the logits are soft-capped
     _model: Any
 
+    def widened(self) -> Head:
+        """The same head in float32, for differences of logits. It shares the model, so use this one only."""
+        if self.rows.dtype == torch.float32:
+            return self
+        bias = None if self.bias is None else self.bias.float()
+        _give(self._model, self.rows.float(), bias)
+        return replace(self, rows=self.rows.float(), bias=bias)
+
     def logits(self, last: Tensor) -> Tensor:
         """The logits of last hidden states (# position d_model): position token, float32."""
         with torch.inference_mode():

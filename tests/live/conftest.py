@@ -8,7 +8,7 @@ import pytest
 
 from indexer.settings import Settings
 
-from ..support.small_runs import make, save_model, write_corpus
+from ..support.small_runs import make, make_odd, save_model, write_corpus
 
 SETTINGS = Settings(context=48, batch_tokens=1, top_k=3)
 
@@ -19,3 +19,11 @@ def live_index(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Pa
     folder = tmp_path_factory.mktemp("live")
     corpus = write_corpus(folder / "t.jsonl")
     return make(save_model(folder / "model"), corpus, folder / "g.db", SETTINGS, compile="off")
+
+
+@pytest.fixture(scope="session")
+def odd_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The index of a tiny Llama with neurons that never visit some quadrants: see `make_odd`."""
+    folder = tmp_path_factory.mktemp("odd")
+    model = make_odd(save_model(folder / "model"))
+    return make(model, write_corpus(folder / "t.jsonl"), folder / "g.db", SETTINGS, compile="off")

@@ -1,0 +1,100 @@
+"""From a model that is open and a request to what measures its rows. Refuses models that predict no next token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ...corpus import open_corpus
+from ...database.reader import Index
+from ...database.records import IndexInfo
+from ...errors import GluscopeError
+from ...models.loaded import LoadedModel
+from ...sequences.sequences import TokenSequence, sequences
+from ...sequences.tokenizer import text_encoder
+from ...settings import Inputs
+from ...sites import is_encoder_decoder
+from ..head import find_head
+from ..model import LiveModel
+from ..text import encode_text
+from .request import Request
+from .rows import Effects, Text
+from .study import Study
+
+CPU_ROWS, ACCELERATOR_ROWS = 2048, 32768
+"""Tokens of altered rows that run at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The text to measure on; without inputs and prompt the contexts of the index. None: as the index was made."""
+
+    inputs: Inputs | None = None
+    prompt: str | None = None
+    context: int | None = None
+    long: str | None = None
+    tokens: int | None = None  # None: all
+
+    @property
+    def given(self) -> bool:
+        """Whether there is a text."""
+        return self.inputs is not None or self.prompt is not None
+
+
+def demand_causal(info: IndexInfo) -> None:
+    """GluscopeError if an index says that its model is an encoder: known before the model is loaded."""
+    if info.model.get("causal") is False:
+        raise _not_causal(str(info.model["name"]), "tokens of it see those after them")
+
+
+def open_effects(
+    live: LiveModel, index: Index | None, request: Request, source: Source, notice: Callable[[str], None]
+) -> Effects:
+    """Ready to measure. GluscopeError if the model predicts no next token, or there is nothing to measure on."""
+    loaded = live.loaded
+    _demand_next_token(loaded)
+    if index is None and not source.given:
+        raise GluscopeError("there is nothing to measure on", "give a text with --text or --prompt, or an index")
+    head = find_head(loaded)
+    if isinstance(head, str):
+        raise GluscopeError(f"effect needs a model that predicts the next token: {head}", "use the whole model")
+    if loaded.dtype in ("bfloat16", "float16"):
+        notice(f"in {loaded.dtype} rounding alone moves a likelihood by some 0.01 nats: --dtype float32 is finer")
+    study = Study(
+        loaded,
+        head.widened(),
+        CPU_ROWS if loaded.device == "cpu" else ACCELERATOR_ROWS,
+        count_first=live.settings.count_first,
+        notice=notice,
+    )
+    return Effects(live, index, request, _text(live, source), study)
+
+
+def _demand_next_token(loaded: LoadedModel) -> None:
+    if is_encoder_decoder(loaded.model):
+        raise _not_causal(loaded.name, "its encoder sees the whole text, the next token too")
+    if not loaded.causal:
+        raise _not_causal(loaded.name, "tokens of it see those after them")
+
+
+def _not_causal(name: str, why: str) -> GluscopeError:
+    return GluscopeError(f"effect needs a causal model, and {name} is not one: {why}", "use a model that writes text")
+
+
+def _text(live: LiveModel, source: Source) -> Text | None:
+    """The sequences of the text that was given, encoded as the index's were."""
+    if source.prompt is not None:
+        ids = encode_text(live, source.prompt)
+        return Text("prompt", (TokenSequence(0, 0, 0, ids, "the prompt"),))
+    if source.inputs is None:
+        return None
+    chosen = {"context": source.context, "long": source.long}
+    given = {name: value for name, value in chosen.items() if value is not None}
+    settings = replace(live.settings, tokens=source.tokens, **given)  # type: ignore[arg-type]  # of the right types
+    inputs = source.inputs
+    corpus = open_corpus(
+        inputs.paths, column=inputs.column, dataset=inputs.dataset, config=inputs.config, split=inputs.split
+    )
+    enough = settings.context if settings.long == "truncate" else None
+    with sequences(corpus, text_encoder(live.loaded.tokenizer, enough), settings, *live.around) as read:
+        return Text("text", tuple(read))

@@ -1,0 +1,245 @@
+"""Rows of `gluscope effect`: for each target its variants, the sequences they are measured in, and the record made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from ...addresses import NeuronAddress
+from ...database.reader import Index
+from ...errors import GluscopeError
+from ...models.probe import how_to_mend_numbers
+from ...quadrants import Quadrant
+from ...sequences.sequences import TokenSequence
+from ..model import LiveModel
+from .contexts import EXTREMES, RANDOM, Contexts
+from .controls import alike, compared
+from .edits import Edits
+from .intervals import interval
+from .measures import Tally
+from .request import Request, Target, quadrants_of
+from .result import ALL, Effect, Interval, Marked, Measured
+from .spelling import Spelling
+from .study import Study
+from .variant import Variant
+
+TOGETHER = 16
+"""Neurons of a layer that are measured at once on the same text: its plain run is shared."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Text:
+    """The text that rows are measured on, if it isn't the index's contexts."""
+
+    over: str  # text or prompt
+    sequences: tuple[TokenSequence, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plan:
+    """The variants of one target: on the main text, on extreme contexts, and those of its controls."""
+
+    target: Target
+    main: Variant
+    extremes: Variant | None
+    controls: tuple[NeuronAddress, ...]
+    compared: tuple[Variant, ...]
+
+    @property
+    def variants(self) -> list[Variant]:
+        return [self.main, *([] if self.extremes is None else [self.extremes]), *self.compared]
+
+
+class Effects:
+    """Measures targets and makes their rows."""
+
+    def __init__(self, live: LiveModel, index: Index | None, request: Request, text: Text | None, study: Study) -> None:
+        """Without an index there must be a text."""
+        self.live, self.text = live, text
+        self._index, self._request, self._study = index, request, study
+        self._names = live.names
+        self._spelling = Spelling(live.loaded.tokenizer, study.head.rows.shape[0])
+        self._contexts = None if index is None or text is not None else Contexts(index, request.contexts, request.signs)
+        self._edits = Edits(live, index, request, study, () if text is None else text.sequences)
+        if self._contexts is not None and not self._contexts.kinds:
+            raise GluscopeError("the index keeps no contexts to measure on", "give a text: --text FILE")
+
+    @property
+    def over(self) -> str:
+        """What the main measures are of."""
+        if self._contexts is None:
+            assert self.text is not None  # without contexts there is a text
+            return self.text.over
+        return self._contexts.kinds[0]
+
+    def groups(self, targets: Sequence[Target]) -> Iterator[list[Target]]:
+        """The targets in the groups that are measured at once; a group's rows are finished together."""
+        by_neurons = [list(group) for _, group in groupby(targets, key=lambda target: target.neurons)]
+        if self._contexts is not None:
+            yield from by_neurons
+            return
+        ready: list[list[Target]] = []
+        for group in by_neurons:
+            if ready and (len(ready) >= TOGETHER or _layer(group) != _layer(ready[0])):
+                yield [target for one in ready for target in one]
+                ready = []
+            ready.append(group)
+        yield [target for one in ready for target in one]
+
+    def demand(self, targets: Iterable[Target]) -> None:
+        """GluscopeError for a neuron that the model doesn't have."""
+        for neuron in {neuron for target in targets for neuron in target.neurons}:
+            site = self._names.get(neuron.site.name)
+            if site is None:
+                known = f"it has {', '.join([*self._names][:4])} ..."
+                raise GluscopeError(f"the model has no {neuron.site.name}", known)
+            if neuron.index >= site.width:
+                raise GluscopeError(
+                    f"{neuron.site.name} has no neuron {neuron.index}", f"its neurons are 0 to {site.width - 1}"
+                )
+
+    def measure(self, targets: Sequence[Target], done: Callable[[int, int], None] = lambda *_: None) -> list[Effect]:
+        """The rows of one group; `done` is told how many of how many runs of a sequence are over."""
+        self._edits.look_up(neuron for target in targets for neuron in target.neurons)
+        plans = [self._plan(target) for target in targets]
+        variants = [variant for plan in plans for variant in plan.variants]
+        sequences = self._sequences(variants)
+        total = sum(variant.wants(sequence.number) for variant in variants for sequence in sequences)
+        so_far = 0
+
+        def further(count: int) -> None:
+            nonlocal so_far
+            so_far += count
+            done(so_far, total)
+
+        tallies = iter(self._study.measure(variants, sequences, further))
+        return [self._effect(plan, [next(tallies) for _ in plan.variants]) for plan in plans]
+
+    def _sequences(self, variants: Iterable[Variant]) -> Sequence[TokenSequence]:
+        if self._contexts is None:
+            assert self.text is not None  # without contexts there is a text
+            return self.text.sequences
+        return self._contexts.sequences(number for variant in variants for number in variant.wanted or ())
+
+    def _plan(self, target: Target) -> _Plan:
+        over = self.over
+        request = self._request
+        controls: list[NeuronAddress] = []
+        if request.controls and self._index is not None and target.label != ALL and len(target.neurons) == 1:
+            quadrant = Quadrant(target.label)
+            controls = alike(self._index, target.neurons[0], quadrant, request.controls, request.signs)
+            self._edits.look_up(controls)
+        both = over == RANDOM and request.extremes and self._contexts is not None and EXTREMES in self._contexts.kinds
+        return _Plan(
+            target,
+            self._variant(target, over, marked=request.marked),
+            self._variant(target, EXTREMES, marked=request.marked) if both else None,
+            tuple(controls),
+            tuple(self._variant(Target((neuron,), target.label), over) for neuron in controls),
+        )
+
+    def _variant(self, target: Target, kind: str, *, marked: bool = False) -> Variant:
+        quadrants = quadrants_of(target.label)
+        wanted = None
+        if self._contexts is not None:
+            each = (self._contexts.numbers(neuron, quadrants, kind) for neuron in target.neurons)
+            wanted = frozenset().union(*each)
+        return Variant(tuple(self._edits.edit(neuron, quadrants) for neuron in target.neurons), wanted, marked)
+
+    def _effect(self, plan: _Plan, tallies: list[Tally]) -> Effect:
+        target = plan.target
+        main, *others = tallies
+        own = self._measured(main, target)
+        extremes = None if plan.extremes is None else others.pop(0)
+        controls = None
+        if plan.controls:
+            nlls = [None if (found := _mean(tally, "nll_at")) is None else found.mean for tally in others]
+            controls = compared(None if own.nll_at is None else own.nll_at.mean, list(plan.controls), nlls)
+        raised, lowered = self._expected(target, own.post_change)
+        return Effect(
+            neuron=target.name,
+            quadrant=target.label,
+            to=self._request.to.name,
+            signs=self._request.signs,
+            over=self.over,
+            main=own,
+            extremes=None if extremes is None else self._measured(extremes, target),
+            controls=controls,
+            expected_raised=raised,
+            expected_lowered=lowered,
+            marked=tuple(self._marked((main, *([extremes] if extremes is not None else [])))),
+        )
+
+    def _measured(self, tally: Tally, target: Target) -> Measured:
+        positions = sum(tally.altered)
+        visited = sum(count > 0 for count in tally.altered)
+        if not positions or tally.tokens is None:
+            return Measured(positions=0, sequences=len(tally.sequences), visited=0)
+        if not all(np.isfinite(values).all() for values in tally.sums.values()):
+            raise GluscopeError(
+                f"{target.name}: a prediction is NaN or infinite", how_to_mend_numbers(self.live.loaded.dtype)
+            )
+        raised, lowered = self._spelling.ends(tally.tokens / positions)
+        alone = len(target.neurons) == 1
+        sign = -1 if alone and self._edits.flipped(target.neurons[0]) else 1
+        return Measured(
+            positions=positions,
+            sequences=len(tally.sequences),
+            visited=visited,
+            nll_at=_mean(tally, "nll_at"),
+            nll_all=_mean(tally, "nll_all"),
+            kl_at=_mean(tally, "kl_at"),
+            entropy_at=_mean(tally, "entropy_at"),
+            top1_changed=sum(tally.sums["top1_changed"]) / positions,
+            post_change=sign * tally.shift / positions if alone else None,
+            raised=raised,
+            lowered=lowered,
+        )
+
+    def _expected(self, target: Target, change: float | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The tokens that the weights say rise and fall when post changes so; none without a change or weights."""
+        if self._index is None or not change:
+            return (), ()
+        weights = self._index.weights(target.neurons[0], signs=self._request.signs)
+        if weights is None:
+            return (), ()
+        up, down = (tuple(score.text for score in scores) for scores in (weights.promotes, weights.suppresses))
+        return (up, down) if change > 0 else (down, up)
+
+    def _marked(self, tallies: Iterable[Tally]) -> Iterator[Marked]:
+        """The sequences with an altered position, each once."""
+        found = {number: marks for tally in tallies for number, marks in tally.marks.items()}
+        numbered = {one.number: one for one in self._known(found)}
+        for number, (altered, change) in sorted(found.items()):
+            sequence = numbered[number]
+            length = sequence.length
+            yield Marked(
+                sequence.document,
+                sequence.part,
+                self._spelling.texts(sequence.ids.tolist()),
+                tuple(altered[:length].tolist()),
+                tuple(None if value != value else value for value in change[:length].tolist()),
+            )
+
+    def _known(self, numbers: Iterable[int]) -> Sequence[TokenSequence]:
+        if self._contexts is not None:
+            return self._contexts.sequences(numbers)
+        assert self.text is not None  # without contexts there is a text
+        return self.text.sequences
+
+
+def _layer(targets: Sequence[Target]) -> tuple[str, int]:
+    first = targets[0].neurons[0].site
+    return first.stack, first.layer
+
+
+_COUNTS = {"nll_at": "predicting", "nll_all": "following", "kl_at": "altered", "entropy_at": "altered"}
+"""What each measure is a mean over."""
+
+
+def _mean(tally: Tally, name: str) -> Interval | None:
+    counts: list[int] = getattr(tally, _COUNTS[name])
+    return interval(tally.sums[name], counts) if sum(tally.altered) else None
