@@ -35,6 +35,7 @@ COMMANDS = {
     "neurons": "List neurons: any columns, sorted and filtered.",
     "search": "Find neurons by a token they peak on, or by a text in their contexts.",
     "prompt": "Run the index's model on a text of your own, list neurons.",
+    "effect": "Measure what a neuron does in a quadrant, by altering it there.",
     "layers": "Show what each layer does: quadrants, open gates, weight classes.",
     "marks": "Keep a notebook of neurons: list, add, remove, import, report.",
     "plot": "Draw one column of all neurons against another.",

@@ -1,0 +1,205 @@
+"""`gluscope effect`: what a neuron does in a quadrant, measured by altering it there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from indexer.addresses import NeuronAddress, parse_neuron
+from indexer.database.reader import Index
+from indexer.errors import GluscopeError
+
+from .asked import Addresses
+from .columns import Where
+from .extras import require_index_extra
+from .interruption import telling_what_is_left
+from .opening import find_index, open_index
+from .options import Color, Db, RowFormat, Signs, parse_amount, require_utf8
+from .output import tell
+from .printing import Printer, emit_object
+
+if TYPE_CHECKING:
+    from indexer.live.effect.opening import Source
+    from indexer.live.effect.result import Effect
+
+Sort = Literal["nll_at", "nll_all", "kl_at", "entropy_at", "top1_changed", "positions", "place"]
+Long = Literal["truncate", "split"]
+
+
+def command(
+    neurons: Annotated[
+        list[str] | None, typer.Argument(metavar="[NEURON]...", help="L12N345 or 12.345; - reads them from stdin.")
+    ] = None,
+    quadrant: Annotated[
+        list[str] | None,
+        typer.Option("--quadrant", "-q", metavar="Q", help="Only ++, +-, -+, -- or all; may be repeated."),
+    ] = None,
+    to: Annotated[
+        str, typer.Option("--to", metavar="V", help="What post becomes: zero, mean, quadrant, a number, x-1, x3 ...")
+    ] = "zero",
+    text: Annotated[
+        list[str] | None,
+        typer.Option("--text", metavar="FILE", help="Measure on this text, not on the index's contexts; repeatable."),
+    ] = None,
+    prompt: Annotated[
+        str | None, typer.Option("--prompt", metavar="TEXT", callback=require_utf8, help="Measure on this one text.")
+    ] = None,
+    column: Annotated[str, typer.Option(metavar="NAME", help="--text: the column that holds the text.")] = "text",
+    context: Annotated[
+        int | None, typer.Option(min=2, metavar="N", help="--text: tokens a sequence; default: the index's.")
+    ] = None,
+    long: Annotated[
+        Long | None, typer.Option(help="--text: longer documents, cut or split; default: as the index was made.")
+    ] = None,
+    tokens: Annotated[
+        str, typer.Option(metavar="N", help="--text: stop after the document that reaches it: 500k, all.")
+    ] = "all",
+    contexts: Annotated[
+        int, typer.Option("--contexts", "-n", min=1, max=4096, metavar="N", help="Contexts of each kind a quadrant.")
+    ] = 8,
+    controls: Annotated[
+        int | None,
+        typer.Option(min=0, max=1000, metavar="K", help="Neurons alike to compare with; 8 for one neuron, else 0."),
+    ] = None,
+    together: Annotated[bool, typer.Option("--together", help="Alter all the neurons at once: one set.")] = False,
+    where: Where = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE.jsonl", help="Keep rows as they are measured; continues after a kill."),
+    ] = None,
+    sort: Annotated[Sort | None, typer.Option("--sort", help="Largest magnitude first; default: as asked for.")] = None,
+    format: RowFormat = None,
+    signs: Signs = "aligned",
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="MODEL", help="Where the index's model is now, or any model.")
+    ] = None,
+    dtype: Annotated[str, typer.Option(metavar="TYPE", help="Compute in it; auto: as the index was made.")] = "auto",
+    device: Annotated[str, typer.Option(metavar="DEVICE", help="As in torch: auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    device_map: Annotated[
+        str | None, typer.Option(metavar="MAP", help="As in transformers: spread over devices.")
+    ] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run the code that comes with the model.")
+    ] = False,
+    color: Color = "auto",
+    db: Db = None,
+) -> None:
+    """Measure what neurons do in a quadrant: alter post only there, and see what becomes of the next token.
+
+    Examples: gluscope effect L12N345; gluscope effect L12N345 -q -+ --to mean --text notes.txt -f json.
+    """
+    require_index_extra("effect")
+    printer = Printer(format, color)
+    named, files = _apart(neurons or [], text)
+    with ExitStack() as stack:
+        index = _index(stack, db, model)
+        addresses = _addresses(index, named, where)
+        from indexer.jobs.effect import Job, effect
+        from indexer.live.effect.replacement import parse_replacement
+        from indexer.live.effect.request import CONTROLS, LABELS, Request, parse_label, targets
+        from indexer.live.model import Choice
+
+        asked = {parse_label(one.removeprefix("=")) for one in quadrant} if quadrant else set(LABELS)
+        wanted = targets(addresses, [label for label in LABELS if label in asked], together=together)
+        alone = len({target.neurons for target in wanted}) == 1 and not together
+        request = Request(
+            to=parse_replacement(to),
+            signs=signs,
+            contexts=contexts,
+            controls=(CONTROLS if alone else 0) if controls is None else 0 if together else controls,
+        )
+        job = Job(tuple(wanted), request, _source(files, prompt, column, context, long, tokens))
+        choice = Choice(
+            model=model, dtype=dtype, device=device, device_map=device_map, trust_remote_code=trust_remote_code
+        )
+        from .progress import narrator
+
+        left = f"stopped: {out} keeps what was measured; the same command continues it" if out else "stopped"
+        with telling_what_is_left(lambda: left), narrator() as report:
+            rows = list(effect(index, choice, job, out, report))
+    _print(printer, rows, sort, single=len(wanted) == 1)
+
+
+def _apart(named: Sequence[str], text: Sequence[str] | None) -> tuple[list[str], list[str] | None]:
+    """The neurons, and the files of the text: after --text *.txt the shell's other files come as arguments."""
+    if text is None:
+        return list(named), None
+    files = [one for one in named if one != "-" and not _is_neuron(one) and Path(one).exists()]
+    return [one for one in named if one not in files], [*text, *files]
+
+
+def _is_neuron(text: str) -> bool:
+    try:
+        parse_neuron(text)
+    except GluscopeError:
+        return False
+    return True
+
+
+def _index(stack: ExitStack, db: Path | None, model: str | None) -> Index | None:
+    """The index; None if only a model is named and there is no index."""
+    if model is not None and db is None:
+        try:
+            find_index(None)
+        except GluscopeError:
+            return None
+    return stack.enter_context(open_index(db))
+
+
+def _addresses(index: Index | None, named: Sequence[str], where: str | None) -> list[NeuronAddress]:
+    """The neurons that are named, or that meet the condition. Of a bad address every one is told before the error."""
+    if where is not None:
+        if named:
+            raise GluscopeError("neurons are named, and --where chooses others", "leave one of them out")
+        if index is None:
+            raise GluscopeError("--where needs an index", "name one with --db, or name neurons")
+        found = [parse_neuron(str(row[0])) for row in index.rows(("neuron",), where=where)]
+        if not found:
+            tell("no neuron meets the condition")
+            raise typer.Exit(1)
+        return found
+    if index is None:
+        return [parse_neuron(one) for one in named]
+    addresses = Addresses(index, named)
+    read = [address for address, _ in addresses]
+    if addresses.refused:
+        raise typer.Exit(2)
+    return read
+
+
+def _source(
+    files: list[str] | None, prompt: str | None, column: str, context: int | None, long: str | None, tokens: str
+) -> Source:
+    """The text to measure on."""
+    from indexer.live.effect.opening import Source
+    from indexer.settings import Inputs
+
+    if files is not None and prompt is not None:
+        raise GluscopeError("--text and --prompt are two texts", "leave one of them out")
+    if files is None and (context is not None or long is not None or tokens != "all"):
+        raise GluscopeError("--context, --long and --tokens are of a --text", "name files with --text")
+    return Source(
+        inputs=None if files is None else Inputs(paths=tuple(files), column=column),
+        prompt=prompt,
+        context=context,
+        long=long,
+        tokens=None if tokens == "all" else parse_amount("--tokens", tokens),
+    )
+
+
+def _print(printer: Printer, rows: Iterable[Effect], sort: str | None, *, single: bool) -> None:
+    from ..views import effect as view
+
+    shown = list(rows)
+    if sort is not None:
+        shown.sort(key=lambda row: view.sort_key(row, sort))
+    if printer.format == "json" and single:
+        emit_object(shown[0].as_json())
+        return
+    printer.write(shown, view.COLUMNS, lambda found: view.lines(found, printer.width, printer.depth))
+    if printer.format == "table":
+        tell("nats a token; [95 % interval over sequences]; quadrants don't add up to all: later layers answer")
