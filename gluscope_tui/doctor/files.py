@@ -12,6 +12,7 @@ from indexer.errors import GluscopeError
 from ..kept.files import index_folder, state_folder
 from ..kept.remembered import StateFile
 from ..kept.theme import ThemeFile
+from ..tui.own_keys import own_keys
 from .finding import Finding
 
 _LARGE = 10 * 2**30
@@ -32,7 +33,7 @@ def index_health(path: Path) -> Iterator[Finding]:
             asked = [f"{first}N0", f"{last.address}N{last.width - 1}"]
             asked += [str(info.telling_neuron)] if info.telling_neuron else []
             for neuron in asked:
-                index.neuron(neuron)
+                index.neuron(neuron, weights=False)
             yield Finding("index", "readable", f"read {', '.join(asked)}")
     except GluscopeError as error:
         yield Finding("index", "problem", error.cause, error.fix)
@@ -54,11 +55,19 @@ def kept_files(path: Path | None) -> Iterator[Finding]:
         state = own / "state.json"
         yield Finding("files", "position", _presence(state), _state_problem(state))
         yield Finding("files", "marks", _presence(own / "marks.tsv"))
-    yield Finding("files", "configuration", "none: there are options and environment variables only")
+    yield from _keys()
     for broken in sorted(folder.glob("*/*.broken*")):
         yield Finding("files", "set aside", str(broken), f"look at it, then rm {broken}")
     for log in sorted(folder.glob("crash-*.log"))[-3:]:
         yield Finding("files", "crash log", str(log), "send it to the project")
+
+
+def _keys() -> Iterator[Finding]:
+    """The user's file of keys, and what is wrong with it."""
+    own = own_keys()
+    yield Finding("files", "keys", _presence(own.path))
+    for problem in own.problems:
+        yield Finding("files", "keys", problem, f"correct {own.path}")
 
 
 def _presence(path: Path) -> str:

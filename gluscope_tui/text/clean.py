@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 BLANK = "␣"
-"""Stands for a run of blanks, or for one blank that is not the plain space."""
+"""Stands for one blank that is not the plain space; with raised digits, for a run of blanks."""
 NEWLINE = "↵"
 TAB = "→"
 

@@ -13,6 +13,7 @@ from .clean import BLANK, NEWLINE, TAB, clean
 _BLANK = " \t\n\r\x0b\x0c\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _RUNS = re.compile(f"[{_BLANK}]+|[^{_BLANK}]+")
 _IS_BLANK = re.compile(f"[{_BLANK}]+")
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _NO_BASE = "◌"  # carries a combining mark that has nothing to stand on
 
 
@@ -120,4 +121,10 @@ def _stand_in(blanks: str, ascii_only: bool) -> str:
         return "\\n" if ascii_only else NEWLINE
     if "\t" in blanks:
         return "\\t" if ascii_only else TAB
-    return "_" if ascii_only else BLANK
+    stand_in = "_" if ascii_only else BLANK
+    return stand_in if len(blanks) == 1 else f"{stand_in}{len(blanks) if ascii_only else _raised(len(blanks))}"
+
+
+def _raised(count: int) -> str:
+    """A number in raised digits, which no text of a corpus is taken for."""
+    return str(count).translate(_RAISED)

@@ -217,6 +217,9 @@ ACTIONS = (
         "{} sort",
         _COLUMNS,
     ),
+    Action(
+        "table.magnitude", ("vertical_line",), "find", "sort by magnitude, or with the sign again", scopes=("neurons",)
+    ),
     Action("table.reverse", ("minus",), "find", "the order reversed", scopes=_COLUMNS),
     Action(
         "list.sort", ("S",), "find", "sort by any column: the current list, or the table", scopes=("home", "neurons")

@@ -200,7 +200,7 @@ class ExplorerApp(CrashingApp):
         menu = Menu(
             "sort the list by",
             lambda: sort_choices(columns),
-            lambda chosen: home.sort_list(*sorted_by(chosen)),
+            lambda chosen: home.sort_list(sorted_by(chosen)),
             hint="some letters, Enter",
         )
         self.push_screen(ChoiceScreen(home.session, menu))

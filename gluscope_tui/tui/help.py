@@ -41,7 +41,7 @@ def section(scope: str) -> str:
     return words[0].upper() + words[1:]
 
 
-def help_lines(keys: Keymap, marks: Path, state: Path) -> Iterator[tuple[str, str]]:
+def help_lines(keys: Keymap, marks: Path, state: Path, own_file: Path) -> Iterator[tuple[str, str]]:
     """The lines of the help as (kind, text): "title", "key" or "text"."""
     yield "title", "How to read the screen"
     for line in READING:
@@ -66,6 +66,8 @@ def help_lines(keys: Keymap, marks: Path, state: Path) -> Iterator[tuple[str, st
     )
     yield "text", f"state  {state}"
     yield "text", f"       {STATE}"
+    yield "text", f"keys   {own_file}"
+    yield "text", "       your own: lines such as  show.signs = ~"
     yield "text", "The mouse moves both cursors; Shift-drag selects text, or start with --no-mouse."
 
 
@@ -98,6 +100,22 @@ def keys_page() -> str:
         "`q`, Escape and Backspace undo the topmost of prompt, overlay, swap, find, zoom and a list over the",
         "layer's (in a prompt only Escape does). At home `q` quits. In a prompt, Enter accepts; Ctrl+U and Ctrl+W",
         "delete.",
+        "",
+        "## Your own keys",
+        "",
+        "The file `$XDG_CONFIG_HOME/gluscope/keys.conf` (`~/.config/gluscope/keys.conf`) changes keys: an action of",
+        "the tables above, `=`, its keys as they are written there. All lines count together, so two actions may swap",
+        "their keys. A line whose key another action of the same screen has is refused; the foot and `gluscope",
+        "doctor` name it. Hints, help and messages name your keys.",
+        "",
+        "```",
+        "# flip the signs with ~, and walk with n",
+        "show.signs = ~",
+        "list.next = n Enter",
+        "context.open = o",
+        "keep.pager = ctrl+o",
+        "find.next = ;",
+        "```",
         "",
         "## What is kept",
         "",

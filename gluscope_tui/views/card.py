@@ -14,11 +14,11 @@ from ..colour.style import PLAIN, Style, StyledLine
 from ..text.cells import cell_len, fit, shorten
 from ..text.clean import clean
 from .numbers import signed
-from .writes import bare
+from .writes import visible
 
 COLUMNS = ("w_out", "w_in")
 """The columns of nearest neurons, by the vectors compared."""
-_LABEL = 14
+_LABEL = 15
 _NEAREST_CELLS = 26
 
 
@@ -111,7 +111,7 @@ def _tokens(label: str, scores: Sequence[TokenScore], width: int, most: int, loo
     rows: list[list[tuple[str, Style]]] = [[]]
     used = 0
     for score in scores:
-        word = shorten(bare(score.text, ascii_only=look.ascii_only), min(room - 8, 24), ascii_only=look.ascii_only)
+        word = shorten(visible(score.text, ascii_only=look.ascii_only), min(room - 8, 24), ascii_only=look.ascii_only)
         number = signed(score.score)
         cells = cell_len(word) + 1 + len(number)
         if used and used + 2 + cells > room:

@@ -53,6 +53,12 @@ def bare(text: str, *, ascii_only: bool = False) -> str:
     return clean(text.strip(" "), ascii_only=ascii_only) or ("_" if ascii_only else BLANK)
 
 
+def visible(text: str, *, ascii_only: bool = False) -> str:
+    """A token with its leading blanks visible: `␣Monday`."""
+    word = text.lstrip(" ")
+    return ("_" if ascii_only else BLANK) * (len(text) - len(word)) + clean(word, ascii_only=ascii_only)
+
+
 def in_a_row(texts: Iterable[str], width: int, *, ascii_only: bool = False) -> str:
     """As many of the tokens as fit into `width` cells, each once, whole, but for the first, which is cut if need be."""
     line = ""

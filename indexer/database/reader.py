@@ -136,14 +136,14 @@ class Index:
         limit: int | None = None,
         quadrants: Iterable[Quadrant] | None = None,
         sample: bool = False,
-        weights: bool = False,
+        weights: bool = True,
     ) -> NeuronRecord:
         """A neuron's statistics and examples.
 
         `rankings`: which to return; None: all that the index keeps; `()`: statistics only. `limit`: the most examples
         for each ranking and quadrant. `quadrants`: which to return, named under the requested signs; None: all.
-        `sample` and `weights` add these. Only the requested parts are decoded. GluscopeError for a part that the index
-        lacks, except that weights may be None.
+        `sample` adds that; `weights`: what the weights say, None if the index has nothing of it. Only the requested
+        parts are decoded. GluscopeError for another part that the index lacks.
         """
         address = self.address(neuron)
         site = self.site(address.site)

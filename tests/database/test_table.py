@@ -168,3 +168,13 @@ def test_a_layer_tells_the_means_and_numbers_of_its_neurons(tmp_path: Path, sign
 
 def test_a_layer_without_weights_has_no_classes(index: Index) -> None:
     assert [(layer.classes, layer.atypical) for layer in index.layers()] == [(None, None)] * 3
+
+
+def test_a_quadrant_in_a_name_may_be_written_with_signs(index: Index) -> None:
+    for sign, letters in (("++", "pp"), ("+-", "pn"), ("-+", "np"), ("--", "nn")):
+        plain = list(index.rows((f"count_{letters}",), where=f"frequency_{letters} > 0.1", sort=f"mean_post_{letters}"))
+        assert plain
+        signs = index.rows((f"count_{sign}",), where=f"frequency_{sign}>0.1", sort=f"mean_post_{sign}")
+        assert list(signs) == plain
+        assert index.count(f"frequency_{sign}-0.1 > 0") == index.count(f"frequency_{letters} > 0.1")
+        assert index.count(f"1--frequency_{letters} > 1") == index.count(f"frequency_{letters} > 0")

@@ -88,10 +88,11 @@ def test_the_peak_shares_no_cell_unless_it_is_part_of_a_character(tokens: list[s
         assert all(not token or cell_len(token[0]) == 0 for token in later) or not tokens[span.token]
 
 
-def test_runs_of_blanks_show_as_one_stand_in() -> None:
-    assert text_of(concordance(["a    b\n\n  c\t\td"], 0, 0, 9)) == "a␣b↵c→d  "
-    assert text_of(concordance(["a", "\n", "\n", "    ", " b", "   ", "c"], 0, 0, 8)) == "a↵ b␣c  "
+def test_runs_of_blanks_show_as_one_stand_in_with_their_length() -> None:
+    assert text_of(concordance(["a    b\n\n  c\t\td"], 0, 0, 9)) == "a␣⁴b↵c→d "
+    assert text_of(concordance(["a", "\n", "\n", "    ", " b", "   ", "c"], 0, 0, 8)) == "a↵ b␣³c "
     assert text_of(concordance(["a", " ", "b"], 0, 0, 3)) == "a b"
+    assert text_of(concordance(["a", " " * 12, "b"], 0, 0, 6, ascii_only=True)) == "a_12b "
 
 
 def test_a_blank_peak_has_a_cell_of_its_own() -> None:

@@ -71,10 +71,11 @@ def test_the_page_of_the_keys_is_current() -> None:
 
 
 def test_the_help_begins_with_how_to_read_the_screen_and_names_every_action() -> None:
-    lines = [text for _, text in help_lines(KEYS, Path("/m/marks.tsv"), Path("/m/state.json"))]
+    lines = [text for _, text in help_lines(KEYS, Path("/m/marks.tsv"), Path("/m/state.json"), Path("/c/keys.conf"))]
     assert lines[1 : 1 + len(READING)] == [KEYS.filled(line) for line in READING]
     text = "\n".join(lines)
     assert "/m/marks.tsv" in text
+    assert "/c/keys.conf" in text
     for look in ("ranking", "signs", "scale", "wrapping"):
         assert look in lines[lines.index("state  /m/state.json") + 1]
     for action in ACTIONS:

@@ -98,9 +98,19 @@ def test_a_card_tells_class_cosines_chance_norms_tokens_and_neighbours() -> None
     assert lines[1].split() == ["cos(gate,", "in)", "+0.123", "chance", "±0.080", "norm", "gate", "1.50"]
     assert lines[2].split() == ["cos(in,", "out)", "-0.612", "chance", "±0.075", "norm", "in", "2.25"]
     assert lines[3].split() == ["cos(gate,", "out)", "-", "norm", "out", "0.500"]
-    assert lines[4].split() == ["promotes", "France", "+9.50", "French", "+8.50", "France", "+7.50", "Paris", "+6.50"]
-    assert lines[5].split() == ["suppresses", "Ireland", "-9.50", "Irish", "-8.50", "␛[31m", "-7.50", "↵", "-6.50"]
-    assert [line.split()[:2] for line in lines[6:9]] == [["gate", "reads"], ["against", "the"], ["in", "reads"]]
+    assert lines[4].split() == [
+        "promotes",
+        "␣France",
+        "+9.50",
+        "␣French",
+        "+8.50",
+        "France",
+        "+7.50",
+        "␣Paris",
+        "+6.50",
+    ]
+    assert lines[5].split() == ["suppresses", "␣Ireland", "-9.50", "␣Irish", "-8.50", "␛[31m", "-7.50", "↵", "-6.50"]
+    assert [line.split()[:2] for line in lines[6:9]] == [["gate", "reads"], ["against", "␣the"], ["in", "reads"]]
     assert lines[9].split() == ["against", "not", "known"]
     assert lines[11].split() == ["L13N7", "+0.500", "L0N3", "-0.750"]
     assert lines[12].split() == ["▸L2N1", "-0.250"]
@@ -138,4 +148,4 @@ def test_a_neuron_with_a_vector_of_zeros_and_no_lists_still_has_a_card() -> None
     bare = weights(rw_class=None, promotes=(), suppresses=(), nearest_out=(), nearest_in=(), cos_in_out=None)
     text = "\n".join(text_of(line) for line in card(bare, 80, CardLook()))
     assert "no class: a vector is zero" in text
-    assert "nearest       not known" in text
+    assert "nearest        not known" in text

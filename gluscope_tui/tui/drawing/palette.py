@@ -29,9 +29,11 @@ class Glyphs:
     about: str = "≈"
     marked: str = "★"
     selected: str = "•"
+    left: str = "‹"
+    right: str = "›"
 
 
-ASCII_GLYPHS = Glyphs(">", "|", "-", "+", "+", ":", "<>", " .:-=+*#@", ", ", "v", "^", "~", "*", "x")
+ASCII_GLYPHS = Glyphs(">", "|", "-", "+", "+", ":", "<>", " .:-=+*#@", ", ", "v", "^", "~", "*", "x", "<", ">")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ def sorted_list(index: Index, current: CurrentList, query: Query) -> CurrentList
     if not query.sort and isinstance(neurons, SiteNeurons):
         return site_list(neurons.site, current.neuron.index)
     where = f"site = '{neurons.site.address}'" if isinstance(neurons, SiteNeurons) else None
-    order = index.table.order(where, query.sort or None, descending=query.descending, signs=query.signs)
+    order = index.table.order(where, query.key or None, descending=query.descending, signs=query.signs)
     if current.sights:
         place_of = {number: place for place, number in enumerate(order)}
         rows = sorted(range(len(current)), key=lambda row: place_of[numbering.number(neurons[row])])

@@ -19,6 +19,7 @@ from ...kept.remembered import Remembered, StateFile
 from ...views.compare_reading import demand_same_shape
 from ..error_text import REOPEN
 from ..keymap import Keymap
+from ..own_keys import own_keys
 from ..session.current_list import CurrentList, site_list
 from ..session.facts import Facts
 from ..session.goto import checked, find_site
@@ -117,10 +118,11 @@ def _opened(index: Index, request: Request) -> Opened:
     record = index.neuron(current.neuron, signs=view.signs, rankings=rankings, sample=True, weights=True)
     if sight is not None:
         view = view.looking_at(sight.quadrant_under(view.signs, record.flipped), sight.context)
-    keys = Keymap()
+    own = own_keys()
+    keys = own.keys
     as_last_time = "" if request.again else keys.filled(_as_last_time(view, remembered, facts))
     missed = f"{remembered.neuron} is not in it" if request.again and remembered.neuron and not known else ""
-    notices = (request.notice, missed, problem, as_last_time, refused)
+    notices = (request.notice, missed, problem, own.notice, as_last_time, refused)
     kept = tuple(notice for notice in notices if notice)
     marks = MarksFile(folder / "marks.tsv")
     return Opened(request, index, facts, current, view, record, remembered, state, marks, keys, kept)

@@ -119,7 +119,7 @@ class TableLoader:
 def _order_question(query: Query, limit: int | None) -> Callable[[Opened], Sequence[int]]:
     def question(opened: Opened) -> Sequence[int]:
         return opened.index.table.order(
-            query.where or None, query.sort or None, descending=query.descending, limit=limit, signs=query.signs
+            query.where or None, query.key or None, descending=query.descending, limit=limit, signs=query.signs
         )
 
     return question

@@ -118,7 +118,10 @@ class AboutScreen(BaseScreen):
         self.session.front.wish_changed()
 
     def scroll(self, by: int) -> None:
+        before = self.top
         self.top = min(max(0, self.top + by), max(0, self._count - (self.app.size.height - 2)))
+        if self.top == before:
+            self.session.tell("there is nothing below" if by > 0 else "there is nothing above")
 
     def move(self, by: int) -> None:
         """Move down or up."""

@@ -71,7 +71,10 @@ class CardScreen(AboutScreen, scope="card"):
 
     def turn(self, by: int) -> None:
         """Move to the other column of nearest neurons."""
+        before = self.column
         self.column = min(max(self.column + by, 0), len(COLUMNS) - 1)
+        if self.column == before:
+            self.session.tell(f"these are the nearest by {COLUMNS[self.column]}")
 
     def on_styled_lines_clicked(self, message: StyledLines.Clicked) -> None:
         place = message.line - self._count_above

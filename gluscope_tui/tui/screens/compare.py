@@ -128,6 +128,8 @@ class CompareScreen(AboutScreen, scope="compare"):
         return {**super().handlers(), "compare.swap": self._turn, "keep.command": self._copy}
 
     def _turn(self) -> None:
+        if self.pair is None:
+            self.say("nothing is compared yet: {compare.pin} pins this neuron")
         self._turned = not self._turned
 
     def _copy(self) -> None:

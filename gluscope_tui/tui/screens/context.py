@@ -139,12 +139,12 @@ class ContextScreen(BaseScreen, scope="context"):
         explorer = self._explorer
         page = max(1, self.query_one(TokenTable).size.height - 2)
         return {
-            "token.down": lambda: explorer.move_token(1),
-            "token.up": lambda: explorer.move_token(-1),
-            "token.page-down": lambda: explorer.move_token(page),
-            "token.page-up": lambda: explorer.move_token(-page),
-            "token.first": lambda: explorer.move_token(-(10**9)),
-            "token.last": lambda: explorer.move_token(10**9),
+            "token.down": lambda: self.say(explorer.move_token(1)),
+            "token.up": lambda: self.say(explorer.move_token(-1)),
+            "token.page-down": lambda: self.say(explorer.move_token(page)),
+            "token.page-up": lambda: self.say(explorer.move_token(-page)),
+            "token.first": lambda: self.say(explorer.move_token(-(10**9))),
+            "token.last": lambda: self.say(explorer.move_token(10**9)),
             "context.next": lambda: self.say(explorer.move_context(1)),
             "context.previous": lambda: self.say(explorer.move_context(-1)),
             "find.next": lambda: self.say(explorer.find(1)),
@@ -164,7 +164,7 @@ class ContextScreen(BaseScreen, scope="context"):
 
     def _focus(self, quadrant: Quadrant) -> None:
         if self._explorer.examples(quadrant):
-            self._explorer.focus(quadrant)
+            self.say(self._explorer.choose_pane(quadrant))
         else:
             self.say(f"{quadrant} has no context here")
 

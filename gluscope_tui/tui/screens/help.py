@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 
 from ..drawing.layout import Rectangle, top_to_show
 from ..help import help_lines, section
+from ..own_keys import keys_path
 from ..session.session import Session
 from ..session.typing_line import Typing, opened
 from ..widgets.hints import Foot, Hints
@@ -33,7 +34,9 @@ class HelpScreen(BaseScreen, scope="overlay"):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self._lines = self._wrapped = tuple(help_lines(session.keys, session.marks.path, session.state.path))
+        self._lines = self._wrapped = tuple(
+            help_lines(session.keys, session.marks.path, session.state.path, keys_path())
+        )
         self._top = 0
         self._notice = ""
         self._find = ""

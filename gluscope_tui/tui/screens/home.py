@@ -238,9 +238,9 @@ class HomeScreen(BaseScreen, scope="home"):
 
     # other lists
 
-    def sort_list(self, sort: str, descending: bool) -> None:
+    def sort_list(self, order: Query) -> None:
         """Sort the current list by a column; it replaces the list once it is read."""
-        query = Query("", sort, descending, self.explorer.view.signs)
+        query = replace(order, signs=self.explorer.view.signs)
         self.session.say(f"sorting {full_count(len(self.explorer.current))} neurons by {query.order}")
         self.sorter.sort_list(self.explorer.current, query)
 

@@ -45,15 +45,15 @@ def home_handlers(session: Session, desk: Desk) -> Mapping[str, Callable[..., An
         **coloring(explorer),
         "go.to": keys.open_go_to,
         "go.to.accept": keys.go_to,
-        **{f"pane.{q.letters}": partial(explorer.focus, q) for q in QUADRANTS},
+        **{f"pane.{q.letters}": partial(keys.choose_pane, q) for q in QUADRANTS},
         "pane.next": lambda: tell(explorer.next_pane(1)),
         "pane.previous": lambda: tell(explorer.next_pane(-1)),
         "list.focus": lambda: explorer.change(in_list=not explorer.view.in_list),
         "list.sort": screens.open_sort,
         "cursor.down": lambda: keys.down(1),
         "cursor.up": lambda: keys.down(-1),
-        "cursor.right": lambda: explorer.move_token(1),
-        "cursor.left": lambda: explorer.move_token(-1),
+        "cursor.right": lambda: tell(explorer.move_token(1)),
+        "cursor.left": lambda: tell(explorer.move_token(-1)),
         "cursor.page-down": lambda: keys.down(keys.page()),
         "cursor.page-up": lambda: keys.down(-keys.page()),
         "cursor.first": lambda: keys.down(-(10**9)),
@@ -71,7 +71,7 @@ def home_handlers(session: Session, desk: Desk) -> Mapping[str, Callable[..., An
         "keep.copy": lambda: tell(copied_here(session, cited=False)),
         "keep.command": lambda: tell(f"command that shows this pane: {screens.copy_text(explorer.command())}"),
         "keep.pager": lambda: tell(desk.page_pane()),
-        "app.undo": keys.undo,
+        "app.undo": keys.undo_or_say,
         "app.quit": keys.undo_or_leave,
     }
 
@@ -91,6 +91,9 @@ class HomeKeys:
 
     def list_page(self) -> int:
         return list_page(self.desk.layout_now())
+
+    def choose_pane(self, quadrant: Quadrant) -> None:
+        self.tell(self.session.explorer.choose_pane(quadrant))
 
     def down(self, by: int) -> None:
         """Move through the contexts, or through the neurons if the list is in use."""
@@ -150,6 +153,10 @@ class HomeKeys:
         else:
             return False
         return True
+
+    def undo_or_say(self) -> None:
+        if not self.undo():
+            self.tell("there is nothing to undo: {app.quit} quits")
 
     def undo_or_leave(self) -> None:
         if not self.undo():

@@ -8,6 +8,7 @@ from typing import Any
 
 from textual.widget import Widget
 
+from indexer.database.format.classes import ATYPICAL_CLASSES, CLASSES
 from indexer.database.query.where import compile_condition
 
 from ...kept.marks import Key
@@ -18,9 +19,10 @@ from ..error_text import told
 from ..reading.messages import OrderLoaded, PageLoaded, QueryFailed
 from ..reading.table_loader import TableLoader
 from ..session.session import Session
-from ..session.typing_line import opened
+from ..session.typing_line import Typing, opened
 from ..tables.cells import headings
 from ..tables.commands import MOST_NAMED, only
+from ..tables.completion import complete
 from ..tables.menus import column_choices, sort_choices, sorted_by
 from ..tables.neurons import NeuronsTable
 from ..tables.view import Kept
@@ -89,6 +91,7 @@ class NeuronsScreen(TableScreen, scope="neurons"):
             place=table.view.place,
             column=table.view.column,
             sorted_by=table.shown.sort,
+            magnitude=table.shown.magnitude,
             descending=table.shown.descending,
             empty=self.session.keys.filled("no neuron meets this condition: {table.filter} changes it"),
             heads=self.heads,
@@ -170,6 +173,7 @@ class NeuronsScreen(TableScreen, scope="neurons"):
             "table.sort": lambda: self._ask(lambda: table.sort(table.column)),
             "list.sort": self._open_sort,
             "table.reverse": self._reverse,
+            "table.magnitude": self._magnitude,
             "table.filter": lambda: self._open_filter(self._refused or table.wanted.where),
             "table.columns": self._open_columns,
             "keep.command": self._copy_command,
@@ -179,6 +183,18 @@ class NeuronsScreen(TableScreen, scope="neurons"):
         change()
         self._read()
 
+    def _magnitude(self) -> None:
+        """Sort by magnitude, or by the value with its sign again."""
+        notice = ""
+
+        def change() -> None:
+            nonlocal notice
+            notice = self._table.turn_magnitude()
+
+        self._ask(change)
+        if notice:
+            self.say(notice)
+
     def _reverse(self) -> None:
         table = self._table
         if not table.wanted.sort:
@@ -187,8 +203,18 @@ class NeuronsScreen(TableScreen, scope="neurons"):
         self._ask(lambda: table.ask(replace(table.wanted, descending=not table.wanted.descending)))
 
     def _open_filter(self, text: str, error: str = "") -> None:
-        hint = "frequency_pp > 0.3 and layer >= 2; nothing: all neurons"
+        hint = "frequency_-+ > 0.3 and layer >= 2; Tab completes; nothing: all neurons"
         self.retype(opened("table.filter", "where", text, error=error, hint=hint))
+
+    def press_tab(self, typing: Typing) -> None:
+        """Complete the column or value before the cursor."""
+        if typing.purpose != "table.filter":
+            super().press_tab(typing)
+            return
+        facts = self._table.facts
+        values = {"rw_class": (*CLASSES, *ATYPICAL_CLASSES), "site": [str(site.address) for site in facts.sites]}
+        found = complete(typing.text, typing.at, facts.columns, values)
+        self.retype(replace(typing, text=found.text, at=found.at, selected=False, error="", choices=found.choices))
 
     def give_up(self) -> None:
         if self.typing is not None and self.typing.error:
@@ -208,8 +234,9 @@ class NeuronsScreen(TableScreen, scope="neurons"):
         self.app.push_screen(ChoiceScreen(self.session, menu))
 
     def _sort(self, chosen: str) -> None:
-        sort, descending = sorted_by(chosen)
-        self._ask(lambda: self._table.ask(replace(self._table.wanted, sort=sort, descending=descending)))
+        order = sorted_by(chosen)
+        wanted = self._table.wanted
+        self._ask(lambda: self._table.ask(replace(order, where=wanted.where, signs=wanted.signs)))
         self.redraw()
 
     def _open_columns(self) -> None:

@@ -179,10 +179,16 @@ class TableScreen(BaseScreen):
 
     def move(self, by: int) -> None:
         """Move the cursor by a number of rows."""
+        before = self.view.place
         self.view = self.view.move(by, self.total)
+        if self.view.place == before:
+            self.say(f"the {'last' if by > 0 else 'first'} row" if self.total else "there is no row")
 
     def _aside(self, by: int) -> None:
+        before = self.view.column
         self.view = self.view.aside(by, self.columns)
+        if self.view.column == before:
+            self.say(f"the {'last' if by > 0 else 'first'} column")
 
     # selected rows
 
@@ -196,7 +202,7 @@ class TableScreen(BaseScreen):
             del self.selected[key]
         else:
             self.selected[key] = None
-        self.move(1)
+        self.view = self.view.move(1, self.total)
 
     def _select_all(self) -> None:
         """Select every row, or none if some are selected."""

@@ -24,7 +24,7 @@ def walking(session: Session, page: Callable[[], int]) -> Mapping[str, Callable[
         "expert.previous": lambda: tell(explorer.expert(-1)),
         "go.back": lambda: tell(explorer.back()),
         "go.forward": lambda: tell(explorer.forward()),
-        "go.random": explorer.random,
+        "go.random": lambda: tell(explorer.random()),
         "compare.pin": lambda: tell(explorer.pin()),
         "compare.swap": lambda: tell(explorer.swap()),
         "show.signs": lambda: explorer.change(signs="raw" if explorer.view.signs == "aligned" else "aligned"),

@@ -173,13 +173,21 @@ class Explorer:
         if target.quadrant is not None:
             self.view, self._aim = replace(self.view, focused=target.quadrant), None
 
-    def random(self) -> None:
-        place = random.randrange(sum(site.width for site in self.facts.sites))
+    def random(self) -> str:
+        """Jump to another neuron of the index."""
+        here = self.current.neuron
+        others = sum(site.width for site in self.facts.sites) - 1
+        if not others:
+            return "this is the only neuron of the index"
+        place = random.randrange(others)
         for site in self.facts.sites:
-            if place < site.width:
-                self.go(Target(neuron=NeuronAddress(site.address, place)))
-                return
-            place -= site.width
+            width = site.width - (site.address == here.site)
+            if place < width:
+                index = place + (site.address == here.site and place >= here.index)
+                self.go(Target(neuron=NeuronAddress(site.address, index)))
+                return ""
+            place -= width
+        raise AssertionError("there is no such place")
 
     def use_list(self, current: CurrentList) -> None:
         """Jump to another current list, and show what its current row stands for."""
@@ -279,6 +287,12 @@ class Explorer:
     def focus(self, quadrant: Quadrant) -> None:
         self.view, self._aim = replace(self.view, focused=quadrant, in_list=False), None
 
+    def choose_pane(self, quadrant: Quadrant) -> str:
+        """Move to a pane."""
+        here = quadrant is self.view.focused and not self.view.in_list
+        self.focus(quadrant)
+        return f"{quadrant} is in use" if here else ""
+
     def next_pane(self, by: int) -> str:
         quadrant = next_filled(self.record, self.view, by)
         alone = quadrant is self.view.focused
@@ -291,15 +305,19 @@ class Explorer:
         here = min(self.view.cursor(quadrant).context, max(0, total - 1))
         there = min(max(here + by, 0), max(0, total - 1))
         if there == here:
-            return "" if not total else f"the {'last' if by > 0 else 'first'} context of {quadrant}"
+            end = f"the {'last' if by > 0 else 'first'} context of {quadrant}"
+            return end if total else f"{quadrant} has no context here"
         self.view = self.view.with_cursor(Cursor(there), quadrant)
         return ""
 
-    def move_token(self, by: int) -> None:
+    def move_token(self, by: int) -> str:
         if self.example is None or self.token is None:
-            return
+            return "there is no context here"
         there = min(max(self.token + by, 0), len(self.example.tokens) - 1)
+        if there == self.token:
+            return f"the {'last' if by > 0 else 'first'} token that is kept"
         self.view = self.view.with_cursor(Cursor(self.view.cursor().context, there))
+        return ""
 
     # view
 

@@ -10,6 +10,7 @@ class Typing:
     """A prompt's text and cursor. `purpose` is the id of the action that asked; `error` stays until the next key.
 
     `hint` is shown while nothing is typed. `selected`: what is typed next replaces the text.
+    `choices`: what the text could go on with, until the next key.
     """
 
     purpose: str
@@ -19,14 +20,15 @@ class Typing:
     error: str = ""
     hint: str = ""
     selected: bool = False
+    choices: tuple[str, ...] = ()
 
     def insert(self, typed: str) -> Typing:
         """The line with typed or pasted text inserted at the cursor; line ends become blanks."""
         typed = " ".join(typed.splitlines())
         if self.selected:
-            return replace(self, text=typed, at=len(typed), error="", selected=False)
+            return replace(self, text=typed, at=len(typed), error="", selected=False, choices=())
         text = self.text[: self.at] + typed + self.text[self.at :]
-        return replace(self, text=text, at=self.at + len(typed), error="")
+        return replace(self, text=text, at=self.at + len(typed), error="", choices=())
 
     def press(self, key: str, character: str | None) -> Typing:
         """The line after a key: a character is inserted, editing keys edit, others change nothing."""
@@ -50,7 +52,7 @@ class Typing:
             if key not in places:
                 return self
             at = min(max(places[key], 0), len(text))
-        return replace(self, text=text, at=at, error="", selected=False)
+        return replace(self, text=text, at=at, error="", selected=False, choices=())
 
 
 def opened(purpose: str, label: str, text: str = "", *, error: str = "", hint: str = "") -> Typing:

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from indexer.database.format.columns import COLUMNS
+from indexer.quadrants import QUADRANTS
+
+from .query import Query
 
 _WIDTH = 26
 
@@ -27,14 +30,24 @@ def sort_choices(columns: Sequence[str]) -> list[Choice]:
             continue
         ways = (("up", "from a to z"), ("down", "from z to a")) if text else ()
         for way, words in ways or (("down", "largest first"), ("up", "smallest first")):
-            found.append(Choice(f"{name} {way}", f"{name:<{_WIDTH}} {words}"))
+            found.append(Choice(f"{name} {way}", f"{_signed(name)} {words}"))
+        if COLUMNS[name].kind == "real" and not name.startswith(("frequency_", "norm_")):
+            found.append(Choice(f"|{name}| down", f"{_signed(f'|{name}|')} largest magnitude first"))
     return found
 
 
-def sorted_by(choice: str) -> tuple[str, bool]:
-    """The column and direction (True: largest first) of a choice; the column is "" for the order of the index."""
+def _signed(name: str) -> str:
+    """A column's name, and its quadrant with signs, by which it is found too."""
+    column = name.strip("|")
+    sign = next((quadrant.value for quadrant in QUADRANTS if column.endswith(f"_{quadrant.letters}")), "")
+    return f"{name:<{_WIDTH}} {sign:<2}"
+
+
+def sorted_by(choice: str) -> Query:
+    """The order that a choice stands for."""
     name, _, way = choice.rpartition(" ")
-    return ("" if name == "neuron" else name), way == "down"
+    column = name.strip("|")
+    return Query("", "" if column == "neuron" else column, way == "down", magnitude=name != column)
 
 
 def column_choices(shown: Sequence[str], names: Sequence[str]) -> list[Choice]:

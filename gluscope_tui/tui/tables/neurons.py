@@ -85,7 +85,17 @@ class NeuronsTable:
         """Sort by a column: largest first, text from a to z. The same column again reverses the order."""
         again = column == self.wanted.sort
         first = COLUMNS[column].kind != "text"
-        self.ask(replace(self.wanted, sort=column, descending=not self.wanted.descending if again else first))
+        descending = not self.wanted.descending if again else first
+        self.ask(replace(self.wanted, sort=column, descending=descending, magnitude=again and self.wanted.magnitude))
+
+    def turn_magnitude(self) -> str:
+        """Sort by the magnitude of the sorted column (else of that under the cursor), or by its sign again."""
+        column = self.wanted.sort or self.column
+        if COLUMNS[column].kind == "text":
+            return f"{column} has no magnitude"
+        turned = not (self.wanted.sort == column and self.wanted.magnitude)
+        self.ask(replace(self.wanted, sort=column, magnitude=turned, descending=True))
+        return ""
 
     def choose(self, columns: Sequence[str]) -> None:
         """Show these columns, the neuron first."""

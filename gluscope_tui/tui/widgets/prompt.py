@@ -28,6 +28,11 @@ class Prompt(OneLine[Typing]):
         used = sum(cell_len(text) for text, _ in parts)
         if picture.hint and not picture.text and not error:
             parts.append((" " + clean(picture.hint, ascii_only=palette.ascii_only), palette.faint))
+        if picture.choices and not error:
+            words = clean("  ".join(picture.choices), ascii_only=palette.ascii_only)
+            parts.append(
+                ("  " + shorten(words, max(8, width - used - 2), ascii_only=palette.ascii_only), palette.faint)
+            )
         if error:
             parts.append(("  " + shorten(error, max(8, width - used - 2)), palette.warning))
         return tuple(parts)

@@ -58,6 +58,7 @@ class TablePicture:
     column: int | None = None  # under the cursor; None if the cursor is a whole row
     sorted_by: str = ""
     descending: bool = True
+    magnitude: bool = False  # sorted without signs
     empty: str = ""  # the text shown if there are no rows
     heads: int = 2  # the lines of the headings
     selected: frozenset[int] = frozenset()  # places of selected rows
@@ -121,11 +122,27 @@ class Table(Lines[TablePicture]):
             mark = ""
             if heading.name == picture.sorted_by:
                 mark = palette.glyphs.down if picture.descending else palette.glyphs.up
+                mark += "|" if picture.magnitude else ""
             words = _placed(mark + heading.lower, cells, heading.right)
             lower.append((" " * (start - sum(cell_len(text) for text, _ in lower)), palette.text))
             lower.append((words, palette.title_focused if number == picture.column else palette.title))
         lines = [upper, lower] if picture.heads == 2 else [lower]
-        return [strip(line, width, palette.text) for line in lines]
+        return [strip(line, width, palette.text) for line in [*lines[:-1], self._with_more(lines[-1], picture, width)]]
+
+    def _with_more(self, line: list[tuple[str, Style]], picture: TablePicture, width: int) -> list[tuple[str, Style]]:
+        """The last line of the headings, with a sign at its end where more columns are to the left or right."""
+        glyphs, faint = self.palette.glyphs, self.palette.warning
+        left = glyphs.left if len(picture.headings) > 1 and self._left > 1 else ""
+        right = glyphs.right if self._slots and self._slots[-1][0] < len(picture.headings) - 1 else ""
+        signs = left + right
+        used = sum(cell_len(text) for text, _ in line)
+        if not signs:
+            return line
+        if used + len(signs) <= width:
+            return [*line, (" " * (width - used - len(signs)) + signs, faint)]
+        text, style = line[-1]
+        room = max(0, cell_len(text) - (used + len(signs) - width))
+        return [*line[:-1], (shorten(text, room, ascii_only=self.palette.ascii_only), style), (signs, faint)]
 
     def _row(self, picture: TablePicture, cells: tuple[Cell, ...] | None, place: int, width: int) -> Strip:
         palette, here = self.palette, place == picture.place

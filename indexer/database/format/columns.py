@@ -116,11 +116,17 @@ COLUMNS: dict[str, Column] = {
 """Every column by name, in the order of the documentation (docs/schema.md); those that an index may lack come last."""
 
 
-_SPELLED = {"_pm": "_pn", "_mp": "_np", "_mm": "_nn"}
+NAME = r"[A-Za-z_]\w*_(?:\+\+|\+-|-\+|--)(?!\w)|[A-Za-z_]\w*"
+"""The pattern of a column's name; a quadrant at its end may be written with signs: frequency_-+."""
+
+_SPELLED = {
+    **{"_pm": "_pn", "_mp": "_np", "_mm": "_nn"},
+    **{f"_{quadrant.value}": f"_{quadrant.letters}" for quadrant in QUADRANTS},
+}
 
 
 def column_named(name: str) -> Column | None:
-    """The column of a name, in any case; m (minus) is taken for n (negative) at its end: frequency_pm."""
+    """The column of a name, in any case. Its quadrant may be written with m (minus) for n, or with signs: count_-+."""
     name = name.lower()
     return COLUMNS.get(name) or COLUMNS.get(name[:-3] + _SPELLED.get(name[-3:], name[-3:]))
 
@@ -128,7 +134,7 @@ def column_named(name: str) -> Column | None:
 def columns_in(*expressions: str | None) -> list[str]:
     """The columns that expressions name outside of quoted texts, in order."""
     without_texts = re.sub(r"'[^']*'|\"[^\"]*\"", " ", " ".join(one for one in expressions if one))
-    words = re.findall(r"[A-Za-z_]\w*", without_texts)
+    words = re.findall(NAME, without_texts, re.ASCII)
     return list(dict.fromkeys(column.name for word in words if (column := column_named(word))))
 
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Literal, NoReturn
 
 from ...errors import GluscopeError
-from ..format.columns import column_named, nearest_column
+from ..format.columns import NAME, column_named, nearest_column
 
 LONGEST = 4000  # characters
 DEEPEST = 40  # nested parentheses
@@ -31,7 +31,7 @@ Type = Literal["condition", "number", "text"]
 Parameter = float | int | str
 
 _TOKEN = re.compile(
-    r"[ \t\r\n]*(?:(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)(?![\w.])|(?P<name>[A-Za-z_]\w*)"
+    r"[ \t\r\n]*(?:(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)(?![\w.])|(?P<name>" + NAME + r")"
     r"|'(?P<single>[^']*)'|\"(?P<double>[^\"]*)\"|(?P<sign><=|>=|==|!=|<>|[<>=()+\-*/,]))",
     re.ASCII,
 )

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import indexer
+from gluscope_tui.cli.app import run
 from gluscope_tui.colour.depth import Depth
 from gluscope_tui.tui.app import ExplorerApp
 from gluscope_tui.tui.screens.home import HomeScreen
 from gluscope_tui.tui.screens.layers import LayersScreen
+from gluscope_tui.tui.screens.neurons import NeuronsScreen
 from gluscope_tui.tui.widgets.table import Table
+from indexer.database.format.classes import CLASSES
+from tests.support.table_screens import foot, headline
 from tests.support.walking import AppMaker, header_text, here, press, settled
 
 
@@ -77,3 +83,37 @@ async def test_cells_are_shaded_if_there_is_colour(depth: Depth, explorer_app: A
         strip = app.screen.query_one(Table).render_line(2)
         grounds = {segment.style.bgcolor for segment in strip if segment.style is not None}
         assert (len(grounds) > 1) == (depth is not Depth.NONE)
+
+
+async def test_enter_on_a_cell_lists_the_neurons_that_it_counts(
+    explorer_app: AppMaker, weighted_index: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = explorer_app("L2N5", path=weighted_index)
+    with indexer.open(weighted_index) as index:
+        classes = [row[0] for row in index.rows(("rw_class",), where="site = 'L2'")]
+    expected = [classes.count(name) for name in CLASSES] + [sum((name or "").startswith("atyp") for name in classes)]
+    async with app.run_test(size=(160, 40)) as pilot:
+        await press(pilot, "O")
+        assert "conditional" in lines(app)[0]
+        assert "strengthening" in lines(app)[1]
+        assert [int(number) for number in rows(app)[2][7:]] == expected
+        assert sum(expected) == sum(name is not None for name in classes)
+        for place, count in enumerate(expected):
+            screen = app.screen
+            assert isinstance(screen, LayersScreen)
+            screen.view = replace(screen.view, place=2, column=7 + place)
+            await press(pilot, "enter")
+            if count:
+                assert isinstance(app.screen, NeuronsScreen)
+                assert app.screen.total == count
+                await press(pilot, "O")
+            else:
+                assert "counts no neuron" in foot(app)
+        await press(pilot, "home", *"hhhhhhhhhhhhh", *"lll", "enter")
+        assert "by frequency_pn down" in headline(app)
+        assert "site = 'L0'" in headline(app)
+    run(["layers", "-f", "table", "--db", str(weighted_index)])
+    told = capsys.readouterr().err
+    assert "the neurons of a cell: gluscope neurons -n 0 -w" in told
+    words = shlex.split(told.split("the neurons of a cell: gluscope ")[1].splitlines()[0])
+    assert run([*words, "-f", "plain", "--db", str(weighted_index)]) == 0
