@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import itertools
 import os
 import pty
 import select
@@ -25,6 +26,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 READY = b"? help"
+_SERVERS = itertools.count()
 QUIET = 0.35
 """Seconds without a byte after which a screen counts as finished."""
 
@@ -100,7 +102,7 @@ class Tmux:
     """The explorer in its own tmux server."""
 
     def __init__(self, db: Path, size: tuple[int, int], state: str) -> None:
-        self.socket = f"gluscope-benchmark-{os.getpid()}"
+        self.socket = f"gluscope-benchmark-{os.getpid()}-{next(_SERVERS)}"
         words = [
             "env",
             *(f"{name}={value}" for name, value in environment(state, "tmux-256color", "truecolor").items()),
