@@ -71,7 +71,7 @@ def test_cosines_are_those_of_the_models_tensors(model: Path, db: Path) -> None:
 def test_listed_cosines_and_bounds_agree_with_the_models(model: Path, db: Path) -> None:
     known = 0
     with indexer.open(db) as index:
-        for one, other in product(("L0N1", "L0N5"), ("L0N2", "L1N3", "L1N8")):
+        for one, other in product(("L0N1",), ("L0N2", "L1N3", "L1N8")):
             pair = (parse_neuron(one), parse_neuron(other))
             told: Compared = two_neurons(index, *pair, Wish())
             exact = with_cosines(told, pair_cosines(index.info(), Choice(str(model)), *pair, quiet))

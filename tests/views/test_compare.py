@@ -149,10 +149,11 @@ def test_tokens_are_in_both_lists_or_in_one() -> None:
 def test_shared_contexts_are_all_pairs_of_examples_whose_windows_overlap_at_a_peak(path: Path) -> None:
     with indexer.open(path) as index:
         compared = two_neurons(index, parse_neuron("L1N5"), parse_neuron("L2N7"), Wish())
+        first, second = index.neuron("L1N5"), index.neuron("L2N7")
         expected = set()
         for quadrant, theirs in product(QUADRANTS, repeat=2):
-            for one in index.neuron("L1N5").quadrants[quadrant].examples["post"]:
-                for other in index.neuron("L2N7").quadrants[theirs].examples["post"]:
+            for one in first.quadrants[quadrant].examples["post"]:
+                for other in second.quadrants[theirs].examples["post"]:
                     same = (one.document, one.part) == (other.document, other.part)
                     windows = [range(e.position - e.peak, e.position - e.peak + len(e.tokens)) for e in (one, other)]
                     if same and (other.position in windows[0] or one.position in windows[1]):
