@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,39 +30,44 @@ _CONTEXTS = 3
 _NARROWEST = 40  # cells
 
 
-def show_compared(
-    neurons: Sequence[str],
-    printer: Printer,
-    wish: Wish,
-    db: Path | None,
-    beside: Path | None,
-    *,
-    compare: bool,
-    model: str | None,
-) -> None:
-    """Print a comparison of two neurons, or one of each neuron with itself in the index `beside`.
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What is compared: two neurons of an index (`compare`), or neurons in two indexes (`beside`).
 
     `model`: whose weights to read for the cosines between two neurons; None: what the index tells.
+    """
 
-    Exits with 2 if some neurons are not in the index. GluscopeError if there is nothing to compare.
+    db: Path | None
+    beside: Path | None
+    compare: bool
+    model: str | None
+
+
+def show_compared(neurons: Sequence[str], printer: Printer, wish: Wish, sides: Sides, limit: int | None) -> None:
+    """Print a comparison of two neurons, or one of each neuron with itself in another index.
+
+    `limit`: the most contexts printed of each quadrant, and of those shared; None: the format's own. Exits with 2 if
+    some neurons are not in the index. GluscopeError if there is nothing to compare.
     """
     if printer.format not in ("rich", "plain", "json", "jsonl"):
         raise GluscopeError(f"a comparison is not printed as {printer.format}", "use rich, plain, json or jsonl")
-    if compare and beside is not None:
+    if sides.compare and sides.beside is not None:
         raise GluscopeError("--compare and --beside are two comparisons", "give one of them")
     with ExitStack() as stack:
-        index = stack.enter_context(open_index(db))
+        index = stack.enter_context(open_index(sides.db))
         if wish.ranking not in index.rankings:
             raise GluscopeError(f"this index has no ranking {wish.ranking!a}", f"use {', '.join(index.rankings)}")
         addresses = Addresses(index, neurons)
-        if beside is None:
-            found = _two(index, addresses, wish, model)
+        if sides.beside is None:
+            found = _two(index, addresses, wish, sides.model)
         else:
-            other = stack.enter_context(indexer.open(beside))
+            other = stack.enter_context(indexer.open(sides.beside))
             warn_incomplete(other)
             found = _beside(index, other, addresses, wish)
-        whole_list = printer.format == "json" and beside is not None and (len(neurons) > 1 or list(neurons) == ["-"])
-        _print(found, printer, wish, whole_list=whole_list)
+        whole_list = (
+            printer.format == "json" and sides.beside is not None and (len(neurons) > 1 or list(neurons) == ["-"])
+        )
+        _print(found, printer, limit, whole_list=whole_list)
         if addresses.refused:
             raise typer.Exit(2)
 
@@ -102,15 +108,15 @@ def _beside(index: Index, other: Index, addresses: Addresses, wish: Wish) -> Ite
         yield two_indexes(index, other, address, wish)
 
 
-def _print(found: Iterator[Compared], printer: Printer, wish: Wish, *, whole_list: bool) -> None:
+def _print(found: Iterator[Compared], printer: Printer, limit: int | None, *, whole_list: bool) -> None:
     from ..views import compare_json
 
     if printer.format in ("json", "jsonl"):
-        emit_objects(map(compare_json.as_json, found), as_list=whole_list)
+        emit_objects((compare_json.as_json(compared, limit) for compared in found), as_list=whole_list)
     elif printer.format == "plain":
         emit_lines(line for compared in found for line in compare_json.rows(compared))
     else:
-        _rich(found, printer, _CONTEXTS if wish.limit is None else wish.limit)
+        _rich(found, printer, _CONTEXTS if limit is None else limit)
 
 
 def _rich(found: Iterator[Compared], printer: Printer, contexts: int) -> None:

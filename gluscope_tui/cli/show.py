@@ -19,7 +19,7 @@ from indexer.ranking import RANKINGS
 
 from ..views.compare_reading import Wish
 from .asked import Addresses
-from .comparing import show_compared
+from .comparing import Sides, show_compared
 from .exporting.chosen import Request
 from .opening import open_index
 from .options import MOST, Color, Db, Quadrants, Signs, format_option, parse_quadrants
@@ -80,9 +80,9 @@ def command(
     if compare or beside is not None:
         if plot or wrap:
             raise GluscopeError("a comparison has no --plot and no --wrap", "leave them out")
-        wish = Wish(signs, rank_by or "post", limit, quadrants)
+        wish = Wish(signs, rank_by or "post", quadrants)
         printer = Printer(format, color, people="rich", width=width)
-        show_compared(tuple(neurons), printer, wish, db, beside, compare=compare, model=model)
+        show_compared(tuple(neurons), printer, wish, Sides(db, beside, compare, model), limit)
         return
     if format in ("html", "svg"):
         _one(Request(tuple(neurons), None, rank_by, limit, signs, db), format, quadrants, width)

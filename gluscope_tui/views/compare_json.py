@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
-from indexer.database.records import Example, TokenScore
+from indexer.database.records import Example, NeuronRecord, TokenScore
 from indexer.quadrants import QUADRANTS, Quadrant
 
 from ..text.clean import clean
@@ -15,14 +16,17 @@ from .contexts import colour_of
 from .numbers import exact, float32
 
 
-def as_json(compared: Compared) -> dict[str, Any]:
-    """Both neurons whole, and what is between them; null for what the index doesn't have."""
+def as_json(compared: Compared, limit: int | None = None) -> dict[str, Any]:
+    """Both neurons whole, and what is between them; null for what the index doesn't have.
+
+    `limit`: the most contexts of a quadrant, and the most shared ones; None: all.
+    """
     shown = [quadrant for quadrant in QUADRANTS if quadrant in compared.one.quadrants]
     return {
         "format": json.FORMAT,
         "names": list(compared.names),
-        "one": json.neuron(compared.one),
-        "other": json.neuron(compared.other),
+        "one": json.neuron(_limited(compared.one, limit)),
+        "other": json.neuron(_limited(compared.other, limit)),
         "difference": {quadrant.value: _difference(compared, quadrant) for quadrant in shown},
         "flipped_in_one": compared.flipped_in_one,
         "cosines": [
@@ -43,11 +47,22 @@ def as_json(compared: Compared) -> dict[str, Any]:
                 "other": _peak(pair.other, pair.other_quadrant),
                 "text": pair.one.text,
             }
-            for pair in compared.shared
+            for pair in compared.shared[:limit]
         ]
         if compared.same_corpus
         else None,
     }
+
+
+def _limited(record: NeuronRecord, limit: int | None) -> NeuronRecord:
+    """The record with at most `limit` examples of each ranking in a quadrant."""
+    if limit is None:
+        return record
+    quadrants = {
+        name: replace(quadrant, examples={ranking: found[:limit] for ranking, found in quadrant.examples.items()})
+        for name, quadrant in record.quadrants.items()
+    }
+    return replace(record, quadrants=quadrants)
 
 
 def _difference(compared: Compared, quadrant: Quadrant) -> dict[str, float | None]:

@@ -23,7 +23,7 @@ TWO_COLUMNS_FROM = 100
 _VALUE_CELLS = 9
 _NAME_CELLS = 10
 _DISTANCE_CELLS = 12
-_LABEL_CELLS = 23
+_LABEL_CELLS = 24
 
 
 def _same(style: Style) -> Style:
@@ -216,7 +216,7 @@ class _Page:
             )
             return
         count = len(compared.shared)
-        more = f", the first {self._look.contexts}" if count > self._look.contexts else ""
+        more = f", the first {self._look.contexts}" if count > self._look.contexts > 0 else ""
         words = (
             f"{'1 context' if count == 1 else f'{full_count(count)} contexts'} that both peak in, by {compared.ranking}"
         )

@@ -16,11 +16,10 @@ from .compare import Compared
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How to read both sides: signs, ranking ("" for none), the most contexts of a quadrant, and the quadrants."""
+    """How to read both sides: signs, ranking, quadrants. All contexts are read, so that shared ones are found."""
 
     signs: str = "aligned"
     ranking: str = "post"
-    limit: int | None = None
     quadrants: tuple[Quadrant, ...] = QUADRANTS
 
     def read(self, index: Index, neuron: NeuronAddress) -> NeuronRecord:
@@ -29,7 +28,6 @@ class Wish:
             neuron,
             signs=self.signs,
             rankings=(self.ranking,) if self.ranking in index.rankings else (),
-            limit=self.limit,
             quadrants=self.quadrants,
             sample=True,
             weights=True,

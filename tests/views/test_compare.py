@@ -264,6 +264,16 @@ def test_json_holds_both_neurons_and_what_is_between_them(capsys: Capture, path:
     assert sum(row.split("\t")[2] == "shared" for row in rows) == len(found["shared"])
 
 
+def test_a_limit_of_contexts_hides_no_shared_one_that_would_come_first(capsys: Capture, path: Path) -> None:
+    words = ("L1N5", "L2N7", "--compare", "--db", str(path))
+    whole, three = (json.loads(printed(capsys, *words, "-f", "json", *more)) for more in ((), ("-n", "3")))
+    assert three["shared"] == whole["shared"][:3]
+    assert {len(q["examples"]["post"]) for q in three["one"]["quadrants"].values()} == {3}
+    for limit in ("0", "3"):
+        page = printed(capsys, *words, "-f", "rich", "--width", "120", "-n", limit)
+        assert f"{len(whole['shared'])} contexts that both peak in" in page
+
+
 def test_a_neuron_beside_itself_in_another_index(capsys: Capture, path: Path, other: Path) -> None:
     found = json.loads(printed(capsys, "L1N5", "L0N1", "--beside", str(other), "-f", "json", "--db", str(path)))
     assert [one["one"]["neuron"] for one in found] == ["L1N5", "L0N1"]
