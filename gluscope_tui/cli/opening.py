@@ -47,7 +47,9 @@ def find_index(db: Path | None) -> tuple[Path, str]:
 
 
 def warn_incomplete(index: Index) -> None:
-    """Say how much an incomplete index covers."""
+    """Say how much an incomplete index covers, and what an imported one lacks."""
+    if index.imported:
+        tell(f"{index.path} was imported: {index.imported}")
     if not index.complete:
         from ..views.info import state
 

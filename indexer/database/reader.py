@@ -19,6 +19,7 @@ from .query.table import Table
 from .read.addresses import check_neuron, find_site, read_neuron
 from .read.connection import Connection, Interrupted, Row
 from .read.examples import chosen, decode
+from .read.imported import of_an_import
 from .read.inflate import DamagedValue
 from .read.provenance import index_info, read_info, read_sites, telling_neuron
 from .read.sampled import sample_of
@@ -102,6 +103,11 @@ class Index:
     def complete(self) -> bool:
         """Whether the index holds the whole corpus; if not, `info` says how much it holds."""
         return bool(self._info["complete"])
+
+    @property
+    def imported(self) -> str:
+        """What an index made from another tool's data set lacks; "" for one that gluscope measured."""
+        return str(self._info.get("imported", {}).get("missing", ""))
 
     @property
     def rankings(self) -> tuple[str, ...]:
@@ -269,20 +275,23 @@ class Index:
 
     def kept_sequences(self) -> list[tuple[int, int]]:
         """Document and part of each sequence that `sequence` can give, in order."""
-        rows = self._connection.rows("SELECT document, part FROM sequences ORDER BY document, part", (COUNT, COUNT))
-        return [(document, part) for document, part in rows]
+        part = "0" if self.imported else "part"
+        sql = f"SELECT DISTINCT document, {part} FROM sequences ORDER BY 1, 2"
+        return [(document, part) for document, part in self._connection.rows(sql, (COUNT, COUNT))]
 
     def sequence(self, document: int, part: int) -> SequenceRecord:
         """A whole sequence of the corpus. GluscopeError if no example needed it, so that the index didn't keep it."""
         stored = self.token_ids(document, part)
         self._texts.load(stored.tokens)
         tokens = self._texts.window(stored.tokens, 0, len(stored.tokens))
-        return SequenceRecord(stored.document, stored.part, stored.source, "".join(tokens), tokens)
+        return SequenceRecord(document, part, stored.source, "".join(tokens), tokens)
 
     def token_ids(self, document: int, part: int) -> StoredSequence:
         """A sequence with its number in the corpus and its token ids; errors as in `sequence`."""
         rows = self._connection.rows(
-            "SELECT id FROM sequences WHERE document = ? AND part = ?", (COUNT,), (document, part)
+            f"SELECT id FROM sequences WHERE document = ? AND {'part >= ?' if self.imported else 'part = ?'}",
+            (COUNT,),
+            (document, part),
         )
         if not rows:
             raise GluscopeError(
@@ -362,7 +371,7 @@ class Index:
         except DamagedValue as error:
             raise self._connection.damaged(f"{address}: {error}") from error
         for (ranking, quadrant), list_ in examples.items():
-            found[quadrant][ranking] = list_
+            found[quadrant][ranking] = tuple(map(of_an_import, list_)) if self.imported else list_
         return found
 
 

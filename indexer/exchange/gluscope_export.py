@@ -24,6 +24,7 @@ from ..export_folder import ExportFolder
 from ..progress import Meter
 from ..quadrants import QUADRANTS
 from .gluscope_columns import HOOKS, KEPT, column, frequency, listed
+from .gluscope_metadata import metadata
 from .gluscope_pages import page_files, pages_list
 
 ACTIVATIONS = "neuron-activations/data/train-00000-of-00001.parquet"
@@ -51,12 +52,14 @@ def write_gluscope(index: Index, pages: tuple[NeuronAddress, ...], folder: Expor
     """Write the data sets of all neurons, and the pages of some."""
     require_plain_layers(index)
     rows = _write_texts(index, folder)
+    activation = index.sites[0].activation
+    types = schema().with_metadata(metadata(index.model, index.sites[0].tokens_counted, activation))
     rankings = tuple(ranking for ranking in index.rankings if ranking in {quantity.value for quantity in HOOKS})
     done, total = 0, index.neuron_count
-    with pq.ParquetWriter(folder.place(ACTIVATIONS), schema(), compression="zstd") as writer:
+    with pq.ParquetWriter(folder.place(ACTIVATIONS), types, compression="zstd") as writer:
         for addresses in _groups(index):
             records = [index.neuron(one, rankings=rankings, limit=KEPT) for one in addresses]
-            writer.write_table(pa.Table.from_pylist([activation_row(one, rows) for one in records], schema()))
+            writer.write_table(pa.Table.from_pylist([activation_row(one, rows) for one in records], types))
             done += len(records)
             meter.update(done, total, "writing neurons")
     for address in pages:
@@ -91,12 +94,12 @@ def activation_row(record: NeuronRecord, rows: Rows) -> dict[str, Any]:
         for quantity in HOOKS:
             found[column(name, quantity, "mean")] = quadrant.mean[quantity]
         for quantity in listed(name):
-            examples = quadrant.examples.get(quantity.value)
-            kept = None if examples is None else examples[:KEPT]
-            found[column(name, quantity, "max_values")] = None if kept is None else [one.value for one in kept]
-            found[column(name, quantity, "max_indices")] = (
-                None if kept is None else [rows[one.document, one.part] for one in kept]
-            )
+            examples = quadrant.examples.get(quantity.value, ())[:KEPT]
+            values: list[float | None] = [one.value for one in examples]
+            places: list[int | None] = [rows[one.document, one.part] for one in examples]
+            if not examples and quadrant.count:  # the index keeps no such list, but it knows its first value
+                values, places = [quadrant.extreme[quantity]], [None]
+            found[column(name, quantity, "max_values")], found[column(name, quantity, "max_indices")] = values, places
     return found
 
 

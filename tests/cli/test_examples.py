@@ -56,8 +56,9 @@ def command_lines(line: str) -> Iterator[tuple[str, ...]]:
             yield from command_lines(word)
     while "gluscope" in words:
         words = words[words.index("gluscope") + 1 :]
-        ends = [place for place, word in enumerate(words) if set(word) <= set(ENDS)]
-        yield tuple(words[: ends[0]] if ends else words)
+        end = next((place for place, word in enumerate(words) if set(word) <= set(ENDS)), len(words))
+        yield tuple(words[:end])
+        words = words[end:]  # `gluscope import gluscope` is one command
 
 
 def examples() -> Iterator[Example]:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gluscope_tui.cli.app import run
+from tests.support.index_fixture import make_index
 
 CASES = {"gate+_in+": "++", "gate+_in-": "+-", "gate-_in+": "-+", "gate-_in-": "--"}
 HOOKS = {"hook_post": "post", "hook_pre_linear": "in", "hook_pre": "gate", "swish": "act"}
@@ -125,11 +126,16 @@ def test_experts_and_stacks_are_refused_with_a_way(
     assert not list(tmp_path.iterdir())
 
 
-def test_an_index_without_its_ranking_by_act_has_nulls_there(tmp_path: Path) -> None:
-    from tests.support.index_fixture import make_index
-
-    make_index(tmp_path / "usual.db")
-    assert run(["export", "gluscope", str(tmp_path / "out"), "--db", str(tmp_path / "usual.db")]) == 0
+def test_a_list_that_the_index_lacks_has_its_first_value_without_a_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    db = ["--db", str(tmp_path / "usual.db")]
+    make_index(tmp_path / "usual.db")  # without a ranking by act
+    assert run(["export", "gluscope", str(tmp_path / "out"), *db]) == 0
     (file,) = (tmp_path / "out" / "neuron-activations").rglob("*.parquet")
-    assert {str(row["gate-_in+_swish_max_values"]) for row in rows(file)} == {"None"}
-    assert rows(file)[0]["gate-_in+_hook_post_max_values"]
+    capsys.readouterr()
+    assert run(["show", "L0N0", "-f", "json", "-n", "0", *db]) == 0
+    extreme = json.loads(capsys.readouterr().out)["quadrants"]["-+"]["extreme"]["act"]
+    row = rows(file)[0]
+    assert (row["gate-_in+_swish_max_values"], row["gate-_in+_swish_max_indices"]) == ([extreme], [None])
+    assert len(row["gate-_in+_hook_post_max_values"]) > 1

@@ -122,7 +122,8 @@ def _opened(index: Index, request: Request) -> Opened:
     keys = own.keys
     as_last_time = "" if request.again else keys.filled(_as_last_time(view, remembered, facts))
     missed = f"{remembered.neuron} is not in it" if request.again and remembered.neuron and not known else ""
-    notices = (request.notice, missed, problem, own.notice, as_last_time, refused)
+    imported = "imported: a text stands for a place in it that is not known" if index.imported else ""
+    notices = (request.notice, imported, missed, problem, own.notice, as_last_time, refused)
     kept = tuple(notice for notice in notices if notice)
     marks = MarksFile(folder / "marks.tsv")
     return Opened(request, index, facts, current, view, record, remembered, state, marks, keys, kept)

@@ -138,6 +138,8 @@ class IndexWriter:
         self._check()
         with self._writing():
             self._postings.write(self._sqlite)
+            if "imported" in self._info:  # a whole text stands for its peak, which is not known
+                self._sqlite.execute("DELETE FROM peak_entropy")
         with self._writing():
             self._database.table("info").insert_all(
                 {"key": key, "value": json.dumps(value, ensure_ascii=False, allow_nan=False)}

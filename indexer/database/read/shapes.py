@@ -142,6 +142,8 @@ _SHAPES: dict[str, Check] = {
     "weights.vocabulary": _is_count,
     "wiring": lambda value: _object(value) and value.get("state") in ("computed", "partly", "missing"),
     "wiring.reason": _or_null(_is_text),
+    "imported": _object,
+    "imported.missing": _is_text,
     "search": _object,
     "search.version": _is_count,
     "coverage": _object,
