@@ -35,6 +35,7 @@ def command(
     ] = None,
     single: Annotated[bool, typer.Option("--single", help="html: one neuron, as one file.")] = False,
     where: Where = None,
+    marks: Annotated[bool, typer.Option("--marks", help="The marked neurons, with their notes.")] = False,
     rank_by: Annotated[
         str | None, typer.Option("--rank-by", metavar="R", help=f"The ranking of contexts, of {', '.join(RANKINGS)}.")
     ] = None,
@@ -64,7 +65,7 @@ def command(
         raise GluscopeError("--out is missing", f"name what to make: gluscope export {kind} ... --out FOLDER")
     if single and kind != "html":
         raise GluscopeError("--single is for html", "gluscope show L12N345 -f svg prints one picture")
-    request = Request(names, where, rank_by, limit, signs, db)
+    request = Request(names, where, rank_by, limit, signs, db, marks)
     refused = _write(kind, request, out, single, (model_id, creator))
     if refused:
         tell(f"{refused} of the addresses {'is' if refused == 1 else 'are'} left out")

@@ -31,6 +31,10 @@ _BATCH = 512  # features
 _TOOL = "https://arxiv.org/abs/2602.23826"
 
 
+Note = tuple[NeuronAddress, Quadrant | None, str]
+"""What someone noted of a neuron, or of one of its quadrants."""
+
+
 @dataclass(frozen=True, slots=True)
 class Labels:
     """The names under which an export is uploaded: the model's, and who made it."""
@@ -52,19 +56,51 @@ def source_name(site: SiteAddress, quadrant: Quadrant) -> str:
     return f"{site.name.replace('L', '', 1)}-{SET}-{quadrant.letters}"
 
 
-def write_neuronpedia(index: Index, wanted: Selection, names: Labels, folder: ExportFolder, meter: Meter) -> None:
-    """Write the folders of all sources of the neurons."""
+def write_neuronpedia(
+    index: Index,
+    wanted: Selection,
+    names: Labels,
+    folder: ExportFolder,
+    meter: Meter,
+    notes: Iterable[Note] = (),
+) -> None:
+    """Write the folders of all sources of the neurons, with the notes of people as explanations."""
+    explained = explanations(notes, names)
     done, total = 0, wanted.count(index)
     for site, neurons in groupby(sorted(wanted.addresses(index)), key=lambda neuron: neuron.site):
         for quadrant in QUADRANTS:
             for file, line in _about(index, site, quadrant, names):
                 folder.write(f"{_folder(site, quadrant, names)}/{file}.jsonl", _jsonl([line]))
+            if lines := explained.get((site, quadrant)):
+                place = f"{_folder(site, quadrant, names)}/explanations/batch-0.jsonl.gz"
+                folder.write(place, _gzip(_jsonl(lines)))
         for number, batch in enumerate(_batches(neurons)):
             records = [wanted.record(index, neuron, sample=True, weights=True) for neuron in batch]
             for quadrant in QUADRANTS:
                 _write_batch(records, quadrant, number, names, folder)
             done += len(batch)
             meter.update(done, total, "writing neurons")
+
+
+def explanations(notes: Iterable[Note], names: Labels) -> dict[tuple[SiteAddress, Quadrant], list[dict[str, Any]]]:
+    """The lines of explanations of each source; a note about a whole neuron is one in each of its quadrants."""
+    found: dict[tuple[SiteAddress, Quadrant], list[dict[str, Any]]] = {}
+    for neuron, only, text in notes:
+        for quadrant in QUADRANTS if only is None else (only,):
+            lines, source = found.setdefault((neuron.site, quadrant), []), source_name(neuron.site, quadrant)
+            lines.append(
+                {
+                    "id": f"{names.model}-{source}-{neuron.index}-{len(lines)}",
+                    "modelId": names.model,
+                    "layer": source,
+                    "index": str(neuron.index),
+                    "description": text,
+                    "authorId": names.creator,
+                    "typeName": "gluscope_note",
+                    "explanationModelName": "",
+                }
+            )
+    return found
 
 
 def _write_batch(

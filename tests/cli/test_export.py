@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import json
+import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +14,11 @@ from pathlib import Path
 import pytest
 
 from gluscope_tui.cli.app import run
-from indexer.addresses import SiteAddress
+from gluscope_tui.kept.files import index_folder
+from gluscope_tui.kept.marks import Mark, MarksFile
+from indexer.addresses import SiteAddress, parse_neuron
 from indexer.export_folder import MANIFEST
+from indexer.quadrants import Quadrant
 from tests.support.index_fixture import make_index
 from tests.support.web import read
 from tests.support.weights_fixture import with_weights
@@ -112,10 +119,6 @@ def test_experts_both_stacks_other_activations_and_bare_indexes_have_pages(tmp_p
 
 
 def test_an_unfinished_index_says_on_every_page_how_far_it_is(index: Path, tmp_path: Path) -> None:
-    import json
-    import shutil
-    import sqlite3
-
     part = Path(shutil.copy(index, tmp_path / "part.db"))
     with sqlite3.connect(part) as connection:
         connection.execute("UPDATE info SET value = 'false' WHERE key = 'complete'")
@@ -136,3 +139,36 @@ def test_only_pages_load_the_templates() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "False"
+
+
+def test_marks_are_exported_with_their_notes(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert export(index, "html", "--marks", "--out", str(tmp_path / "none")) == 2
+    assert "nothing is marked" in capsys.readouterr().err
+    marks = MarksFile(index_folder(index) / "marks.tsv")
+    plain, other = parse_neuron("L1N4"), parse_neuron("L0N3")
+    marks.put([Mark(plain, "says <b>France</b>"), Mark(other, "often", Quadrant.NP, ("geo",)), Mark(other, "flips")])
+    marks.put([Mark(parse_neuron("L9N9"), "of another index")])
+    assert export(index, "html", "--marks", "--out", str(tmp_path / "site")) == 2
+    assert "a mark: there is no L9" in capsys.readouterr().err
+    assert names(tmp_path / "site") == {"L1N4.html", "L0N3.html", "index.html", MANIFEST}
+    notes = ["says <b>France</b>", "-+ often #geo; flips"]
+    for name, note in zip(("L1N4", "L0N3"), notes, strict=True):
+        page = read((tmp_path / "site" / f"{name}.html").read_text("utf-8"))
+        assert page.one("p", class_="note").text == f"★ {note}"
+    rows = read((tmp_path / "site" / "index.html").read_text("utf-8")).one("tbody").all("tr")
+    assert [row.all("bdi")[-1].text for row in rows] == notes
+    marks.remove([(parse_neuron("L9N9"), None)])
+    assert export(index, "neuronpedia", "--marks", "--out", str(tmp_path / "np")) == 0
+    told: dict[str, list[tuple[str, str]]] = {}
+    for file in (tmp_path / "np").rglob("explanations/*.gz"):
+        for line in gzip.decompress(file.read_bytes()).splitlines():
+            one = json.loads(line)
+            told.setdefault(one["layer"], []).append((one["index"], one["description"]))
+    assert told["1-gluscope-pp"] == [("4", "says <b>France</b>")]
+    assert told["0-gluscope-np"] == [("3", "often #geo"), ("3", "flips")]
+    assert told["0-gluscope-pp"] == [("3", "flips")]
+    assert export(index, "html", "--marks", "L0N1", "--out", str(tmp_path / "two")) == 2
+    assert "neurons are named and --marks is given" in capsys.readouterr().err

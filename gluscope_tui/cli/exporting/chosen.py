@@ -11,7 +11,10 @@ from indexer.addresses import NeuronAddress, parse_neuron
 from indexer.database.reader import Index
 from indexer.errors import GluscopeError
 
+from ...kept.files import index_folder
+from ...kept.marks import Mark, MarksFile
 from ..asked import Addresses
+from ..output import complain
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +27,12 @@ class Request:
     limit: int | None = None
     signs: str = "aligned"
     db: Path | None = None
+    marks: bool = False
 
     @property
     def names_some(self) -> bool:
         """Whether it names neurons, rather than none, which some formats take for all."""
-        return bool(self.neurons) or self.where is not None
+        return bool(self.neurons) or self.where is not None or self.marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,14 @@ class Chosen:
 
     neurons: tuple[NeuronAddress, ...]
     refused: int = 0
+    marks: tuple[Mark, ...] = ()
+
+    def note(self, neuron: NeuronAddress) -> str:
+        """What the marks of a neuron say, those of a quadrant after its name."""
+        own = [mark for mark in self.marks if mark.neuron == neuron]
+        return "; ".join(
+            " ".join(filter(None, ("" if mark.quadrant is None else mark.quadrant.value, mark.text))) for mark in own
+        )
 
     def alone(self) -> Chosen:
         """The same. GluscopeError unless it is one neuron."""
@@ -50,17 +62,34 @@ class Chosen:
 
 def chosen(index: Index, request: Request) -> Chosen:
     """The neurons of a request. GluscopeError if it names none, or names them in two ways."""
-    if request.neurons and request.where is not None:
-        raise GluscopeError("neurons are named and --where is given", "give one of them")
+    if bool(request.neurons) + (request.where is not None) + request.marks > 1:
+        named = "neurons are named" if request.neurons else "--marks is given"
+        other = "--where" if request.where is not None else "--marks"
+        raise GluscopeError(f"{named} and {other} is given", "give one of them")
+    if request.marks:
+        return _some(_marked(index), "nothing is marked in this index yet")
     if request.where is not None:
         rows = index.rows(("neuron",), where=request.where, signs=request.signs)
         return _some(Chosen(tuple(parse_neuron(str(name)) for (name,) in rows)), "no neuron meets the condition")
     if not request.neurons:
         example = index.telling_neuron or NeuronAddress(index.sites[0].address, 0)
-        raise GluscopeError("no neuron is named", f"name some, such as {example}, or - or --where CONDITION")
+        raise GluscopeError("no neuron is named", f"name some, such as {example}, or - or --where CONDITION or --marks")
     addresses = Addresses(index, request.neurons)
     found = tuple(dict.fromkeys(address for address, _ in addresses))
     return _some(Chosen(found, addresses.refused), "none of the neurons is in this index")
+
+
+def _marked(index: Index) -> Chosen:
+    """The neurons marked in the explorer or by `gluscope marks`, in the order of the file."""
+    marks = MarksFile(index_folder(Path(index.path)) / "marks.tsv").read()
+    found, refused = [], 0
+    for neuron in dict.fromkeys(mark.neuron for mark in marks):
+        try:
+            found.append(index.address(neuron))
+        except GluscopeError as error:
+            refused += 1
+            complain(GluscopeError(f"a mark: {error.cause}", error.fix))
+    return Chosen(tuple(found), refused, marks)
 
 
 def ranking(index: Index, request: Request) -> str:
@@ -78,6 +107,8 @@ def command_line(kind: str, request: Request, out: str, *more: str) -> str:
 
 def _words(request: Request) -> Iterator[str]:
     yield from request.neurons
+    if request.marks:
+        yield "--marks"
     for option, value in (
         ("--where", request.where),
         ("--rank-by", request.rank_by),

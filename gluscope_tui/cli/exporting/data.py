@@ -39,7 +39,8 @@ def write(kind: str, request: Request, out: Path, model_id: str | None, creator:
                 from indexer.exchange.neuronpedia import labels, write_neuronpedia
 
                 names = labels(index, model_id, creator)
-                write_neuronpedia(index, _selection(index, request, neurons, "post"), names, folder, meter)
+                notes = () if found is None else tuple((m.neuron, m.quadrant, m.text) for m in found.marks if m.text)
+                write_neuronpedia(index, _selection(index, request, neurons, "post"), names, folder, meter, notes)
             else:
                 from indexer.exchange.gluscope_export import write_gluscope
 

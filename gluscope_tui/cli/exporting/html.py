@@ -19,7 +19,7 @@ from ...views.web.table import Entry, entry, table_page
 from ..opening import open_index
 from ..output import tell
 from ..progress import narrator
-from .chosen import Request, chosen, command_line, ranking
+from .chosen import Chosen, Request, chosen, command_line, ranking
 
 _KIND = "html"
 _TABLE = "index.html"
@@ -30,7 +30,7 @@ def write_page(request: Request, out: Path) -> int:
     with open_index(request.db) as index:
         found = chosen(index, request).alone()
         asked = asked_of(index, request, command_line(_KIND, request, str(out), "--single"))
-        text = read_page(index, found.neurons[0], asked)
+        text = read_page(index, found.neurons[0], asked, note=found.note(found.neurons[0]))
     export_file(out, text.encode(), GENERATOR)
     tell(f"{found.neurons[0]} is in {out}")
     return found.refused
@@ -43,7 +43,7 @@ def single(request: Request) -> str:
         if found.refused:
             raise typer.Exit(2)
         asked = asked_of(index, request, command_line(_KIND, request, f"{found.neurons[0]}.html", "--single"))
-        return read_page(index, found.neurons[0], asked)
+        return read_page(index, found.neurons[0], asked, note=found.note(found.neurons[0]))
 
 
 def write_site(request: Request, out: Path) -> int:
@@ -53,21 +53,22 @@ def write_site(request: Request, out: Path) -> int:
         found = chosen(index, request)
         asked = asked_of(index, request, command_line(_KIND, request, str(out)))
         with narrator() as report, export_folder(out, _KIND) as folder:
-            _pages(index, found.neurons, asked, folder, Meter(report, "pages"))
+            _pages(index, found, asked, folder, Meter(report, "pages"))
     count = "1 page is" if len(found.neurons) == 1 else f"{full_count(len(found.neurons))} pages are"
     tell(f"{count} in {out}: open {out / _TABLE} in a browser")
     return found.refused
 
 
-def _pages(index: Index, neurons: tuple[NeuronAddress, ...], asked: Asked, folder: ExportFolder, meter: Meter) -> None:
+def _pages(index: Index, found: Chosen, asked: Asked, folder: ExportFolder, meter: Meter) -> None:
+    neurons = found.neurons
     names = frozenset(neuron.name for neuron in neurons)
     files = ["", *(_file(neuron) for neuron in neurons), ""]
     entries: list[Entry] = []
     for place, neuron in enumerate(neurons):
         record = read_record(index, neuron, asked)
         beside = Place(files[place], files[place + 2], _TABLE, names)
-        folder.write(_file(neuron), page(record, asked, beside, turned(index, record)).encode())
-        entries.append(entry(record, _file(neuron), ""))
+        folder.write(_file(neuron), page(record, asked, beside, turned(index, record), found.note(neuron)).encode())
+        entries.append(entry(record, _file(neuron), found.note(neuron)))
         meter.update(place + 1, len(neurons), "writing pages")
     folder.write(_TABLE, table_page(entries, asked).encode())
 

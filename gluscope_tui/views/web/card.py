@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
-from indexer.database.records import Neighbour, NeuronWeights, TokenScore
+from indexer.database.records import WIRING_LISTS, Neighbour, NeuronWeights, TokenScore, VocabularyScores, Wire
 
 from ..numbers import signed
 from ..weights import class_of
 from ..writes import bare
+
+_WIRES = {
+    "fed_gate": "gate fed by",
+    "fed_in": "in fed by",
+    "feeds_gate": "feeds gate of",
+    "feeds_in": "feeds in of",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,12 @@ def card(weights: NeuronWeights, turned: NeuronWeights | None, pages: Set[str]) 
         Row("in reads against", _tokens(weights.reads_in.farthest, turns=True), "in reads"),
         Row("nearest by w_out", _neurons(weights.nearest_out, other.nearest_out, pages)),
         Row("nearest by w_in", _neurons(weights.nearest_in, other.nearest_in, pages)),
+        Row("scores of all tokens", _scores(weights.vocabulary)),
+        *(
+            Row(_WIRES[name], _neurons(weights.wiring[name], (other.wiring or weights.wiring)[name], pages))
+            for name in (WIRING_LISTS if weights.wiring is not None else ())
+            if weights.wiring is not None
+        ),
     )
     return Card(
         rw_class=class_of(weights),
@@ -87,8 +100,22 @@ def _tokens(scores: Iterable[TokenScore], *, turns: bool = False) -> tuple[Score
     return tuple(Scored(bare(score.text), signed(score.score), turns) for score in scores)
 
 
+def _scores(found: VocabularyScores | None) -> tuple[Scored, ...]:
+    """How the scores of all tokens are spread, as far as it is known."""
+    if found is None:
+        return ()
+    numbers = (
+        ("mean", found.mean, True),
+        ("std", found.std, False),
+        ("skew", found.skew, True),
+        ("kurtosis", found.kurtosis, False),
+        ("null share", found.null_share, False),
+    )
+    return tuple(Scored(name, signed(number), turns) for name, number, turns in numbers if number is not None)
+
+
 def _neurons(
-    neighbours: Iterable[Neighbour], under_other_signs: Iterable[Neighbour], pages: Set[str]
+    neighbours: Iterable[Neighbour | Wire], under_other_signs: Iterable[Neighbour | Wire], pages: Set[str]
 ) -> tuple[Scored, ...]:
     """The nearest neurons. Whether a cosine changes its sign depends on the flip of the other neuron too."""
     others = {near.neuron: near.cosine for near in under_other_signs}
