@@ -150,7 +150,8 @@ class Table:
         rows = rows.clamp_max(self.rows.shape[0] - 1)  # padding is never an answer
         many = self.rows.shape[0] > 8 * rows.shape[1]  # padding is clamped, so it may be there twice
         if many and self.rows.dtype == torch.float32 and queries.device.type == "cpu":
-            products = _sampled(queries, self.rows, rows)
+            starts = torch.arange(0, rows.numel() + 1, rows.shape[1])
+            products = sampled(queries, self.rows, starts, rows.reshape(-1)).view_as(rows)
         else:
             step = max(1, _GATHERED // (rows.shape[1] * queries.shape[1]))
             products = torch.cat(
@@ -162,20 +163,22 @@ class Table:
         return products if self.scale is None else products * self.scale[rows]
 
 
-def _sampled(queries: Tensor, table: Tensor, rows: Tensor) -> Tensor:
-    """Products of each query with some rows of a table, without gathering them."""
-    count, width = rows.shape
+def sampled(queries: Tensor, table: Tensor, starts: Tensor, rows: Tensor) -> Tensor:
+    """Products of queries with some rows of a table, all float32 on the CPU, without gathering them.
+
+    Query q is multiplied with the `rows` from starts[q] to starts[q + 1]; the products are along `rows`.
+    """
     with warnings.catch_warnings():  # that this kind of tensor is new
         warnings.simplefilter("ignore")
         wanted = torch.sparse_csr_tensor(
-            torch.arange(0, count * width + 1, width),
-            rows.reshape(-1),
-            torch.zeros(count * width),
-            size=(count, table.shape[0]),
+            starts,
+            rows,
+            torch.zeros(len(rows)),
+            size=(len(queries), table.shape[0]),
             check_invariants=False,
         )
         found: Tensor = torch.sparse.sampled_addmm(wanted, queries, table.T, beta=0.0).values()
-    return found.view(count, width)
+    return found
 
 
 def _candidates(scores: Tensor, k: int, largest: bool) -> Best:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from .gathered import Gathered
-from .nearest import Best, Table, best_columns, first, undecided
+from .nearest import Best, Table, best_columns, first, sampled, undecided
 from .vectors import SiteVectors
 
 _ROWS = 4096  # neurons of a site at once
@@ -71,12 +71,21 @@ def _products(gathered: Gathered, table: Table, readers: Sequence[tuple[Reader, 
     for reader, _ in readers:
         for _, queries in reader.queries(which, _ROWS, numbers.device):
             begin, start, stop = next(spans)
-            step = max(1, _AT_ONCE // queries.shape[1])
-            for first_one in range(start, stop, step):
-                some = slice(first_one, min(first_one + step, stop))
-                rows = places[some] // per_row
-                found[places[some]] = (table.rows[rows] * queries[numbers[some] - begin]).sum(dim=1)
+            own, rows = numbers[start:stop] - begin, places[start:stop] // per_row  # candidate
+            if queries.device.type == "cpu":
+                starts = torch.searchsorted(own, torch.arange(len(queries) + 1))
+                products = sampled(queries, table.rows, starts, rows)
+            else:
+                products = of_pairs(queries, own, table.rows, rows)
+            found[places[start:stop]] = products
     return found.view_as(gathered.magnitudes)
+
+
+def of_pairs(queries: Tensor, own: Tensor, table: Tensor, rows: Tensor) -> Tensor:
+    """The products of queries, by their number, with rows of a table, after they were gathered: pair."""
+    step = max(1, _AT_ONCE // queries.shape[1])
+    pieces = zip(own.split(step), rows.split(step), strict=True)
+    return torch.cat([(queries[some] * table[those]).sum(dim=1) for some, those in pieces])
 
 
 def _whole(table: Table, rows: Tensor, readers: Sequence[tuple[Reader, int]], which: str, k: int) -> Best:

@@ -16,6 +16,8 @@ from indexer.models.load import load
 from indexer.weights import gathered, neighbours
 from indexer.weights.gathered import Gathered
 from indexer.weights.model_wiring import model_wiring
+from indexer.weights.nearest import sampled
+from indexer.weights.readers import of_pairs
 from tests.models.families.made import made
 from tests.support.tiny_models import save_tiny
 from tests.support.weight_reference import FAMILIES, cosine, said
@@ -175,6 +177,18 @@ def test_equal_neurons_stand_in_the_order_of_the_model_and_neurons_of_zeros_in_n
     sites = family_sites(whole, "llama")
     with np.errstate(invalid="ignore"):
         demand_wiring(model_wiring(loaded, ["L0", "L1", "L2"], lambda _: None), sites)
+
+
+def test_products_of_pairs_are_the_same_with_and_without_gathering(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("indexer.weights.readers._AT_ONCE", 7 * 16)
+    generator = torch.Generator().manual_seed(0)
+    queries, table = (torch.randn(count, 16, generator=generator) for count in (11, 23))
+    own = torch.randint(0, 11, (100,), generator=generator).sort().values
+    rows = torch.randint(0, 23, (100,), generator=generator)
+    exact = (queries.double() @ table.double().T)[own, rows]
+    starts = torch.searchsorted(own, torch.arange(12))
+    for products in (of_pairs(queries, own, table, rows), sampled(queries, table, starts, rows)):
+        torch.testing.assert_close(products.double(), exact, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("at_once", [1, 100, 1 << 23])
