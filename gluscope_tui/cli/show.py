@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Literal
 
 import typer
@@ -50,6 +51,9 @@ def command(
     plot: Annotated[
         bool, typer.Option("--plot", help="Add the density of gate and in over the sample, and quantiles by quadrant.")
     ] = False,
+    wiring: Annotated[
+        bool, typer.Option("--wiring", help="Add which neurons feed its gate and in, and whose it feeds.")
+    ] = False,
     wrap: Annotated[bool, typer.Option("--wrap", help="rich: whole contexts instead of one line each.")] = False,
     width: Annotated[
         int | None,
@@ -78,24 +82,28 @@ def command(
     if model is not None and (not compare or beside is not None):
         raise GluscopeError("--model is for --compare", "name two neurons of an index, and --compare")
     if compare or beside is not None:
-        if plot or wrap:
-            raise GluscopeError("a comparison has no --plot and no --wrap", "leave them out")
+        if plot or wrap or wiring:
+            raise GluscopeError("a comparison has no --plot, --wiring and --wrap", "leave them out")
         wish = Wish(signs, rank_by or "post", quadrants)
         printer = Printer(format, color, people="rich", width=width)
         show_compared(tuple(neurons), printer, wish, Sides(db, beside, compare, model), limit)
         return
     if format in ("html", "svg"):
+        if wiring:
+            raise GluscopeError(f"-f {format} has no --wiring", "leave it out, or use another format")
         _one(Request(tuple(neurons), None, rank_by, limit, signs, db), format, quadrants, width)
         return
     printer = Printer(format, color, people="rich", width=width)
     chosen = printer.format
     cells = max(printer.width, _NARROWEST)
-    if plot and chosen == "plain" and limit is None:
-        limit = 0  # the picture alone
+    if (plot or wiring) and chosen == "plain" and limit is None:
+        limit = 0  # the picture or the wiring alone
     elif limit is None and chosen not in ("json", "jsonl"):
         limit = _TEXT_LIMIT
     with open_index(db) as index:
         rankings = _rankings(index, rank_by, chosen, limit)
+        if wiring:
+            _demand_wiring(index)
 
         def read(address: NeuronAddress, shown: tuple[Quadrant, ...]) -> NeuronRecord:
             wanted = QUADRANTS if chosen == "rich" else shown
@@ -107,16 +115,17 @@ def command(
                 limit=limit,
                 quadrants=wanted,
                 sample=sample,
-                weights=chosen != "plain",
+                weights=wiring or chosen != "plain",
             )
 
         reading = Reading(Addresses(index, neurons), quadrants, read, own=not quadrant)
         if chosen == "rich":
-            _rich(reading, printer, cells, wrap, plot)
+            _rich(reading, printer, width=cells, wrap=wrap, plot=plot, wiring=wiring)
         elif chosen == "plain":
-            _plain(reading, statistics=limit == 0 and not plot, plot_width=cells if plot else 0)
+            alone = plot or wiring
+            _plain(reading, statistics=limit == 0 and not alone, plot_width=cells if plot else 0, wiring=wiring)
         elif chosen == "md":
-            _markdown(reading)
+            _markdown(reading, wiring=wiring)
         else:
             _json(reading, whole_list=chosen == "json" and (len(neurons) > 1 or neurons == ["-"]))
     if reading.refused:
@@ -171,29 +180,41 @@ def _rankings(index: Index, rank_by: str | None, chosen: str, limit: int | None)
     return (rank_by or ("post" if "post" in index.rankings else index.rankings[0]),)
 
 
-def _rich(reading: Reading, printer: Printer, width: int, wrap: bool, plot: bool) -> None:
+def _demand_wiring(index: Index) -> None:
+    """GluscopeError if the index has no wiring at all."""
+    info = index.info()
+    if info.wiring["state"] == "missing":
+        cause, _, added = str(info.wiring.get("reason")).partition("; gluscope index ")
+        command = f"gluscope index --weights-only MODEL --db {quote(info.path)}"
+        raise GluscopeError(f"this index has no wiring: {cause}", command if added else "leave --wiring out")
+
+
+def _rich(reading: Reading, printer: Printer, *, width: int, wrap: bool, plot: bool, wiring: bool) -> None:
     from ..views import page
 
-    look = page.Page(width=width, depth=printer.depth, light=printer.light, wrap=wrap, plot=plot)
+    look = page.Page(width, printer.depth, light=printer.light, wrap=wrap, plot=plot, wiring=wiring)
     lines = (page.neuron(record, replace(look, quadrants=frozenset(shown))) for record, shown in reading)
     printer.paint(chain.from_iterable(lines))
 
 
-def _plain(reading: Reading, *, statistics: bool, plot_width: int) -> None:
+def _plain(reading: Reading, *, statistics: bool, plot_width: int, wiring: bool) -> None:
     from ..views import plain
+    from ..views import wiring as wires
 
     def lines(record: NeuronRecord) -> Iterator[str]:
         if plot_width:
             yield from plain.plot(record, plot_width)
+        if wiring:
+            yield from wires.plain(record)
         yield from plain.statistics(record) if statistics else plain.contexts(record)
 
     emit_lines(chain.from_iterable(map(lines, reading.records())))
 
 
-def _markdown(reading: Reading) -> None:
+def _markdown(reading: Reading, *, wiring: bool) -> None:
     from ..views import markdown
 
-    emit_lines(chain.from_iterable(map(markdown.neuron, reading.records())))
+    emit_lines(chain.from_iterable(markdown.neuron(record, wiring=wiring) for record in reading.records()))
 
 
 def _json(reading: Reading, *, whole_list: bool) -> None:

@@ -1,4 +1,4 @@
-"""The card of a neuron: class, cosines and their bands of chance, tokens written and read, nearest neurons."""
+"""The card of a neuron: class, cosines and their bands of chance, tokens written and read, lists of other neurons."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ import shlex
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 
-from indexer.database.records import Neighbour, NeuronWeights, TokenScore
+from indexer.database.records import NeuronWeights, TokenScore
 
 from ..colour.style import PLAIN, Style, StyledLine
-from ..text.cells import cell_len, fit, shorten
+from ..text.cells import cell_len, shorten
 from ..text.clean import clean
+from .neuron_lists import Strip, neuron_lists, strip_lines, told
 from .numbers import signed
 from .writes import visible
 
-COLUMNS = ("w_out", "w_in")
-"""The columns of nearest neurons, by the vectors compared."""
 _LABEL = 15
-_NEAREST_CELLS = 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +31,11 @@ class CardLook:
     strong: Style = PLAIN
     cursor: str = "▸"
     ascii_only: bool = False
+    no_wiring: str = ""  # the reason, if there is none
 
 
 def card(weights: NeuronWeights, width: int, look: CardLook, chosen: tuple[int, int] | None = None) -> list[StyledLine]:
-    """The card in lines of at most `width` cells. `chosen`: column and place of the nearest neuron that is marked."""
+    """The card in lines of at most `width` cells. `chosen`: list and place in it of the neuron that is marked."""
     return [
         ((f" {weights.rw_class or 'no class: a vector is zero'}", look.strong),),
         *_cosines(weights, look),
@@ -47,13 +45,13 @@ def card(weights: NeuronWeights, width: int, look: CardLook, chosen: tuple[int, 
         *_tokens("  against", weights.reads_gate.farthest, width, look.reads, look),
         *_tokens("in reads", weights.reads_in.nearest, width, look.reads, look),
         *_tokens("  against", weights.reads_in.farthest, width, look.reads, look),
-        *_nearest(weights, look, chosen),
+        *_lists(weights, width, look, chosen),
     ]
 
 
 def list_rows(height: int) -> tuple[int, int]:
     """The most rows for each list of tokens written and read, so that the whole card has `height` rows."""
-    spare = height - 14  # class, cosines, and a list of 8 nearest neurons under its title
+    spare = height - 14  # class, cosines, lists of 8 neurons between their heads and a line about the chosen one
     reads = max(1, spare // 6)
     return max(reads, min(4, (spare - 4 * reads) // 2)), reads
 
@@ -70,16 +68,6 @@ def missing(reason: str, path: str, width: int, look: CardLook) -> list[StyledLi
         or [""]
     ]
     return [((f" {line}", look.text),) for line in wrapped]
-
-
-def column_at(cell: int) -> int:
-    """The column of nearest neurons that contains a cell of a line."""
-    return min(cell // _NEAREST_CELLS, len(COLUMNS) - 1)
-
-
-def nearest(weights: NeuronWeights, column: int) -> tuple[Neighbour, ...]:
-    """The neurons of a column of the card."""
-    return weights.nearest_in if column else weights.nearest_out
 
 
 def _cosines(weights: NeuronWeights, look: CardLook) -> Iterator[StyledLine]:
@@ -129,18 +117,19 @@ def _tokens(label: str, scores: Sequence[TokenScore], width: int, most: int, loo
         label = ""
 
 
-def _nearest(weights: NeuronWeights, look: CardLook, chosen: tuple[int, int] | None) -> Iterator[StyledLine]:
-    columns = [nearest(weights, column) for column in range(len(COLUMNS))]
-    if not any(columns):
+def _lists(weights: NeuronWeights, width: int, look: CardLook, chosen: tuple[int, int] | None) -> Iterator[StyledLine]:
+    """The lists of other neurons side by side, and under them what the chosen one does, or why there is no wiring."""
+    lists = neuron_lists(weights)
+    if not any(one.neurons for one in lists):
         yield ((f" {'nearest':<{_LABEL}}", look.faint), ("not known", look.faint))
         return
-    heads = [fit(f" nearest by {name}", _NEAREST_CELLS) for name in COLUMNS]
-    yield (("".join(heads).rstrip(" "), look.faint),)
-    for place, row in enumerate(zip_longest(*columns)):
-        parts: list[tuple[str, Style]] = []
-        for column, neighbour in enumerate(row):
-            here = chosen == (column, place)
-            mark = look.cursor if here else " "
-            words = "" if neighbour is None else f"{mark}{neighbour.neuron!s:<14} {neighbour.cosine:+.3f}"
-            parts.append((fit(words, _NEAREST_CELLS), look.strong if here else look.text))
-        yield tuple(parts)
+    column, place = chosen or (0, -1)
+    strip = Strip(lists, width, column, place)
+    yield from strip_lines(strip, look.text, look.faint, look.strong, look.cursor)
+    if weights.wiring is None:
+        cause, _, command = clean(look.no_wiring, ascii_only=look.ascii_only).partition("; gluscope index ")
+        told_why = f"gluscope index {command}" if command else cause
+        words = shorten(f"no wiring: {told_why}", max(width - 2, 8), ascii_only=look.ascii_only)
+    else:
+        words = told(strip, ascii_only=look.ascii_only)
+    yield ((f" {words}", look.faint if weights.wiring is None else look.text),)

@@ -14,17 +14,23 @@ from .numbers import frequency, signed
 from .plain import plot
 from .text import around_peak
 from .weights import class_of, cosines_of
+from .wiring import of_record
 
 _PLOT_WIDTH = 100
 
 
 def neuron(
-    record: NeuronRecord, *, title: str = "", preface: str = "", contexts_of: Collection[Quadrant] | None = None
+    record: NeuronRecord,
+    *,
+    title: str = "",
+    preface: str = "",
+    contexts_of: Collection[Quadrant] | None = None,
+    wiring: bool = False,
 ) -> Iterator[str]:
     """The lines of the neuron's section; every character of the corpus stands for itself.
 
     `title`: instead of the neuron's name. `preface`: a paragraph before the numbers. `contexts_of`: only the contexts
-    of these quadrants.
+    of these quadrants. `wiring`: with the neurons that feed it and those that it feeds.
     """
     yield f"## {title or record.neuron.name}"
     yield ""
@@ -47,6 +53,8 @@ def neuron(
         for label, scores in (("promotes", record.weights.promotes), ("suppresses", record.weights.suppresses)):
             yield f"- {label} {' '.join(code(clean(score.text)) for score in scores)}"
         yield ""
+    if wiring:
+        yield from ("```", *of_record(record, _PLOT_WIDTH), "```", "")
     for quadrant in record.quadrants.values():
         if contexts_of is None or quadrant.quadrant in contexts_of:
             yield from _contexts(record, quadrant)

@@ -14,6 +14,7 @@ from ..colour.legend import legend
 from ..colour.ramp import Ramp, ramp
 from ..colour.style import PLAIN, Style, StyledLine
 from ..text.cells import column, flow
+from . import wiring
 from .contexts import Fragment, Look, colour_of, context_line, context_lines, neuron_scale, split_width
 from .density import Ink
 from .neuron import header, table
@@ -38,6 +39,7 @@ class Page:
     light: bool = False
     wrap: bool = False
     quadrants: frozenset[Quadrant] = frozenset(QUADRANTS)  # those that are shown; the scale is always the neuron's
+    wiring: bool = False  # which neurons feed it and which it feeds, if the record has it
     plot: bool = False  # the density of gate and in, and quantiles, if the record has a sample
 
 
@@ -56,6 +58,9 @@ def neuron(record: NeuronRecord, page: Page) -> Iterator[StyledLine]:
     yield ()
     if record.weights is not None:
         yield from (((line, PLAIN),) for line in block(record.weights, page.width))
+        yield ()
+    if page.wiring:
+        yield from (((line, PLAIN),) for line in wiring.of_record(record, page.width))
         yield ()
     colours = ramp(page.depth, light=page.light)
     if page.plot and record.sample is not None:

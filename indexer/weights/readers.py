@@ -84,7 +84,7 @@ def _products(gathered: Gathered, table: Table, readers: Sequence[tuple[Reader, 
 def of_pairs(queries: Tensor, own: Tensor, table: Tensor, rows: Tensor) -> Tensor:
     """The products of queries, by their number, with rows of a table, after they were gathered: pair."""
     step = max(1, _AT_ONCE // queries.shape[1])
-    pieces = zip(own.split(step), rows.split(step), strict=True)
+    pieces = zip(torch.split(own, step), torch.split(rows, step), strict=True)
     return torch.cat([(queries[some] * table[those]).sum(dim=1) for some, those in pieces])
 
 

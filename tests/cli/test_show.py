@@ -16,6 +16,7 @@ from gluscope_tui.views import json as json_view
 from indexer.quadrants import QUADRANTS, Quadrant
 
 from ..support.index_fixture import DEAD, Truth, make_index
+from ..support.weights_fixture import with_weights
 
 
 @pytest.fixture(scope="module")
@@ -313,3 +314,46 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("indexer.database.reader.Index.neuron", broken)
     with pytest.raises(ZeroDivisionError):
         run(["show", "L0N1"])
+
+
+@pytest.fixture(scope="module")
+def wired(truth: Truth) -> Path:
+    return with_weights(truth.path, truth.path.with_name("wired.db"), wires=3)
+
+
+def test_wiring_is_a_line_a_neuron_in_a_pipe_and_words_for_people(capsys: Capture, wired: Path) -> None:
+    with indexer.open(wired) as index:
+        weights = index.weights("L1N3")
+    assert weights is not None
+    assert weights.wiring is not None
+    lines = shown(capsys, "L1N3", "--wiring", "-f", "plain", "--db", str(wired)).splitlines()
+    wanted = [
+        ["L1N3", name, str(rank), wire.neuron.name, " ".join(q.value for q in wire.drives or ())]
+        for name in ("fed_gate", "fed_in", "feeds_gate", "feeds_in")
+        for rank, wire in enumerate(weights.wiring[name])
+    ]
+    fields = [line.split("\t") for line in lines]
+    assert [[*one[:4], one[5]] for one in fields] == wanted
+    assert [float(one[4]) for one in fields] == pytest.approx(
+        [wire.cosine for name in ("fed_gate", "fed_in", "feeds_gate", "feeds_in") for wire in weights.wiring[name]]
+    )
+    found = json.loads(shown(capsys, "L1N3", "-f", "json", "-n", "0", "--db", str(wired)))["weights"]["wiring"]
+    assert [one["neuron"] for one in found["fed_in"]] == [one.neuron.name for one in weights.wiring.fed_in]
+    first = weights.wiring.fed_gate[0]
+    sign, quadrants = ("+", "++ and --") if first.cosine > 0 else ("-", "+- and -+")
+    for format in ("rich", "md"):
+        text = shown(capsys, "L1N3", "--wiring", "-f", format, "-n", "0", "--width", "100", "--db", str(wired))
+        assert f"{quadrants} of {first.neuron} (post {sign}) open its gate" in text
+        assert "its in is fed by  (chance ±0.125)" in text
+        assert "its in is fed by" not in shown(capsys, "L1N3", "-f", format, "-n", "0", "--db", str(wired))
+    assert "its gate is fed by: none" in shown(capsys, "L0N3", "--wiring", "-f", "md", "-n", "0", "--db", str(wired))
+
+
+def test_wiring_that_is_not_there_says_how_to_add_it(capsys: Capture, truth: Truth) -> None:
+    assert run(["show", "L1N3", "--wiring"]) == 2
+    err = capsys.readouterr().err
+    assert "this index has no wiring" in err
+    assert f"gluscope index --weights-only MODEL --db {truth.path}" in err
+    for others in (["-f", "svg"], ["L0N1", "--compare"]):
+        assert run(["show", "L1N3", "--wiring", *others]) == 2
+        assert "--wiring" in capsys.readouterr().err

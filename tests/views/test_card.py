@@ -10,12 +10,24 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from gluscope_tui.colour.style import StyledLine
-from gluscope_tui.views.card import CardLook, card, column_at, list_rows, missing
+from gluscope_tui.views.card import CardLook, card, list_rows, missing
+from gluscope_tui.views.neuron_lists import Strip, neuron_lists
 from gluscope_tui.views.sample import width_of
 from gluscope_tui.views.writes import in_a_row, label, output_sign, promoted
 from indexer.addresses import parse_neuron
-from indexer.database.read.weights_state import MISSING
-from indexer.database.records import Cosines, Neighbour, NeuronWeights, QuadrantRecord, Quantities, Reads, TokenScore
+from indexer.database.read.weights_state import MISSING, NO_WIRING
+from indexer.database.records import (
+    WIRING_LISTS,
+    Cosines,
+    Neighbour,
+    NeuronWeights,
+    QuadrantRecord,
+    Quantities,
+    Reads,
+    TokenScore,
+    Wire,
+    Wiring,
+)
 from indexer.quadrants import Quadrant
 
 from ..support import hostile
@@ -114,8 +126,9 @@ def test_a_card_tells_class_cosines_chance_norms_tokens_and_neighbours() -> None
     assert lines[9].split() == ["against", "not", "known"]
     assert lines[11].split() == ["L13N7", "+0.500", "L0N3", "-0.750"]
     assert lines[12].split() == ["▸L2N1", "-0.250"]
-    assert column_at(lines[11].index("L13N7")) == 0
-    assert column_at(lines[11].index("L0N3")) == 1
+    strip = Strip(neuron_lists(weights()), 100, 0, 1)
+    assert strip.column_at(lines[11].index("L13N7")) == 0
+    assert strip.column_at(lines[11].index("L0N3")) == 1
 
 
 @pytest.mark.parametrize("ascii_only", [False, True])
@@ -124,15 +137,59 @@ def test_a_card_has_no_harmful_character_and_fits_its_height(width: int, ascii_o
     many = scores(*[text for text in hostile.SNIPPETS for _ in range(3)][:16])
     near = tuple(Neighbour(parse_neuron(f"L31E127N{number}"), 0.5) for number in range(8))
     told = weights(promotes=many, suppresses=many, reads_gate=Reads(many, many), reads_in=Reads(many, many))
-    told = replace(told, nearest_out=near, nearest_in=near)
+    wires = tuple(Wire(one.neuron, 0.5, (Quadrant.PP, Quadrant.NN)) for one in near)
+    bands = dict.fromkeys(WIRING_LISTS, 0.125)
+    told = replace(told, nearest_out=near, nearest_in=near, wiring=Wiring(wires, wires, (), wires, bands))
     for height in (20, 22, 38, 70):
         look = CardLook(*list_rows(height), ascii_only=ascii_only, cursor=">")
-        lines = card(told, width, look)
+        lines = card(told, width, look, (height % 6, 3))
         assert len(lines) <= height
         for line in lines:
             assert hostile.harmful(text_of(line)) == []
             assert text_of(line).isascii() or not ascii_only
             assert (width >= 60 and width_of(line) <= max(width, 62)) or width < 60
+
+
+WIRED = Wiring(
+    fed_gate=(
+        Wire(parse_neuron("L5N12"), 0.25, (Quadrant.PP, Quadrant.NN)),
+        Wire(parse_neuron("L2SN1"), -0.2, (Quadrant.PN,)),
+    ),
+    fed_in=(Wire(parse_neuron("L1N1"), -0.125, None),),
+    feeds_gate=(Wire(parse_neuron("L20N3"), -0.5, (Quadrant.PN, Quadrant.NP)),),
+    feeds_in=(),
+    bands={"fed_gate": 0.0625, "fed_in": 0.1, "feeds_gate": None, "feeds_in": 0.1},
+)
+
+
+@pytest.mark.parametrize(
+    ("column", "place", "told"),
+    [
+        (0, 1, ""),
+        (2, 0, "++ and -- of L5N12 (post +) open its gate; chance ±0.062"),
+        (2, 1, "+- of L2SN1 (post -) opens its gate; chance ±0.062"),
+        (3, 0, "the sign of post is not known there; chance ±0.100"),
+        (4, 0, "its +- and -+ (post -) open the gate of L20N3"),
+        (5, 0, ""),
+    ],
+)
+def test_a_card_says_in_words_what_the_chosen_neuron_does(column: int, place: int, told: str) -> None:
+    for width in (60, 80, 120, 200):
+        lines = [text_of(line) for line in card(weights(wiring=WIRED), width, CardLook(), (column, place))]
+        assert lines[-1].strip() == told
+        heads = next(line for line in lines if "nearest by" in line or " is fed by" in line or "it feeds" in line)
+        assert ("<" in heads, ">" in heads) == (column >= width // 26, max(column + 1, width // 26) < 6)
+        marked = [line for line in lines if "▸" in line]
+        assert len(marked) == (0 if column == 5 else 1)
+
+
+def test_a_card_without_wiring_says_how_to_add_it() -> None:
+    look = CardLook(no_wiring=NO_WIRING["reason"])
+    assert text_of(card(weights(), 80, look)[-1]).strip() == (
+        "no wiring: gluscope index --weights-only MODEL --db FILE adds it"
+    )
+    look = CardLook(no_wiring="the model has 3,000,000 neurons, more than are compared")
+    assert "no wiring: the model has 3,000,000 neurons" in text_of(card(weights(), 80, look)[-1])
 
 
 def test_a_card_without_weights_says_why_and_the_command_that_adds_them() -> None:

@@ -143,6 +143,7 @@ def _facts(index: Index, request: Request) -> Facts:
         complete=info.complete,
         bos_counted=bool(settings.get("count_first")) and settings.get("bos") != "never",
         no_weights=str(info.weights.get("reason") or ""),
+        no_wiring=str(info.wiring.get("reason") or ""),
         weights=index.table.has_weights,
         columns=index.table.columns,
         beside="" if request.beside is None else str(request.beside),

@@ -20,6 +20,7 @@ class Facts:
     complete: bool
     bos_counted: bool
     no_weights: str = ""  # the reason if there are none
+    no_wiring: str = ""  # the same of its wiring
     weights: bool = False  # whether it holds what is computed from the weights
     columns: tuple[str, ...] = ()  # that its neurons have
     beside: str = ""  # the path of the index beside it

@@ -20,7 +20,7 @@ from gluscope_tui.views.writes import bare
 from indexer.quadrants import QUADRANTS
 from tests.support import hostile
 from tests.support.walking import AppMaker, header_text, here, home_of, pane_text, press, state_of
-from tests.support.weights_fixture import KINDS
+from tests.support.weights_fixture import KINDS, with_weights
 
 
 def body(app: ExplorerApp) -> list[str]:
@@ -134,6 +134,42 @@ async def test_a_click_chooses_a_nearest_neuron(explorer_app: AppMaker, weighted
             weights = index.weights("L1N5")
         assert weights is not None
         assert here(app) == str(weights.nearest_in[1].neuron)
+
+
+async def test_neurons_that_feed_and_are_fed_are_gone_to_and_become_the_list(
+    explorer_app: AppMaker, hostile_index: Path, tmp_path: Path
+) -> None:
+    path = with_weights(hostile_index, tmp_path / "wired.db", wires=3)
+    app = explorer_app("L1N5", path=path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        with indexer.open(path) as index:
+            weights = index.weights("L1N5")
+        assert weights is not None
+        assert weights.wiring is not None
+        await press(pilot, "i", "right", "right", "down")
+        chosen = weights.wiring.fed_gate[1]
+        assert sum(f"▸{chosen.neuron}" in line for line in body(app)) == 1
+        assert f"of {chosen.neuron} (post {'+' if chosen.cosine > 0 else '-'}) open its gate" in "".join(body(app))
+        await press(pilot, "enter")
+        assert here(app) == str(chosen.neuron)
+        await press(pilot, "u")
+        assert here(app) == "L1N5"
+        await press(pilot, "right", "right", "right", "right")  # the last list stays chosen
+        await press(pilot, "b")
+        current = state_of(app).current
+        assert [str(one) for one in current.neurons] == ["L1N5", *(str(o.neuron) for o in weights.wiring.feeds_in)]
+        assert "whose in L1N5 feeds" in app.screen.query_one(HeaderLine).render_line(0).text
+        first = next(row for row, line in enumerate(body(app)) if "▸" in line)
+        await pilot.click(StyledLines, offset=(2, first + 1))  # the first of three lists that fit: its in is fed by
+        await press(pilot, "enter")
+        assert here(app) == str(weights.wiring.fed_in[1].neuron)
+
+
+async def test_without_wiring_the_card_says_how_to_add_it(explorer_app: AppMaker, weighted_index: Path) -> None:
+    app = explorer_app("L1N5", path=weighted_index)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "i")
+        assert "no wiring: gluscope index --weights-only MODEL --db FILE adds it" in "".join(body(app))
 
 
 async def test_without_weights_the_card_says_how_to_add_them_and_panes_say_nothing(explorer_app: AppMaker) -> None:
