@@ -46,8 +46,8 @@ def main() -> None:
             for name, (size, dark) in PICTURES.items():
                 page = site / ("index.html" if name == "pages-table" else f"{neuron}.html")
                 tab.open(page.as_uri(), size=size, dark=dark, touch=size[0] < 500)
-                tab.picture(options.out / f"{name}.png")
-                print(options.out / f"{name}.png")
+                tab.picture(options.out / f"{name}.webp")
+                print(options.out / f"{name}.webp")
 
 
 if __name__ == "__main__":

@@ -287,8 +287,8 @@ ACTIONS = (
         "keep.export",
         ("X",),
         "keep",
-        "write the neuron as a web page or a picture",
-        scopes=_WALK,
+        "write the neuron as a web page or a picture; in the table of layers: the table as a picture",
+        scopes=(*_WALK, "layers"),
     ),
     Action("keep.pager", ("o",), "keep", "the pane in the pager"),
     Action(

@@ -103,8 +103,9 @@ class Browser:
         self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
     def picture(self, path: Path) -> None:
-        """Save the window as PNG."""
-        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
+        """Save the window as WebP."""
+        taken = self.call("Page.captureScreenshot", format="webp", quality=80)
+        path.write_bytes(base64.b64decode(taken["data"]))
 
     def _next(self) -> dict[str, Any]:
         end = time.monotonic() + _PATIENCE

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from tests.support.index_fixture import make_index
 from tests.support.weights_fixture import with_weights
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: pages are looked at elsewhere")
+ROOT = Path(__file__).parents[2]
 QUANTITIES = ("post", "gate", "in", "act")
 
 
@@ -179,3 +182,16 @@ def _luminance(colour: str) -> float:
     channels = [int(word) / 255 for word in re.findall(r"\d+", colour)[:3]]
     red, green, blue = (one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in channels)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_the_script_makes_the_pictures_of_pages(site: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "screenshots" / "pages.py", "--db", site.parent / "tiny.db", "--out", tmp_path],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    made = [Path(line) for line in done.stdout.splitlines()]
+    assert sorted(path.name for path in made) == sorted(path.name for path in (ROOT / "screenshots").glob("*.webp"))
+    assert {path.read_bytes()[8:12] for path in made} == {b"WEBP"}

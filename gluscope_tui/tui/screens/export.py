@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 
+from indexer.database.query.layers import LayerRow
 from indexer.database.reader import Index
 from indexer.errors import GluscopeError
 from indexer.export_folder import export_file
@@ -60,6 +62,18 @@ def write(shown: Wanted, kind: str, folder: Path, note: str, opened: Opened) -> 
         from ...views.svg.canvas import GENERATOR
 
         export_file(path, _picture(opened.index, shown).encode(), GENERATOR)
+    return path
+
+
+def write_layers(rows: Sequence[LayerRow], model: str, signs: str) -> Path:
+    """Write the table of layers as a picture, in the order of the rows; returns the file."""
+    from ...views.svg.canvas import GENERATOR
+    from ...views.svg.layers import picture
+
+    if not rows:
+        raise GluscopeError("the layers are still being read")
+    path = Path(FOLDER) / "layers.svg"
+    export_file(path, picture(rows, model, signs).encode(), GENERATOR)
     return path
 
 

@@ -26,6 +26,7 @@ from ..tables.neurons import NeuronsTable
 from ..tables.view import Kept
 from ..widgets.table import Cell, Heading, Table, TablePicture
 from ..widgets.table_title import TitleOfTable
+from .export import write_layers
 from .table import TableScreen
 
 _WIDTH = 6
@@ -122,7 +123,19 @@ class LayersScreen(TableScreen, scope="layers"):
     # keys and mouse
 
     def own_handlers(self) -> Mapping[str, Callable[[], Any]]:
-        return {"table.sort": self._table.sort, "table.reverse": self._table.reverse, "keep.command": self._copy}
+        return {
+            "table.sort": self._table.sort,
+            "table.reverse": self._table.reverse,
+            "keep.command": self._copy,
+            "keep.export": self._export,
+        }
+
+    def _export(self) -> None:
+        table, model = self._table, self.session.explorer.record.model
+        try:
+            self.say(f"{write_layers(table.rows, model, table.signs)} is written")
+        except GluscopeError as error:
+            self.say(told(error), bad=True)
 
     def _copy(self) -> None:
         words = ["gluscope", "layers"] + (["--signs", self._table.signs] if self._table.signs != "aligned" else [])

@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from gluscope_tui.cli.app import run
 from gluscope_tui.tui.app import ExplorerApp
 from gluscope_tui.tui.screens.export import FOLDER
+from gluscope_tui.tui.widgets.hints import Hints
 from tests.support.walking import AppMaker, home_of, press, settled, typed
 from tests.support.web import read
 
@@ -53,3 +54,14 @@ async def test_a_file_of_others_stays_and_the_notice_says_so(
         await press(pilot, "X", "escape")
         assert len(app.screen_stack) == 2
     assert (Path(FOLDER, "L2N3.html")).read_text() == "mine"
+
+
+async def test_in_the_table_of_layers_it_writes_that_table(explorer_app: AppMaker) -> None:
+    app = explorer_app("L2N3")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "O", "X")
+        hints = app.screen.query_one(Hints)
+        foot = " ".join(hints.render_line(row).text for row in range(hints.size.height))
+        assert f"{FOLDER}/layers.svg is written" in foot
+    drawn = Path(FOLDER, "layers.svg").read_text("utf-8")
+    assert all(f">L{layer}</text>" in drawn for layer in range(4))
