@@ -50,6 +50,7 @@ def command(
     if left_out:
         tell(f"{', '.join(left_out)}: no room, widen the terminal or use --format csv")
     if printer.format == "table" and (example := view.example(rows)):
-        tell(f"the neurons of a cell: {shlex.join(['gluscope', 'neurons', '-n', '0', '-w', example])}")
+        where = f" --db {shlex.quote(str(db))}" if db is not None else ""
+        tell(f'the neurons of a cell: gluscope neurons -n 0 -w "{example}"{where}')
     if printer.format == "table" and rows and rows[0].classes is None:
         tell("no classes: this index lacks the model's weights; add them with gluscope index --weights-only")

@@ -14,6 +14,7 @@ from indexer.quadrants import Quadrant
 
 from ..kept.files import index_folder
 from ..kept.marks import Key, Mark, MarksFile, dated, has_words, now, parse_text
+from ..views.numbers import counted
 from .asked import Addresses, named
 from .columns import Where
 from .opening import open_index, reading_path
@@ -161,7 +162,7 @@ def _add(
         raise GluscopeError("no neuron is named", "name some: gluscope marks add L12N345, or - for stdin")
     if asked:
         file.put(Mark(neuron, text, quadrant, kept, now()) for neuron, quadrant in asked)
-        tell(f"{_marks(len(asked))} kept in {file.path}")
+        tell(f"{counted(len(asked), 'mark')} kept in {file.path}")
     if addresses.refused:
         raise typer.Exit(2)
 
@@ -205,9 +206,9 @@ def _import(file: MarksFile, names: Sequence[str], *, replace: bool) -> None:
         stay = same if replace else [*same, *other]
         new = [dated(mark) for mark in found.marks if mark not in stay]
         file.put(new)
-        tell(f"{_marks(len(new))} taken from {name}")
+        tell(f"{counted(len(new), 'mark')} taken from {name}")
         if other and not replace:
-            tell(f"{_marks(len(other))} with another note stay as they are: --replace takes the imported ones")
+            tell(f"{counted(len(other), 'mark')} with another note stay as they are: --replace takes the imported ones")
     if refused:
         raise typer.Exit(2)
 
@@ -218,7 +219,3 @@ def _lines(name: str) -> list[str]:
             return file.read().splitlines()
     except OSError as error:
         raise GluscopeError(f"{name} can't be read: {error.strerror}", "name a file of marks, or - for stdin") from None
-
-
-def _marks(count: int) -> str:
-    return f"{count} {'mark' if count == 1 else 'marks'}"

@@ -11,7 +11,7 @@ from indexer.database.query.table import column, column_list
 from indexer.errors import GluscopeError
 
 from ..views.correlation import pearson, spearman
-from ..views.numbers import full_count
+from ..views.numbers import counted
 from .columns import Where, complete
 from .opening import open_index
 from .options import Color, Db, Signs, format_option
@@ -123,7 +123,7 @@ def _rich(
     xs, ys = points
     x, y = axis(str(told["x"]), xs, scales[0]), axis(str(told["y"]), ys, scales[1])
     note = {"linear": "", "asinh": " (asinh)", "log": " (log)"}
-    emit_lines([f"{y.name}{note[y.scale]} over {x.name}{note[x.scale]}, {full_count(len(xs))} neurons"])
+    emit_lines([f"{y.name}{note[y.scale]} over {x.name}{note[x.scale]}, {counted(len(xs), 'neuron')}"])
     printer.paint(picture(x, y, xs, ys, size, printer.depth, light=printer.light, ascii_only=ascii_only))
     emit_lines([f"Pearson {_told(told['pearson'])}  Spearman {_told(told['spearman'])}"])
     _tell_missing(told)
@@ -134,7 +134,7 @@ def _svg(told: dict[str, object], points: tuple[list[float], list[float]], scale
     from ..views.svg.scatter import Points, picture
 
     xs, ys = points
-    said = f"{full_count(len(xs))} neurons  Pearson {_told(told['pearson'])}  Spearman {_told(told['spearman'])}"
+    said = f"{counted(len(xs), 'neuron')}  Pearson {_told(told['pearson'])}  Spearman {_told(told['spearman'])}"
     x, y = axis(str(told["x"]), xs, scales[0]), axis(str(told["y"]), ys, scales[1])
     emit([picture(x, y, Points(xs, ys, said))])
     _tell_missing(told)
@@ -142,7 +142,8 @@ def _svg(told: dict[str, object], points: tuple[list[float], list[float]], scale
 
 def _tell_missing(told: dict[str, object]) -> None:
     if told["without"]:
-        tell(f"{full_count(int(str(told['without'])))} neurons lack one of the values")
+        without = int(str(told["without"]))
+        tell(f"{counted(without, 'neuron')} {'lacks' if without == 1 else 'lack'} one of the values")
 
 
 def _told(coefficient: object) -> str:

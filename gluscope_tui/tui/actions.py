@@ -119,7 +119,7 @@ ACTIONS = (
     Action("row.last", ("end",), "panes", "to the last row", scopes=_TABLES),
     Action("column.next", ("l", "right"), "panes", "the next column", "{column.previous}/{} column", _COLUMNS),
     Action("column.previous", ("h", "left"), "panes", "the column before", scopes=_COLUMNS),
-    Action("row.select", ("space",), "panes", "select the row, or let go of it", scopes=_OF_NEURONS),
+    Action("row.select", ("space",), "panes", "select the row, or let go of it", "{} select", _OF_NEURONS),
     Action("row.select-all", ("asterisk",), "panes", "select all rows, or none", scopes=_OF_NEURONS),
     Action(
         "row.open",

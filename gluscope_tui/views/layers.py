@@ -129,7 +129,7 @@ def cells_of(row: LayerRow, count: int) -> list[Cell]:
     return found + [Cell("-")] * (count - len(found))
 
 
-def counted(site: str, place: int) -> str:
+def condition_of(site: str, place: int) -> str:
     """The condition on the neurons that a cell of a site counts, by its place under the headings.
 
     All neurons of the site for a cell that counts none in particular.
@@ -149,7 +149,7 @@ def example(rows: Sequence[LayerRow]) -> str:
             cells = cells_of(row, columns.stop)
             there = [place for place in columns if cells[place].share]
             if there:
-                return counted(row.site.name, min(there, key=lambda place: cells[place].share or 0.0))
+                return condition_of(row.site.name, min(there, key=lambda place: cells[place].share or 0.0))
     return ""
 
 

@@ -40,6 +40,11 @@ def full_count(count: int) -> str:
     return f"{count:,}"
 
 
+def counted(count: int, noun: str) -> str:
+    """A number and its noun: 1 token, 14,000 tokens."""
+    return f"{full_count(count)} {noun}{'' if count == 1 else 's'}"
+
+
 def frequency(count: int, total: int) -> str:
     """Three significant digits of a percentage; under 0.1 % a fraction such as 3/113k, and never for none at all."""
     if count == 0 or total <= 0:

@@ -18,7 +18,7 @@ from . import wiring
 from .contexts import Fragment, Look, colour_of, context_line, context_lines, neuron_scale, split_width
 from .density import Ink
 from .neuron import header, table
-from .numbers import frequency, full_count, signed
+from .numbers import counted, frequency, full_count, signed
 from .sample import PLOT_ROWS, place_text, plot, width_of
 from .weights import block
 
@@ -127,7 +127,7 @@ def _pane(
     if not quadrant.count:
         parts = [f"{name} never: 0 of {full_count(total)}"]
     else:
-        parts = [f"{name} by {ranking}", frequency(quadrant.count, total), f"{full_count(quadrant.count)} tokens"]
+        parts = [f"{name} by {ranking}", frequency(quadrant.count, total), counted(quadrant.count, "token")]
     yield from _named(name, flow(parts, page.width), bold)
     for example, after in zip(examples, _percentiles(quadrant, examples, look.quantity, places), strict=True):
         yield from _context(example, quadrant, look, page, after)

@@ -6,7 +6,7 @@ from indexer.database.records import QuadrantRecord
 from indexer.quadrants import Quadrant
 from indexer.ranking import RANKINGS
 
-from .numbers import full_count
+from .numbers import counted
 
 _SIGNS = {1: "+", -1: "-"}
 
@@ -36,8 +36,3 @@ def kept(record: QuadrantRecord, ranking: str, top_k: int) -> str:
     if record.count == len(shown):
         return f"{counted(len({(e.document, e.part) for e in shown}), 'sequence')}, all shown"
     return f"{counted(len(shown), 'different context')}, all shown"
-
-
-def counted(count: int, noun: str) -> str:
-    """A number and its noun: 1 token, 14,000 tokens."""
-    return f"{full_count(count)} {noun}{'' if count == 1 else 's'}"

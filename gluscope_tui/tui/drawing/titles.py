@@ -7,8 +7,8 @@ import math
 from indexer.database.records import QuadrantRecord
 
 from ...views.contexts import colour_of
-from ...views.numbers import frequency, full_count, short_count, signed
-from ...views.quadrant import counted, in_words, kept
+from ...views.numbers import counted, frequency, full_count, short_count, signed
+from ...views.quadrant import in_words, kept
 from .layout import WORDS_FROM
 from .painting import first_that_fits
 
@@ -29,7 +29,7 @@ def title(record: QuadrantRecord, total: int, ranking: str, width: int, *, faint
     bare = f"{name} {often}"
     brief = bare if "/" in often else f"{bare} {short}"
     if width < WORDS_FROM - 2:
-        heads = [brief, bare]
+        heads = [brief, bare] if "/" in often else [f"{bare} {full}", brief, bare]
     else:
         worded = f"{name} {in_words(record.quadrant)}"
         heads = [f"{worded}  {often}  {counted(record.count, 'token')}", f"{worded}  {often} {full}", brief, bare]

@@ -12,7 +12,7 @@ from indexer.addresses import NeuronAddress
 from indexer.database.records import NeuronRecord, NeuronRow
 from indexer.quadrants import QUADRANTS, Quadrant
 
-from ...views.numbers import full_count
+from ...views.numbers import counted
 from ..drawing.layout import Layout, Rectangle, home_layout
 from ..error_text import REOPEN, told
 from ..reading.loader import Loader
@@ -241,7 +241,7 @@ class HomeScreen(BaseScreen, scope="home"):
     def sort_list(self, order: Query) -> None:
         """Sort the current list by a column; it replaces the list once it is read."""
         query = replace(order, signs=self.explorer.view.signs)
-        self.session.say(f"sorting {full_count(len(self.explorer.current))} neurons by {query.order}")
+        self.session.say(f"sorting {counted(len(self.explorer.current), 'neuron')} by {query.order}")
         self.sorter.sort_list(self.explorer.current, query)
 
     def on_list_sorted(self, message: ListSorted) -> None:

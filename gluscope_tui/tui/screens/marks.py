@@ -11,6 +11,7 @@ from indexer.errors import GluscopeError
 
 from ...kept.marks import FIELDS, Key, Mark
 from ...text.clean import clean
+from ...views.numbers import counted
 from ..error_text import told
 from ..session.goto import checked
 from ..session.session import Session
@@ -140,7 +141,7 @@ class MarksScreen(TableScreen, scope="marks"):
         if not self._change(remove) or not gone:
             return
         self._table.deleted = tuple(gone)
-        what = gone[0].name if len(gone) == 1 else f"{len(gone)} marks"
+        what = gone[0].name if len(gone) == 1 else counted(len(gone), "mark")
         self.say(f"{what} deleted; {{marks.restore}} brings {'it' if len(gone) == 1 else 'them'} back")
 
     def _restore(self) -> None:
@@ -151,7 +152,7 @@ class MarksScreen(TableScreen, scope="marks"):
         if not self._change(lambda: self.session.marks.put(gone)):
             return
         self._table.deleted = ()
-        self.say(f"{gone[0].name if len(gone) == 1 else f'{len(gone)} marks'} brought back")
+        self.say(f"{gone[0].name if len(gone) == 1 else counted(len(gone), 'mark')} brought back")
 
     def _change(self, change: Callable[[], None]) -> bool:
         """Change the file, and read it again. False if that failed, which is said."""

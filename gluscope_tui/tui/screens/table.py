@@ -12,7 +12,7 @@ from textual.widget import Widget
 from indexer.errors import GluscopeError
 
 from ...kept.marks import Key
-from ...views.numbers import full_count
+from ...views.numbers import counted, full_count
 from ..drawing.layout import LEAST_HEIGHT, LEAST_WIDTH, Rectangle
 from ..error_text import told
 from ..session.marking import MOST
@@ -29,7 +29,7 @@ from .base import BaseScreen
 
 def rows_of(count: int) -> str:
     """So many rows, in words: `1 row`, `12 rows`."""
-    return f"{full_count(count)} {'row' if count == 1 else 'rows'}"
+    return counted(count, "row")
 
 
 class TableScreen(BaseScreen):

@@ -12,6 +12,7 @@ from indexer.quadrants import QUADRANTS, Quadrant
 
 from ...kept.remembered import Remembered
 from ...views.contexts import colour_of
+from ...views.numbers import counted
 from ..drawing.find import found_tokens
 from .current_list import CurrentList, Sight, SiteNeurons, site_list
 from .facts import Facts
@@ -141,7 +142,7 @@ class Explorer:
         here = self.current.neuron.index
         index = min(here, site.width - 1)
         self._open(NeuronAddress(site.address, index))
-        return "" if index == here else f"{site.address} has only {site.width} neurons"
+        return "" if index == here else f"{site.address} has only {counted(site.width, 'neuron')}"
 
     def neighbours(self) -> list[Wanted]:
         """The neurons that the next key will most likely ask for.
@@ -359,7 +360,7 @@ class Explorer:
         quadrant, number, token = places[at]
         self.focus(quadrant)
         self.view = self.view.with_cursor(Cursor(number, token))
-        return f"{at + 1} of {len(places)} contexts"
+        return f"{at + 1} of {counted(len(places), 'context')}"
 
     def find_here(self) -> str:
         """Go to the first match from the cursor on; the cursor's own context counts."""

@@ -59,8 +59,8 @@ class Marking:
             there = sum(key in self._known for key in self.keys)
             return "#word: a tag; Enter marks them" + (f"; {there} have a mark, which is added to" if there else "")
         if self.keys[0] in self._known:
-            return "it is marked: Enter takes the mark away; Tab: of a quadrant"
-        return "#word: a tag; Tab: of a quadrant; Enter alone: marked without a note"
+            return "it is marked: Enter takes the mark away; Tab: one quadrant"
+        return "#word: a tag; Tab: one quadrant; Enter alone: no note"
 
     @property
     def _name(self) -> str:

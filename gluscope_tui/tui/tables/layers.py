@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from indexer.database.query.layers import LayerRow
 
-from ...views.layers import Cell, cells_of, column_of, counted, headings
+from ...views.layers import Cell, cells_of, column_of, condition_of, headings
 from .query import Query
 from .view import TableView
 
@@ -42,7 +42,7 @@ class LayersTable:
     def query(self) -> Query:
         """The neurons that the cell under the cursor counts, or those that it is the mean of, largest first."""
         place = min(self.view.column, len(self.headings) - 1)
-        return Query(counted(self.rows[self.view.place].site.name, place), column_of(place), signs=self.signs)
+        return Query(condition_of(self.rows[self.view.place].site.name, place), column_of(place), signs=self.signs)
 
     @property
     def rows(self) -> list[LayerRow]:

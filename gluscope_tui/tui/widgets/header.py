@@ -8,7 +8,7 @@ from textual.strip import Strip
 
 from ...colour.style import StyledLine
 from ...text.cells import cell_len, shorten
-from ...views.numbers import short_count
+from ...views.numbers import full_count, short_count
 from ..drawing.painting import Part, fitted, strip
 from ..drawing.palette import Palette
 from .lines import Lines
@@ -41,12 +41,17 @@ class Header:
     cosines: tuple[str, ...] = ()
 
 
+def tokens_in(count: int, width: int) -> str:
+    """A number of tokens: exact where the line is long."""
+    return full_count(count) if width >= FULL_FROM else short_count(count)
+
+
 def index_line(header: Header, width: int, palette: Palette) -> StyledLine:
     """The first line: index file, model, tokens, place in the current list, warnings."""
     where, _, what = header.place.partition(" ")
     parts = [
         Part(shorten(header.file, 30, ascii_only=palette.ascii_only), palette.strong),
-        Part(f"{short_count(header.tokens)} tokens" if header.tokens else "", palette.text, 6),
+        Part(f"{tokens_in(header.tokens, width)} tokens" if header.tokens else "", palette.text, 6),
         Part(where, palette.text, 1),
         Part(shorten(what, 40, ascii_only=palette.ascii_only), palette.text, 5, near=True),
         *(Part(warning, palette.warning, 2) for warning in header.warnings),
@@ -75,7 +80,7 @@ def neuron_line(header: Header, width: int, palette: Palette) -> StyledLine:
 def header_line(header: Header, width: int, palette: Palette) -> StyledLine:
     """Both lines in one: model, neuron, mark, signs, ranking, place in the list, tokens, warnings."""
     where, _, what = header.place.partition(" ")
-    tokens = short_count(header.tokens) + (" tokens" if width >= FULL_FROM else "")
+    tokens = tokens_in(header.tokens, width) + (" tokens" if width >= FULL_FROM else "")
     parts = [
         Part(header.address + _stale(header, palette), palette.strong),
         Part(_mark(header, 1 if width < FULL_FROM else 20, palette), palette.strong, 2),

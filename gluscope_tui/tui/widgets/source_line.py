@@ -10,7 +10,7 @@ from indexer.database.records import Example
 from indexer.quadrants import Quadrant
 
 from ...text.cells import shorten
-from ...views.numbers import signed
+from ...views.numbers import counted, signed
 from ...views.quadrant import in_words
 from ..drawing.painting import Part, fitted, strip
 from .lines import Lines
@@ -40,7 +40,7 @@ class SourceLine(Lines[SourceOfContext]):
             Part(f"context {example.rank + 1} of {picture.total} by {picture.ranking}", palette.text, 1),
             Part(signed(example.value), palette.strong, 2),
         ]
-        kept = f"values kept: {example.peak} tokens before, {len(example.tokens) - example.peak - 1} after"
+        kept = f"values kept: {counted(example.peak, 'token')} before, {len(example.tokens) - example.peak - 1} after"
         name = example.source.replace("\\", "/").rpartition("/")[2]
         lower = [
             Part(f"document {example.document}{part}, position {example.position}", palette.text, 1),

@@ -267,7 +267,7 @@ def test_the_header_shows_everything_if_there_is_room_and_always_the_address() -
         "rank post",
         "346/1536",
         "in layer, by index",
-        "113k tokens",
+        "113,108 tokens",
     ):
         assert words in line
     assert "L12N345…" in rows_of(HeaderLine(TRUE), header(stale=True), 40, 1)[0]
@@ -290,7 +290,7 @@ def test_the_first_line_shows_the_index_and_the_second_the_neuron() -> None:
     marked = header(note="says France", cosines=cosines)
     first, second = rows_of(HeaderLine(TRUE), marked, 150, 2)
     assert first.split("  ")[0] == " small.db"
-    for words in ("SmolLM2-135M", "113k tokens", "346/1536 in layer, by index"):
+    for words in ("SmolLM2-135M", "113,108 tokens", "346/1536 in layer, by index"):
         assert words in first
     assert (
         "  SmolLM2-135M-Instr…  113k tokens  346/1536 in layer, by index"
