@@ -24,7 +24,10 @@ from ..reading.opening import Opened
 from ..session.session import Session
 from .about import AboutScreen
 
-CONTEXTS = 5
+FEWEST, MOST = 5, 16
+"""Contexts of a quadrant."""
+_OTHER_ROWS = 26
+"""What a comparison in two columns shows besides contexts."""
 _KEPT = 32
 NOTHING = (
     "Nothing is pinned. {compare.pin} pins this neuron; {list.next} and {list.previous} then show others beside it.",
@@ -66,7 +69,7 @@ class CompareScreen(AboutScreen, scope="compare"):
             return None
         return Pair(explorer.current.neuron, explorer.pinned, explorer.view.signs, explorer.view.ranking)
 
-    def lines(self, width: int, height: int) -> Sequence[StyledLine]:  # noqa: ARG002  # there is always more to show
+    def lines(self, width: int, height: int) -> Sequence[StyledLine]:
         palette, pair = self.palette, self.pair
         if pair is None:
             words = (self.session.keys.filled(line) for line in NOTHING)
@@ -76,7 +79,7 @@ class CompareScreen(AboutScreen, scope="compare"):
             return [((f" {self._problem or 'being read'}", palette.faint),)]
         look = CompareLook(
             palette.ramp,
-            CONTEXTS,
+            min(max(FEWEST, (height - _OTHER_ROWS) // 5), MOST),
             palette.text,
             palette.faint,
             palette.strong,

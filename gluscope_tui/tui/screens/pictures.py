@@ -57,6 +57,7 @@ def header(session: Session) -> Header:
         warnings=tuple(warnings),
         pinned="" if explorer.pinned is None else str(explorer.pinned),
         instead_of=str(current.neuron) if explorer.swapped else "",
+        swap_key=session.keys.key("compare.swap"),
         note=session.notes.of(explorer.neuron, flip=view.signs == "raw" and bool(explorer.record.flipped)),
         rw_class="" if weights is None else class_of(weights),
         cosines=() if weights is None else cosines_of(weights),

@@ -36,6 +36,7 @@ class Header:
     warnings: tuple[str, ...] = ()
     pinned: str = ""  # the pinned neuron's address
     instead_of: str = ""  # the list's neuron, if the pinned one is shown in its place
+    swap_key: str = "p"  # brings that neuron back
     note: str | None = None  # of the neuron's mark; None if it is not marked
     rw_class: str = ""  # "" if the index has no weights
     cosines: tuple[str, ...] = ()
@@ -124,7 +125,7 @@ def _mark(header: Header, room: int, palette: Palette) -> str:
 def _pin(header: Header) -> str:
     """Which of the two compared neurons is shown, and the other one."""
     if header.instead_of:
-        return f"pinned, p: {header.instead_of}"
+        return f"pinned, {header.swap_key}: {header.instead_of}"
     return (
         f"pin {header.pinned}" if header.pinned and header.pinned != header.address else "pinned" * bool(header.pinned)
     )
