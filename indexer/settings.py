@@ -26,6 +26,9 @@ ONE_A_SEQUENCE = "sequence"
 """A sequence offers one token of the quadrant, as in older indexes: tokens of long sequences are drawn too rarely."""
 
 
+COUNT_SINKS, DROP_SINKS = "count", "drop"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What is kept in the index and identifies a run; the defaults of `gluscope index`."""
@@ -48,6 +51,9 @@ class Settings:
     batch_tokens: int | None = None  # padded tokens a forward pass; None: resolved from the device
     draw: str = EVERY_TOKEN  # what a sequence offers to `random`; older runs: ONE_A_SEQUENCE
     fold_after: int = 0  # tokens after a peak that a fold key knows; resolved from the model: it reads both ways
+    roles: tuple[str, ...] | None = None  # count only the contents of these roles' messages; None: every token
+    chat_template: str | None = None  # a digest of the one given in place of the model's own
+    sinks: str = COUNT_SINKS  # or DROP_SINKS: leave attention sinks out of everything counted, like position 0
 
     def __post_init__(self) -> None:
         """GluscopeError for a number with which no index can be made."""
@@ -67,6 +73,10 @@ class Settings:
         if self.draw not in (EVERY_TOKEN, ONE_A_SEQUENCE):
             raise GluscopeError(f"unknown draw {self.draw!a:.60}", f"use {EVERY_TOKEN} or {ONE_A_SEQUENCE}")
         _demand("--batch-tokens", self.batch_tokens, 1, 2**63 - 1)
+        if self.sinks not in (COUNT_SINKS, DROP_SINKS):
+            raise GluscopeError(f"unknown --sinks {self.sinks!a:.60}", f"use {COUNT_SINKS} or {DROP_SINKS}")
+        if self.roles is not None and not self.roles:
+            raise GluscopeError("--roles names no role", "write --roles assistant, or leave it out")
 
     def to_json(self) -> dict[str, Any]:
         """The settings by name, tuples as lists."""
@@ -126,7 +136,9 @@ class Inputs:
     column: str = "text"  # of JSON lines, CSV and Parquet
     dataset: str | None = None  # a Hugging Face data set, streamed
     config: str | None = None
-    split: str = "train"
+    split: str = "train"  # or several with commas between them
+    chat: str = "auto"  # lists of messages are conversations; "never"; "always": every cell is one
+    chat_template: str | None = None  # the path of a template to use in place of the model's own
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..errors import GluscopeError
-from .decoding import NotTextError
+from .columns import Cell, Column
+from .decoding import NotTextError, decode
 from .document import Document
 from .hub import HubDataset
 from .inputs import STDIN, InputFile, LeftOut, expand, printable
@@ -18,6 +19,8 @@ from .streams import Meter
 
 Notice = Callable[[str], None]
 _LONGEST_FIRST_LINE = 1 << 26  # characters of standard input that are tried as a JSON object
+_LONGEST_TEMPLATE = 1 << 20  # bytes
+_JINJA = "name a file that holds a template, such as a chat_template.jinja"
 _PEEKED = 1000  # empty documents at the start that are read to find whether there is any text
 
 
@@ -31,7 +34,7 @@ class Corpus:
     def __init__(
         self,
         inputs: Sequence[str],
-        column: str,
+        column: Column,
         dataset: HubDataset | None,
         skip: frozenset[str] = frozenset(),
         notice: Notice | None = None,
@@ -44,6 +47,7 @@ class Corpus:
         self._stdin: str | None = None
         self._columns_used = dataset is not None
         self._meter = Meter()
+        self.template: str | None = None  # a chat template for its conversations, if the user named one
         self.size: int | None = None  # bytes on the disk of all inputs; None if unknown
 
     @property
@@ -52,33 +56,35 @@ class Corpus:
         return self._meter.bytes
 
     def __iter__(self) -> Iterator[Document]:
-        self._meter = Meter()
+        self._meter = Meter(self._notice)
         return self._documents(self._meter, self._notice)
 
     def describe(self) -> dict[str, Any]:
         """The source of the text, as the user named it, ready for JSON."""
         if self._dataset is not None:
             where = {"dataset": self._dataset.id, "config": self._dataset.config, "split": self._dataset.split}
-            return {**where, "column": self._column}
-        return {"inputs": [printable(path) for path in self._inputs], "column": self._column}
+            return {**where, "column": self._column.name}
+        return {"inputs": [printable(path) for path in self._inputs], "column": self._column.name}
 
     def _documents(self, meter: Meter, notice: Notice) -> Iterator[Document]:
         number = -1
         some_text = False
-        for number, (source, text) in enumerate(self._pairs(meter, notice)):
-            some_text = some_text or bool(text)
-            yield Document(number, source, text)
+        for number, (source, cell) in enumerate(self._pairs(meter, notice)):
+            text, messages = (cell, None) if isinstance(cell, str) else ("", cell)
+            document = Document(number, source, text, messages)
+            some_text = some_text or bool(document.characters)
+            yield document
         if not some_text:
             raise self._empty(number + 1)
-        if self._column != "text" and not self._columns_used:
-            notice(f"--column {self._column} has no effect: no input has columns")
+        if self._column.name != "text" and not self._columns_used:
+            notice(f"--column {self._column.name} has no effect: no input has columns")
 
     def _empty(self, documents: int) -> GluscopeError:
         where = self._dataset.label if self._dataset else ", ".join(printable(path) for path in self._inputs)
         found = f"{documents} empty document{'s' if documents > 1 else ''}" if documents else "no document"
         return GluscopeError(f"there is no text in {where} ({found})", "name files or folders that hold text")
 
-    def _pairs(self, meter: Meter, notice: Notice) -> Iterator[tuple[str, str]]:
+    def _pairs(self, meter: Meter, notice: Notice) -> Iterator[tuple[str, Cell]]:
         if self._dataset is not None:
             yield from self._dataset.read(self._column)
             return
@@ -88,23 +94,23 @@ class Corpus:
             else:
                 yield from self._read_input(path, meter, notice)
 
-    def _read_input(self, path: str, meter: Meter, notice: Notice) -> Iterator[tuple[str, str]]:
+    def _read_input(self, path: str, meter: Meter, notice: Notice) -> Iterator[tuple[str, Cell]]:
         left_out = LeftOut()
         try:
             for file in expand(path, self._skip, left_out):
                 self._columns_used = self._columns_used or file.kind != "text"
                 try:
                     yield from read_file(file, self._column, meter)
-                except NotTextError:
+                except NotTextError as error:
                     if file.named or file.kind not in ("text", "json"):
                         raise
-                    reason = "not text" if file.kind == "text" else f"no documents in a {self._column!r} column"
-                    left_out.add(reason, file.path)
+                    none = f"no documents in a {self._column.name!r} column"
+                    left_out.add(error.reason if file.kind == "text" else none, file.path)
         finally:
             for line in left_out.lines():
                 notice(f"left out of {printable(path)}: {line}")
 
-    def _read_stdin(self) -> Iterator[tuple[str, str]]:
+    def _read_stdin(self) -> Iterator[tuple[str, Cell]]:
         """Standard input: a document a line if its first line is a JSON object, else one document."""
         if self._stdin is None:
             self._stdin = whole_text(sys.stdin.buffer, "standard input")
@@ -123,7 +129,7 @@ class Corpus:
             if any(not file.regular for file in files):
                 return  # a pipe can be read only once: its text is checked later
         for document in self._documents(Meter(), _silent):
-            if document.text or document.number >= _PEEKED:
+            if document.characters or document.number >= _PEEKED:
                 return
 
     def _check_files(self) -> list[InputFile]:
@@ -151,6 +157,8 @@ def open_corpus(
     inputs: Sequence[str | os.PathLike[str]],
     *,
     column: str = "text",
+    chat: str = "auto",
+    chat_template: str | None = None,
     dataset: str | None = None,
     config: str | None = None,
     split: str = "train",
@@ -160,7 +168,8 @@ def open_corpus(
     """The corpus that inputs (files, folders, globs, `-`) or a Hugging Face data set stand for, in their order.
 
     Files and folders in `skip`, such as the index that is being made, are passed over inside folders and globs.
-    `notice` names, in one line for each input, the files in folders that are not text.
+    `notice` names, in one line for each input, the files in folders that are not text. `chat`: as a `Column` has it.
+    `chat_template`: the path of a template for conversations, in place of the model's own.
 
     Raises GluscopeError, before any document is requested, if an input is missing, a folder is empty, a named file
     isn't text, a table lacks the column, or there is no text at all.
@@ -175,9 +184,23 @@ def open_corpus(
     if paths.count(STDIN) > 1:
         raise GluscopeError("standard input (-) is named twice", "name it once")
     hub = None if dataset is None else HubDataset(dataset, config, split)
-    corpus = Corpus(paths, column, hub, frozenset(os.path.realpath(path) for path in skip), notice)
+    corpus = Corpus(paths, Column(column, chat), hub, frozenset(os.path.realpath(path) for path in skip), notice)
+    corpus.template = None if chat_template is None else _template(chat_template)
     corpus.check()
     return corpus
+
+
+def _template(path: str) -> str:
+    """The chat template in a file. GluscopeError if it can't be read, or is no template's size."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_LONGEST_TEMPLATE + 1)
+    except OSError as error:
+        raise GluscopeError(f"the chat template {printable(path)} can't be read: {error.strerror}", _JINJA) from None
+    if len(data) > _LONGEST_TEMPLATE or not data.strip():
+        size = "is empty" if not data.strip() else f"is longer than {_LONGEST_TEMPLATE:,} bytes"
+        raise GluscopeError(f"the chat template {printable(path)} {size}", _JINJA)
+    return decode(data, printable(path))
 
 
 def _silent(_: str) -> None:

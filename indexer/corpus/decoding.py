@@ -25,6 +25,14 @@ _FIX = "leave it out, or convert it to UTF-8 (iconv -f latin1 -t utf-8)"
 class NotTextError(GluscopeError):
     """A file isn't text; a folder's walk passes over such files."""
 
+    reason = "not text"
+
+
+class NotUtf8Error(NotTextError):
+    """A file is text, to all appearances, in another encoding."""
+
+    reason = "text that is not UTF-8 (iconv -f latin1 -t utf-8 converts it)"
+
 
 def refuse_binary(head: bytes, label: str) -> None:
     """Raise NotTextError if a file starts like an archive or with more than 30 % control bytes."""
@@ -102,6 +110,5 @@ def _wide_lines(stream: io.BufferedReader[Any], encoding: str, label: str) -> It
 
 def _not_utf8(label: str, data: bytes, error: UnicodeDecodeError, offset: int, encoding: str = "utf-8") -> NotTextError:
     byte = data[error.start]
-    return NotTextError(
-        f"{label} is not {encoding.upper()} text: byte 0x{byte:02x} at offset {offset + error.start}", _FIX
-    )
+    kind = NotTextError if data.translate(None, _NOT_CONTROLS) else NotUtf8Error
+    return kind(f"{label} is not {encoding.upper()} text: byte 0x{byte:02x} at offset {offset + error.start}", _FIX)

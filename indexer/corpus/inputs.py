@@ -70,8 +70,8 @@ def expand(path: str, skip: Collection[str] = (), left_out: LeftOut | None = Non
     """The files that an input stands for, sorted by path bytes; those in `skip` (real paths) and hidden ones left out.
 
     A folder or glob gives each file once, however many links lead to it. `left_out` is told of second links, of links
-    that lead nowhere, and of what the hub's cache keeps beside its snapshots. Raises GluscopeError if there is nothing
-    of that name or a folder can't be read.
+    that lead nowhere, of hidden files and folders, and of what the hub's cache keeps beside its snapshots. Raises
+    GluscopeError if there is nothing of that name or a folder can't be read.
     """
     left_out = LeftOut() if left_out is None else left_out
     if os.path.isdir(path):
@@ -136,7 +136,7 @@ def _entries(folder: str, left_out: LeftOut) -> list[tuple[str, bool]]:
     """The visible files and folders in a folder, each with whether it is a folder, in the order of their paths."""
     try:
         with os.scandir(folder) as entries:
-            names = [(entry.name, _kind(entry)) for entry in entries if entry.name[0] != "."]
+            names = [(entry.name, _kind(entry)) for entry in entries]
     except OSError as error:
         raise GluscopeError(
             f"folder {printable(folder)!r} can't be read: {error.strerror}", "check its permissions"
@@ -144,6 +144,9 @@ def _entries(folder: str, left_out: LeftOut) -> list[tuple[str, bool]]:
     if {name for name, kind in names if kind == "folder"} >= _HUB_CACHE:
         left_out.add("kept by the hub's cache beside the snapshots", os.path.join(folder, "blobs"))
         names = [(name, kind) for name, kind in names if name == "snapshots"]
+    for hidden in sorted(name for name, _ in names if name[0] == "."):
+        left_out.add("hidden", os.path.join(folder, hidden))
+    names = [(name, kind) for name, kind in names if name[0] != "."]
     # "a.txt" comes before "a/b.txt": a folder sorts as its name with the slash that its files' paths have
     names.sort(key=lambda entry: os.fsencode(entry[0]) + (b"/" if entry[1] == "folder" else b""))
     for name, kind in names:

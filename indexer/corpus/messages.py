@@ -15,7 +15,9 @@ has them. No value of it is null, and no text in it has lone surrogates."""
 
 Messages: TypeAlias = tuple[Message, ...]
 
-_ROLE = re.compile(r"[A-Za-z][\w-]{0,31}")
+ROLE = re.compile(r"[A-Za-z][\w-]{0,31}", re.ASCII)
+"""What names a role."""
+
 _SAID_BY = {"human": "user", "gpt": "assistant"}
 """Roles of conversations that call them `from`, and their texts `value`."""
 
@@ -57,7 +59,7 @@ def _message(value: Any, place: str) -> Message:
         if "value" in found:
             found["content"] = found.pop("value")
     role = found.get("role")
-    if not isinstance(role, str) or not _ROLE.fullmatch(role):
+    if not isinstance(role, str) or not ROLE.fullmatch(role):
         raise GluscopeError(f"{place} has the role {in_a_line(repr(role)):.60}", "a role is a word, such as assistant")
     if "content" in found:
         found["content"] = _content(found["content"], place)

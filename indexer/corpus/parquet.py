@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ..errors import GluscopeError
-from .columns import ColumnError, column_of_wrong_type, missing_column, text_of
+from .columns import Cell, Column, ColumnError, column_of_wrong_type, missing_column
 from .inputs import InputFile
 from .streams import Meter, open_bytes, unreadable
 
@@ -17,27 +17,28 @@ _ROWS = 256
 _BUFFER = 1 << 20  # bytes of a column chunk read at a time; else pyarrow reads the whole chunk
 
 
-def read_parquet(file: InputFile, column: str, meter: Meter) -> Iterator[tuple[str, str]]:
+def read_parquet(file: InputFile, column: Column, meter: Meter) -> Iterator[tuple[str, Cell]]:
     """The (source, text) pairs of a file; rows count from 1. GluscopeError names the file, and the row where it can."""
     with _opened(file, column) as table:
         number = 0
         rows = max(table.metadata.num_rows, 1)
-        for batch in _guarded(table.iter_batches(batch_size=_ROWS, columns=[column], use_threads=False), file):
+        for batch in _guarded(table.iter_batches(batch_size=_ROWS, columns=[column.name], use_threads=False), file):
             meter.bytes += file.size * batch.num_rows // rows
             for cell in batch.column(0):
                 number += 1
                 place = f"{file.label}, row {number}"
-                yield f"{file.label}:{number}", text_of(_value(cell, place), column, place)
+                row = {batch.schema.names[0]: _value(cell, place)}
+                yield f"{file.label}:{number}", column.of_row(row, place)
 
 
-def check_parquet(file: InputFile, column: str) -> None:
+def check_parquet(file: InputFile, column: Column) -> None:
     """Raise GluscopeError if the file is not a Parquet file or lacks a column of texts of that name."""
     with _opened(file, column):
         pass
 
 
 @contextmanager
-def _opened(file: InputFile, column: str) -> Iterator[Any]:
+def _opened(file: InputFile, column: Column) -> Iterator[Any]:
     import pyarrow
     import pyarrow.parquet
 
@@ -62,17 +63,39 @@ def _opened(file: InputFile, column: str) -> Iterator[Any]:
         yield table
 
 
-def _check_column(schema: Any, column: str, file: InputFile) -> None:
+def _check_column(schema: Any, column: Column, file: InputFile) -> None:
+    whole = column.name in schema.names
+    first, *fields = [column.name] if whole else column.name.split(".")
+    if first not in schema.names:
+        raise missing_column(column.name, schema.names, file.label)
+    if schema.names.count(first) > 1:
+        raise ColumnError(f"{file.label} has several columns {first!r}", "rename all but one of them")
+    found = schema.field(first).type
+    for number, name in enumerate(fields, 1):
+        names = [field.name for field in found] if _is_struct(found) else []
+        if name not in names:
+            inside = ".".join(column.name.split(".")[:number])
+            raise missing_column(column.name, names, f"{file.label} in {inside}")
+        found = found.field(name).type
+    if not _may_hold_text(found, column.chat):
+        raise column_of_wrong_type(column.name, str(found), file.label)
+
+
+def _is_struct(kind: Any) -> bool:
     import pyarrow
 
-    if column not in schema.names:
-        raise missing_column(column, schema.names, file.label)
-    if schema.names.count(column) > 1:
-        raise ColumnError(f"{file.label} has several columns {column!r}", "rename all but one of them")
-    found = schema.field(column).type
-    plain = found.value_type if pyarrow.types.is_dictionary(found) else found
-    if str(plain) not in ("string", "large_string", "string_view", "binary", "large_binary", "binary_view", "null"):
-        raise column_of_wrong_type(column, str(found), file.label)
+    return bool(pyarrow.types.is_struct(kind))
+
+
+def _may_hold_text(kind: Any, chat: str) -> bool:
+    """Whether cells of a type may be text, or messages where those are read."""
+    import pyarrow
+
+    plain = kind.value_type if pyarrow.types.is_dictionary(kind) else kind
+    if str(plain) in ("string", "large_string", "string_view", "binary", "large_binary", "binary_view", "null"):
+        return True
+    listed = pyarrow.types.is_list(plain) or pyarrow.types.is_large_list(plain)
+    return chat != "never" and listed and _is_struct(plain.value_type)
 
 
 def _guarded(batches: Iterator[Any], file: InputFile) -> Iterator[Any]:

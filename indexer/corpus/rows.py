@@ -13,20 +13,20 @@ from itertools import chain
 from typing import IO, Any
 
 from ..errors import GluscopeError
-from .columns import ColumnError, kind_of, missing_column, text_of
+from .columns import Cell, Column, ColumnError, kind_of, missing_column
 from .decoding import NotTextError, blocks, decode, lines, refuse_binary, wide_encoding
 from .inputs import InputFile
 from .json_array import elements
 from .parquet import check_parquet, read_parquet
 from .streams import HEAD, Meter, open_bytes, unreadable
 
-Pair = tuple[str, str]
-"""A source and its text."""
+Pair = tuple[str, Cell]
+"""A source and its text, or its conversation."""
 
 _LONGEST_FIELD = 2**31 - 1  # characters in a field of a CSV; Python stops at 131,072 unless told
 
 
-def read_file(file: InputFile, column: str, meter: Meter) -> Iterator[Pair]:
+def read_file(file: InputFile, column: Column, meter: Meter) -> Iterator[Pair]:
     """The (source, text) pairs of a file, lazily; GluscopeError names the file and the line, row or byte."""
     if file.kind == "parquet":
         return read_parquet(file, column, meter)
@@ -34,7 +34,7 @@ def read_file(file: InputFile, column: str, meter: Meter) -> Iterator[Pair]:
     return reader[file.kind](file, column, meter)
 
 
-def check_file(file: InputFile, column: str) -> None:
+def check_file(file: InputFile, column: Column) -> None:
     """Raise the errors of a file that can be found beforehand: it can't be opened, isn't text (if named), or lacks the
     column.
 
@@ -57,7 +57,7 @@ def check_file(file: InputFile, column: str) -> None:
             break
 
 
-def _read_text(file: InputFile, column: str, meter: Meter) -> Iterator[Pair]:  # noqa: ARG001
+def _read_text(file: InputFile, column: Column, meter: Meter) -> Iterator[Pair]:  # noqa: ARG001
     with open_bytes(file, meter) as (_, stream):
         yield file.label, whole_text(stream, file.label)
 
@@ -75,18 +75,18 @@ def whole_text(stream: IO[bytes], label: str) -> str:
         ) from None
 
 
-def _read_jsonl(file: InputFile, column: str, meter: Meter) -> Iterator[Pair]:
+def _read_jsonl(file: InputFile, column: Column, meter: Meter) -> Iterator[Pair]:
     with open_bytes(file, meter) as (head, stream):
         refuse_binary(head, file.label)
         yield from json_lines(lines(stream, head, file.label), column, file.label)
 
 
-def json_lines(text: Iterable[str], column: str, label: str) -> Iterator[Pair]:
+def json_lines(text: Iterable[str], column: Column, label: str) -> Iterator[Pair]:
     """The (source, text) pairs of lines that each hold an object; blank lines are passed over."""
     for number, line in enumerate(text, 1):
         if not line.isspace():
             place = f"{label}, line {number}"
-            yield f"{label}:{number}", _json_text(_json(line, place), column, place)
+            yield f"{label}:{number}", _json_cell(_json(line, place), column, place)
 
 
 def is_json_line(line: str) -> bool:
@@ -99,7 +99,7 @@ def is_json_line(line: str) -> bool:
         return False
 
 
-def _read_json(file: InputFile, column: str, meter: Meter) -> Iterator[Pair]:
+def _read_json(file: InputFile, column: Column, meter: Meter) -> Iterator[Pair]:
     """JSON lines under another name, or one array of objects; NotTextError for any other JSON.
 
     A folder holds JSON of many kinds, so there the first object must have the column, or the file holds no documents.
@@ -123,7 +123,7 @@ def _first_character(head: bytes) -> str:
     return decoder.decode(head).lstrip()[:1]
 
 
-def _json_lines_only(text: Iterator[str], column: str, label: str) -> Iterator[Pair]:
+def _json_lines_only(text: Iterator[str], column: Column, label: str) -> Iterator[Pair]:
     """JSON lines, if the first line that is not blank is one; NotTextError if it is anything else."""
     blank = 0
     for first in text:
@@ -138,13 +138,13 @@ def _json_lines_only(text: Iterator[str], column: str, label: str) -> Iterator[P
             )
 
 
-def _json_array(text: Iterator[str], column: str, file: InputFile) -> Iterator[Pair]:
+def _json_array(text: Iterator[str], column: Column, file: InputFile) -> Iterator[Pair]:
     number = 0
     try:
         for row in elements(text):
             number += 1
             place = f"{file.label}, element {number}"
-            yield f"{file.label}:{number}", _json_text(row, column, place)
+            yield f"{file.label}:{number}", _json_cell(row, column, place)
     except (ValueError, RecursionError) as error:
         raise GluscopeError(
             f"{file.label} is broken JSON after element {number}: {_reason(error)}", "mend or fetch it again"
@@ -162,17 +162,15 @@ def _reason(error: Exception) -> str:
     return error.msg if isinstance(error, json.JSONDecodeError) else str(error)
 
 
-def _json_text(row: Any, column: str, place: str) -> str:
+def _json_cell(row: Any, column: Column, place: str) -> Cell:
     if not isinstance(row, dict):
         raise ColumnError(
-            f"{place} holds {kind_of(row)}, not an object", f'write one object a line: {{"{column}": "..."}}'
+            f"{place} holds {kind_of(row)}, not an object", f'write one object a line: {{"{column.name}": "..."}}'
         )
-    if column not in row:
-        raise missing_column(column, list(row), place)
-    return text_of(row[column], column, place)
+    return column.of_row(row, place)
 
 
-def _read_csv(file: InputFile, column: str, meter: Meter) -> Iterator[Pair]:
+def _read_csv(file: InputFile, column: Column, meter: Meter) -> Iterator[Pair]:
     csv.field_size_limit(_LONGEST_FIELD)
     with open_bytes(file, meter) as (head, stream):
         refuse_binary(head, file.label)
@@ -183,16 +181,16 @@ def _read_csv(file: InputFile, column: str, meter: Meter) -> Iterator[Pair]:
         header = next(rows, None)
         if header is None:
             return
-        if column not in header:
-            raise missing_column(column, header, file.label)
-        place = header.index(column)
+        if column.name not in header:
+            raise missing_column(column.name, header, file.label)
+        place = header.index(column.name)
         for number, row in enumerate(rows, 1):
             if place >= len(row):
                 raise GluscopeError(
                     f"{file.label}, row {number} (line {table.line_num}) has {len(row)} of {len(header)} fields",
                     "mend or remove the row",
                 )
-            yield f"{file.label}:{number}", row[place]
+            yield f"{file.label}:{number}", column.cell(row[place], f"{file.label}, row {number}")
 
 
 def _csv_rows(table: Iterator[list[str]], label: str) -> Iterator[list[str]]:

@@ -6,8 +6,11 @@ import bz2
 import gzip
 import io
 import lzma
+import os
+import select
+import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -21,14 +24,16 @@ HEAD = 8192
 
 _BUFFER = 1 << 18
 _ZSTD_INPUT = 1 << 11  # bytes given to the decompressor at a time: bounds what one step may expand to
+_PATIENCE = 1000  # milliseconds
 _ZSTD_WINDOW = 1 << 31  # as with `zstd --long=31`, the largest possible
 
 
 class Meter:
-    """Counts the bytes of the disk that have been read, for progress."""
+    """Counts the bytes of the disk that have been read, for progress; tells of a pipe that is waited for."""
 
-    def __init__(self) -> None:
+    def __init__(self, notice: Callable[[str], None] = lambda _: None) -> None:
         self.bytes = 0
+        self.notice = notice
 
 
 class _Readable(Protocol):
@@ -136,7 +141,7 @@ def open_bytes(file: InputFile, meter: Meter) -> Iterator[tuple[bytes, io.Buffer
     Reading raises GluscopeError if the file can't be opened or read, is cut short or isn't compressed as named.
     """
     try:
-        counted = io.BufferedReader(_Counted(io.FileIO(file.path), meter), _BUFFER)
+        counted = io.BufferedReader(_Counted(_opened(file, meter), meter), _BUFFER)
     except OSError as error:
         raise unreadable(file, error) from None
     with counted:
@@ -152,6 +157,25 @@ def open_bytes(file: InputFile, meter: Meter) -> Iterator[tuple[bytes, io.Buffer
         guarded = io.BufferedReader(_Guarded(stream, file), _BUFFER)
         head = guarded.read(HEAD)
         yield head, io.BufferedReader(_Rejoined(head, guarded), _BUFFER)
+
+
+def _opened(file: InputFile, meter: Meter) -> io.FileIO:
+    """The file, open. A named pipe is waited for until something writes to it, which a notice says."""
+    if file.regular or not stat.S_ISFIFO(os.stat(file.path).st_mode):
+        return io.FileIO(file.path)
+    descriptor = os.open(file.path, os.O_RDONLY | os.O_NONBLOCK)  # opens at once, unlike a plain open
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        if not poll.poll(_PATIENCE):
+            meter.notice(f"waiting for something to write to {file.label}, a pipe")
+            while not poll.poll(_PATIENCE):
+                pass
+        os.set_blocking(descriptor, True)
+        return io.FileIO(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 class _Rejoined(io.RawIOBase):
