@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from indexer.corpus.messages import ROLE
 from indexer.errors import GluscopeError
 from indexer.ranking import DEFAULT_RANKINGS, RANKINGS
 from indexer.run.interruption import what_is_left
@@ -25,6 +26,8 @@ from .printing import Printer, emit_object
 from .processors import let_workers_sleep
 
 Bos = Literal["auto", "always", "never"]
+Chat = Literal["auto", "never", "always"]
+SinkChoice = Literal["count", "drop"]
 Compile = Literal["auto", "on", "off"]
 Format = Literal["table", "plain", "json"]
 Duplicates = Literal["fold", "keep"]
@@ -45,11 +48,27 @@ def command(
     db: Db = None,
     column: Annotated[
         str,
-        typer.Option(metavar="NAME", help="The column of JSON lines, CSV, Parquet or data sets that holds the text."),
+        typer.Option(
+            "--column",
+            "--dataset-column",
+            metavar="NAME",
+            help="The column of tables or data sets that holds the text or messages; meta.text: a field in it.",
+        ),
     ] = "text",
-    dataset: Annotated[str | None, typer.Option(metavar="ID", help="A Hugging Face data set, streamed.")] = None,
+    chat: Annotated[
+        Chat, typer.Option(help="Lists of messages are conversations; always: every document is one.")
+    ] = "auto",
+    chat_template: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Render conversations with it, not the model's own template.")
+    ] = None,
+    roles: Annotated[
+        str, typer.Option(metavar="LIST", help="Count only what these roles say, e.g. assistant,user.")
+    ] = "all",
+    dataset: Annotated[
+        str | None, typer.Option(metavar="ID", help="A Hugging Face data set, streamed, or a saved one's folder.")
+    ] = None,
     config: Annotated[str | None, typer.Option(metavar="C", help="The data set's configuration.")] = None,
-    split: Annotated[str, typer.Option(metavar="NAME", help="The data set's split.")] = "train",
+    split: Annotated[str, typer.Option(metavar="LIST", help="The data set's splits, e.g. train,validation.")] = "train",
     context: Annotated[int, typer.Option(min=2, metavar="N", help="Tokens a sequence, BOS included.")] = 1024,
     long: Annotated[Long, typer.Option(help="Longer documents: only the first sequence, or all of them.")] = "split",
     tokens: Annotated[
@@ -61,6 +80,9 @@ def command(
     count_first: Annotated[
         bool, typer.Option("--count-first", help="Count position 0, an attention sink, too.")
     ] = False,
+    sinks: Annotated[
+        SinkChoice, typer.Option(help="Other attention sinks: count them, or leave them out like position 0.")
+    ] = "count",
     layers: Annotated[str, typer.Option(metavar="LIST", help="Only these layers, e.g. 0-3,7.")] = "all",
     experts: Annotated[str, typer.Option(metavar="LIST", help="Only these experts, e.g. 0-7.")] = "all",
     top_k: Annotated[int, typer.Option(min=1, metavar="N", help="Examples a ranking.")] = 16,
@@ -129,7 +151,15 @@ def command(
         execution = Execution(device, device_map, trust_remote_code=trust_remote_code, wiring=not no_wiring)
         _add_weights(model, bool(text or dataset), index_path(db), execution, overwrite)
         return
-    inputs = Inputs(paths=tuple(text or ()), column=column, dataset=dataset, config=config, split=split)
+    inputs = Inputs(
+        paths=tuple(text or ()),
+        column=column,
+        dataset=dataset,
+        config=config,
+        split=split,
+        chat=chat,
+        chat_template=chat_template,
+    )
     if not inputs.paths and inputs.dataset is None:
         raise GluscopeError("there is no text to index", "name files, folders, globs or -, or a --dataset")
     settings = Settings(
@@ -138,6 +168,8 @@ def command(
         tokens=None if tokens == "all" else parse_amount("--tokens", tokens),
         bos=bos,
         count_first=count_first,
+        roles=None if roles == "all" else parse_roles(roles),
+        sinks=sinks,
         layers=None if layers == "all" else parse_numbers("--layers", layers),
         experts=None if experts == "all" else parse_numbers("--experts", experts),
         top_k=top_k,
@@ -176,7 +208,18 @@ def command(
         with narrator() as report:
             made = index(model, inputs, path, settings, execution, overwrite=overwrite, progress=report)
     if first:
-        tell(f"{made} is ready: gluscope info --db {quote(str(made))}")
+        tell_of(made)
+
+
+def tell_of(made: Path) -> None:
+    """Say what one wants to know of an index that was made."""
+    from indexer.database.reader import Index
+
+    from ..views.made import lines
+
+    with Index(made) as found:
+        for line in lines(found.info(), quote(str(made))):
+            tell(line)
 
 
 def _try_out(
@@ -220,6 +263,15 @@ def parse_rankings(text: str) -> tuple[str, ...]:
     if not asked:
         raise GluscopeError("--rank-by names no ranking", f"use some of {','.join(RANKINGS)}")
     return tuple(ranking for ranking in RANKINGS if ranking in asked)
+
+
+def parse_roles(text: str) -> tuple[str, ...]:
+    """Roles such as assistant,user, sorted, each once. GluscopeError if one can't be a role, or none is named."""
+    asked = {part.strip() for part in text.split(",") if part.strip()}
+    if not asked or (wrong := [name for name in sorted(asked) if not ROLE.fullmatch(name)]):
+        named = f"{wrong[0]!a:.40} is not a role" if asked else "it names no role"
+        raise GluscopeError(f"--roles: {named}", "write it like --roles assistant,user")
+    return tuple(sorted(asked))
 
 
 def parse_window(text: str) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from indexer.database.records import IndexInfo
 
 from ..text.clean import clean
 from . import sites
-from .numbers import full_count
+from .numbers import frequency, full_count
 
 Field = tuple[str, str]
 _WITHOUT_LIMIT = ("tokens", "layers", "experts")  # settings that leave nothing out if null
@@ -32,6 +32,7 @@ def sections(info: IndexInfo, *, every_site: bool = False) -> Iterator[tuple[str
             ("neurons", full_count(info.neurons)),
             ("telling neuron", "none" if telling is None else telling.name),
             ("weights", _weights(info)),
+            ("attention sinks", _sinks(info)),
         ],
     )
     if info.coverage:
@@ -61,6 +62,22 @@ def _weights(info: IndexInfo) -> str:
     return clean(str(info.weights.get("state", "missing"))) + (f": {clean(str(reason))}" if reason else "")
 
 
+def _sinks(info: IndexInfo) -> str:
+    """Which tokens are attention sinks, and how often, as far as it is known."""
+    if info.sinks is None:
+        return "not known"
+    looked = f"{full_count(info.sinks.tokens)} tokens of {full_count(info.sinks.sequences)} sequences looked at"
+    if not info.sinks.found:
+        return f"position 0 alone; {looked}"
+    which = ", ".join(clean(str(token)) for token in info.sinks.found)
+    often = ""
+    if info.sinks.positions is not None and info.corpus["tokens"]:
+        share = frequency(info.sinks.positions, info.corpus["tokens"])
+        what = "left out" if info.settings.get("sinks") == "drop" else "counted"
+        often = f"; {full_count(info.sinks.positions)} positions ({share}), which are {what}"
+    return f"position 0, {which}{often}; {looked}"
+
+
 def plain(info: IndexInfo) -> Iterator[str]:
     """A line for each field: section.name, tab, value. Numbers are exact; other values that are not text are JSON."""
     telling = info.telling_neuron
@@ -73,6 +90,10 @@ def plain(info: IndexInfo) -> Iterator[str]:
     for title in ("model", "corpus", "coverage", "weights", "settings", "software", "run"):
         for name, value in getattr(info, title).items():
             yield f"{title}.{clean(str(name))}\t{_raw(value)}"
+    if info.sinks is not None:
+        yield f"sinks.positions\t{_raw(info.sinks.positions)}"
+        for token in info.sinks.found:
+            yield f"sinks.{token.id}\t{clean(str(token))}"
     for site in info.sites:
         error = "" if site.identity_error is None else repr(site.identity_error)
         fields = (f"neurons={site.width}", f"activation={clean(site.activation)}")

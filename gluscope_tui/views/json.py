@@ -68,6 +68,8 @@ def context(example: Example) -> dict[str, Any]:
         "in": _along(example.in_, example.peak),
         "act": _along(example.act, example.peak),
         "post": _along(example.post, example.peak),
+        **({} if example.roles is None else {"roles": list(example.roles)}),
+        **({"sink": True} if example.sink else {}),
     }
 
 
@@ -94,6 +96,7 @@ def info(record: IndexInfo) -> dict[str, Any]:
         "corpus": dict(record.corpus),
         "coverage": dict(record.coverage),
         "weights": dict(record.weights),
+        "sinks": None if record.sinks is None else record.sinks.to_json(),
         "settings": dict(record.settings),
         "software": dict(record.software),
         "run": dict(record.run),

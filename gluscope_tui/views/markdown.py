@@ -13,6 +13,7 @@ from .neuron import COLUMNS, cells_of, signs_of, tokens_of
 from .numbers import frequency, signed
 from .plain import plot
 from .text import around_peak
+from .turns import tags
 from .weights import class_of, cosines_of
 from .wiring import of_record
 
@@ -85,7 +86,8 @@ def _contexts(record: NeuronRecord, quadrant: QuadrantRecord) -> Iterator[str]:
         yield f"### {code(quadrant.quadrant.value)} by {ranking} ({share})"
         yield ""
         for example in examples:
-            yield f"- {code(signed(example.value))} {code(_text(example))}"
+            said = "".join(f", {tag}" for tag in tags(example))
+            yield f"- {code(signed(example.value))} {code(_text(example))}{said}"
         yield ""
 
 

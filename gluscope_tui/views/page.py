@@ -14,7 +14,7 @@ from ..colour.legend import legend
 from ..colour.ramp import Ramp, ramp
 from ..colour.style import PLAIN, Style, StyledLine
 from ..text.cells import column, flow
-from . import wiring
+from . import turns, wiring
 from .contexts import Fragment, Look, colour_of, context_line, context_lines, neuron_scale, split_width
 from .density import Ink
 from .neuron import header, table
@@ -129,8 +129,9 @@ def _pane(
     else:
         parts = [f"{name} by {ranking}", frequency(quadrant.count, total), counted(quadrant.count, "token")]
     yield from _named(name, flow(parts, page.width), bold)
-    for example, after in zip(examples, _percentiles(quadrant, examples, look.quantity, places), strict=True):
-        yield from _context(example, quadrant, look, page, after)
+    percentiles = _percentiles(quadrant, examples, look.quantity, places)
+    for example, after, said in zip(examples, percentiles, turns.column(examples), strict=True):
+        yield from _context(example, quadrant, look, page, f"{after}{said} " if said else after)
     yield ()
 
 

@@ -14,10 +14,14 @@ from .density import Ink
 from .numbers import exact
 from .sample import PLOT_ROWS
 from .text import around_peak
+from .turns import tags
 
 
 def contexts(record: NeuronRecord) -> Iterator[str]:
-    """A line a context: neuron, quadrant, ranking, rank, value, document, part, position, text with the peak in «»."""
+    """A line a context: neuron, quadrant, ranking, rank, value, document, part, position, text with the peak in «».
+
+    In a conversation a field follows with the role at the peak, and `sink` if the peak is an attention sink.
+    """
     for quadrant in record.quadrants.values():
         for examples in quadrant.examples.values():
             for example in examples:
@@ -54,4 +58,5 @@ def _context(example: Example) -> tuple[str, ...]:
         exact(example.value),
         *map(str, numbers),
         f"{before}«{peak}»{after}",
+        *([" ".join(said)] if (said := tags(example)) else []),
     )

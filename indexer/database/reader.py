@@ -13,6 +13,7 @@ from ..quadrants import QUADRANTS, Quadrant
 from ..ranking import RANKINGS
 from .format.columns import COLUMNS
 from .format.kinds import BLOB, COUNT, FLAG, Kind
+from .format.sinks import Sinks
 from .query.layers import LayerRow, layer_rows
 from .query.search import Search, Shown
 from .query.table import Table
@@ -284,7 +285,8 @@ class Index:
         stored = self.token_ids(document, part)
         self._texts.load(stored.tokens)
         tokens = self._texts.window(stored.tokens, 0, len(stored.tokens))
-        return SequenceRecord(document, part, stored.source, "".join(tokens), tokens)
+        turns = self._texts.turns([stored.number]).get(stored.number)
+        return SequenceRecord(document, part, stored.source, "".join(tokens), tokens, turns)
 
     def token_ids(self, document: int, part: int) -> StoredSequence:
         """A sequence with its number in the corpus and its token ids; errors as in `sequence`."""
@@ -329,6 +331,10 @@ class Index:
         return tuple((document, part, position) for document, part, position in rows)
 
     @cached_property
+    def _sinks(self) -> Sinks | None:
+        return Sinks.from_json(self._info.get("sinks", {}))
+
+    @cached_property
     def _info(self) -> dict[str, Any]:
         return read_info(self._connection)
 
@@ -367,7 +373,7 @@ class Index:
         try:
             packed = unpack_examples(blob)
             lists = chosen(packed, rankings, quadrants, limit)
-            examples = decode(packed, lists, self._texts, site.activation)
+            examples = decode(packed, lists, self._texts, site.activation, self._sinks)
         except DamagedValue as error:
             raise self._connection.damaged(f"{address}: {error}") from error
         for (ranking, quadrant), list_ in examples.items():

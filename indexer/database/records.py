@@ -8,6 +8,8 @@ from typing import Any
 
 from ..addresses import NeuronAddress, SiteAddress
 from ..quadrants import Quadrant
+from .format.sinks import Sinks
+from .format.turns import Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,10 @@ class Example:
     in_: tuple[float | None, ...]
     act: tuple[float | None, ...]
     post: tuple[float | None, ...]
+    roles: tuple[str | None, ...] | None = (
+        None  # whose content each token is; None: the template's. No conversation: None
+    )
+    sink: bool = False  # the peak is at an attention sink
 
     def values(self, quantity: str) -> tuple[float | None, ...]:
         """The values of `gate`, `in`, `act` or `post`, one a token."""
@@ -120,6 +126,7 @@ class IndexInfo:
     coverage: Mapping[str, Any] = field(default_factory=dict)  # which batches of the plan each site was fed
     weights: Mapping[str, Any] = field(default_factory=dict)  # state, reason: whether `Index.weights` has values
     wiring: Mapping[str, Any] = field(default_factory=dict)  # the same of `NeuronWeights.wiring`
+    sinks: Sinks | None = None  # the model's attention sinks beside position 0; None: not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +204,7 @@ class SequenceRecord:
     source: str
     text: str
     tokens: tuple[str, ...]  # a character belongs to the token that holds its first byte
+    turns: tuple[Turn, ...] | None = None  # of a conversation
 
 
 @dataclass(frozen=True, slots=True)

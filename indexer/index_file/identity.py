@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..errors import GluscopeError
 from ..settings import EVERY_TOKEN, ONE_A_SEQUENCE, Settings
+
+Rules: TypeAlias = tuple[tuple[int, str], ...]
+"""Tokens, each with the rule by which it is an attention sink."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +20,13 @@ class Identity:
     weights: str  # fingerprint
     settings: Settings  # nothing in them is left to the machine or the model
     tables: tuple[str, ...] = ()  # rotary positions that depend on the length: they decide what a batch may be
+    left_out: Rules | None = None  # the attention sinks that are not counted; None: all are, or they aren't known yet
 
     def to_json(self) -> dict[str, Any]:
         """As an index keeps it."""
         tables = {"tables": list(self.tables)} if self.tables else {}
-        return {"weights": self.weights, **self.settings.to_json(), **tables}
+        left_out = {} if self.left_out is None else {"left_out": [list(rule) for rule in self.left_out]}
+        return {"weights": self.weights, **self.settings.to_json(), **tables, **left_out}
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Identity:
@@ -32,7 +37,12 @@ class Identity:
         tables = saved.get("tables", [])
         if not isinstance(tables, list) or not all(isinstance(name, str) for name in tables):
             raise ValueError(f"tables is {tables!a:.60}")
-        return cls(weights, Settings.from_json(saved), tuple(tables))
+        left_out = saved.get("left_out")
+        try:
+            rules = None if left_out is None else tuple((int(id_), str(rule)) for id_, rule in left_out)
+        except TypeError as error:
+            raise ValueError(f"left_out is {left_out!a:.60}") from error
+        return cls(weights, Settings.from_json(saved), tuple(tables), rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +84,13 @@ def difference(before: Identity, now: Identity) -> str | None:
             continue
         if key == "weights":
             return "it was made with other weights"
+        if key == "chat_template":
+            return "it was made with another chat template"
         return f"it was made with --{key.replace('_', '-')} {_shown(old[key])}, not {_shown(new[key])}"
     if before.tables != now.tables:
         return "it was made when sequences took the rotary positions of the longest in their batch"
+    if None not in (before.left_out, now.left_out) and before.left_out != now.left_out:
+        return "other tokens were its attention sinks, which --sinks drop leaves out"
     return None
 
 

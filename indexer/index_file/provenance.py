@@ -28,6 +28,8 @@ class TextRead:
     hash: str  # of the token ids
     bos: int | None
     eos: int | None  # after every sequence, for encoders
+    conversations: int = 0  # of its documents
+    roles: tuple[str, ...] = ()  # in them
 
 
 def run_info(
@@ -42,6 +44,7 @@ def run_info(
 ) -> dict[str, Any]:
     """The provenance that an index keeps. `layers`: that the model has with a gated MLP."""
     tokens = max((batches.tokens for batches in coverage.sites.values()), default=0)
+    chats = {"conversations": read.conversations, "roles": list(read.roles)} if read.conversations else {}
     return {
         "complete": coverage.complete,
         "model": {
@@ -64,6 +67,7 @@ def run_info(
             "hash": read.hash,
             "bos": read.bos,
             "eos": read.eos,
+            **chats,
         },
         "settings": identity.settings.to_json(),
         "coverage": coverage.to_json(),

@@ -158,8 +158,9 @@ class JoinedTexts:
             for stored in self._stored:
                 here = np.intersect1d(left, stored.sequence_numbers, assume_unique=True)
                 left = np.setdiff1d(left, here, assume_unique=True)
+                turns = stored.turns(here.tolist())
                 for number, document, part, ids, source in stored.sequences(here.tolist()):
-                    found.append(TokenSequence(number, document, part, ids, source))
+                    found.append(TokenSequence(number, document, part, ids, source, turns.get(number)))
             yield from sorted(found, key=lambda sequence: sequence.number)
 
     def spell(self, ids: list[int]) -> list[bytes]:

@@ -60,6 +60,8 @@ def write_index(
             writer.add_sample(number, *sample)
         numbers: list[int] = used[used >= 0].tolist()
         writer.add_sequences((s.number, s.document, s.part, s.ids) for s in texts.used(numbers))
+        if info["corpus"].get("conversations"):
+            writer.add_turns((s.number, s.turns_text) for s in texts.used(numbers) if s.turns is not None)
         writer.add_documents(_documents(texts, numbers))
         writer.add_weights(weights)
         ids = _tokens(texts, numbers)

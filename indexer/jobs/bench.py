@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import islice
 from statistics import median
 from typing import Any
@@ -21,6 +22,7 @@ from ..models.special_tokens import around
 from ..progress import Progress, Report
 from ..run.accumulator import Run
 from ..sequences.batches import Batch, plan
+from ..sequences.chat import ChatEncoder
 from ..sequences.sequences import TokenSequence, sequences
 from ..sequences.tokenizer import text_encoder
 from ..settings import Execution, Inputs, Settings
@@ -86,7 +88,13 @@ def bench(
     measured offers as after 20,000 sequences. In `limit` no ranking changes. Loading and compiling don't count.
     """
     corpus = open_corpus(
-        inputs.paths, column=inputs.column, dataset=inputs.dataset, config=inputs.config, split=inputs.split
+        inputs.paths,
+        column=inputs.column,
+        chat=inputs.chat,
+        chat_template=inputs.chat_template,
+        dataset=inputs.dataset,
+        config=inputs.config,
+        split=inputs.split,
     )
     progress(Progress("loading", message=f"loading {model}"))
     loaded = load(
@@ -130,7 +138,8 @@ def _batches(loaded: LoadedModel, corpus: Corpus, settings: Settings, number: in
     chosen: list[TokenSequence] = []
     spare: list[TokenSequence] = []
     encode = text_encoder(loaded.tokenizer)
-    with sequences(corpus, encode, settings, *around(loaded, settings.bos)) as read:
+    chats = partial(ChatEncoder, loaded.tokenizer, corpus.template)
+    with sequences(corpus, encode, settings, *around(loaded, settings.bos), chats=chats) as read:
         for sequence in read:
             (chosen if sequence.length == settings.context else spare).append(sequence)
             if len(chosen) == number:

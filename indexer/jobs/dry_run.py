@@ -13,8 +13,9 @@ from ..progress import Progress, Report
 from ..run.accumulator import Run
 from ..run.loop import expected_tokens
 from ..sequences.batches import plan
-from ..settings import Execution, Inputs, Settings
+from ..settings import DROP_SINKS, Execution, Inputs, Settings
 from ..statistics.choice import Engines
+from .attention_sinks import with_sinks
 from .prepare import find_part, open_text, prepare, silent
 
 
@@ -39,6 +40,8 @@ def dry_run(
     kept = Kept()
     report(Progress("indexing", message="running some batches"))
     with job.sequences() as read:
+        if job.settings.sinks == DROP_SINKS:
+            run.left_out = with_sinks(job, read, None).left_out
         batches = plan(read, batch_tokens, alike=job.loaded.alike)
         first = next(batches)  # even for a part that has no batch of its own
         own = (batch for batch in chain([first], batches) if part.shard.takes(batch.number) or batch is first)

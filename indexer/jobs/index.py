@@ -17,7 +17,7 @@ from ..disk import full_disk_told, write_json
 from ..errors import GluscopeError
 from ..forecast.estimate import demand_room
 from ..index_file.coverage import Batches, Coverage
-from ..index_file.identity import demand_same
+from ..index_file.identity import demand_same, difference
 from ..index_file.provenance import TextRead, run_info
 from ..index_file.run_info import stored_run
 from ..index_file.site_arrays import SiteSample, site_arrays, site_samples
@@ -43,6 +43,8 @@ from ..sites.weights import gate_in_dot
 from ..statistics.choice import Engines
 from ..weights.compute import missing, model_weights
 from ..weights.model_wiring import model_wiring
+from . import attention_sinks
+from .attention_sinks import with_sinks
 from .prepare import Job, Part, find_part, open_text, prepare, silent
 
 
@@ -75,7 +77,7 @@ def index(
     notice = partial(_notice, progress)
     with full_disk_told(part.run_folder, lambda: _what_follows(part)), _held(part, notice):
         try:
-            settings = replace(settings, draw=_draw(part, overwrite, notice))
+            settings = replace(settings, draw=_draw(part, overwrite))
             job = prepare(model, corpus, part, settings, execution, progress)
             held = there and not overwrite and _is_finished(job)
             base = finished_base(part.db, job.identity, Shard() if part.group else part.shard) if held else None
@@ -100,7 +102,7 @@ def _held(part: Part, notice: Callable[[str], None]) -> Iterator[None]:
         yield
 
 
-def _draw(part: Part, overwrite: bool, notice: Callable[[str], None]) -> str:
+def _draw(part: Part, overwrite: bool) -> str:
     """What a sequence offers to `random`: the same as in the run or index that is continued."""
     if overwrite:
         return EVERY_TOKEN
@@ -111,9 +113,13 @@ def _draw(part: Part, overwrite: bool, notice: Callable[[str], None]) -> str:
             settings = stored_run(stored).identity.settings
     else:
         return EVERY_TOKEN
-    if settings.draw == ONE_A_SEQUENCE and "random" in settings.rank_by:
-        notice("random examples go on to be drawn one a sequence, as this index began")
     return settings.draw
+
+
+def _begins(job: Job) -> None:
+    """Say what differs from a new run, once there is something to do."""
+    if job.settings.draw == ONE_A_SEQUENCE and "random" in job.settings.rank_by:
+        job.notice("random examples go on to be drawn one a sequence, as this index began")
 
 
 def _notice(report: Report, message: str) -> None:
@@ -149,6 +155,10 @@ def _run(job: Job, base: Base | None, overwrite: bool, *, snapshots: bool) -> No
     with ExitStack() as stack:
         stop = stack.enter_context(stopping(partial(job.notice, STOPPING)))
         read = stack.enter_context(job.sequences())
+        job = with_sinks(job, read, base)
+        if mark is None:
+            write_json(job.folder / checkpoint_file.IDENTITY, job.run_identity.to_json())
+        run.left_out = job.left_out
         spill = stack.enter_context(TextsWriter(job.folder)) if first else None
         neurons = sum(site.width for site in job.sites)
         writer = Snapshots(
@@ -163,6 +173,8 @@ def _run(job: Job, base: Base | None, overwrite: bool, *, snapshots: bool) -> No
             base=base,
             every=job.execution.checkpoint_every,
             kept=writer if snapshots and job.part.group is None else None,
+            begins=partial(_begins, job),
+            sinks=None if isinstance(job.sinks, str) else job.sinks,
         )
         loop = Loop(work, run, read, spill, job.report, stop)
         if compiles:
@@ -216,8 +228,17 @@ def _join(job: Job, run: Run, group: Group, covered: Batches, base: Base | None,
     for rank, mark in enumerate(join_processes.join(run, group, job.part.run_folder), start=1):
         numbers = np.arange(start, total)
         covered |= Batches(numbers[numbers % group.size == rank], mark.covered)
+        _demand_same_sinks(job, group.folder(job.part.run_folder, rank))
         run.take_notices(mark.notices)
     return covered
+
+
+def _demand_same_sinks(job: Job, folder: Path) -> None:
+    """GluscopeError if another process of the run leaves out other attention sinks."""
+    saved = checkpoint_file.read(folder)
+    if saved is not None and (theirs := checkpoint_file.read_identity(folder, saved).index) != job.identity:
+        found = difference(theirs, job.identity)
+        raise GluscopeError(f"the process of {folder} can't be joined: {found}", "start again with --overwrite")
 
 
 def _write_snapshot(job: Job, run: Run, loop: Loop, read: Sequences, spill: TextsWriter | None) -> None:
@@ -262,8 +283,19 @@ def _write(
         shard=job.part.shard.name if job.part.group is None else None,
         sites={site.address.name: covered for site in job.sites},
     )
-    text = TextRead(read.documents, loop.sequences, loop.tokens, read.identity.hexdigest(), *job.around)
+    text = TextRead(
+        read.documents,
+        loop.sequences,
+        loop.tokens,
+        read.identity.hexdigest(),
+        *job.around,
+        conversations=read.conversations,
+        roles=tuple(sorted(read.roles)),
+    )
     info = run_info(job.loaded, job.layers, job.corpus, text, job.identity, coverage, loop.seconds, run.notices)
+    info["sinks"] = attention_sinks.info(job.sinks, loop.sink_positions)
+    if finished and job.part.group is None and (share := loop.share_of_bare()) is not None:
+        info["run"]["share_of_bare"] = round(share, 2)
     samples = site_samples(run.states, run.sample, job.sites)
     made = unmade(job.folder / "index.db")
     with Texts(job.folder) as texts:
@@ -316,7 +348,6 @@ def _resume(job: Job, run: Run, overwrite: bool) -> Mark | None:
             job.notice(f"continuing after {saved.mark.tokens:,} tokens")
             return saved.mark
     clear(job.folder)
-    write_json(job.folder / checkpoint_file.IDENTITY, job.run_identity.to_json())
     return None
 
 

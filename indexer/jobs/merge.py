@@ -253,6 +253,7 @@ def _info(parts: Sequence[_Input], coverage: Coverage, addresses: Sequence[SiteA
         "corpus": first["corpus"],
         "settings": run.identity.settings.to_json(),
         "coverage": coverage.to_json(),
+        **({"sinks": first["sinks"]} if "sinks" in first else {}),
         "software": _listed([info["software"] for info in infos], list(first["software"])),
         "run": run.to_json(),
     }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from ..capture.expert_proof import prove_expert_forms
 from ..capture.proof import prove_forms
 from ..corpus import Corpus, open_corpus
+from ..database.format.sinks import Sinks
 from ..errors import GluscopeError
 from ..index_file.identity import Identity, RunIdentity
 from ..models.load import load
@@ -20,6 +23,7 @@ from ..run.folder import run_folder
 from ..run.output_file import OutputFile
 from ..run.shards import Shard, parse_shard
 from ..run.torchrun import Group, find_group
+from ..sequences.chat import ChatEncoder
 from ..sequences.sequences import Sequences, sequences
 from ..sequences.tokenizer import text_encoder
 from ..settings import Execution, Inputs, Settings
@@ -91,6 +95,8 @@ def open_text(inputs: Inputs, part: Part, report: Report) -> Corpus:
         dataset=inputs.dataset,
         config=inputs.config,
         split=inputs.split,
+        chat=inputs.chat,
+        chat_template=inputs.chat_template,
         skip=(part.db, part.run_folder),
         notice=lambda message: report(Progress("notice", message=message)),
     )
@@ -109,6 +115,7 @@ class Job:
     execution: Execution
     report: Report
     identity: Identity
+    sinks: Sinks | str = "they were not looked for"  # the model's attention sinks, or why none are known
 
     @property
     def db(self) -> Path:
@@ -122,7 +129,14 @@ class Job:
     def sequences(self) -> Sequences:
         """The text as the model reads it."""
         enough = self.settings.context if self.settings.long == "truncate" else None
-        return sequences(self.corpus, text_encoder(self.loaded.tokenizer, enough), self.settings, *self.around)
+        chats = partial(ChatEncoder, self.loaded.tokenizer, self.corpus.template)
+        encode = text_encoder(self.loaded.tokenizer, enough)
+        return sequences(self.corpus, encode, self.settings, *self.around, chats=chats)
+
+    @property
+    def left_out(self) -> Sinks | None:
+        """The attention sinks that are not counted."""
+        return None if self.identity.left_out is None or isinstance(self.sinks, str) else self.sinks
 
     @property
     def around(self) -> Around:
@@ -170,7 +184,7 @@ def prepare(model: str, corpus: Corpus, part: Part, settings: Settings, executio
     prove_forms(dense_sites(sites))
     prove_expert_forms(expert_layers(sites))
     demand_countable_first(loaded, settings)
-    settings = resolve(settings, loaded, settings.layers)
+    settings = replace(resolve(settings, loaded, settings.layers), chat_template=_digest(corpus.template))
     return Job(
         part=part,
         corpus=corpus,
@@ -182,6 +196,10 @@ def prepare(model: str, corpus: Corpus, part: Part, settings: Settings, executio
         report=report,
         identity=Identity(loaded.fingerprint, settings, loaded.length_kinds),
     )
+
+
+def _digest(text: str | None) -> str | None:
+    return None if text is None else hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def resolve(settings: Settings, loaded: LoadedModel, layers: tuple[int, ...] | None) -> Settings:

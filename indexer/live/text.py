@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import GluscopeError
 from ..library_errors import told
-from ..sequences.sequences import Ids
+from ..sequences.cutting import Ids
 from ..sequences.tokenizer import text_encoder
 from .model import LiveModel
 

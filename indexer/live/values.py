@@ -20,7 +20,7 @@ from ..forecast.estimate import memory_free
 from ..models.forward import run_body
 from ..models.probe import how_to_mend_numbers
 from ..quadrants import QUANTITIES
-from ..sequences.sequences import Ids
+from ..sequences.cutting import Ids
 from ..sites import Site
 from ..sites.experts import ExpertLayer, expert_layers, layer_sites
 from ..sites.stacks import dense_sites

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from ..capture.experts import capture_experts
 from ..capture.proof import prove
 from ..capture.routed import Routed
 from ..database.format.activations import twin
+from ..database.format.sinks import Sinks
 from ..devices import follows, home
 from ..errors import GluscopeError
 from ..models.forward import run_body
@@ -54,6 +56,7 @@ class Run:
         self.identity_errors: dict[str, float] = {}
         self._deferred = DeferredSteps()
         self.notices: list[str] = []  # that the index is to keep
+        self.left_out: Sinks | None = None  # attention sinks that are not counted
         self._long_told = False
         self.sample = PositionSample(settings.sample)
         self._parts = {stack.name: stack for stack in stacks(sites, self._together)}
@@ -166,6 +169,22 @@ class Run:
             rows = max(1, min(rows, self._rows_at_once // ids.shape[1]))
         for start in range(0, len(ids), rows):
             self._feed(batch, ids, view, slice(start, min(start + rows, len(ids))), frozenset())
+
+    @property
+    def in_step(self) -> bool:
+        """Whether a batch is merged when `process` returns, so that the time it takes can be measured."""
+        return not any(follows(state.count.device) for state in self._states.values())
+
+    def bare_seconds(self, batch: Batch) -> float:
+        """How long the model's body alone takes for a batch."""
+        ids = torch.from_numpy(batch.ids)  # sequence position
+        mask = torch.arange(ids.shape[1]) < torch.from_numpy(batch.lengths)[:, None]
+        rows = len(ids) if self._rows_at_once is None else max(1, self._rows_at_once // ids.shape[1])
+        started = time.monotonic()
+        for start in range(0, len(ids), rows):
+            part = slice(start, start + rows)
+            run_body(self._loaded, ids[part], mask[part].to(torch.int64), tuple(self._sites.values()))
+        return time.monotonic() - started
 
     def _feed(self, batch: Batch, ids: Tensor, view: BatchView, rows: slice, before: frozenset[str]) -> None:
         """Merge some rows of a batch into every site that isn't in `before`, in halves if memory runs out."""
@@ -285,6 +304,7 @@ class Run:
             ),
             self._settings,
             self.sample,
+            batch.counted(self._settings.roles, self.left_out),
         )
 
 

@@ -25,7 +25,7 @@ _MARKED = b"The state of a gluscope run. The same command continues it; to begin
 _LOCK = "lock"
 _NAMES = re.compile(
     r"(identity\.json|checkpoint\.json|state-\d+(-end)?\.safetensors)(\.new)?"
-    r"|(tokens|sources|sequences)\.bin|index\.db(-journal|-wal|-shm)?|gluscope-\w{8}"
+    r"|(tokens|sources|turns|sequences)\.bin|index\.db(-journal|-wal|-shm)?|gluscope-\w{8}"
     r"|\.tmp\w{6}"  # safetensors writes a file under such a name first
 )
 _RANK = re.compile(r"rank-\d+")

@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from ..corpus import Corpus
+from ..database.format.sinks import Sinks
 from ..errors import GluscopeError
 from ..index_file.coverage import NOTHING, Batches
 from ..index_file.identity import Identity
 from ..progress import Meter, Progress, Report
 from ..sequences.batches import Batch, plan
 from ..sequences.sequences import Sequences, TokenSequence
+from ..sequences.sink_positions import sink_positions
 from ..sequences.spill import TextsWriter
 from . import checkpoint
 from .accumulator import Run
@@ -29,6 +31,9 @@ from .shards import Shard
 CHECKPOINT_SECONDS = 180.0
 CHECKPOINT_COST = 30.0
 """By default, the time between two checkpoints is at least this many times the time that writing one takes."""
+
+_LEAST_TO_TELL, _MOST_TO_TELL = 20.0, 10.0
+"""Seconds: of a run whose speed is compared with the bare model's, and of one batch of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,8 @@ class Work:
     base: Base | None  # the index that the run extends
     every: float | None  # seconds between checkpoints, if the user chose
     kept: Callable[[Loop], None] | None  # called for each checkpoint
+    begins: Callable[[], None] = lambda: None  # called before the first batch that is run
+    sinks: Sinks | None = None  # whose positions in the text are counted
 
 
 class Loop:
@@ -70,10 +77,14 @@ class Loop:
         self._ready = work.base is None or work.mark is not None  # the states hold the passed batches
         self._saved_at = time.monotonic()
         self._save_cost = 0.0
+        self._first = 0.0  # when the first batch began
+        self._last: tuple[Batch, float] | None = None  # that was run, and the seconds it took
         self._covered = 0 if work.base is None else work.base.covered.tokens
+        self._settled = 0.0  # when the last one was merged
         self.batches = 0  # passed, of the plan
         self.sequences = 0
         self.tokens = 0
+        self.sink_positions = 0  # in the text that was read
 
     @property
     def seconds(self) -> float:
@@ -110,9 +121,14 @@ class Loop:
             if own and batch.number >= done:
                 self._make_ready()
                 if not begun:
+                    self._work.begins()
                     self._meter.begin(self._covered)
                     begun = True
+                    self._first = time.monotonic()
+                started = time.monotonic()
                 self._run.process(batch)
+                if self._run.in_step:
+                    self._last = batch, time.monotonic() - started
             self._pass(batch, own)
             if self._mark is not None and self.batches == done and self._chain.hexdigest() != self._mark.chain:
                 raise self._changed()
@@ -126,8 +142,19 @@ class Loop:
         if not self.nothing_left:
             self._make_ready()
             self._run.settle()
+            self._settled = time.monotonic()
             if begun:
                 self._meter.update(self._covered, self._covered, "indexing tokens")
+
+    def share_of_bare(self) -> float | None:
+        """The speed of indexing as a share of the bare model's, on the last batch that was run.
+
+        None if that would take long, if the run was too short to tell, or if the machine is so busy that it can't.
+        """
+        if self._last is None or self._settled - self._first < _LEAST_TO_TELL or self._last[1] > _MOST_TO_TELL:
+            return None
+        share = self._run.bare_seconds(self._last[0]) / self._last[1]
+        return share if share <= 1 else None
 
     def save(self, *, finished: bool) -> None:
         """Write a checkpoint."""
@@ -169,6 +196,8 @@ class Loop:
                 raise base.changed("the text has become longer")
             if self._spill is not None:
                 self._spill.add(sequence)
+            if self._work.sinks is not None and self._work.sinks.rules:
+                self.sink_positions += int(sink_positions(sequence.ids, self._work.sinks).sum())
             if (long := self._run.long_notice(sequence)) is not None:
                 self._notice(long)
             ends = base is not None and self._read.sequences == base.sequences
@@ -247,4 +276,5 @@ def _digest(batch: Sequence[TokenSequence]) -> bytes:
     for sequence in batch:
         state.update(f"{sequence.number} {sequence.document} {sequence.part} {sequence.length};".encode())
         state.update(sequence.ids.astype("<i4").tobytes())
+        state.update(sequence.turns_text.encode())
     return state.digest()

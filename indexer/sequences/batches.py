@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
 
+from ..database.format.sinks import Sinks
 from .sequences import TokenSequence
+from .sink_positions import sink_positions
 
 BLOCK_BATCHES = 32
 """A block of sequences is closed when its tokens fill this many batches; sequences are sorted only inside a block."""
@@ -41,6 +43,21 @@ class Batch:
     def tokens(self) -> int:
         """Tokens without padding."""
         return sum(sequence.length for sequence in self.sequences)
+
+    def counted(self, roles: Sequence[str] | None, sinks: Sinks | None) -> npt.NDArray[np.bool_] | None:
+        """The positions that hold the contents of some roles (None: any), and are not sinks: sequence position.
+
+        None if every position does.
+        """
+        if roles is None and sinks is None:
+            return None
+        counted = np.zeros((len(self.sequences), self.sequences[0].length), dtype=np.bool_)
+        for row, sequence in zip(counted, self.sequences, strict=True):
+            wanted = np.ones(sequence.length, np.bool_) if roles is None else sequence.said_by(roles)
+            if sinks is not None:
+                wanted &= ~sink_positions(sequence.ids, sinks)
+            row[: sequence.length] = wanted
+        return counted
 
 
 Alike = Callable[[int], Hashable]

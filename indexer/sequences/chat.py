@@ -11,9 +11,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ..corpus.messages import Message
+from ..database.format.turns import Turn
 from ..errors import GluscopeError
 from ..library_errors import in_a_line, told
 from .chat_marks import Span
@@ -25,14 +26,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _FAILS, _OTHER = "the model's tokenizer fails on a conversation", "check the model's tokenizer, or save it again"
-
-
-class Turn(NamedTuple):
-    """Tokens that hold the content of a message, or some of it."""
-
-    start: int
-    stop: int
-    role: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
 """Spills sequences to a folder as they are read, and reads back those that the examples use.
 
-Three files, appended to; integers are little-endian:
+Four files, appended to; integers are little-endian:
 
 - `tokens.bin`: the token ids of all sequences one after the other, int32 each.
 - `sources.bin`: the sources of the documents one after the other, UTF-8.
+- `turns.bin`: the turns of the conversations one after the other, JSON.
 - `sequences.bin`: a header of one record's size, then a record of fixed size for each sequence, in order: document
   (int64), part (int32), tokens (int32), offset of its first token (int64, in tokens), offset and bytes of its source
-  (int64, int32), the CRC-32 of its token ids and of its source (uint32 each), and the CRC-32 of all those (uint32).
+  and of its turns (int64, int32 each), the CRC-32 of its token ids, of its source and of its turns (uint32 each), and
+  the CRC-32 of all those (uint32).
 
 `flush` writes the records after the data that they point at, so a whole record with the right CRC can be read.
 Whenever a run is cut off, the intact sequences are a beginning of those added.
@@ -27,16 +29,18 @@ from types import TracebackType
 
 import numpy as np
 
+from ..database.format.turns import turns_of
 from ..disk import create, refused
 from ..errors import GluscopeError
-from .sequences import Ids, TokenSequence
+from .cutting import Ids
+from .sequences import TokenSequence
 
-_BODY = struct.Struct("<qiiqqiII")
+_BODY = struct.Struct("<qiiqqiqiIII")
 _CRC = struct.Struct("<I")
 _RECORD = _BODY.size + _CRC.size
-_HEADER = b"gluscope texts 2".ljust(_RECORD, b"\0")
+_HEADER = b"gluscope texts 3".ljust(_RECORD, b"\0")
 _BUFFERED = 1 << 20  # bytes kept in memory between writes
-_NAMES = ("tokens.bin", "sources.bin", "sequences.bin")
+_NAMES = ("tokens.bin", "sources.bin", "turns.bin", "sequences.bin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,11 @@ class _Record:
     offset: int  # of its first token, in tokens
     source_offset: int
     source_bytes: int
+    turns_offset: int
+    turns_bytes: int  # 0: not a conversation
     tokens_crc: int
     source_crc: int
+    turns_crc: int
 
     def pack(self) -> bytes:
         body = _BODY.pack(*astuple(self))
@@ -75,7 +82,7 @@ class Texts:
         except OSError as error:
             self._stack.close()
             raise GluscopeError(f"the texts in {folder} can't be read: {error.strerror}", _START_AGAIN) from None
-        self._tokens, self._sources, self._records = (file.fileno() for file in files)
+        self._tokens, self._sources, self._turns, self._records = (file.fileno() for file in files)
         if os.pread(self._records, _RECORD, 0) != _HEADER:
             self._stack.close()
             raise GluscopeError(f"{folder} holds no texts of this version", _START_AGAIN)
@@ -109,7 +116,11 @@ class Texts:
     def sequence(self, number: int) -> TokenSequence:
         """A sequence as it was added. IndexError if no sequence has that number."""
         record = self._record(number)
-        return TokenSequence(number, record.document, record.part, self.ids(number), self._source(record))
+        source, turns = self._source(record), None
+        if record.turns_bytes:
+            text = self._whole(self._turns, record.turns_bytes, record.turns_offset, record.turns_crc)
+            turns = turns_of(text.decode(), record.tokens)
+        return TokenSequence(number, record.document, record.part, self.ids(number), source, turns)
 
     def used(self, numbers: Iterable[int]) -> Iterator[TokenSequence]:
         """The sequences with these numbers, each once, ascending: those that the examples use."""
@@ -151,7 +162,8 @@ class Texts:
 
     def _count_intact(self) -> int:
         """The number of whole records at the start whose tokens and source exist; only the end can be cut off."""
-        tokens, sources, records = (os.fstat(file).st_size for file in (self._tokens, self._sources, self._records))
+        files = (self._tokens, self._sources, self._turns, self._records)
+        tokens, sources, turns, records = (os.fstat(file).st_size for file in files)
         count = max(records // _RECORD - 1, 0)
         while count:
             record = self._read(count - 1)
@@ -159,6 +171,7 @@ class Texts:
                 record is not None
                 and 4 * (record.offset + record.tokens) <= tokens
                 and record.source_offset + record.source_bytes <= sources
+                and record.turns_offset + record.turns_bytes <= turns
             ):
                 break
             count -= 1
@@ -179,7 +192,7 @@ class TextsWriter:
         except OSError as error:
             self._stack.close()
             raise self._refused(error) from None
-        self._tokens, self._sources, self._records = self._files
+        self._tokens, self._sources, self._turns, self._records = self._files
         self._records.add(_HEADER)
         self.sequences = 0
         """Sequences added."""
@@ -235,7 +248,9 @@ class TextsWriter:
             source_offset = self._sources.size
             source_bytes, source_crc = len(source), zlib.crc32(source)
             self._sources.add(source)
-        ids = _bytes(sequence.ids)
+        ids, turns = _bytes(sequence.ids), sequence.turns_text.encode()
+        turns_offset = self._turns.size
+        self._turns.add(turns)
         return _Record(
             document=sequence.document,
             part=sequence.part,
@@ -243,8 +258,11 @@ class TextsWriter:
             offset=self._tokens.size // 4,
             source_offset=source_offset,
             source_bytes=source_bytes,
+            turns_offset=turns_offset,
+            turns_bytes=len(turns),
             tokens_crc=zlib.crc32(ids),
             source_crc=source_crc,
+            turns_crc=zlib.crc32(turns),
         )
 
     def _refused(self, error: OSError) -> GluscopeError:

@@ -65,15 +65,19 @@ def view_batch(
     place: tuple[Ints, Ints],
     settings: Settings,
     sample: PositionSample,
+    chosen: npt.NDArray[np.bool_] | None = None,
 ) -> BatchView:
     """Prepare a padded batch, `ids` sequence position, on the CPU; its positions enter the sample.
 
-    `place`: document and part of each sequence.
+    `place`: document and part of each sequence. `chosen`: the positions that may be counted, sequence position; None:
+    all of them.
     """
     document, part = place
     first = 0 if settings.count_first else 1
     positions = np.arange(ids.shape[1])
     counted = (positions >= first) & (positions < length[:, None])
+    if chosen is not None:
+        counted &= chosen
     hashes = position_hashes(settings.seed, document[:, None], part[:, None], positions[None, :])
     by_hash = np.argsort(hashes, axis=1, kind="stable")
     priority = np.empty(ids.shape, dtype=np.float32)

@@ -56,6 +56,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Call]:
     job = ModuleType("indexer.jobs.index")
     job.index = index  # type: ignore[attr-defined]  # a module made by hand
     monkeypatch.setitem(sys.modules, "indexer.jobs.index", job)
+    monkeypatch.setattr("gluscope_tui.cli.index.tell_of", lambda _: None)  # there is no index
     monkeypatch.delenv("GLUSCOPE_DB", raising=False)
     monkeypatch.chdir(tmp_path)
     return made
@@ -83,13 +84,22 @@ def test_every_option_reaches_the_run(calls: list[Call]) -> None:
         "--db x.db --context 512 --long truncate --tokens 1.5M --bos never --count-first --layers 0-3,7 --experts 2,0 "
         "--top-k 8 --rank-by act,post --duplicates keep --window 10,3 --sample 64 --seed 7 --dtype bfloat16 "
         "--device cuda:1 --device-map auto --revision main --batch-tokens 4k --compile off --checkpoint-every 60 "
-        "--overwrite --trust-remote-code --column body --dataset d/s --config en --split test"
+        "--overwrite --trust-remote-code --dataset-column body --dataset d/s --config en --split test "
+        "--chat always --chat-template t.jinja --roles user,assistant --sinks drop"
     )
     assert run(["index", "m", *options.split()]) == 0
     assert calls == [
         {
             "model": "m",
-            "inputs": Inputs((), column="body", dataset="d/s", config="en", split="test"),
+            "inputs": Inputs(
+                (),
+                column="body",
+                dataset="d/s",
+                config="en",
+                split="test",
+                chat="always",
+                chat_template="t.jinja",
+            ),
             "db": Path("x.db"),
             "settings": Settings(
                 context=512,
@@ -108,6 +118,8 @@ def test_every_option_reaches_the_run(calls: list[Call]) -> None:
                 dtype="bfloat16",
                 revision="main",
                 batch_tokens=4000,
+                roles=("assistant", "user"),
+                sinks="drop",
             ),
             "execution": Execution("cuda:1", "auto", "off", True, 60.0),
             "overwrite": True,
@@ -122,6 +134,8 @@ def test_every_option_reaches_the_run(calls: list[Call]) -> None:
         ([], "MODEL"),
         (["m", "t", "--layers", "3-1"], "runs backwards"),
         (["m", "t", "--layers", "x"], "'x' is not a list of numbers"),
+        (["m", "t", "--roles", ","], "--roles: it names no role"),
+        (["m", "t", "--roles", "user,a b"], "--roles: 'a b' is not a role"),
         (["m", "t", "--tokens", "many"], "--tokens: 'many' is not an amount"),
         (["m", "t", "--tokens=-5"], "--tokens: '-5' is not an amount"),
         (["m", "t", "--window", "3"], "not a pair of numbers"),

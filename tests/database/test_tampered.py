@@ -128,6 +128,18 @@ def _look(path: Path) -> None:
         ("UPDATE neurons SET sum_post_pp = 1e300, count_pp = 1", "a mean of 1e+300"),
         ("UPDATE packed SET examples = NULL", "examples holds a value that is not a blob"),
         ("UPDATE packed SET examples = x'789c'", "cut short"),
+        ('INSERT INTO turns SELECT id, \'[[0,1,"user"],[0,2,"user"]]\' FROM sequences', "one after the other"),
+        ("INSERT INTO turns SELECT id, '[[0,99999,\"user\"]]' FROM sequences", "one after the other"),
+        ("INSERT INTO turns SELECT id, '[[0,1,7]]' FROM sequences", "they are not turns"),
+        ("INSERT INTO turns SELECT id, '[3]' FROM sequences", "they are not turns"),
+        ("INSERT INTO turns SELECT id, '[[' FROM sequences", "the turns of sequence"),
+        ("INSERT INTO turns SELECT id, x'00' FROM sequences", "turns holds a value that is not a text"),
+        (
+            "INSERT INTO info SELECT 'sinks', "
+            """'{"layer": 1, "sequences": 1, "tokens": 1, "positions": 1, "found": [{"id": 1}]}'""",
+            "sinks.found in its info is not what gluscope writes",
+        ),
+        ("INSERT INTO info VALUES ('sinks', '{\"found\": []}')", "sinks in its info is not what gluscope writes"),
         ("UPDATE info SET value = '[7]' WHERE key = 'rankings'", "rankings in its info is not what gluscope writes"),
         ("UPDATE info SET value = '7' WHERE key = 'software'", "software in its info is not what gluscope writes"),
         (

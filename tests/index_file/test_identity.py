@@ -61,12 +61,25 @@ def test_what_no_version_wrote_is_refused(key: str, value: Any) -> None:
         (replace(IDENTITY, weights="abd"), "it was made with other weights"),
         (replace(same_but(IDENTITY, dtype="bfloat16"), weights="abd"), "it was made with --dtype auto, not bfloat16"),
         (replace(same_but(IDENTITY, revision="main"), weights="abd"), "it was made with other weights"),
+        (same_but(IDENTITY, roles=("user",)), "it was made with --roles all, not user"),
+        (same_but(IDENTITY, sinks="drop"), "it was made with --sinks count, not drop"),
+        (same_but(IDENTITY, chat_template="ab"), "it was made with another chat template"),
+        (replace(IDENTITY, left_out=()), None),  # what the other one leaves out isn't known yet
         (IDENTITY, None),
     ],
 )
 def test_the_first_difference_is_reported(now: Identity, said: str | None) -> None:
     assert difference(IDENTITY, now) == said
     assert run_difference(RunIdentity(IDENTITY, None, None), RunIdentity(now, None, None)) == said
+
+
+def test_runs_that_leave_out_other_sinks_differ() -> None:
+    one, other = (replace(same_but(IDENTITY, sinks="drop"), left_out=((token, "every"),)) for token in (3, 4))
+    assert Identity.from_json(json.loads(json.dumps(one.to_json()))) == one
+    assert difference(one, one) is None
+    assert difference(one, other) == "other tokens were its attention sinks, which --sinks drop leaves out"
+    with pytest.raises(ValueError, match="left_out"):
+        Identity.from_json({**one.to_json(), "left_out": [3]})
 
 
 def test_another_part_of_a_run_is_reported() -> None:

@@ -143,7 +143,7 @@ OBSTACLES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a folder of our name": (folder_of_our_name, "index.db is not a regular file"),
     **{
         f"a link {name}": (link_inside(name), f"{name} is a symbolic link")
-        for name in ("tokens.bin", "sources.bin", "sequences.bin", "identity.json", "lock", "index.db")
+        for name in ("tokens.bin", "sources.bin", "turns.bin", "sequences.bin", "identity.json", "lock", "index.db")
     },
 }
 
@@ -506,7 +506,7 @@ def test_a_damaged_run_is_refused_with_the_way_out(damage: str, prepared: Folder
 
 
 def test_texts_that_were_spilled_before_are_read_again(prepared: Folder, run_folder: Path) -> None:
-    for name in ("tokens.bin", "sources.bin", "sequences.bin"):
+    for name in ("tokens.bin", "sources.bin", "turns.bin", "sequences.bin"):
         change(name, lambda old: old[:5] + b"other")(run_folder)
     make(prepared, run_folder.with_name("a.db"))
     assert shown(run_folder.with_name("a.db")) == shown(prepared.path / "whole.db")

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from indexer.corpus import Document
 from indexer.errors import GluscopeError
-from indexer.sequences.sequences import CorpusHash, Sequences, TokenSequence, cut, sequences
+from indexer.sequences.cutting import cut
+from indexer.sequences.sequences import CorpusHash, Sequences, TokenSequence, sequences
 from indexer.settings import Settings
 
 BOS = 7

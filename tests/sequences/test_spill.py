@@ -6,18 +6,20 @@ import errno
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from indexer.database.format.turns import Turn
 from indexer.errors import GluscopeError
 from indexer.sequences.sequences import TokenSequence
 from indexer.sequences.spill import Texts, TextsWriter
 from tests.support.disk import file_size_limit
 
-NAMES = ("tokens.bin", "sources.bin", "sequences.bin")
+NAMES = ("tokens.bin", "sources.bin", "turns.bin", "sequences.bin")
 
 
 def corpus(count: int) -> Iterator[TokenSequence]:
@@ -25,11 +27,16 @@ def corpus(count: int) -> Iterator[TokenSequence]:
     for number in range(count):
         ids = np.arange(number % 5 + 1, dtype=np.int32) * 1000 + number
         document = number // 3 * 2
-        yield TokenSequence(number, document, number % 3, ids, f"folder/日本{document}.txt:{document}")
+        turns = (Turn(0, 1, "user"), Turn(1, len(ids), "assistant"))[: len(ids)] if document % 4 else None
+        yield TokenSequence(number, document, number % 3, ids, f"folder/日本{document}.txt:{document}", turns)
 
 
-def plain(sequence: TokenSequence) -> tuple[int, int, int, list[int], str]:
-    return sequence.number, sequence.document, sequence.part, sequence.ids.tolist(), sequence.source
+Plain: TypeAlias = tuple[int, int, int, list[int], str, tuple[Turn, ...] | None]
+
+
+def plain(sequence: TokenSequence) -> Plain:
+    ids = sequence.ids.tolist()
+    return sequence.number, sequence.document, sequence.part, ids, sequence.source, sequence.turns
 
 
 def write(folder: Path, count: int) -> None:
@@ -38,12 +45,12 @@ def write(folder: Path, count: int) -> None:
             writer.add(sequence)
 
 
-def everything(folder: Path) -> list[tuple[int, int, int, list[int], str]]:
+def everything(folder: Path) -> list[Plain]:
     with Texts(folder) as texts:
         return [plain(texts.sequence(number)) for number in range(len(texts))]
 
 
-def expected(count: int) -> list[tuple[int, int, int, list[int], str]]:
+def expected(count: int) -> list[Plain]:
     return [plain(sequence) for sequence in corpus(count)]
 
 
@@ -100,10 +107,10 @@ def test_wherever_it_was_cut_off_the_intact_sequences_are_a_beginning(
 ) -> None:
     folder = tmp_path_factory.mktemp("texts")
     write(folder, count)
-    for name, share in zip(NAMES, (lost % 7, lost % 3, lost % 11), strict=True):
+    for name, share in zip(NAMES, (lost % 7, lost % 3, lost % 5, lost % 11), strict=True):
         size = (folder / name).stat().st_size
         with open(folder / name, "r+b") as file:
-            file.truncate(max(size - lost * share // 10, 48 if name == "sequences.bin" else 0))
+            file.truncate(max(size - lost * share // 10, 64 if name == "sequences.bin" else 0))
     left = everything(folder)
     assert left == expected(count)[: len(left)]
 
@@ -125,7 +132,7 @@ def test_zeros_at_the_end_as_a_loss_of_power_leaves_them_are_not_sequences(tmp_p
 def test_damage_in_the_middle_is_refused_when_it_is_read(tmp_path: Path) -> None:
     write(tmp_path, 10)
     data = bytearray((tmp_path / "sequences.bin").read_bytes())
-    data[48 * 4 + 8] ^= 1
+    data[64 * 4 + 8] ^= 1
     (tmp_path / "sequences.bin").write_bytes(data)
     with Texts(tmp_path) as texts:
         assert texts.document(2) == 0

@@ -13,6 +13,7 @@ from indexer.ranking import RANKINGS
 from ...colour.style import Style, StyledLine
 from ...views.contexts import Fragment, Look, context_line, context_lines, split_width
 from ...views.numbers import signed
+from ...views.turns import column, letters
 from .find import found_tokens
 from .palette import Palette
 
@@ -82,8 +83,19 @@ def context_rows(
 def value_columns(examples: Sequence[Example], ranking: str, *, wide: bool) -> tuple[str, list[str]]:
     """The values before each context, all of one width, under their heading: the ranked value at the peak.
 
-    A wide pane adds post, gate and in at the peak.
+    A wide pane adds post, gate and in at the peak. In a conversation the role at the peak follows, and `sink` where
+    the peak is an attention sink; narrow panes show their first letters.
     """
+    heading, values = _values(examples, ranking, wide=wide)
+    said = column(examples) if wide else letters(examples)
+    if not any(map(str.strip, said)):
+        return heading, values
+    return f"{heading} {'says'.ljust(len(said[0]))}".rstrip(), [
+        f"{one} {by}" for one, by in zip(values, said, strict=True)
+    ]
+
+
+def _values(examples: Sequence[Example], ranking: str, *, wide: bool) -> tuple[str, list[str]]:
     names = [factor.value for factor in RANKINGS[ranking].factors]
     columns = [["·".join(names), *(signed(example.value) for example in examples)]]
     if not wide:

@@ -9,6 +9,7 @@ from typing import Any
 
 from textual.app import ComposeResult
 
+from indexer.database.format.turns import roles_in
 from indexer.database.records import Example, SequenceRecord
 from indexer.quadrants import QUADRANTS, Quadrant
 
@@ -207,4 +208,5 @@ def widened(example: Example, sequence: SequenceRecord) -> Example:
         in_=padded(example.in_),
         act=padded(example.act),
         post=padded(example.post),
+        roles=None if sequence.turns is None else roles_in(sequence.turns, 0, len(sequence.tokens)),
     )

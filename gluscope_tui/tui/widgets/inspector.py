@@ -9,6 +9,7 @@ from indexer.quadrants import QUANTITIES, Quadrant
 
 from ...colour.style import StyledLine
 from ...views.numbers import signed
+from ...views.turns import SINK, said_by
 from ..drawing.painting import Part, fitted
 from ..drawing.palette import Palette
 from ..drawing.token_names import token_name
@@ -57,9 +58,15 @@ def inspector_line(picture: Inspected, width: int, palette: Palette) -> StyledLi
         Part(f"{palette.glyphs.cursor}{quadrant.value} #{example.rank + 1}", palette.strong, 4),
         Part(f"doc {example.document}{part} pos {where}", palette.text, 5),
         Part(quoted, palette.strong, 3),
+        *(Part(word, palette.text, 5) for word in _said(example, at)),
         *(numbers or [Part("not counted", palette.faint)]),
     ]
     return fitted(parts, width, " " if tight else "  ", palette.text)
+
+
+def _said(example: Example, token: int) -> list[str]:
+    """Who says a token of a conversation, and whether it is a peak at an attention sink."""
+    return [word for word in (said_by(example, token), SINK if example.sink and token == example.peak else "") if word]
 
 
 class Inspector(OneLine[Inspected]):

@@ -12,6 +12,7 @@ from indexer.quadrants import Quadrant
 from ...text.cells import shorten
 from ...views.numbers import counted, signed
 from ...views.quadrant import in_words
+from ...views.turns import tags
 from ..drawing.painting import Part, fitted, strip
 from .lines import Lines
 
@@ -39,6 +40,7 @@ class SourceLine(Lines[SourceOfContext]):
             Part(f"{picture.quadrant.value} {in_words(picture.quadrant)}", palette.strong, 3),
             Part(f"context {example.rank + 1} of {picture.total} by {picture.ranking}", palette.text, 1),
             Part(signed(example.value), palette.strong, 2),
+            *(Part(tag, palette.text, 3) for tag in tags(example)),
         ]
         kept = f"values kept: {counted(example.peak, 'token')} before, {len(example.tokens) - example.peak - 1} after"
         name = example.source.replace("\\", "/").rpartition("/")[2]

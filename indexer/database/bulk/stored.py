@@ -14,10 +14,12 @@ import numpy.typing as npt
 from ...errors import GluscopeError
 from ..format.kinds import ADDRESS, BLOB, COUNT, TEXT, TOKEN
 from ..format.schema import LONGEST_SEQUENCE, SCHEMA_VERSION
+from ..format.turns import Turn
 from ..read.connection import Connection, Row
 from ..read.inflate import DamagedValue, inflate
 from ..read.provenance import read_info, read_sites
 from ..read.statistics import COLUMNS, KINDS
+from ..read.turns import read_turns
 from ..read.weights_state import can_be_added, weights_state, wiring_state
 from ..records import SiteRecord
 from .arrays import Int32, Int64, ListArrays, ModelWeights, ModelWiring, SiteArrays, WeightArrays
@@ -144,6 +146,10 @@ class StoredIndex:
                 group,
             ):
                 yield number, document, part, self._ids(number, length, tokens), source
+
+    def turns(self, numbers: Iterable[int]) -> dict[int, tuple[Turn, ...]]:
+        """The turns of these sequences, of those that are conversations."""
+        return read_turns(self._connection, numbers)
 
     def tokens(self, ids: Iterable[int]) -> dict[int, bytes]:
         """The bytes of these tokens, of those that are kept."""

@@ -114,6 +114,11 @@ class IndexWriter:
         with self._writing():
             self._sqlite.executemany("INSERT INTO sequences VALUES (?, ?, ?, ?, ?)", map(self._sequence_row, sequences))
 
+    def add_turns(self, turns: Iterable[tuple[int, str]]) -> None:
+        """Add (number, turns as `turns_text` gives them) of those sequences that are conversations."""
+        with self._writing():
+            self._sqlite.executemany("INSERT INTO turns VALUES (?, ?)", turns)
+
     def add_documents(self, documents: Iterable[tuple[int, str]]) -> None:
         """Add (document, source) of the documents that the sequences are from."""
         with self._writing():

@@ -52,6 +52,11 @@ CREATE TABLE sequences (
     UNIQUE (document, part)
 ) STRICT;
 
+CREATE TABLE turns (                         -- of sequences that are conversations; the others have none
+    sequence INTEGER PRIMARY KEY REFERENCES sequences (id),
+    turns    TEXT NOT NULL                   -- JSON: [start, stop, role] of each message's content, in tokens
+) STRICT;
+
 CREATE TABLE tokens (
     id    INTEGER PRIMARY KEY,               -- of the tokenizer; only those that are used
     bytes BLOB NOT NULL,

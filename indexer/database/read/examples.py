@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...quadrants import Quadrant
 from ...ranking import RANKINGS
 from ..format.schema import LARGEST_TEXT
+from ..format.sinks import Sinks
+from ..format.turns import roles_in
 from ..records import Example
 from .inflate import DamagedValue
 from .spans import REACH
@@ -25,6 +27,8 @@ class _Context:
     text: str
     peak: int
     lanes: tuple[Values, Values, Values, Values]  # gate, in, act, post
+    roles: tuple[str | None, ...] | None
+    sink: bool
 
 
 def chosen(
@@ -39,7 +43,11 @@ def chosen(
 
 
 def decode(
-    packed: PackedExamples, lists: dict[tuple[str, Quadrant], tuple[int, ...]], texts: Texts, activation: str
+    packed: PackedExamples,
+    lists: dict[tuple[str, Quadrant], tuple[int, ...]],
+    texts: Texts,
+    activation: str,
+    sinks: Sinks | None = None,
 ) -> dict[tuple[str, Quadrant], tuple[Example, ...]]:
     """The examples of some lists, with raw signs."""
     peaks = sorted({peak for list_ in lists.values() for peak in list_})
@@ -47,10 +55,19 @@ def decode(
     texts.load(
         token for peak in peaks for token in _window(packed, peak, sequences[packed.sequences[peak]], margin=REACH)
     )
+    turns = texts.turns(sequences)
     contexts = {}
     room = LARGEST_TEXT
     for peak in peaks:
-        contexts[peak] = _context(packed, peak, sequences[packed.sequences[peak]], texts, activation)
+        sequence = sequences[packed.sequences[peak]]
+        context = _context(packed, peak, sequence, texts, activation)
+        start = packed.positions[peak] - context.peak
+        said = turns.get(sequence.number)
+        contexts[peak] = replace(
+            context,
+            roles=None if said is None else roles_in(said, start, start + len(context.tokens)),
+            sink=sinks is not None and sinks.holds(sequence.tokens, packed.positions[peak]),
+        )
         room -= len(contexts[peak].text)
         if room < 0:
             raise DamagedValue("its contexts are longer than contexts are")
@@ -82,7 +99,7 @@ def _context(packed: PackedExamples, peak: int, sequence: StoredSequence, texts:
         lane[place] = exact[peak] + 0.0  # no negative zero
     gate, in_, act, post = map(tuple, lanes)
     tokens = texts.window(sequence.tokens, start, stop)
-    return _Context(tokens, "".join(tokens), place, (gate, in_, act, post))
+    return _Context(tokens, "".join(tokens), place, (gate, in_, act, post), None, sink=False)
 
 
 def _example(
@@ -104,4 +121,6 @@ def _example(
         in_=in_,
         act=act,
         post=post,
+        roles=context.roles,
+        sink=context.sink,
     )

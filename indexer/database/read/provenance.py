@@ -8,6 +8,7 @@ from typing import Any
 from ...addresses import NeuronAddress, SiteAddress, parse_neuron
 from ...errors import GluscopeError
 from ..format.kinds import ADDRESS, COUNT, FLAG, LONG_TEXT, REAL, STACK, TEXT
+from ..format.sinks import Sinks
 from ..records import IndexInfo, SiteRecord
 from .connection import Connection
 from .shapes import parse, wrong_key
@@ -75,6 +76,7 @@ def index_info(connection: Connection, info: dict[str, Any], sites: tuple[SiteRe
         coverage=info.get("coverage", {}),
         weights=weights_state(info),
         wiring=wiring_state(info),
+        sinks=Sinks.from_json(info.get("sinks", {})),
     )
 
 

@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+from ..format.sinks import RULES
+
 Check = Callable[[Any], bool]
 
 LARGEST = 2**53
@@ -113,6 +115,17 @@ def _is_cell(value: Any) -> bool:
     )
 
 
+def _is_sink(value: Any) -> bool:
+    """One of the objects of `sinks.found`."""
+    return (
+        isinstance(value, dict)
+        and all(_is_count(value.get(name)) for name in ("id", "sinks", "seen"))
+        and _is_text(value.get("text"))
+        and value.get("rule") in RULES
+    )
+
+
+_SINK_KEYS = {"layer", "sequences", "tokens", "positions", "found"}
 _SHAPES: dict[str, Check] = {
     "complete": _is_flag,
     "model": lambda value: _object(value) and _is_text(value.get("name")),
@@ -128,9 +141,20 @@ _SHAPES: dict[str, Check] = {
     "settings": lambda value: _object(value) and _is_window(value.get("window")),
     "settings.top_k": _is_count,
     "settings.layers": _or_null(_list_of(_is_count)),
+    "corpus.conversations": _is_count,
+    "corpus.roles": _list_of(_is_text),
+    "settings.roles": _or_null(_list_of(_is_text)),
+    "sinks": lambda value: _object(value) and (value.keys() >= _SINK_KEYS or _is_text(value.get("reason"))),
+    "sinks.layer": _is_count,
+    "sinks.sequences": _is_count,
+    "sinks.tokens": _is_count,
+    "sinks.positions": _or_null(_is_count),
+    "sinks.found": _list_of(_is_sink),
     "software": _object_of(_or_null(lambda value: _is_text(value) or _list_of(_is_text)(value))),
     "run": _object,
     "run.seconds": _is_number,
+    "run.share_of_bare": _is_number,
+    "run.tokens_per_second": _or_null(_is_number),
     "run.notices": _list_of(_is_text),
     "run.merged": _is_count,
     "run.identity": _object,

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 from ..format.kinds import BLOB, COUNT, TEXT, TOKEN
 from ..format.schema import LARGEST_TEXT, LONGEST_SEQUENCE
+from ..format.turns import Turn
 from .connection import Connection
 from .inflate import DamagedValue, inflate
 from .spans import NEAR, REACH, peak_texts, window_text
+from .turns import read_turns
 
 _TOGETHER = 900  # values a query: older SQLites take at most 999
 
@@ -67,6 +69,10 @@ class Texts:
         if missing := wanted - found.keys():
             raise self._connection.damaged(f"sequence {min(missing)} is not there")
         return found
+
+    def turns(self, numbers: Iterable[int]) -> dict[int, tuple[Turn, ...]]:
+        """The turns of the sequences with these numbers, of those that are conversations."""
+        return read_turns(self._connection, numbers)
 
     def ids(self, sequence: StoredSequence) -> array[int]:
         """The token ids of a sequence. Only the latest ones stay unpacked, so that memory holds few long sequences."""

@@ -1,0 +1,56 @@
+"""What one wants to know when an index is made: how fast, how large, what stands out, and what to type next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from indexer.database.records import IndexInfo
+
+from .info import size, state
+from .numbers import full_count, short_count
+
+_SHOWN = 4  # sinks
+
+
+def lines(info: IndexInfo, path: str) -> Iterator[str]:
+    """The lines at the end of a run. `path`: of the index, as a shell takes it."""
+    whole = "" if info.complete else f" ({state(info)})"
+    yield f"{path} is ready{whole}: {full_count(info.neurons)} neurons, {size(info.size)}"
+    yield _speed(info)
+    if (counted := _counted(info)) is not None:
+        yield counted
+    if (sinks := _sinks(info)) is not None:
+        yield sinks
+    if info.settings.get("roles") is not None and not any(site.tokens_counted for site in info.sites):
+        seen = ", ".join(map(str, info.corpus.get("roles", ()))) or "no role"
+        yield f"no token was counted: no message is of {','.join(info.settings['roles'])}; the text has {seen}"
+    yield "next:"
+    if info.telling_neuron is not None:
+        yield f"  gluscope show {info.telling_neuron.name} --db {path}   # its most telling neuron"
+    yield f"  gluscope tui --db {path}"
+    yield f"  gluscope info --db {path}"
+
+
+def _speed(info: IndexInfo) -> str:
+    rate, share = info.run.get("tokens_per_second"), info.run.get("share_of_bare")
+    often = f"{full_count(info.corpus['tokens'])} tokens in {full_count(info.corpus.get('documents', 0))} documents"
+    speed = "" if rate is None else f", {short_count(round(rate))} tokens/s"
+    return often + speed + ("" if share is None else f", about {share:.2f} of the bare model's speed")
+
+
+def _counted(info: IndexInfo) -> str | None:
+    """How much of a conversation was counted."""
+    if info.settings.get("roles") is None:
+        return None
+    counted = max((site.tokens_counted for site in info.sites), default=0)
+    return f"counted: {full_count(counted)} tokens that {' and '.join(info.settings['roles'])} said"
+
+
+def _sinks(info: IndexInfo) -> str | None:
+    if info.sinks is None or not info.sinks.found:
+        return None
+    shown = ", ".join(map(str, info.sinks.found[:_SHOWN]))
+    more = f" and {len(info.sinks.found) - _SHOWN} more" if len(info.sinks.found) > _SHOWN else ""
+    dropped = info.settings.get("sinks") == "drop"
+    then = "they are left out, like position 0" if dropped else "they are counted; --sinks drop leaves them out"
+    return f"attention sinks beside position 0: {shown}{more}; {then}"
