@@ -44,7 +44,10 @@ def resolve(source: ModelSource, revision: str | None, trust_remote_code: bool) 
         cause = f"{source.name} has no revision {revision or 'main'} on the Hugging Face hub"
         raise GluscopeError(cause, "check --revision") from error
     except (hub.RepositoryNotFoundError, hub.HFValidationError) as error:
-        cause = f"there is no folder {source.name}, and no model of that id on the Hugging Face hub (or it is private)"
+        cause = (
+            f"there is no file or folder {source.name}, and no model of that id on the Hugging Face hub "
+            "(or it is private)"
+        )
         raise GluscopeError(cause, "check the spelling; log in for a private one: hf auth login") from error
     except hub.EntryNotFoundError as error:
         cause = f"{source.name} has no config.json on the Hugging Face hub"
@@ -63,11 +66,11 @@ def _commit(source: ModelSource, revision: str | None, cached: bool) -> str:
     except hub.LocalEntryNotFoundError as error:
         if is_offline_mode():
             raise GluscopeError(
-                f"there is no folder {source.name}, and the cache of the hub doesn't hold a model of that id",
+                f"there is no file or folder {source.name}, and the cache of the hub doesn't hold a model of that id",
                 "HF_HUB_OFFLINE keeps gluscope from asking the hub: unset it, or give a local folder or a .gguf file",
             ) from error
         raise GluscopeError(
-            f"there is no folder {source.name}, and the Hugging Face hub can't be reached",
+            f"there is no file or folder {source.name}, and the Hugging Face hub can't be reached",
             "check the connection, or give a local folder or a .gguf file",
         ) from error
     return Path(config).parent.name

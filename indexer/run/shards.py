@@ -69,20 +69,22 @@ def _of_array(environment: Mapping[str, str]) -> Shard:
 
 def _of_task(environment: Mapping[str, str], count: int) -> Shard:
     """The shard of this task's number in an array from 0 that has `count` tasks, whichever of them run now."""
-    task, last = _variables(environment, "ID", "MAX")
+    option = f"--shard auto/{count}"
+    (task,) = _variables(environment, "ID", option=option)
+    last = int(known) if (known := environment.get("SLURM_ARRAY_TASK_MAX", "")).isdecimal() else task
     if not 0 <= task < count or last >= count:
         raise GluscopeError(
-            f"--shard auto/{count}: task {max(task, last)} is not in an array from 0 to {count - 1}",
+            f"{option}: task {max(task, last)} is not in an array from 0 to {count - 1}",
             f"in an array from 1 write --shard $SLURM_ARRAY_TASK_ID/{count}",
         )
     return Shard(task, count)
 
 
-def _variables(environment: Mapping[str, str], *names: str) -> list[int]:
-    """SLURM's variables for an array; GluscopeError if this is not a task of one."""
+def _variables(environment: Mapping[str, str], *names: str, option: str = "--shard auto") -> list[int]:
+    """SLURM's variables for an array; GluscopeError, naming the option, if this is not a task of one."""
     try:
         return [int(environment[f"SLURM_ARRAY_TASK_{name}"]) for name in names]
     except KeyError as error:
-        raise GluscopeError(f"--shard auto: {error.args[0]} is not set, so this is not a SLURM array", _FIX) from None
+        raise GluscopeError(f"{option}: {error.args[0]} is not set, so this is not a SLURM array", _FIX) from None
     except ValueError:
-        raise GluscopeError("--shard auto: the variables of the SLURM array are not numbers", _FIX) from None
+        raise GluscopeError(f"{option}: the variables of the SLURM array are not numbers", _FIX) from None

@@ -111,14 +111,14 @@ def test_a_model_of_the_hub_is_pinned_to_its_commit_and_kept_for_when_the_hub_is
     nowhere = "http://127.0.0.1:9"
     found, (cause, fix) = load_from(nowhere, cache, ("org/tiny", None), ("org/other", None))
     assert found == expected
-    assert cause == "there is no folder org/other, and the Hugging Face hub can't be reached"
+    assert cause == "there is no file or folder org/other, and the Hugging Face hub can't be reached"
     assert "local folder" in str(fix)
 
 
 def test_what_the_hub_does_not_give_is_said_in_plain_words(hub: str, tmp_path: Path) -> None:
     wrong = [("org/none", None), ("org/gated", None), ("org/tiny", "v9")]
     (none, _), (gated, login), (revision, option) = load_from(hub, tmp_path / "cache", *wrong)
-    assert str(none).startswith("there is no folder org/none, and no model of that id on the Hugging Face hub")
+    assert str(none).startswith("there is no file or folder org/none, and no model of that id on the Hugging Face hub")
     assert gated == "org/gated is gated on the Hugging Face hub"
     assert "log in" in str(login)
     assert revision == "org/tiny has no revision v9 on the Hugging Face hub"

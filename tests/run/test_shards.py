@@ -64,9 +64,13 @@ def test_auto_with_a_count_refuses_an_array_that_does_not_begin_at_zero() -> Non
         assert "$SLURM_ARRAY_TASK_ID/32" in error.value.fix
 
 
+def test_auto_with_a_count_needs_the_tasks_number_alone() -> None:
+    assert parse_shard("auto/3", {"SLURM_ARRAY_TASK_ID": "2"}) == Shard(2, 3)
+
+
 def test_auto_without_an_array_is_refused() -> None:
     for text in ("auto", "auto/8"):
-        with pytest.raises(GluscopeError, match="SLURM_ARRAY_TASK_ID is not set"):
+        with pytest.raises(GluscopeError, match=f"--shard {text}: SLURM_ARRAY_TASK_ID is not set"):
             parse_shard(text, {})
         with pytest.raises(GluscopeError, match="are not numbers"):
             parse_shard(text, dict.fromkeys(array(0, [0]), "x"))
