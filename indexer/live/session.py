@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 
 import numpy as np
-import numpy.typing as npt
 
 from ..addresses import NeuronAddress
 from ..database.bulk.sampled_sites import Places, SampledSites, flips, quadrants_of
 from ..database.reader import Index
 from ..database.records import SiteRecord
 from ..errors import GluscopeError
-from ..progress import Meter, Progress, Report
+from ..progress import Progress, Report
 from ..quadrants import QUADRANTS
 from ..sites import Site
 from ..sites.weights import gate_in_dot
 from .direct import DirectEffects, Paths, find_paths
 from .model import Choice, LiveModel, open_model, silent
+from .percentiles import TextPlaces
 from .records import NeuronValues, Row, Target
 from .standing_out import Float64, Mask, Told, Wish, masks, standing_out
 from .targets import token_texts
@@ -126,13 +126,17 @@ class ReadText:
         self.values = values
         self.ids: list[int] = values.ids.tolist()
         self.tokens = token_texts(session.live.loaded.tokenizer, self.ids)
-        self._places: dict[tuple[str, int], Places] = {}
         self._targets: dict[int, Target] = {}
 
     @property
     def counted(self) -> tuple[int, ...]:
         """The positions that have values: all but 0, unless the index counted it."""
         return tuple(range(0 if self._session.live.settings.count_first else 1, len(self.ids)))
+
+    @cached_property
+    def _places(self) -> TextPlaces | None:
+        sampled = self._session.sampled
+        return None if sampled is None else TextPlaces(sampled, self._session.records, self.values)
 
     @property
     def predicts(self) -> bool:
@@ -163,7 +167,8 @@ class ReadText:
         report: Report = silent,
     ) -> list[Row]:
         """What stands out at each position, for the logit of `target` (None: the token predicted there)."""
-        self._read_places(positions, wish, report)
+        if self._places is not None:
+            self._places.read(wish.sites(self._session.live.names), positions, self.counted, report)
         found: list[Row] = []
         for position in positions:
             aim = self.predicted(position) if target is None else target
@@ -195,37 +200,4 @@ class ReadText:
         return None if found is None else found.double().numpy()
 
     def _place(self, site: Site, position: int) -> Places | None:
-        return self._places.get((site.address.name, position))
-
-    def _read_places(self, positions: Iterable[int], wish: Wish, report: Report) -> None:
-        """Read the samples of the sites whose percentiles are needed and not known yet."""
-        if self._session.sampled is None:
-            return
-        chosen = [
-            site.address.name
-            for site in self._session.live.sites
-            if wish.neurons is None or ((mask := wish.neurons.get(site.address.name)) is not None and mask.any())
-        ]
-        wanted = {name: [at for at in positions if (name, at) not in self._places] for name in chosen}
-        meter = Meter(report, "percentiles")
-        total = sum(self._session.records[name].width for name, left in wanted.items() if left)
-        done = 0
-        for name, left in wanted.items():
-            if not left:
-                continue
-            posts = self._session.sampled.posts(self._session.records[name])
-            for at in left:
-                if (found := self._raw(name, at)) is not None:
-                    self._places[name, at] = posts.places(*found)
-            done += self._session.records[name].width
-            meter.update(done, total, "reading the samples of neurons")
-
-    def _raw(self, name: str, position: int) -> tuple[Float64, npt.NDArray[np.int64]] | None:
-        """Post and quadrant of a site's neurons at a position, raw signs; None if it isn't routed there."""
-        site = self.values.sites[name]
-        rows = (site.positions == position).nonzero()
-        if not len(rows):
-            return None
-        row = int(rows[0, 0])
-        gate, in_, post = (site[lane][row].double().numpy() for lane in ("gate", "in", "post"))
-        return post, quadrants_of(gate, in_)
+        return None if self._places is None else self._places.at(site.address.name, position)

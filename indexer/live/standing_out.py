@@ -31,6 +31,12 @@ class Wish:
     quadrants: frozenset[Quadrant] = frozenset(QUADRANTS)
     neurons: Mapping[str, Mask] | None = None  # by site, those to choose from; None: all
 
+    def sites(self, names: Iterable[str]) -> list[str]:
+        """Those of the sites with a neuron to choose from."""
+        if self.neurons is None:
+            return list(names)
+        return [name for name in names if name in self.neurons and self.neurons[name].any()]
+
 
 @dataclass(frozen=True, slots=True)
 class Told:

@@ -30,7 +30,7 @@ def test_a_site_has_the_percentiles_of_its_neurons(tmp_path: Path) -> None:
             for _ in range(60):
                 values = [chance.choice(one.post) * chance.choice((0, 0.5, 0.998, 1, 1.001, 1.3, 9)) for one in samples]
                 places = [chance.randrange(4) for _ in samples]
-                found = posts.places(np.array(values), np.array(places))
+                found = posts.places(np.array([values]), np.array([places]))[0]
                 for number, (sample, value, place) in enumerate(zip(samples, values, places, strict=True)):
                     wanted = Magnitudes(sample).place(QUADRANTS[place], "post", value)
                     here = found.at(number)

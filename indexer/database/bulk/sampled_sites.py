@@ -47,7 +47,7 @@ class SampledPosts:
     def __init__(self, gate: Float64, in_: Float64, act: Float64) -> None:
         """Each # neuron rank, raw signs."""
         magnitude = np.abs(act * in_)
-        order = magnitude.argsort(axis=1, kind="stable")
+        order = magnitude.argsort(axis=1)
         self._ordered = np.take_along_axis(magnitude, order, axis=1)  # neuron place
         quadrant = np.take_along_axis(quadrants_of(gate, in_), order, axis=1)
         neurons, self._n = magnitude.shape
@@ -55,22 +55,31 @@ class SampledPosts:
         for place in range(len(QUADRANTS)):
             np.cumsum(quadrant == place, axis=1, out=self._below[place, :, 1:])
 
-    def places(self, post: Float64, quadrant: npt.NDArray[np.int64]) -> Places:
-        """Of one value a neuron, which lies in that quadrant (its place in QUADRANTS; -1: in none)."""
+    def places(self, post: Float64, quadrant: npt.NDArray[np.int64]) -> list[Places]:
+        """Of values # position neuron, each in a quadrant (its place in QUADRANTS; -1: in none): an item a position."""
         magnitude = np.abs(post)
-        neurons = np.arange(len(post))
-        bounds = magnitude * (1 - SAME), magnitude * (1 + SAME)
-        rows = list(zip(self._ordered, *bounds, strict=True))
-        smaller = np.array([row.searchsorted(low, "left") for row, low, _ in rows], np.int64)
-        not_larger = np.array([row.searchsorted(high, "right") for row, _, high in rows], np.int64)
-        inside = self._below[quadrant, neurons]  # neuron place; of no quadrant: unused
-        n = inside[:, -1].astype(np.int64)
-        below, up_to = inside[neurons, smaller], inside[neurons, not_larger]
+        smaller, not_larger = np.empty(post.shape, np.int64), np.empty(post.shape, np.int64)
+        for neuron, row in enumerate(self._ordered):
+            smaller[:, neuron] = row.searchsorted(magnitude[:, neuron] * (1 - SAME), "left")
+            not_larger[:, neuron] = row.searchsorted(magnitude[:, neuron] * (1 + SAME), "right")
+        return [self._place(*one) for one in zip(magnitude, quadrant, smaller, not_larger, strict=True)]
+
+    def _place(
+        self,
+        magnitude: Float64,
+        quadrant: npt.NDArray[np.int64],
+        smaller: npt.NDArray[np.int64],
+        not_larger: npt.NDArray[np.int64],
+    ) -> Places:
+        """Of one position: an entry a neuron."""
+        neurons = np.arange(len(magnitude))
+        n = self._below[quadrant, neurons, -1].astype(np.int64)  # of no quadrant: unused
+        below, up_to = self._below[quadrant, neurons, smaller], self._below[quadrant, neurons, not_larger]
         beyond_all = (smaller == self._n) & (self._n >= LEAST)
         known = ((n >= LEAST) | beyond_all) & (quadrant >= 0)
         with np.errstate(invalid="ignore", divide="ignore"):
             percent = np.where(beyond_all, 100.0, 50.0 * (below + up_to) / n)
-            largest = self._ordered[:, -1] if self._n else np.zeros(len(post))
+            largest = self._ordered[:, -1] if self._n else np.zeros(len(magnitude))
             excess = np.nan_to_num(magnitude / largest, nan=0.0, posinf=np.inf)
         return Places(
             percent=np.where(known, percent, np.nan),
