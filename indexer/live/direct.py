@@ -55,18 +55,20 @@ def find_paths(live: LiveModel) -> Paths | str:
         return "it can't be told what the last norm does"
     reasons: dict[str, str] = {}
     for one in site_vectors(live.sites, norms):
-        if (reason := _reason(one.site, one.reason)) is not None:
+        if (reason := _reason(one.site, one.around, one.reason)) is not None:
             reasons[one.site.address.name] = reason
     kept = {name: around for name, around in norms.sites.items() if name not in reasons and name in live.names}
     return Paths(head, norms.final, kept, reasons)
 
 
-def _reason(site: Site, reason: str | None) -> str | None:
+def _reason(site: Site, around: SiteNorms, reason: str | None) -> str | None:
     """Why a site has no direct path."""
     if site.address.stack == "enc":
         return "the head doesn't read the stream of the encoder"
     if isinstance(site, ExpertSite) and norms_each_expert(site.module):
         return "a norm of its own follows each expert"
+    if around.inside is None:
+        return "it can't be told how its output enters the norm after it"
     return reason
 
 
@@ -124,7 +126,8 @@ class DirectEffects:
             stream = stream * reach.gain
         if around.after is None or around.after.module is None:
             return stream
-        return around.after.read(stream) * self._factor(around.after, position)
+        inside = 1.0 if around.inside is None else around.inside
+        return around.after.read(stream) * self._factor(around.after, position) * inside
 
     def _factor(self, norm: Norm, position: int) -> Tensor:
         assert norm.module is not None

@@ -6,7 +6,7 @@ The final norm's output is the model's. A gain is accepted only if it explains t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +18,8 @@ from ..sites.experts import ExpertSite
 from .norm_form import NO_NORM, Norm, explained
 from .passages import Passage, Trace
 from .reach import AS_IT_IS, Reach, find_reach
+
+_ROUNDING = 1.6e-2  # relative, of bfloat16
 
 __all__ = ["NO_NORM", "Norm", "Norms", "SiteNorms", "find_norms"]
 
@@ -31,6 +33,7 @@ class SiteNorms:
     inner: Norm | None = NO_NORM  # between post and the down projection
     reach: Reach = AS_IT_IS  # of what it writes, in the residual stream
     end: tuple[nn.Module, nn.Module] | None = None  # the layer, and the module in it whose output that is
+    inside: float | None = 1.0  # a constant that multiplies what it writes before the norm after it; None: unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ def find_norms(loaded: LoadedModel, sites: Sequence[Site]) -> Norms:
     around = {site: _around(trace, chain) for site, chain in chains.items()}
     ends = {site: chains[site].writers[0] if last is None else last.module for site, (_, last) in around.items()}
     reach = find_reach(loaded, [(chains[site].layer, end) for site, end in ends.items()])
+    inside = _inside(trace, chains, {site: last for site, (_, last) in around.items() if last is not None})
     final = None if trace.last is None else trace.leaving(trace.last)
     return Norms(
         {
@@ -58,6 +62,7 @@ def find_norms(loaded: LoadedModel, sites: Sequence[Site]) -> Norms:
                 inner=_inner(trace, site),
                 reach=reach.get(ends[site], AS_IT_IS),
                 end=(chains[site].layer, ends[site]),
+                inside=inside.get(site, 1.0),
             )
             for site, (before, last) in around.items()
         },
@@ -108,6 +113,24 @@ def _around(trace: Trace, chain: _Chain) -> tuple[Norm | None, Passage | None]:
     outputs = [p.left for p in _passages(trace, (chain.layer,))]
     in_stream = entered is not None and _reads_the_stream(entered, added, outputs)
     return NO_NORM if in_stream else None, after
+
+
+def _inside(trace: Trace, chains: Mapping[Site, _Chain], lasts: Mapping[Site, Passage]) -> dict[Site, float | None]:
+    """The constant by which what each site writes enters the norm after it: such a norm is given the sum of all sites
+    before it times that constant. None if it isn't so."""
+    found: dict[Site, float | None] = {}
+    for passage in {id(one): one for one in lasts.values()}.values():
+        sites = [site for site, last in lasts.items() if last is passage]
+        writers = list(dict.fromkeys(chains[site].writers[0] for site in sites))
+        written = [trace.around[one][0].left for one in writers if trace.around.get(one)]
+        factor = None
+        if len(written) == len(writers) and all(one.shape == passage.entered.shape for one in written):
+            total = torch.stack(written).sum(0)
+            factor = float((passage.entered * total).sum() / total.square().sum().clamp_min(1e-30))
+            if float((passage.entered - factor * total).norm()) > _ROUNDING * float(passage.entered.norm()):
+                factor = None
+        found |= dict.fromkeys(sites, 1.0 if factor is not None and abs(factor - 1) <= _ROUNDING else factor)
+    return found
 
 
 def _reads_the_stream(entered: Tensor, added: Sequence[Tensor], outputs: Sequence[Tensor]) -> bool:
