@@ -12,6 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from queue import SimpleQueue
 from typing import Any, BinaryIO
 
@@ -21,6 +22,7 @@ from . import protocol
 from .requests import REQUESTS, Handler, State
 
 _PAUSE = 0.1  # seconds between two reports of progress
+_PULSE = 5.0  # seconds after which the last report is said again, with the time since
 _LONGEST_TRACE = 4000  # characters
 
 
@@ -38,11 +40,13 @@ class Server:
         self._waiting: SimpleQueue[dict[str, Any]] = SimpleQueue()
         self._cancelled: set[int] = set()
         self._writing = threading.Lock()
+        self._said: tuple[int, Progress, float] | None = None  # the running request's last report, and when that was
         self._state = State()
 
     def run(self) -> None:
         """Until `bye`, or the end of the input."""
-        threading.Thread(target=self._work, name="worker", daemon=True).start()
+        for work in (self._work, self._pulse):
+            threading.Thread(target=work, daemon=True).start()
         while line := self._read.readline(protocol.LONGEST):
             try:
                 message = protocol.decode(line)
@@ -60,7 +64,9 @@ class Server:
     def _work(self) -> None:
         while True:
             message = self._waiting.get()
-            self._send(self._answer(message))
+            answer = self._answer(message)
+            self._said = None
+            self._send(answer)
             self._cancelled.discard(message["id"])  # so the set doesn't grow
 
     def _answer(self, message: dict[str, Any]) -> dict[str, Any]:
@@ -94,9 +100,20 @@ class Server:
             if progress.phase != "notice" and same and now - last[0] < _PAUSE:
                 return
             last[0] = now
+            if progress.phase != "notice":
+                self._said = (id_, progress, now)
             self._send(protocol.report(id_, progress))
 
         return report
+
+    def _pulse(self) -> None:
+        """Say again and again what takes long, so that its asker sees that it goes on."""
+        while True:
+            time.sleep(_PULSE)
+            said = self._said
+            if said is not None and (passed := time.monotonic() - said[2]) >= _PULSE:
+                message = f"{said[1].message or said[1].phase}, {passed:.0f} s"
+                self._send(protocol.report(said[0], replace(said[1], message=message)))
 
     def _send(self, message: dict[str, Any]) -> None:
         line = protocol.encode(message)
