@@ -51,6 +51,12 @@ def command(
         ),
     ] = "",
     ascii: Annotated[bool, typer.Option("--ascii", help="Only ASCII, for terminals that can't show more.")] = False,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="MODEL", help="For texts of your own: where the model is now.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", metavar="DEVICE", help="For texts of your own: auto, cpu, cuda ...")
+    ] = None,
     mouse: Annotated[bool, typer.Option("--mouse/--no-mouse", help="Clicks and the wheel.")] = True,
     db: Db = None,
 ) -> None:
@@ -61,13 +67,15 @@ def command(
     """
     from ..tui.launch import Terminal, launch
     from ..tui.reading.opening import Request
+    from ..tui.session.tried import LiveOptions
 
     neuron, file = _places(places or [])
     db = one_index(file, db, "tui")
     neurons = None if list_file is None else tuple(list_lines(list_file))
     path, notice = find_index(db)
     title = "stdin" if list_file == "-" else os.path.basename(list_file or "")
-    request = Request(path, neuron, neurons, title, notice, beside=beside)
+    live = LiveOptions(model, device)
+    request = Request(path, neuron, neurons, title, notice, beside=beside, live=live)
     code = launch(request, Terminal(color=color, theme=theme, ascii_only=ascii, mouse=mouse))
     if code:
         raise typer.Exit(code)

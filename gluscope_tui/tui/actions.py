@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-GROUPS = ("move", "panes", "show", "find", "keep", "app")
+GROUPS = ("move", "panes", "show", "find", "live", "keep", "app")
 SCOPES = {
     "home": "at home",
     "context": "in an open context",
@@ -12,6 +12,7 @@ SCOPES = {
     "layers": "in the table of layers",
     "hits": "in what a search found",
     "marks": "in the table of marks",
+    "standing": "in the table of a token's neurons",
     "density": "in the density",
     "card": "in the card",
     "compare": "in the comparison",
@@ -44,9 +45,9 @@ class Action:
 
 
 _HOME, _CONTEXT, _CARD, _HITS, _OVERLAY = ("home",), ("context",), ("card",), ("hits",), ("overlay",)
-_TABLES = ("neurons", "layers", "hits", "marks")
+_TABLES = ("neurons", "layers", "hits", "marks", "standing")
 _OF_NEURONS = ("neurons", "hits", "marks")
-_COLUMNS = ("neurons", "layers", "marks")
+_COLUMNS = ("neurons", "layers", "marks", "standing")
 _MARKS = ("marks",)
 _ABOUT = ("density", "card", "compare")
 _WALK = ("home", *_ABOUT)
@@ -224,7 +225,11 @@ ACTIONS = (
     ),
     Action("table.reverse", ("minus",), "find", "the order reversed", scopes=_COLUMNS),
     Action(
-        "list.sort", ("S",), "find", "sort by any column: the current list, or the table", scopes=("home", "neurons")
+        "list.sort",
+        ("S",),
+        "find",
+        "sort by any column: the current list, or the table",
+        scopes=("home", "neurons", "standing"),
     ),
     Action(
         "table.filter",
@@ -232,7 +237,7 @@ ACTIONS = (
         "find",
         "a condition, such as layer > 9 and frequency_np > 0.3; among the marks words, such as #geo",
         "{} filter",
-        ("neurons", "marks"),
+        ("neurons", "marks", "standing"),
     ),
     Action("table.columns", ("c",), "find", "choose the columns", "{} columns", ("neurons",)),
     Action("table.switch", ("tab",), "find", "peaks or contexts", "{} peaks or contexts", _HITS),
@@ -247,6 +252,18 @@ ACTIONS = (
     ),
     Action("find.next", ("n",), "find", "the next place that holds it", scopes=("home", "context", "overlay")),
     Action("find.previous", ("N",), "find", "the place before that holds it", scopes=("home", "context", "overlay")),
+    Action(
+        "live.try", ("t",), "live", "a text of your own, read by the model: type or paste it; nothing takes it away"
+    ),
+    Action("live.next", ("full_stop",), "live", "the next token of your own text"),
+    Action("live.previous", ("comma",), "live", "the token before in your own text"),
+    Action(
+        "live.table",
+        ("T",),
+        "live",
+        "the neurons that stand out at the token under the cursor of your own text",
+        opens="standing:StandingScreen",
+    ),
     Action(
         "keep.mark",
         ("m",),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -20,7 +21,8 @@ from ..kept.theme import ThemeFile
 from .actions import ACTIONS
 from .drawing.palette import Palette, palette
 from .error_text import told
-from .reading.messages import IndexOpened, OpeningFailed
+from .reading.live_process import SERVER, LiveProcess, live_log
+from .reading.messages import IndexOpened, LiveSaid, OpeningFailed
 from .reading.opening import Opened, Request, read_index
 from .reading.thread import ReadingThread
 from .screens.about import AboutScreen
@@ -33,6 +35,7 @@ from .screens.table import TableScreen
 from .screens.themes import ThemeScreen
 from .session.explorer import Explorer
 from .session.session import KeptFiles, Session
+from .session.trying import Trying
 from .tables.menus import sort_choices, sorted_by
 from .terminal.clipboard import copy
 from .terminal.crash import CrashingApp, report, write_log
@@ -49,14 +52,22 @@ class ExplorerApp(CrashingApp):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,ctrl+c", "leave", "quit while the index opens", show=False)]
 
     def __init__(
-        self, reading: ReadingThread[Opened], depth: Depth, *, theme: str = "", ascii_only: bool = False
+        self,
+        reading: ReadingThread[Opened],
+        depth: Depth,
+        *,
+        theme: str = "",
+        ascii_only: bool = False,
+        server: Sequence[str] = SERVER,
     ) -> None:
+        """`server`: the command of the process that runs the model for texts of the user's own."""
         super().__init__()
         self.animation_level = "none"
         self.reading = reading
         self._depth = depth
         self._ascii_only = ascii_only
         self._theme: Theme | None = THEMES.get(theme)
+        self._live = LiveProcess(self._hear_later, server, live_log())
         self._home: HomeScreen | None = None
         self._request: Request | None = None
         self._interrupted = -TWICE_SECONDS
@@ -132,9 +143,10 @@ class ExplorerApp(CrashingApp):
             self._theme = chosen or plain_theme(light=light_background(os.environ))
         self._request = opened.request
         explorer = Explorer(opened.facts, opened.current, opened.view, opened.record)
-        session = Session(
-            explorer, KeptFiles(opened.state, opened.marks, opened.keys), self.reading, self, self.palette
-        )
+        self._live.stop()  # what it holds is of the index that was open before
+        trying = Trying(self._live, str(opened.facts.path.absolute()), opened.request.live)
+        kept = KeptFiles(opened.state, opened.marks, opened.keys)
+        session = Session(explorer, kept, self.reading, self, self.palette, trying)
         session.notice = "; ".join(opened.notices)
         before, self._home = self._home, HomeScreen(session)
         self._restyle()
@@ -147,6 +159,24 @@ class ExplorerApp(CrashingApp):
     def _close_down_to(self, screen: HomeScreen) -> None:
         while self.screen is not screen:
             self.pop_screen()
+
+    def _hear_later(self, said: Mapping[str, Any]) -> None:
+        """Called in the thread that reads what the process says."""
+        self.post_message(LiveSaid(said))
+
+    def on_live_said(self, message: LiveSaid) -> None:
+        """Take what the process that runs the model says, and show it."""
+        if self.leaving or self._home is None:
+            return
+        session = self._home.session
+        if notice := session.trying.hear(message.said):
+            session.say(notice, bad=not session.trying.tried.busy or bool(session.trying.tried.problem))
+        self._home.redraw()
+        if isinstance(self.screen, BaseScreen) and self.screen is not self._home:
+            self.screen.follow()
+
+    def on_unmount(self) -> None:
+        self._live.stop()
 
     # theme
 
@@ -253,6 +283,7 @@ class ExplorerApp(CrashingApp):
 
     def ended(self) -> int:
         """The exit code after the run; reports a crash. Raises GluscopeError if the index can't be shown."""
+        self._live.stop()
         if self.failure is not None:
             raise self.failure
         if self.crash is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +10,7 @@ import pytest
 
 from gluscope_tui.colour.depth import Depth
 from gluscope_tui.tui.app import ExplorerApp
+from gluscope_tui.tui.reading.live_process import SERVER
 from gluscope_tui.tui.reading.opening import Opened, Request, read_index
 from gluscope_tui.tui.reading.thread import ReadingThread
 from tests.support.index_fixture import make_index
@@ -54,6 +55,7 @@ def explorer_app(hostile_index: Path) -> Iterator[AppMaker]:
         depth: Depth = Depth.TRUE,
         theme: str = "dark",
         ascii_only: bool = False,
+        server: Sequence[str] = SERVER,
         **more: object,
     ) -> ExplorerApp:
         request = SimpleNamespace(path=hostile_index, neuron=neuron, neurons=None, title="", notice="")
@@ -61,7 +63,7 @@ def explorer_app(hostile_index: Path) -> Iterator[AppMaker]:
         reading = read_index(Request(**vars(request)))
         readers.append(reading)
         reading.opened.exception()  # wait, so that the first paint is complete
-        apps.append(ExplorerApp(reading, depth, theme=theme, ascii_only=ascii_only))
+        apps.append(ExplorerApp(reading, depth, theme=theme, ascii_only=ascii_only, server=server))
         return apps[-1]
 
     yield make

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from textual.message import Message
 
@@ -33,6 +34,14 @@ class OpeningFailed(Message):
 
     def __init__(self, error: GluscopeError) -> None:
         self.error = error
+        super().__init__()
+
+
+class LiveSaid(Message):
+    """The process that runs the model said something, or has ended."""
+
+    def __init__(self, said: Mapping[str, Any]) -> None:
+        self.said = said
         super().__init__()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import indexer
@@ -24,6 +24,7 @@ from ..session.current_list import CurrentList, site_list
 from ..session.facts import Facts
 from ..session.goto import checked, find_site
 from ..session.list_file import read_list
+from ..session.tried import LiveOptions
 from ..session.view import View
 from .thread import ReadingThread
 
@@ -39,6 +40,7 @@ class Request:
     notice: str = ""
     again: bool = False  # reopening: the place where the explorer was
     beside: Path | None = None  # another index of the same shape
+    live: LiveOptions = field(default_factory=LiveOptions)  # how the model is opened for texts of the user's own
 
     def anew(self, lost: str = "") -> Request:
         """The request that reopens the same path at the same place. `lost`: the list that can't be restored."""

@@ -13,7 +13,7 @@ from indexer.database.records import NeuronRecord, NeuronRow
 from indexer.quadrants import QUADRANTS, Quadrant
 
 from ...views.numbers import counted
-from ..drawing.layout import Layout, Rectangle, home_layout
+from ..drawing.layout import Layout, Rectangle
 from ..error_text import REOPEN, told
 from ..reading.loader import Loader
 from ..reading.messages import (
@@ -37,6 +37,7 @@ from ..widgets.hints import Hints
 from ..widgets.inspector import Inspector
 from ..widgets.legend import Legend
 from ..widgets.neuron_list import NeuronList
+from ..widgets.own_text import OwnText
 from ..widgets.pane import Pane
 from ..widgets.prompt import Prompt
 from ..widgets.small import NEEDED, Small
@@ -44,6 +45,7 @@ from ..widgets.tabs import TabRow
 from . import pictures
 from .base import BaseScreen
 from .home_keys import home_handlers
+from .own_strip import draw_strip, home_layout_of, own_handlers, recalled
 
 NOTICE_SECONDS = 8.0
 ROWS_KEPT = 20_000
@@ -65,6 +67,7 @@ class HomeScreen(BaseScreen, scope="home"):
         self._handlers: Mapping[str, Callable[..., Any]] = {
             **self.of_every_screen(),
             **home_handlers(session, self),
+            **own_handlers(session, self.retype),
         }
 
     # parts
@@ -72,6 +75,7 @@ class HomeScreen(BaseScreen, scope="home"):
     def compose(self) -> Iterator[Widget]:
         palette = self.palette
         yield HeaderLine(palette, id="header")
+        yield OwnText(palette, id="own")
         yield TabRow(palette, id="tabs")
         for quadrant in QUADRANTS:
             yield Pane(quadrant, palette)
@@ -91,13 +95,10 @@ class HomeScreen(BaseScreen, scope="home"):
 
     def layout_now(self) -> Layout:
         """The layout for the current size and state."""
-        view = self.explorer.view
-        width, height = self.app.size
-        return home_layout(width, height, view.focused, zoomed=view.zoomed, in_list=view.in_list)
+        return home_layout_of(self.session, *self.app.size)
 
     def rectangles(self, width: int, height: int) -> Mapping[str, Rectangle]:
-        view = self.explorer.view
-        layout = home_layout(width, height, view.focused, zoomed=view.zoomed, in_list=view.in_list)
+        layout = home_layout_of(self.session, width, height)
         places = dict(layout.parts)
         places.update({f"pane-{quadrant.letters}": place for quadrant, place in layout.panes.items()})
         last = Rectangle(0, height - 1, width, 1)
@@ -123,6 +124,7 @@ class HomeScreen(BaseScreen, scope="home"):
             self.query_one(Small).show(NEEDED, palette)
             return
         self.query_one(HeaderLine).show(pictures.header(self.session), palette)
+        draw_strip(self.query_one(OwnText), self.session, layout)
         if layout.kind == "single":
             self.query_one(TabRow).show(pictures.tabs(self.session), palette)
         for quadrant in layout.panes:
@@ -267,6 +269,14 @@ class HomeScreen(BaseScreen, scope="home"):
             return
         self.typing = None
         self.after_action()
+
+    def move_in_prompt(self, by: int) -> None:
+        if self.typing is not None and (typing := recalled(self.session, self.typing, by)) is not None:
+            self.retype(typing)
+
+    def on_own_text_clicked(self, message: OwnText.Clicked) -> None:
+        self.session.trying.tried.at = message.token
+        self.redraw()
 
     def on_pane_clicked(self, message: Pane.Clicked) -> None:
         self.explorer.focus(message.quadrant)

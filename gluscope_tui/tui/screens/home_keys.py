@@ -15,6 +15,7 @@ from ..error_text import told
 from ..session.goto import parse_goto
 from ..session.session import Session
 from .copying import copied_here
+from .own_strip import commands
 from .walking import coloring, list_page, walking
 
 
@@ -69,7 +70,7 @@ def home_handlers(session: Session, desk: Desk) -> Mapping[str, Callable[..., An
         "keep.mark": keys.mark,
         "keep.cite": lambda: tell(copied_here(session, cited=True)),
         "keep.copy": lambda: tell(copied_here(session, cited=False)),
-        "keep.command": lambda: tell(f"command that shows this pane: {screens.copy_text(explorer.command())}"),
+        "keep.command": lambda: tell(f"command that shows this pane: {screens.copy_text(commands(session))}"),
         "keep.pager": lambda: tell(desk.page_pane()),
         "app.undo": keys.undo_or_say,
         "app.quit": keys.undo_or_leave,

@@ -136,13 +136,13 @@ def _places(explorer: Explorer) -> tuple[str, ...]:
     quadrant = next((quadrant for quadrant in QUADRANTS if lies_in(example, token, quadrant)), None)
     if quadrant is None:
         return ()
-    magnitudes = _magnitudes(sample)
+    magnitudes = magnitudes_of(sample)
     places = (magnitudes.place(quadrant, quantity, example.values(quantity)[token] or 0.0) for quantity in QUANTITIES)
     return tuple("" if place is not None and place.beyond else place_text(place) for place in places)
 
 
 @lru_cache(maxsize=4)
-def _magnitudes(sample: Sample) -> Magnitudes:
+def magnitudes_of(sample: Sample) -> Magnitudes:
     return Magnitudes(sample)
 
 

@@ -16,6 +16,7 @@ from ..keymap import Keymap
 from .current_list import CurrentList
 from .explorer import Explorer
 from .marking import Notes
+from .trying import Trying
 
 Thing = TypeVar("Thing")
 Result = TypeVar("Result")
@@ -97,13 +98,20 @@ class Session:
     front: Front
 
     def __init__(
-        self, explorer: Explorer, kept: KeptFiles, reading: Reading, screens: Screens, palette: Palette
+        self,
+        explorer: Explorer,
+        kept: KeptFiles,
+        reading: Reading,
+        screens: Screens,
+        palette: Palette,
+        trying: Trying,
     ) -> None:
         self.explorer = explorer
         self.state, self.marks, self.keys = kept.state, kept.marks, kept.keys
         self.reading = reading
         self.screens = screens
         self.palette = palette
+        self.trying = trying
         self.notice, self.notice_is_bad = "", False
         self.reopening = False
         """Whether the index is being reopened; until it is, nothing more is read from the old one."""

@@ -21,10 +21,12 @@ class Typing:
     hint: str = ""
     selected: bool = False
     choices: tuple[str, ...] = ()
+    keeps_lines: bool = False  # pasted line ends stay
 
     def insert(self, typed: str) -> Typing:
-        """The line with typed or pasted text inserted at the cursor; line ends become blanks."""
-        typed = " ".join(typed.splitlines())
+        """The line with typed or pasted text inserted at the cursor; line ends become blanks, unless they are kept."""
+        lines = typed.replace("\r\n", "\n").replace("\r", "\n")
+        typed = lines if self.keeps_lines else " ".join(typed.splitlines())
         if self.selected:
             return replace(self, text=typed, at=len(typed), error="", selected=False, choices=())
         text = self.text[: self.at] + typed + self.text[self.at :]

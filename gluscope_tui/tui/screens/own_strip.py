@@ -1,0 +1,90 @@
+"""A text of one's own on the home screen: its strip, its prompt, its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ...text.cells import cell_len
+from ...text.clean import clean
+from ..drawing.layout import Layout, home_layout
+from ..drawing.own_place import layout_with_own
+from ..session.session import Session
+from ..session.tried import prompt_command
+from ..session.typing_line import Typing
+from ..widgets.own_text import OwnText
+from . import own_picture
+
+TRY = "live.try"
+
+
+def home_layout_of(session: Session, width: int, height: int) -> Layout:
+    """The layout of home, with the strip if there is a text."""
+    view, tried = session.explorer.view, session.trying.tried
+    if not tried.shown:
+        return home_layout(width, height, view.focused, zoomed=view.zoomed, in_list=view.in_list)
+    text = tried.asked if tried.read is None else "".join(tried.read.tokens)
+    cells = cell_len(clean(text[: 2 * width]))
+    return layout_with_own(cells, width, height, view.focused, zoomed=view.zoomed, in_list=view.in_list)
+
+
+def draw_strip(strip: OwnText, session: Session, layout: Layout) -> None:
+    """Show the text in the shown neuron's colours, and ask for what is not known of it."""
+    explorer, trying = session.explorer, session.trying
+    trying.want(explorer.wanted.neuron, explorer.wanted.signs)
+    place = layout.parts.get("own")
+    if place is not None:
+        strip.show(own_picture.own_text(session, place.width, place.height), session.palette)
+
+
+def own_handlers(session: Session, retype: Callable[[Typing], None]) -> Mapping[str, Callable[..., Any]]:
+    """The handlers of the keys of a text of one's own, and that of its prompt."""
+    trying, tell = session.trying, session.tell
+
+    def ask() -> None:
+        text = trying.tried.asked
+        hint = "type or paste it, Enter; Up and Down: earlier texts"
+        retype(Typing(TRY, "own text", text, len(text), hint=hint, selected=bool(text), keeps_lines=True))
+
+    def accept(text: str) -> str:
+        if text.strip() or not text:
+            trying.try_text(text)
+            return ""
+        return "there are only blanks in it"
+
+    def table() -> None:
+        tried = trying.tried
+        if tried.busy or tried.read is None:
+            tell("no text of your own is read: {live.try} asks for one")
+        elif tried.at not in tried.read.counted:
+            tell("this token is not counted: choose another with {live.next} or {live.previous}")
+        else:
+            session.screens.open_screen("live.table")
+
+    return {
+        TRY: ask,
+        f"{TRY}.accept": accept,
+        "live.next": lambda: tell(trying.tried.move(1)),
+        "live.previous": lambda: tell(trying.tried.move(-1)),
+        "live.table": table,
+    }
+
+
+def recalled(session: Session, typing: Typing, by: int) -> Typing | None:
+    """The prompt with an earlier or later text; None if there is none, or in another prompt."""
+    if typing.purpose != TRY:
+        return None
+    text = session.trying.tried.recall(1 if by > 0 else -1)
+    return None if text is None else Typing(TRY, typing.label, text, len(text), hint=typing.hint, keeps_lines=True)
+
+
+def commands(session: Session) -> str:
+    """The shell commands that print what home shows, a line each."""
+    explorer, trying = session.explorer, session.trying
+    own = explorer.command()
+    read = trying.tried.read
+    if read is None:
+        return own
+    words = ["gluscope", "prompt", "--neuron", str(explorer.neuron)]
+    path = str(explorer.facts.path)
+    return f"{own}\n{prompt_command(words, read.text, explorer.view.signs, path, trying.options)}"

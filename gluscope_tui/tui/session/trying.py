@@ -1,0 +1,169 @@
+"""Has a text of one's own read by the process that runs the model, and asks it about neurons. No widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from indexer.addresses import NeuronAddress
+from indexer.live.records import NeuronValues, Row, Target
+
+from .tried import MOST_ROWS, LiveOptions, OwnText, Standing, Tried, Wished
+
+_UNKNOWN = "the process that runs the model answered in an unknown way"
+_ENDED = "the process that ran the model has ended{}: {{live.try}} tries again"
+
+
+class Process(Protocol):
+    """The process that runs the model."""
+
+    def ask(self, do: str, **arguments: Any) -> int:
+        """Send a request, and return its number."""
+        raise NotImplementedError
+
+    def cancel(self, number: int) -> None:
+        """Ask for no answer to a request any longer."""
+
+
+class Trying:
+    """Asks, and takes the answers in whatever order they come. What was asked before a newer text is dropped."""
+
+    def __init__(self, process: Process, path: str, options: LiveOptions) -> None:
+        self.tried = Tried()
+        self.options = options
+        self.standing: Standing | None = None
+        self.standing_problem = ""
+        self._process = process
+        self._path = path
+        self._loaded = False
+        self._asked: dict[int, tuple[str, Any]] = {}  # what each unanswered request is about
+
+    # asking
+
+    def try_text(self, text: str) -> None:
+        """Have a text read; the model is loaded first if it isn't. "" takes the text away."""
+        for number in [number for number, (kind, _) in self._asked.items() if kind != "load"]:
+            self._forget(number)
+        self.tried.begin(text, "reading the text" if self._loaded else "starting the process that runs the model")
+        if not text:
+            return
+        if not self._loaded and not self._waits_for("load"):
+            self._ask("load", None, db=self._path, model=self.options.model, device=self.options.device)
+        self._ask("prompt", text, text=text)
+
+    def want(self, neuron: NeuronAddress, signs: str) -> None:
+        """Ask what a neuron does on the text, unless that is known or asked for."""
+        tried = self.tried
+        if tried.busy or tried.values(neuron, signs) is not None or ("neuron", (neuron, signs)) in self._asked.values():
+            return
+        if self._waits_for("neuron"):  # one at a time: keys come faster than answers
+            return
+        self._ask("neuron", (neuron, signs), neuron=neuron.name, signs=signs)
+
+    def want_rows(self, wished: Wished) -> None:
+        """Ask which neurons stand out."""
+        for number in [number for number, (kind, _) in self._asked.items() if kind == "rows"]:
+            self._forget(number)
+        self.standing_problem = ""
+        where = wished.where or None
+        arguments = {"position": wished.position, "sort": wished.sort, "where": where, "signs": wished.signs}
+        self._ask("rows", wished, limit=MOST_ROWS, **arguments)
+
+    def give_up_rows(self) -> None:
+        """The table was left."""
+        for number in [number for number, (kind, _) in self._asked.items() if kind == "rows"]:
+            self._forget(number)
+
+    @property
+    def reading_rows(self) -> bool:
+        return self._waits_for("rows")
+
+    def _ask(self, do: str, about: Any, **arguments: Any) -> None:
+        self._asked[self._process.ask(do, **arguments)] = (do, about)
+
+    def _forget(self, number: int) -> None:
+        del self._asked[number]
+        self._process.cancel(number)
+
+    def _waits_for(self, kind: str) -> bool:
+        return any(kind == one for one, _ in self._asked.values())
+
+    # hearing
+
+    def hear(self, message: Mapping[str, Any]) -> str:
+        """Take a line of the process. Returns a notice, or ""."""
+        if "ended" in message:
+            return self._ended(message["ended"])
+        number = message.get("id")
+        if not isinstance(number, int) or number not in self._asked:
+            return ""  # late
+        kind, about = self._asked[number]
+        if "progress" in message:
+            if kind != "neuron":
+                self.tried.status = _said(message["progress"])
+            return ""
+        if "notice" in message:
+            return str(message["notice"])
+        del self._asked[number]
+        try:
+            if "ok" in message:
+                return self._take(kind, about, message["ok"])
+            if "error" in message:
+                return self._failed(kind, f"{message['error']['cause']}; {message['error']['fix']}".rstrip("; "))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return self._failed(kind, _UNKNOWN)
+        return ""
+
+    def _take(self, kind: str, about: Any, found: Mapping[str, Any]) -> str:
+        if kind == "load":
+            self._loaded = True
+            reason = found.get("no_logit")
+            self.tried.no_logit = None if reason is None else str(reason)
+            self.tried.status = "reading the text"
+        elif kind == "prompt":
+            self.tried.take(OwnText.from_object(found))
+        elif kind == "neuron":
+            self.tried.put(about[1], NeuronValues.from_object(found))
+        elif kind == "rows":
+            self.tried.status = ""
+            target = found["target"]
+            aim = None if target is None else Target(int(target["id"]), str(target["token"]))
+            self.standing = Standing(about, tuple(map(Row.from_object, found["rows"])), aim)
+        return ""
+
+    def _failed(self, kind: str, problem: str) -> str:
+        if kind == "rows":
+            self.standing_problem, self.tried.status = problem, ""
+            return ""
+        if kind == "load":  # what was asked after it can't be answered
+            self._asked.clear()
+        if kind in ("load", "prompt"):
+            self.tried.fail(problem)
+        return problem
+
+    def _ended(self, code: Any) -> str:
+        waiting = bool(self._asked)
+        self._asked.clear()
+        self._loaded = False
+        how = "" if code is None else f" ({_exit(code)})"
+        problem = _ENDED.format(how)
+        if waiting:
+            self.standing_problem = problem
+        if waiting or self.tried.shown:
+            self.tried.fail(problem)
+        return problem
+
+
+def _exit(code: Any) -> str:
+    return f"killed by signal {-code}" if isinstance(code, int) and code < 0 else f"exit code {code}"
+
+
+def _said(progress: Mapping[str, Any]) -> str:
+    """A report in words."""
+    words = str(progress.get("message", ""))
+    done, total, left = (progress.get(name) for name in ("done", "total", "seconds_left"))
+    if isinstance(done, int) and isinstance(total, int) and total > 0:
+        words += f" {100 * done // total}%"
+    if isinstance(left, (int, float)) and left >= 1:
+        words += f", {left:.0f} s left"
+    return words
