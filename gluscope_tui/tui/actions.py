@@ -255,8 +255,8 @@ ACTIONS = (
     Action(
         "live.try", ("t",), "live", "a text of your own, read by the model: type or paste it; nothing takes it away"
     ),
-    Action("live.next", ("full_stop",), "live", "the next token of your own text"),
-    Action("live.previous", ("comma",), "live", "the token before in your own text"),
+    Action("live.next", ("full_stop",), "live", "the next token of your own text", scopes=_WALK),
+    Action("live.previous", ("comma",), "live", "the token before in your own text", scopes=_WALK),
     Action(
         "live.table",
         ("T",),

@@ -21,10 +21,9 @@ def own_rows(cells: int, width: int, height: int) -> int:
 
 
 def layout_with_own(
-    cells: int, width: int, height: int, focused: Quadrant, *, zoomed: bool = False, in_list: bool = False
+    rows: int, width: int, height: int, focused: Quadrant, *, zoomed: bool = False, in_list: bool = False
 ) -> Layout:
-    """The layout of home with the strip as its part `own`, if it has room."""
-    rows = own_rows(cells, width, height)
+    """The layout of home with the strip as its part `own`, in so many rows."""
     layout = home_layout(width, height - rows, focused, zoomed=zoomed, in_list=in_list)
     if not rows:
         return layout

@@ -14,11 +14,13 @@ from ..session.session import Session
 from ..session.typing_line import Typing
 from ..widgets.header import HeaderLine
 from ..widgets.hints import Hints
+from ..widgets.own_text import OwnText
 from ..widgets.prompt import Prompt
 from ..widgets.small import NEEDED, Small
 from ..widgets.styled_lines import StyledLines, StyledPicture
 from . import pictures
 from .base import BaseScreen
+from .own_strip import draw_strip, own_rows_of
 from .walking import list_page, walking
 
 
@@ -29,6 +31,7 @@ class AboutScreen(BaseScreen):
         super().__init__(session)
         self.top = 0
         self._count = 0
+        self._placed: Mapping[str, Rectangle] = {}
 
     def lines(self, width: int, height: int) -> Sequence[StyledLine]:
         """The lines between header and foot for a size in cells and rows; there may be more lines than rows."""
@@ -43,6 +46,7 @@ class AboutScreen(BaseScreen):
     def compose(self) -> ComposeResult:
         palette = self.palette
         yield HeaderLine(palette, id="header")
+        yield OwnText(palette, id="own")
         yield StyledLines(palette, id="lines")
         yield Hints(palette, id="hints")
         yield Prompt(palette, id="prompt")
@@ -51,9 +55,11 @@ class AboutScreen(BaseScreen):
     def rectangles(self, width: int, height: int) -> Mapping[str, Rectangle]:
         if width < LEAST_WIDTH or height < LEAST_HEIGHT:
             return {"small": Rectangle(0, 0, width, height)}
+        own = own_rows_of(self.session, width, height)
         return {
             "header": Rectangle(0, 0, width, 1),
-            "lines": Rectangle(0, 1, width, height - 2),
+            **({"own": Rectangle(0, 1, width, own)} if own else {}),
+            "lines": Rectangle(0, 1 + own, width, height - 2 - own),
             "hints" if self.typing is None else "prompt": Rectangle(0, height - 1, width, 1),
         }
 
@@ -61,9 +67,14 @@ class AboutScreen(BaseScreen):
         """Show the neuron that home shows."""
         palette, (width, height) = self.palette, self.app.size
         self.query_one(Small).show(NEEDED, palette)
-        if "lines" not in self.rectangles(width, height):
+        places = self.rectangles(width, height)
+        if "lines" not in places:
             return
-        rows = height - 2
+        if places != self._placed:  # a text of one's own came or went
+            self._placed = places
+            self.rearrange()
+        draw_strip(self.query_one(OwnText), self.session, places.get("own"))
+        rows = places["lines"].height
         shown = tuple(self.lines(width, rows))
         self._count = len(shown)
         line = self.in_sight()
@@ -84,7 +95,7 @@ class AboutScreen(BaseScreen):
         self.session.notice = ""
 
     def handlers(self) -> Mapping[str, Callable[[], Any]]:
-        session, page = self.session, max(1, self.app.size.height - 3)
+        session, page = self.session, max(1, self._rows - 1)
         return {
             **{id: partial(self._walk, step) for id, step in walking(session, self._list_page).items()},
             "about.down": lambda: self.move(1),
@@ -119,9 +130,15 @@ class AboutScreen(BaseScreen):
 
     def scroll(self, by: int) -> None:
         before = self.top
-        self.top = min(max(0, self.top + by), max(0, self._count - (self.app.size.height - 2)))
+        self.top = min(max(0, self.top + by), max(0, self._count - self._rows))
         if self.top == before:
             self.session.tell("there is nothing below" if by > 0 else "there is nothing above")
+
+    @property
+    def _rows(self) -> int:
+        """The rows of lines that fit."""
+        place = self.rectangles(*self.app.size).get("lines")
+        return 1 if place is None else place.height
 
     def move(self, by: int) -> None:
         """Move down or up."""

@@ -124,7 +124,7 @@ class HomeScreen(BaseScreen, scope="home"):
             self.query_one(Small).show(NEEDED, palette)
             return
         self.query_one(HeaderLine).show(pictures.header(self.session), palette)
-        draw_strip(self.query_one(OwnText), self.session, layout)
+        draw_strip(self.query_one(OwnText), self.session, layout.parts.get("own"))
         if layout.kind == "single":
             self.query_one(TabRow).show(pictures.tabs(self.session), palette)
         for quadrant in layout.panes:

@@ -7,8 +7,8 @@ from typing import Any
 
 from ...text.cells import cell_len
 from ...text.clean import clean
-from ..drawing.layout import Layout, home_layout
-from ..drawing.own_place import layout_with_own
+from ..drawing.layout import Layout, Rectangle
+from ..drawing.own_place import layout_with_own, own_rows
 from ..session.session import Session
 from ..session.tried import prompt_command
 from ..session.typing_line import Typing
@@ -20,19 +20,23 @@ TRY = "live.try"
 
 def home_layout_of(session: Session, width: int, height: int) -> Layout:
     """The layout of home, with the strip if there is a text."""
-    view, tried = session.explorer.view, session.trying.tried
+    view, rows = session.explorer.view, own_rows_of(session, width, height)
+    return layout_with_own(rows, width, height, view.focused, zoomed=view.zoomed, in_list=view.in_list)
+
+
+def own_rows_of(session: Session, width: int, height: int) -> int:
+    """The rows of the strip; 0 without a text or without room."""
+    tried = session.trying.tried
     if not tried.shown:
-        return home_layout(width, height, view.focused, zoomed=view.zoomed, in_list=view.in_list)
+        return 0
     text = tried.asked if tried.read is None else "".join(tried.read.tokens)
-    cells = cell_len(clean(text[: 2 * width]))
-    return layout_with_own(cells, width, height, view.focused, zoomed=view.zoomed, in_list=view.in_list)
+    return own_rows(cell_len(clean(text[: 2 * width])), width, height)
 
 
-def draw_strip(strip: OwnText, session: Session, layout: Layout) -> None:
-    """Show the text in the shown neuron's colours, and ask for what is not known of it."""
+def draw_strip(strip: OwnText, session: Session, place: Rectangle | None) -> None:
+    """Show the text in the shown neuron's colours at its place, and ask for what is not known of it."""
     explorer, trying = session.explorer, session.trying
     trying.want(explorer.wanted.neuron, explorer.wanted.signs)
-    place = layout.parts.get("own")
     if place is not None:
         strip.show(own_picture.own_text(session, place.width, place.height), session.palette)
 
@@ -64,8 +68,6 @@ def own_handlers(session: Session, retype: Callable[[Typing], None]) -> Mapping[
     return {
         TRY: ask,
         f"{TRY}.accept": accept,
-        "live.next": lambda: tell(trying.tried.move(1)),
-        "live.previous": lambda: tell(trying.tried.move(-1)),
         "live.table": table,
     }
 

@@ -25,6 +25,8 @@ def walking(session: Session, page: Callable[[], int]) -> Mapping[str, Callable[
         "go.back": lambda: tell(explorer.back()),
         "go.forward": lambda: tell(explorer.forward()),
         "go.random": lambda: tell(explorer.random()),
+        "live.next": lambda: tell(session.trying.tried.move(1)),
+        "live.previous": lambda: tell(session.trying.tried.move(-1)),
         "compare.pin": lambda: tell(explorer.pin()),
         "compare.swap": lambda: tell(explorer.swap()),
         "show.signs": lambda: explorer.change(signs="raw" if explorer.view.signs == "aligned" else "aligned"),
