@@ -78,7 +78,7 @@ def open_model(info: IndexInfo | None, choice: Choice, report: Report = silent) 
             del loaded
             gc.collect()
             loaded = _loaded(named, info, choice, choice.dtype)
-    for notice in loaded.notices:
+    for notice in () if info is not None else loaded.notices:  # an index's maker was told them
         report(Progress("notice", message=notice))
     sites = _sites(loaded, info, report)
     prove_forms(dense_sites(sites))
@@ -100,8 +100,9 @@ def _whereabouts(info: IndexInfo) -> str:
 
 
 def _loaded(named: str, info: IndexInfo | None, choice: Choice, dtype: str) -> LoadedModel:
+    own = info is not None and named in (info.model.get("location"), info.model["name"])
     here = Path(named).expanduser().exists()
-    kept = None if info is None or here else info.model.get("revision")
+    kept = info.model.get("revision") if info is not None and own and not here else None
     return load(
         named,
         dtype=dtype,
