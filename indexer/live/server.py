@@ -82,9 +82,12 @@ class Server:
             return {"id": id_, "cancelled": True}
         except GluscopeError as error:
             return protocol.error(id_, error)
+        except ModuleNotFoundError as error:
+            told = GluscopeError(f"the libraries that run models are not installed: {error}", "pip install '.[index]'")
+            return protocol.error(id_, told)
         except Exception as error:  # a bug, told to the asker: the process goes on
-            told = protocol.error(id_, GluscopeError(f"{type(error).__name__}: {error}", "this is a bug in gluscope"))
-            return {**told, "trace": traceback.format_exc()[-_LONGEST_TRACE:]}
+            bug = protocol.error(id_, GluscopeError(f"{type(error).__name__}: {error}", "this is a bug in gluscope"))
+            return {**bug, "trace": traceback.format_exc()[-_LONGEST_TRACE:]}
 
     def _demand_wanted(self, id_: int) -> None:
         if id_ in self._cancelled:

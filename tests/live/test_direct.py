@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from indexer.live.model import Choice, LiveModel, open_model
 from indexer.live.text import encode_text
 from indexer.live.values import Values, run_text
 
+from ..models.families.made import made
 from ..support.small_runs import save_model
 from ..support.tiny_experts import save_mixture
 
@@ -92,8 +94,35 @@ def test_the_effects_of_a_layers_neurons_sum_to_the_mlps_direct_contribution(fam
         for token in (7, 250):
             effects = direct.effects(live.names["L1"], position, token)
             assert effects is not None
-            expected = float(wanted[position, token])
+            expected = float(wanted[position, token].detach())
             assert abs(float(effects.sum()) - expected) <= 1e-4 * max(abs(expected), float(effects.abs().sum()))
+
+
+@pytest.mark.parametrize(
+    ("family", "mlp", "norm"),
+    [("bitnet", "mlp", "norm"), ("falcon_h1", "feed_forward", "final_layernorm"), ("phi3", "mlp", "norm")],
+)
+def test_norms_and_multipliers_inside_an_mlp_count(family: str, mlp: str, norm: str, tmp_path: Path) -> None:
+    """BitNet has a norm before its down projection; Falcon-H1 multiplies its gate, its output and its logits."""
+    folder = made(tmp_path / "m", family)
+    multiply(folder, {"mlp_multipliers": [0.7, 0.6], "lm_head_multiplier": 1.7} if family == "falcon_h1" else {})
+    live, paths, values = opened(folder)
+    plain = Plain(folder, values.ids, (f"model.layers.1.{mlp}", f"model.{norm}"))
+    written = plain.seen[f"model.layers.1.{mlp}"][1]
+    scale = getattr(plain.model.config, "lm_head_multiplier", 1.0)
+    wanted = scale * frozen(plain, f"model.{norm}", written, lambda weight: weight) @ plain.model.lm_head.weight.T
+    direct = DirectEffects(live, paths, values)
+    for position in (1, len(values.ids) - 1):
+        effects = direct.effects(live.names["L1"], position, 30)
+        assert effects is not None
+        expected = float(wanted[position, 30].detach())
+        assert abs(float(effects.sum()) - expected) <= 1e-4 * max(abs(expected), float(effects.abs().sum()))
+
+
+def multiply(folder: Path, settings: dict[str, Any]) -> None:
+    """Change settings of a saved model."""
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | settings))
 
 
 def test_experts_and_shared_experts_sum_to_what_their_block_gives(tmp_path: Path) -> None:
@@ -139,8 +168,6 @@ def test_the_head_gives_the_models_own_logits(family: str, tied: bool, tmp_path:
 
 
 def test_an_encoder_has_no_next_token(tmp_path: Path) -> None:
-    from ..models.families.made import made
-
     live = open_model(None, Choice(str(made(tmp_path / "m", "modernbert"))))
     found = find_paths(live)
     assert isinstance(found, str)

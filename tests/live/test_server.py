@@ -191,14 +191,19 @@ def test_a_bug_in_a_request_is_told_as_one_and_the_next_is_answered() -> None:
         take(request, "absent", str, "default")
         raise ZeroDivisionError("by zero")
 
-    pipes = Pipes(broken=broken)
+    def lacking(_state: State, _request: dict[str, Any], _report: Report) -> dict[str, Any]:
+        raise ModuleNotFoundError("No module named 'torch'")
+
+    pipes = Pipes(broken=broken, lacking=lacking)
     pipes.say(id=1, do="broken")
     told = pipes.line()
     assert told["error"]["cause"] == "ZeroDivisionError: by zero"
     assert "broken" in told["trace"]
-    pipes.say(id=2, do="hello")
+    pipes.say(id=2, do="lacking")
+    assert "pip install" in pipes.line()["error"]["fix"]
+    pipes.say(id=3, do="hello")
     assert pipes.line()["ok"]
-    pipes.say(id=3, do="bye")
+    pipes.say(id=4, do="bye")
 
 
 def test_an_argument_of_another_type_is_refused() -> None:
