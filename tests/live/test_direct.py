@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,10 @@ from indexer.live.text import encode_text
 from indexer.live.values import Values, run_text
 
 from ..models.families.made import made
+from ..models.families.tiny import families, tiny_config
 from ..support.small_runs import save_model
-from ..support.tiny_experts import save_mixture
+from ..support.tiny_experts import randomise, save_mixture
+from ..support.tiny_models import tiny_tokenizer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -104,8 +105,8 @@ def test_the_effects_of_a_layers_neurons_sum_to_the_mlps_direct_contribution(fam
 )
 def test_norms_and_multipliers_inside_an_mlp_count(family: str, mlp: str, norm: str, tmp_path: Path) -> None:
     """BitNet has a norm before its down projection; Falcon-H1 multiplies its gate, its output and its logits."""
-    folder = made(tmp_path / "m", family)
-    multiply(folder, {"mlp_multipliers": [0.7, 0.6], "lm_head_multiplier": 1.7} if family == "falcon_h1" else {})
+    settings = {"mlp_multipliers": [0.7, 0.6], "lm_head_multiplier": 1.7} if family == "falcon_h1" else {}
+    folder = with_head(tmp_path / "m", tiny_config(families()[family], settings))
     live, paths, values = opened(folder)
     plain = Plain(folder, values.ids, (f"model.layers.1.{mlp}", f"model.{norm}"))
     written = plain.seen[f"model.layers.1.{mlp}"][1]
@@ -119,10 +120,14 @@ def test_norms_and_multipliers_inside_an_mlp_count(family: str, mlp: str, norm: 
         assert abs(float(effects.sum()) - expected) <= 1e-4 * max(abs(expected), float(effects.abs().sum()))
 
 
-def multiply(folder: Path, settings: dict[str, Any]) -> None:
-    """Change settings of a saved model."""
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | settings))
+def with_head(folder: Path, config: Any) -> Path:
+    """A random model with its head and a tokenizer, saved."""
+    auto: Any = transformers.AutoModelForCausalLM
+    model = auto.from_config(config)
+    randomise(model, 0)
+    model.save_pretrained(folder)
+    tiny_tokenizer().save_pretrained(folder)
+    return folder
 
 
 def test_experts_and_shared_experts_sum_to_what_their_block_gives(tmp_path: Path) -> None:
@@ -138,7 +143,7 @@ def test_experts_and_shared_experts_sum_to_what_their_block_gives(tmp_path: Path
         there = [one.sum() for one in found if one is not None]
         assert len(found) == 7
         assert len(there) == 3  # two experts and the shared one
-        assert float(sum(there)) == pytest.approx(float(wanted[position, 9]), rel=1e-4, abs=1e-5)
+        assert float(sum(there)) == pytest.approx(float(wanted[position, 9].detach()), rel=1e-4, abs=1e-5)
 
 
 def test_a_neurons_effect_is_its_own_write(tmp_path: Path) -> None:

@@ -137,8 +137,11 @@ class Tried:
     def move(self, by: int) -> str:
         """Move the cursor. Returns why it can't, or ""."""
         if self.read is None:
-            return "no text of your own is shown: t asks for one"
-        self.at = min(max(self.at + by, 0), len(self.read.tokens) - 1)
+            return "no text of your own is read: {live.try} asks for one"
+        there = min(max(self.at + by, 0), len(self.read.tokens) - 1)
+        if there == self.at:
+            return f"this is the {'last' if by > 0 else 'first'} token of your text"
+        self.at = there
         return ""
 
     def recall(self, by: int) -> str | None:
