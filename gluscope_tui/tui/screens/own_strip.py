@@ -43,7 +43,7 @@ def draw_strip(strip: OwnText, session: Session, place: Rectangle | None) -> Non
 
 def own_handlers(session: Session, retype: Callable[[Typing], None]) -> Mapping[str, Callable[..., Any]]:
     """The handlers of the keys of a text of one's own, and that of its prompt."""
-    trying, tell = session.trying, session.tell
+    trying = session.trying
 
     def ask() -> None:
         text = trying.tried.asked
@@ -56,20 +56,7 @@ def own_handlers(session: Session, retype: Callable[[Typing], None]) -> Mapping[
             return ""
         return "there are only blanks in it"
 
-    def table() -> None:
-        tried = trying.tried
-        if tried.busy or tried.read is None:
-            tell("no text of your own is read: {live.try} asks for one")
-        elif tried.at not in tried.read.counted:
-            tell("this token is not counted: choose another with {live.next} or {live.previous}")
-        else:
-            session.screens.open_screen("live.table")
-
-    return {
-        TRY: ask,
-        f"{TRY}.accept": accept,
-        "live.table": table,
-    }
+    return {TRY: ask, f"{TRY}.accept": accept}
 
 
 def recalled(session: Session, typing: Typing, by: int) -> Typing | None:

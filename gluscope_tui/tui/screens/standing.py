@@ -32,11 +32,17 @@ class StandingScreen(TableScreen, scope="standing"):
         super().__init__(session)
         self._table = session.outliving(StandingTable, StandingTable)
         self._trying = session.trying
+        self._why_not = ""
 
     def on_mount(self) -> None:
         tried, signs = self._trying.tried, self.session.explorer.view.signs
         text = "" if tried.read is None else tried.read.text
-        self._wish(replace(self._table.wanted, text=text, position=tried.at, signs=signs))
+        self._why_not = tried.no_table
+        wished = replace(self._table.wanted, text=text, position=tried.at, signs=signs)
+        if self._why_not:
+            self._table.forget(wished)
+        else:
+            self._wish(wished)
         super().on_mount()
 
     # what is shown
@@ -74,7 +80,7 @@ class StandingScreen(TableScreen, scope="standing"):
     def show_body(self, first: int, rows: int) -> None:
         table = self._table
         shown = () if table.stale else table.rows
-        problem = self._trying.standing_problem
+        problem = self._why_not or self._trying.standing_problem
         empty = problem or self._trying.tried.status or "being computed"
         picture = TablePicture(
             headings=headings(shown),
@@ -92,7 +98,7 @@ class StandingScreen(TableScreen, scope="standing"):
 
     def _wish(self, wished: Wished) -> None:
         self._table.wanted = wished
-        if self._table.stale:
+        if self._table.stale and not self._why_not:
             self._trying.want_rows(wished)
 
     def follow(self) -> None:

@@ -98,6 +98,15 @@ class Tried:
         return bool(self.asked)
 
     @property
+    def no_table(self) -> str:
+        """Why no neurons can stand out at the token under the cursor, or ""."""
+        if self.busy or self.read is None:
+            return "no text of your own is read: at home {live.try} asks for one"
+        if self.at not in self.read.counted:
+            return "this token is not counted: at home {live.next} and {live.previous} choose another"
+        return ""
+
+    @property
     def busy(self) -> bool:
         """Whether a text is still being read."""
         return self.read is None or self.read.text != self.asked

@@ -37,6 +37,10 @@ class StandingTable:
         """Whether the rows are those of another wish."""
         return self.shown is None or self.shown.wished != self.wanted
 
+    def forget(self, wanted: Wished) -> None:
+        """Show nothing: there is no text, or none at that token."""
+        self.wanted, self.shown = wanted, None
+
     def take(self, standing: Standing) -> bool:
         """Show these rows if they are wanted. Returns whether they are."""
         if standing.wished != self.wanted:
