@@ -134,12 +134,35 @@ def gpu(read: Read) -> str:
     return f"{machine}:\n\n{table(head, rows)}{note}"
 
 
+def effect(read: Read) -> str:
+    """Effects of quadrants against whole passes."""
+    found = read("effect")
+    rows = [
+        (
+            str(row["layer"]),
+            f"{row['seconds'][1]:,}",
+            f"{row['whole'][1]:,}",
+            f"{row['seconds'][1] / row['whole'][1]:.2f}",
+        )
+        for row in found["rows"]
+    ]
+    head = ("layer", "seconds of the processor", "by whole passes", "share")
+    measured = " and ".join(sorted({str(row["neurons"]) for row in found["rows"]}))
+    what = (
+        f"100 neurons, each quadrant set to zero, on {found['sequences']} sequences of {found['context']} tokens of "
+        f"{found['model']}; measured with {measured} a layer, on {found['machine']}, {found['date']}:"
+    )
+    note = f"\n{found['note']}\n" if "note" in found else ""
+    return f"{what}\n\n{table(head, rows)}{note}"
+
+
 TABLES: dict[str, Callable[[Read], str]] = {
     "comparison": comparison,
     "speed": speed,
     "scaling": scaling,
     "finding": finding,
     "gpu": gpu,
+    "effect": effect,
 }
 """Name in a marker -> the function that renders it."""
 

@@ -35,7 +35,7 @@ def line(progress: Progress) -> str:
     words = [clean(progress.message or progress.phase)]
     if progress.done or progress.total:
         words.append(short_count(progress.done) + (f" of {short_count(progress.total)}" if progress.total else ""))
-    rate = [f"{short_count(round(progress.rate))}/s"] if progress.rate else []
+    rate = [f"{short_count(round(progress.rate))}/s"] if progress.rate and progress.rate >= 0.5 else []
     left = [] if progress.seconds_left is None else [f"{duration(progress.seconds_left)} left"]
     return ", ".join([" ".join(words), *rate, *left])
 
