@@ -44,7 +44,7 @@ def _beside_the_cpu(kit: Kit, kind: str, dtype: torch.dtype) -> dict[str, Any]:
 
 def _apart(one: ModelWeights, other: ModelWeights) -> dict[str, tuple[float, float]]:
     """The difference between two models' weights, and the allowed difference."""
-    found = {"cosines": 0.0, "norms": 0.0, "scores": 0.0, "neighbours": 0.0, "tokens_differ": 0.0}
+    found = {"cosines": 0.0, "norms": 0.0, "scores": 0.0, "neighbours": 0.0, "wiring": 0.0, "tokens_differ": 0.0}
     lists = places = 0
     for name, mine in one.sites.items():
         theirs = other.sites[name]
@@ -53,6 +53,7 @@ def _apart(one: ModelWeights, other: ModelWeights) -> dict[str, tuple[float, flo
             ("norms", mine.norms / mine.norms.max(), theirs.norms / mine.norms.max()),
             ("scores", mine.scores, theirs.scores),
             ("neighbours", mine.neighbour_cosines, theirs.neighbour_cosines),
+            ("wiring", _wires(one, name), _wires(other, name)),
         ):
             if not np.array_equal(np.isnan(a), np.isnan(b)):
                 found[key] = float("inf")
@@ -61,10 +62,16 @@ def _apart(one: ModelWeights, other: ModelWeights) -> dict[str, tuple[float, flo
         places += mine.tokens.size
         lists += int((mine.tokens != theirs.tokens).sum())
     found["tokens_differ"] = lists / max(1, places)
-    limits = {"cosines": 1e-5, "norms": 1e-5, "scores": 2e-3, "neighbours": 1e-4, "tokens_differ": 0.02}
+    limits = {"cosines": 1e-5, "norms": 1e-5, "scores": 2e-3, "neighbours": 1e-4, "wiring": 1e-4, "tokens_differ": 0.02}
     if one.info != other.info:
         found["neighbours"] = float("inf")
     return {name: (float(f"{value:.3g}"), limits[name]) for name, value in found.items()}
+
+
+def _wires(weights: ModelWeights, site: str) -> Any:
+    """The magnitudes of the cosines in the lists of wiring of a site, NaN where there is no neuron."""
+    assert weights.wiring is not None
+    return np.abs(weights.wiring.sites[site].cosines)
 
 
 def _names(loaded: LoadedModel) -> list[str]:

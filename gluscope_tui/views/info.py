@@ -31,7 +31,8 @@ def sections(info: IndexInfo, *, every_site: bool = False) -> Iterator[tuple[str
             ("state", state(info)),
             ("neurons", full_count(info.neurons)),
             ("telling neuron", "none" if telling is None else telling.name),
-            ("weights", _weights(info)),
+            ("weights", _state(info.weights)),
+            ("wiring", _state(info.wiring)),
             ("attention sinks", _sinks(info)),
         ],
     )
@@ -56,10 +57,10 @@ def state(info: IndexInfo) -> str:
     return f"{part}: the numbers are those of {full_count(tokens)} of {full_count(info.corpus['tokens'])} tokens"
 
 
-def _weights(info: IndexInfo) -> str:
-    """Whether the index has numbers computed from the weights, or why not."""
-    reason = info.weights.get("reason")
-    return clean(str(info.weights.get("state", "missing"))) + (f": {clean(str(reason))}" if reason else "")
+def _state(part: Mapping[str, Any]) -> str:
+    """Whether the index has a part that is computed from the weights, or why not."""
+    reason = part.get("reason")
+    return clean(str(part.get("state", "missing"))) + (f": {clean(str(reason))}" if reason else "")
 
 
 def _sinks(info: IndexInfo) -> str:
@@ -87,7 +88,7 @@ def plain(info: IndexInfo) -> Iterator[str]:
     yield f"index.complete\t{json.dumps(info.complete)}"
     yield f"index.neurons\t{info.neurons}"
     yield f"index.telling_neuron\t{'' if telling is None else telling.name}"
-    for title in ("model", "corpus", "coverage", "weights", "settings", "software", "run"):
+    for title in ("model", "corpus", "coverage", "weights", "wiring", "settings", "software", "run"):
         for name, value in getattr(info, title).items():
             yield f"{title}.{clean(str(name))}\t{_raw(value)}"
     if info.sinks is not None:

@@ -97,6 +97,7 @@ def info(record: IndexInfo) -> dict[str, Any]:
         "coverage": dict(record.coverage),
         "weights": dict(record.weights),
         "sinks": None if record.sinks is None else record.sinks.to_json(),
+        "wiring": dict(record.wiring),
         "settings": dict(record.settings),
         "software": dict(record.software),
         "run": dict(record.run),

@@ -82,7 +82,7 @@ def strip_lines(strip: Strip, text: Style, faint: Style, strong: Style, cursor: 
     heads = [
         fit(f" {left if one is shown[0] else ''}{one.head}{right if one is shown[-1] else ''}", CELLS) for one in shown
     ]
-    yield (("".join(heads).rstrip(" "), faint),)
+    yield tuple([(head, strong if place == strip.column else faint) for place, head in enumerate(heads, strip.first)])
     for place, row in enumerate(zip_longest(*(one.neurons for one in shown), fillvalue=None)):
         parts: list[tuple[str, Style]] = []
         for column, other in enumerate(row, strip.first):

@@ -357,3 +357,12 @@ def test_wiring_that_is_not_there_says_how_to_add_it(capsys: Capture, truth: Tru
     for others in (["-f", "svg"], ["L0N1", "--compare"]):
         assert run(["show", "L1N3", "--wiring", *others]) == 2
         assert "--wiring" in capsys.readouterr().err
+
+
+def test_info_says_whether_there_is_wiring(capsys: Capture, wired: Path, truth: Truth) -> None:
+    for path, state in ((wired, "computed"), (truth.path, "missing")):
+        for format, line in (("plain", f" wiring.state {state} "), ("rich", f" wiring {state}")):
+            assert run(["info", "-f", format, "--db", str(path)]) == 0
+            assert line in " ".join(capsys.readouterr().out.split())
+        assert run(["info", "-f", "json", "--db", str(path)]) == 0
+        assert json.loads(capsys.readouterr().out)["wiring"]["state"] == state
