@@ -22,6 +22,7 @@ from .read.connection import Connection, Interrupted, Row
 from .read.examples import chosen, decode
 from .read.imported import of_an_import
 from .read.inflate import DamagedValue
+from .read.peak_places import PeakPlaces, peak_places
 from .read.provenance import index_info, read_info, read_sites, telling_neuron
 from .read.sampled import sample_of
 from .read.signs import aligned_quadrants
@@ -274,11 +275,23 @@ class Index:
         version = self._info.get("search", {}).get("version", 1)
         return Search(self._connection, self._texts, self.sites, (before, after), version)
 
-    def kept_sequences(self) -> list[tuple[int, int]]:
-        """Document and part of each sequence that `sequence` can give, in order."""
+    def kept_sequences(self) -> list[tuple[int, int, int]]:
+        """Number, document and part of each sequence that `sequence` can give, in the order of the last two."""
         part = "0" if self.imported else "part"
-        sql = f"SELECT DISTINCT document, {part} FROM sequences ORDER BY 1, 2"
-        return [(document, part) for document, part in self._connection.rows(sql, (COUNT, COUNT))]
+        return self._connection.rows(f"SELECT id, document, {part} FROM sequences ORDER BY 2, 3, 1", (COUNT,) * 3)
+
+    def peak_places(
+        self, neuron: str | NeuronAddress, rankings: Iterable[str], limit: int | None = None, *, signs: str = "aligned"
+    ) -> PeakPlaces:
+        """The values of a neuron's examples and the numbers of their sequences, without their windows."""
+        address = self.address(neuron)
+        id_ = self.site(address.site).first_neuron + address.index
+        flip = _aligned(signs) and self._row("flipped", "neurons", "id", id_, (FLAG.or_null,))[0] == 1
+        blob = self._row("examples", "packed", "neuron", id_, (BLOB,))[0]
+        try:
+            return peak_places(unpack_examples(blob), self._known_rankings(rankings), limit, flip=flip)
+        except DamagedValue as error:
+            raise self._connection.damaged(f"{address}: {error}") from error
 
     def sequence(self, document: int, part: int) -> SequenceRecord:
         """A whole sequence of the corpus. GluscopeError if no example needed it, so that the index didn't keep it."""

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..addresses import NeuronAddress
+from ..database.read.peak_places import PeakPlaces
 from ..database.reader import Index
 from ..database.records import NeuronRecord
 from ..errors import GluscopeError
@@ -31,8 +32,8 @@ ACTIVATIONS = "neuron-activations/data/train-00000-of-00001.parquet"
 TEXTS = "texts/data/train-00000-of-00001.parquet"
 _ROWS = 512
 
-Rows = Mapping[tuple[int, int], int]
-"""The row of each (document, part) in the texts."""
+Rows = Mapping[int, int]
+"""The row of each sequence, by its number, in the texts."""
 
 
 def schema() -> Any:
@@ -58,9 +59,12 @@ def write_gluscope(index: Index, pages: tuple[NeuronAddress, ...], folder: Expor
     done, total = 0, index.neuron_count
     with pq.ParquetWriter(folder.place(ACTIVATIONS), types, compression="zstd") as writer:
         for addresses in _groups(index):
-            records = [index.neuron(one, rankings=rankings, limit=KEPT) for one in addresses]
-            writer.write_table(pa.Table.from_pylist([activation_row(one, rows) for one in records], types))
-            done += len(records)
+            table = [
+                activation_row(index.neuron(one, rankings=()), index.peak_places(one, rankings, KEPT), rows)
+                for one in addresses
+            ]
+            writer.write_table(pa.Table.from_pylist(table, types))
+            done += len(table)
             meter.update(done, total, "writing neurons")
     for address in pages:
         record = index.neuron(address, rankings=rankings, limit=KEPT)
@@ -86,7 +90,7 @@ def require_plain_layers(index: Index) -> None:
         )
 
 
-def activation_row(record: NeuronRecord, rows: Rows) -> dict[str, Any]:
+def activation_row(record: NeuronRecord, peaks: PeakPlaces, rows: Rows) -> dict[str, Any]:
     """The row of a neuron: frequencies, means, and up to 16 values and rows of texts for each list."""
     found: dict[str, Any] = {"layer": record.neuron.site.layer, "neuron": record.neuron.index}
     for name, quadrant in record.quadrants.items():
@@ -94,9 +98,9 @@ def activation_row(record: NeuronRecord, rows: Rows) -> dict[str, Any]:
         for quantity in HOOKS:
             found[column(name, quantity, "mean")] = quadrant.mean[quantity]
         for quantity in listed(name):
-            examples = quadrant.examples.get(quantity.value, ())[:KEPT]
-            values: list[float | None] = [one.value for one in examples]
-            places: list[int | None] = [rows[one.document, one.part] for one in examples]
+            examples = peaks.get((name, quantity.value), ())[:KEPT]
+            values: list[float | None] = [value for value, _ in examples]
+            places: list[int | None] = [rows[number] for _, number in examples]
             if not examples and quadrant.count:  # the index keeps no such list, but it knows its first value
                 values, places = [quadrant.extreme[quantity]], [None]
             found[column(name, quantity, "max_values")], found[column(name, quantity, "max_indices")] = values, places
@@ -105,17 +109,16 @@ def activation_row(record: NeuronRecord, rows: Rows) -> dict[str, Any]:
 
 def _write_texts(index: Index, folder: ExportFolder) -> Rows:
     """Write the texts; returns their rows."""
-    rows: dict[tuple[int, int], int] = {}
+    kept = index.kept_sequences()
+    row_of = {place: row for row, place in enumerate(dict.fromkeys((document, part) for _, document, part in kept))}
     types = pa.schema([("text", pa.string()), ("document", pa.int64()), ("part", pa.int32()), ("source", pa.string())])
     with pq.ParquetWriter(folder.place(TEXTS), types, compression="zstd") as writer:
-        places = iter(index.kept_sequences())
+        places = iter(row_of)
         while group := list(islice(places, _ROWS)):
             found = [index.sequence(document, part) for document, part in group]
-            for one in found:
-                rows[one.document, one.part] = len(rows)
             columns = [[getattr(one, name) for one in found] for name in types.names]
             writer.write_table(pa.table(dict(zip(types.names, columns, strict=True)), types))
-    return rows
+    return {number: row_of[document, part] for number, document, part in kept}
 
 
 def _groups(index: Index) -> Iterator[list[NeuronAddress]]:
