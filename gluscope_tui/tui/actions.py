@@ -46,7 +46,7 @@ class Action:
 
 _HOME, _CONTEXT, _CARD, _HITS, _OVERLAY = ("home",), ("context",), ("card",), ("hits",), ("overlay",)
 _TABLES = ("neurons", "layers", "hits", "marks", "standing")
-_OF_NEURONS = ("neurons", "hits", "marks")
+_OF_NEURONS = ("neurons", "hits", "marks", "standing")
 _COLUMNS = ("neurons", "layers", "marks", "standing")
 _MARKS = ("marks",)
 _ABOUT = ("density", "card", "compare")
@@ -270,8 +270,8 @@ ACTIONS = (
         "keep",
         "mark the neuron, or the selected rows, with a note; an empty note takes its mark away",
         "{} mark",
-        ("home", "context", "neurons", "hits", "marks", *_ABOUT),
-        hinted=("neurons", "hits", "marks"),
+        ("home", "context", *_OF_NEURONS, *_ABOUT),
+        hinted=_OF_NEURONS,
     ),
     Action(
         "keep.marks",

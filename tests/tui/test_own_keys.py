@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from gluscope_tui.doctor.files import kept_files
+from gluscope_tui.tui.help import keys_page
 from gluscope_tui.tui.keymap import Keymap
-from gluscope_tui.tui.own_keys import keys_path, own_keys
+from gluscope_tui.tui.own_keys import OwnKeys, keys_path, own_keys
 from tests.support.table_screens import foot
 from tests.support.walking import AppMaker, home_of, press, settled, state_of
 
@@ -103,3 +105,13 @@ async def test_own_keys_work_and_are_named_everywhere(
     assert findings[0].value == str(path)
     assert findings[1].value.startswith("line 5: n is")
     assert str(path) in findings[1].mend
+
+
+def test_the_example_of_the_page_of_keys_is_one() -> None:
+    lines = keys_page().split("## Your own keys")[1].split("```")[1]
+    assert _read(lines).problems == ()
+
+
+def _read(text: str) -> OwnKeys:
+    with TemporaryDirectory() as folder:
+        return own_keys(written(Path(folder), text))

@@ -15,12 +15,13 @@ from ...views.numbers import counted
 from ..error_text import told
 from ..session.goto import checked
 from ..session.session import Session
-from ..session.typing_line import opened
+from ..session.typing_line import Typing, opened
 from ..tables.commands import showing
 from ..tables.marks import MarksTable
 from ..tables.view import Kept
 from ..widgets.table import Cell, Heading, Table, TablePicture
 from ..widgets.table_title import TitleOfTable
+from .base import BaseScreen
 from .table import TableScreen, rows_of
 
 
@@ -117,6 +118,10 @@ class MarksScreen(TableScreen, scope="marks"):
 
     def _open_filter(self) -> None:
         self.retype(opened("table.filter", "with words", self._table.where, hint="#geo france; nothing: all marks"))
+
+    def press_tab(self, typing: Typing) -> None:
+        """The words that marks are filtered by are not completed."""
+        BaseScreen.press_tab(self, typing)
 
     def accepted(self, text: str) -> None:
         self.selected.clear()

@@ -8,7 +8,6 @@ from typing import Any
 
 from textual.widget import Widget
 
-from indexer.database.format.classes import ATYPICAL_CLASSES, CLASSES
 from indexer.database.query.where import compile_condition
 
 from ...kept.marks import Key
@@ -19,10 +18,9 @@ from ..error_text import told
 from ..reading.messages import OrderLoaded, PageLoaded, QueryFailed
 from ..reading.table_loader import TableLoader
 from ..session.session import Session
-from ..session.typing_line import Typing, opened
+from ..session.typing_line import opened
 from ..tables.cells import headings
 from ..tables.commands import MOST_NAMED, only
-from ..tables.completion import complete
 from ..tables.menus import column_choices, sort_choices, sorted_by
 from ..tables.neurons import NeuronsTable
 from ..tables.view import Kept
@@ -205,16 +203,6 @@ class NeuronsScreen(TableScreen, scope="neurons"):
     def _open_filter(self, text: str, error: str = "") -> None:
         hint = "frequency_-+ > 0.3 and layer >= 2; Tab completes; nothing: all neurons"
         self.retype(opened("table.filter", "where", text, error=error, hint=hint))
-
-    def press_tab(self, typing: Typing) -> None:
-        """Complete the column or value before the cursor."""
-        if typing.purpose != "table.filter":
-            super().press_tab(typing)
-            return
-        facts = self._table.facts
-        values = {"rw_class": (*CLASSES, *ATYPICAL_CLASSES), "site": [str(site.address) for site in facts.sites]}
-        found = complete(typing.text, typing.at, facts.columns, values)
-        self.retype(replace(typing, text=found.text, at=found.at, selected=False, error="", choices=found.choices))
 
     def give_up(self) -> None:
         if self.typing is not None and self.typing.error:

@@ -10,17 +10,19 @@ from textual.widget import Widget
 
 from indexer.database.query.where import compile_condition
 
+from ...kept.marks import Key
 from ...text.clean import clean
 from ..session.session import Session
 from ..session.tried import Wished
-from ..session.typing_line import Typing
+from ..session.typing_line import opened
+from ..tables.commands import showing
 from ..tables.menus import Choice
 from ..tables.standing import COLUMNS, SORTED, StandingTable, cells, headings
 from ..tables.view import Kept
 from ..widgets.table import Table, TablePicture
 from ..widgets.table_title import TitleOfTable
 from .choice import ChoiceScreen, Menu
-from .table import TableScreen
+from .table import TableScreen, rows_of
 
 _NONE = "no neuron meets this condition: {table.filter} changes it"
 
@@ -84,19 +86,27 @@ class StandingScreen(TableScreen, scope="standing"):
         empty = problem or self._trying.tried.status or "being computed"
         picture = TablePicture(
             headings=headings(shown),
-            rows=tuple(cells(row) for row in shown[first : first + rows]),
+            rows=tuple(
+                cells(row, self.palette.glyphs.marked if row.neuron in self.session.notes else "")
+                for row in shown[first : first + rows]
+            ),
             first=first,
             place=table.view.place,
             column=table.view.column,
             sorted_by=table.wanted.sort,
             empty=clean(self.session.keys.filled(empty if table.stale else _NONE)),
             heads=self.heads,
+            selected=frozenset(place for place in range(first, first + rows) if self.is_selected(place)),
         )
         self.query_one(Table).show(picture, self.palette)
+
+    def key_of(self, place: int) -> Key | None:
+        return self._table.key(place)
 
     # asking
 
     def _wish(self, wished: Wished) -> None:
+        self.selected.clear()
         self._table.wanted = wished
         if self._table.stale and not self._why_not:
             self._trying.want_rows(wished)
@@ -134,8 +144,8 @@ class StandingScreen(TableScreen, scope="standing"):
         self.redraw()
 
     def _open_filter(self, text: str, error: str = "") -> None:
-        hint = "frequency_pp > 0.3 and layer >= 2; nothing: all neurons"
-        self.retype(Typing("table.filter", "where", text, len(text), error, hint))
+        hint = "frequency_-+ > 0.3 and layer >= 2; Tab completes; nothing: all neurons"
+        self.retype(opened("table.filter", "where", text, error=error, hint=hint))
 
     def accepted(self, text: str) -> None:
         where = text.strip()
@@ -144,8 +154,12 @@ class StandingScreen(TableScreen, scope="standing"):
         self._wish(replace(self._table.wanted, where=where))
 
     def _copy_command(self) -> None:
-        path = str(self.session.explorer.facts.path)
-        self.say(self.session.screens.copy_text(self._table.wanted.command(path, self._trying.options)))
+        path, copy = str(self.session.explorer.facts.path), self.session.screens.copy_text
+        if self.selected:
+            command = showing(list(self.selected), path)
+            self.say(f"command that shows {rows_of(len(self.selected))}: {copy(command)}")
+        else:
+            self.say(f"command that prints these: {copy(self._table.wanted.command(path, self._trying.options))}")
 
     def open_row(self) -> None:
         if self._table.stale:
@@ -153,7 +167,7 @@ class StandingScreen(TableScreen, scope="standing"):
         elif not self.total:
             self.say("there is no row to open")
         else:
-            listed = self._table.as_list(self._token, self.session.explorer.view.ranking)
+            listed = self._table.as_list(self._token, self.session.explorer.view.ranking, self.selected)
             self.close()
             self.session.take_list(listed)
 

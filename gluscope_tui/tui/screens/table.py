@@ -9,6 +9,7 @@ from typing import Any
 from textual.app import ComposeResult
 from textual.widget import Widget
 
+from indexer.database.format.classes import ATYPICAL_CLASSES, CLASSES
 from indexer.errors import GluscopeError
 
 from ...kept.marks import Key
@@ -18,6 +19,7 @@ from ..error_text import told
 from ..session.marking import MOST
 from ..session.session import Session
 from ..session.typing_line import Typing
+from ..tables.completion import complete
 from ..tables.view import Kept, TableView
 from ..widgets.hints import Foot, Hints, notice_lines
 from ..widgets.prompt import Prompt
@@ -190,6 +192,16 @@ class TableScreen(BaseScreen):
         if self.view.column == before:
             self.say(f"the {'last' if by > 0 else 'first'} column")
 
+    def press_tab(self, typing: Typing) -> None:
+        """Complete the column or value before the cursor of a condition."""
+        if typing.purpose != "table.filter":
+            super().press_tab(typing)
+            return
+        facts = self.session.explorer.facts
+        values = {"rw_class": (*CLASSES, *ATYPICAL_CLASSES), "site": [str(site.address) for site in facts.sites]}
+        found = complete(typing.text, typing.at, facts.columns, values)
+        self.retype(replace(typing, text=found.text, at=found.at, selected=False, error="", choices=found.choices))
+
     # selected rows
 
     def _select(self) -> None:
@@ -222,7 +234,7 @@ class TableScreen(BaseScreen):
 
     def is_marked(self, place: int) -> bool:
         """Whether the neuron of a row is marked."""
-        key = self.key_of(place)
+        key = self.key_of(place) if self.session.notes else None
         return key is not None and key[0] in self.session.notes
 
     def _mark(self) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from indexer.live.records import Row
 
+from ...kept.marks import Key
 from ...text.clean import clean
 from ...views.numbers import signed
 from ...views.prompt import place_of
@@ -49,23 +52,33 @@ class StandingTable:
             self.shown, self.view = standing, TableView(column=self.view.column)
         return True
 
-    def as_list(self, token: str, ranking: str) -> CurrentList:
-        """The rows as a current list, each with the quadrant in which its neuron is at the token."""
-        sights = tuple(Sight(row.quadrant, ranking, 0, self.wanted.signs) for row in self.rows)
+    def key(self, place: int) -> Key | None:
+        """The neuron of a row, with its quadrant under aligned signs; under raw ones, the whole neuron."""
+        if self.stale or not 0 <= place < len(self.rows):
+            return None
+        row = self.rows[place]
+        return row.neuron, row.quadrant if self.wanted.signs == "aligned" else None
+
+    def as_list(self, token: str, ranking: str, chosen: Collection[Key] = ()) -> CurrentList:
+        """The rows (or the chosen ones) as a list, each with the quadrant in which its neuron is at the token."""
+        places = [place for place in range(len(self.rows)) if not chosen or self.key(place) in chosen]
+        rows = [self.rows[place] for place in places]
+        sights = tuple(Sight(row.quadrant, ranking, 0, self.wanted.signs) for row in rows)
+        here = places.index(self.view.place) if self.view.place in places else 0
         title = f"at {self.wanted.position} «{clean(token)}»"
-        return CurrentList(title, tuple(row.neuron for row in self.rows), self.view.place, self.wanted.sort, sights)
+        return CurrentList(title, tuple(row.neuron for row in rows), here, self.wanted.sort, sights)
 
 
 def headings(rows: tuple[Row, ...]) -> tuple[Heading, ...]:
     """The headings of the table."""
     longest = max((len(row.neuron.name) for row in rows), default=8)
-    widths = {"neuron": max(longest, 8), **_WIDTHS}
+    widths = {"neuron": max(longest + 1, 8), **_WIDTHS}
     left = ("neuron", "quadrant")
     return tuple(Heading(name, "", name, widths.get(name, 9), right=name not in left) for name in COLUMNS)
 
 
-def cells(row: Row) -> tuple[Cell, ...]:
-    """The cells of a row."""
+def cells(row: Row, star: str = "") -> tuple[Cell, ...]:
+    """The cells of a row; the star stands after the address of a marked neuron."""
     values = [signed(value) for value in (row.gate, row.in_, row.act, row.post)]
-    texts = (row.neuron.name, row.quadrant.value, *values, place_text(place_of(row)) or "-", signed(row.logit))
+    texts = (row.neuron.name + star, row.quadrant.value, *values, place_text(place_of(row)) or "-", signed(row.logit))
     return tuple(map(Cell, texts))

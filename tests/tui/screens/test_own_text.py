@@ -135,7 +135,14 @@ async def test_the_table_of_a_token_becomes_the_list(explorer_app: AppMaker, sta
         copied = (state_home / "gluscope" / "copied.txt").read_text()
         for part in ("gluscope prompt --at 2 --sort logit", "--where 'layer > 1'", " -- abc"):
             assert part in copied
-        await press(pilot, "j", "j", "enter")
+        await press(pilot, "m")
+        await typed(pilot, "stands out\r")
+        (mark,) = home_of(app).session.marks.read()
+        assert mark.name == f"L0N0 {neuron_values('abc', 'L0N0')['quadrant'][2]}"
+        assert "L0N0★" in table.render_line(1).text
+        await press(pilot, "space", "j", "space", "C")
+        assert "| gluscope show - --db" in (state_home / "gluscope" / "copied.txt").read_text()
+        await press(pilot, "asterisk", "home", "j", "j", "enter")
         assert here(app) == "L0N2"
         assert state_of(app).view.focused.value == neuron_values("abc", "L0N2")["quadrant"][2]
         assert "at 2 «b»" in state_of(app).current.title
