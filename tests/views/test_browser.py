@@ -184,6 +184,39 @@ def _luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
+def test_without_scripts_everything_can_be_read_and_contexts_unfold(tab: Browser, site: Path) -> None:
+    tab.call("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        open_page(tab, site, "L1N4.html")
+        tab.hover("#wrap")
+        shown = tab.call("Accessibility.getFullAXTree")["nodes"]
+    finally:
+        tab.call("Emulation.setScriptExecutionDisabled", value=False)
+    told = " ".join(str(node.get("name", {}).get("value", "")) for node in shown if not node["ignored"])
+    html = (site / "L1N4.html").read_text("utf-8")
+    values = re.findall(r"<data[^>]*>([^<]+)</data>", html)
+    assert len(values) > 30
+    assert [value for value in values if value not in told] == []
+    assert "colours of post, from" in told
+
+
+def test_on_paper_a_page_is_light_whole_and_without_what_is_pressed(tab: Browser, site: Path) -> None:
+    open_page(tab, site, "L1N4.html", dark=True)
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    tab.call("Emulation.setEmulatedMedia", media="print", features=dark)
+    try:
+        ground = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+        styles = tab.evaluate(
+            "['nav', 'form', '.pane cite', '.pane li p'].map(q => getComputedStyle(document.querySelector(q)))"
+            ".map(s => [s.display, s.whiteSpace])"
+        )
+    finally:
+        tab.call("Emulation.setEmulatedMedia", media="", features=dark)
+    assert _luminance(ground) == 1
+    assert [display for display, _ in styles] == ["none", "none", "block", "block"]
+    assert styles[3][1] == "pre-wrap"
+
+
 def test_the_script_makes_the_pictures_of_pages(site: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "screenshots" / "pages.py", "--db", site.parent / "tiny.db", "--out", tmp_path],
