@@ -24,6 +24,7 @@ from ..export_folder import ExportFolder
 from ..progress import Meter
 from ..quadrants import QUADRANTS, Quadrant
 from .neuronpedia_lines import activation_lines, feature_line
+from .parquet_readme import UNFINISHED
 from .selection import Selection
 
 SET = "gluscope"
@@ -125,6 +126,7 @@ def _about(index: Index, site: SiteAddress, quadrant: Quadrant, names: Labels) -
         f"Gated neurons by the signs of gate and in; {quadrant.letters} is gate {quadrant.value[0]}, in "
         f"{quadrant.value[1]}. Activations are |post| at tokens of that quadrant and 0 elsewhere; post itself is "
         f"{'positive' if quadrant.value in ('++', '--') else 'negative'} there."
+        f"{'' if index.complete else f' {UNFINISHED}'}"
     )
     yield (
         "release",

@@ -8,6 +8,8 @@ from ..database.reader import Index
 from ..quadrants import parse_quadrant
 from .selection import Selection
 
+UNFINISHED = "The index is not finished: the numbers are those of the tokens seen so far."
+
 _MEANINGS = {
     "neuron": "the address: L12N345, with an expert L12E3N345, in an encoder-decoder dec.L3N7",
     "site": "the gated MLP: L12",
@@ -58,6 +60,7 @@ def readme(index: Index, wanted: Selection, names: tuple[str, ...]) -> str:
         "",
         f"{count:,} neurons of `{_in_a_line(index.model)}`, with {wanted.signs} signs. A quadrant is the sign of gate, "
         "then of in: ++ (pp), +- (pn), -+ (np), -- (nn).",
+        *(() if index.complete else ("", UNFINISHED)),
         "",
         "## neurons.parquet, a row a neuron",
         "",

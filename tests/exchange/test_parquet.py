@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,18 @@ def test_every_kind_of_index_is_exported_whole(odd: Path, tmp_path: Path) -> Non
     with sqlite3.connect(odd) as connection:
         assert len(neurons) == connection.execute("SELECT count(*) FROM neurons").fetchone()[0]
     connection.close()
+
+
+def test_what_an_unfinished_index_gives_says_so(index: Path, tmp_path: Path) -> None:
+    part = Path(shutil.copy(index, tmp_path / "part.db"))
+    with sqlite3.connect(part) as connection:
+        connection.execute("UPDATE info SET value = 'false' WHERE key = 'complete'")
+    connection.close()
+    for kind, file in (("parquet", "README.md"), ("neuronpedia", "simulated/0-gluscope-pp/sourceset.jsonl")):
+        for db, unfinished in ((index, False), (part, True)):
+            assert run(["export", kind, str(tmp_path / kind), "L0N1", "--db", str(db)]) == 0
+            told = (tmp_path / kind / file).read_text("utf-8")
+            assert ("The index is not finished" in told) is unfinished
 
 
 def test_a_full_disk_leaves_nothing(index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
