@@ -37,6 +37,11 @@ class StandingScreen(TableScreen, scope="standing"):
         self._why_not = ""
 
     def on_mount(self) -> None:
+        self._look()
+        super().on_mount()
+
+    def _look(self) -> None:
+        """Ask for the token under the cursor, if it can be asked about."""
         tried, signs = self._trying.tried, self.session.explorer.view.signs
         text = "" if tried.read is None else tried.read.text
         self._why_not = tried.no_table
@@ -45,7 +50,6 @@ class StandingScreen(TableScreen, scope="standing"):
             self._table.forget(wished)
         else:
             self._wish(wished)
-        super().on_mount()
 
     # what is shown
 
@@ -112,7 +116,9 @@ class StandingScreen(TableScreen, scope="standing"):
             self._trying.want_rows(wished)
 
     def follow(self) -> None:
-        """Take the rows that have come."""
+        """Take the rows that have come, or the text."""
+        if self._why_not:
+            self._look()
         if self._trying.standing is not None:
             self._table.take(self._trying.standing)
         self.redraw()

@@ -100,8 +100,10 @@ class Tried:
     @property
     def no_table(self) -> str:
         """Why no neurons can stand out at the token under the cursor, or ""."""
+        if self.shown and self.busy and not self.problem:
+            return f"your text is still being read: {self.status}"
         if self.busy or self.read is None:
-            return "no text of your own is read: at home {live.try} asks for one"
+            return self.problem or "no text of your own is read: at home {live.try} asks for one"
         if self.at not in self.read.counted:
             return "this token is not counted: at home {live.next} and {live.previous} choose another"
         return ""

@@ -20,7 +20,8 @@ COLUMNS = ("neuron", "quadrant", "gate", "in", "act", "post", "percentile", "log
 SORTED = ("percentile", "post", "logit", "gate", "in")
 """The columns that the table can be sorted by: always largest magnitude first."""
 
-_WIDTHS = {"quadrant": 8, "percentile": 12}
+_VALUE = len("-5.88e-4")
+_WIDTHS = {"percentile": len("> all 1,024")}
 
 
 class StandingTable:
@@ -74,7 +75,7 @@ def headings(rows: tuple[Row, ...]) -> tuple[Heading, ...]:
     longest = max((len(row.neuron.name) for row in rows), default=8)
     widths = {"neuron": max(longest + 1, 8), **_WIDTHS}
     left = ("neuron", "quadrant")
-    return tuple(Heading(name, "", name, widths.get(name, 9), right=name not in left) for name in COLUMNS)
+    return tuple(Heading(name, "", name, widths.get(name, _VALUE), right=name not in left) for name in COLUMNS)
 
 
 def cells(row: Row, star: str = "") -> tuple[Cell, ...]:

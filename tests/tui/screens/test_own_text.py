@@ -184,7 +184,9 @@ async def test_the_explorer_stays_quick_while_the_process_says_nothing_and_it_en
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "t")
         await typed(pilot, "abc\r")
-        await press(pilot, *"jjj")
+        await press(pilot, "T")
+        assert "your text is still being read" in app.screen.query_one(Table).render_line(1).text
+        await press(pilot, "q", *"jjj")
         assert here(app) == "L1N8"
         assert "starting the process" in strip(app)[-1]
         running: Any = app._live._running
