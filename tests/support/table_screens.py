@@ -14,8 +14,8 @@ def lines(app: ExplorerApp) -> list[str]:
 
 
 def rows(app: ExplorerApp) -> list[list[str]]:
-    """The words of each row, without the cursor's mark."""
-    return [line.lstrip("▸ ").split() for line in lines(app)[2:] if line.strip()]
+    """The words of each row, without the cursor's mark and brackets."""
+    return [line.lstrip("▸ ").translate(str.maketrans("[]", "  ")).split() for line in lines(app)[2:] if line.strip()]
 
 
 def headline(app: ExplorerApp) -> str:

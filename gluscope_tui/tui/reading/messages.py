@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
@@ -11,7 +11,6 @@ from indexer.database.query.layers import LayerRow
 from indexer.database.records import NeuronRecord, NeuronRow, SequenceRecord
 from indexer.errors import GluscopeError
 
-from ...views.compare import Compared
 from ..session.current_list import CurrentList
 from ..session.view import Wanted
 from ..tables.pages import Row
@@ -19,6 +18,9 @@ from ..tables.query import Query
 from ..tables.search import Asked, Found
 from .opening import Opened
 from .thread import ReadingThread
+
+if TYPE_CHECKING:
+    from ...views.compare import Compared
 
 
 class IndexOpened(Message):

@@ -16,7 +16,6 @@ from indexer.quadrants import Quadrant
 from ...kept.files import index_folder
 from ...kept.marks import MarksFile
 from ...kept.remembered import Remembered, StateFile
-from ...views.compare_reading import demand_same_shape
 from ..error_text import REOPEN
 from ..keymap import Keymap
 from ..own_keys import own_keys
@@ -90,6 +89,8 @@ def open_index(request: Request) -> Opened:
         index = stack.enter_context(indexer.open(request.path))
         beside = None
         if request.beside is not None:
+            from ...views.compare_reading import demand_same_shape  # seldom needed: a start needn't import it
+
             beside = stack.enter_context(indexer.open(request.beside))
             demand_same_shape(index, beside)
         opened = replace(_opened(index, request), beside=beside)

@@ -31,11 +31,11 @@ async def test_the_first_start_is_at_the_telling_neuron_the_next_at_the_last_pos
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
         assert here(app) == "L3N4"
-        await press(pilot, "j", "h", "3", "r", "D")
+        await press(pilot, "j", "h", "3", "r", "D", "down", "enter")
         assert (here(app), state_of(app).view.ranking) == ("L2N5", "gate")
         await pilot.press("q")
     assert app.return_code == 0
-    again = explorer_app()
+    again = explorer_app(theme="")
     async with again.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
         assert (here(again), state_of(again).view.focused) == ("L2N5", Quadrant.NP)
