@@ -14,6 +14,7 @@ from indexer.models.loaded import LoadedModel
 from indexer.sites import find_sites
 from indexer.weights.compute import model_weights
 from indexer.weights.cosines import site_cosines
+from indexer.weights.model_wiring import model_wiring
 from indexer.weights.norms import NO_NORM, find_norms
 from indexer.weights.vectors import site_vectors
 from tests.support.real_models import gemma3_path, smollm2_path
@@ -66,6 +67,55 @@ def test_smollm2s_neurons_say_what_their_weights_do(smollm2: LoadedModel) -> Non
     np.testing.assert_allclose(
         got.neighbour_cosines[0, chosen], np.take_along_axis(cosines, nearest, axis=1), atol=1e-5
     )
+
+
+def _demand_wiring(loaded: LoadedModel, layer: int, vectors: list[tuple[Any, Any, Any]]) -> None:
+    """The lists of some neurons of a layer are those of all products. `vectors`: gate, in and out of each layer."""
+    found = model_wiring(loaded, [f"L{layer}"], lambda _: None)
+    assert found.info == {"state": "computed", "reason": None}
+    got = found.sites[f"L{layer}"]
+    width = len(vectors[0][0])
+    chosen = np.random.default_rng(0).choice(width, 16, replace=False)
+    lower, higher = vectors[:layer], vectors[layer + 1 :]
+    gate, in_, out = (_unit(one[chosen]) for one in vectors[layer])
+    products = (
+        (0, gate @ _unit(np.concatenate([one[2] for one in lower])).T),
+        (0, in_ @ _unit(np.concatenate([one[2] for one in lower])).T),
+        ((layer + 1) * width, out @ _unit(np.concatenate([one[0] for one in higher])).T),
+        ((layer + 1) * width, out @ _unit(np.concatenate([one[1] for one in higher])).T),
+    )
+    for place, (first, cosines) in enumerate(products):
+        best = np.abs(cosines).argsort(axis=1)[:, ::-1][:, :8]
+        np.testing.assert_array_equal(got.neurons[place, chosen] // 2, first + best)
+        np.testing.assert_allclose(got.cosines[place, chosen], np.take_along_axis(cosines, best, axis=1), atol=1e-5)
+
+
+def test_smollm2s_wiring_is_that_of_all_products(smollm2: LoadedModel) -> None:
+    model: Any = smollm2.model
+    vectors = []
+    for layer in model.layers:
+        gain = layer.post_attention_layernorm.weight.detach().double().numpy()
+        gate, in_, out = (
+            getattr(layer.mlp, f"{name}_proj").weight.detach().double().numpy() for name in ("gate", "up", "down")
+        )
+        vectors.append((gate * gain, in_ * gain, out.T))
+    _demand_wiring(smollm2, 17, vectors)
+
+
+def test_gemma3s_wiring_has_the_gains_before_and_after_its_mlps() -> None:
+    loaded = load(str(gemma3_path()))
+    model: Any = loaded.model
+    vectors = []
+    for layer in model.layers:
+        before, after = (
+            1 + getattr(layer, f"{name}_feedforward_layernorm").weight.detach().double().numpy()
+            for name in ("pre", "post")
+        )
+        gate, in_, out = (
+            getattr(layer.mlp, f"{name}_proj").weight.detach().double().numpy() for name in ("gate", "up", "down")
+        )
+        vectors.append((gate * before, in_ * before, out.T * after))
+    _demand_wiring(loaded, 9, vectors)
 
 
 def test_the_norm_after_gemma3s_mlp_changes_308_of_its_36864_classes() -> None:

@@ -179,6 +179,36 @@ def test_equal_neurons_stand_in_the_order_of_the_model_and_neurons_of_zeros_in_n
         demand_wiring(model_wiring(loaded, ["L0", "L1", "L2"], lambda _: None), sites)
 
 
+class Quantised(torch.nn.Linear):
+    """A linear map whose weight is not in its numbers."""
+
+
+def test_sites_without_vectors_are_in_no_list_and_are_named(tmp_path: Path) -> None:
+    save_tiny(tmp_path, "llama")
+    auto: Any = transformers.AutoModelForCausalLM
+    sites = family_sites(auto.from_pretrained(tmp_path), "llama")
+    loaded = load(str(tmp_path))
+    layers: Any = loaded.model.get_submodule("layers")
+    layers[0].mlp.up_proj = Quantised(16, WIDTH, bias=False)
+    found = model_wiring(loaded, ["L0", "L1", "L2"], lambda _: None)
+    assert found.info == {"state": "partly", "reason": "the neurons of L0 are in no list: their vectors are not known"}
+    assert set(found.sites) == {"L1", "L2"}
+    assert (found.sites["L1"].neurons[:2] == -1).all()
+    assert found.sites["L1"].bands[:2] == (None, None)
+    best = np.abs(cosine(sites[2].gate, sites[1].out)).argmax(axis=1)
+    assert (found.sites["L2"].neurons[0, :, 0] // 2).tolist() == (WIDTH + best).tolist()  # numbered in the whole model
+
+
+def test_a_model_with_too_many_neurons_has_no_wiring_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexer.weights.model_wiring.MOST_COMPARED", LAYERS * WIDTH - 1)
+    save_tiny(tmp_path, "llama")
+    found = model_wiring(load(str(tmp_path)), ["L0"], lambda _: None)
+    assert not found.sites
+    assert found.info == {"state": "missing", "reason": "the model has 72 neurons, more than are compared"}
+
+
 def test_products_of_pairs_are_the_same_with_and_without_gathering(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("indexer.weights.readers._AT_ONCE", 7 * 16)
     generator = torch.Generator().manual_seed(0)
