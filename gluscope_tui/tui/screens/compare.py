@@ -131,8 +131,11 @@ class CompareScreen(AboutScreen, scope="compare"):
         return {**super().handlers(), "compare.swap": self._turn, "keep.command": self._copy}
 
     def _turn(self) -> None:
-        if self.pair is None:
+        pair = self.pair
+        if pair is None:
             self.say("nothing is compared yet: {compare.pin} pins this neuron")
+        elif pair.pinned == pair.neuron:
+            self.say("this is the pinned neuron: {list.next} and {list.previous} show others beside it")
         self._turned = not self._turned
 
     def _copy(self) -> None:
