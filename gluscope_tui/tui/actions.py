@@ -16,6 +16,7 @@ SCOPES = {
     "density": "in the density",
     "card": "in the card",
     "compare": "in the comparison",
+    "effect": "in the effect",
     "overlay": "in the help",
 }
 """Each screen with keys of its own, in the words of the help. "home": the four panes."""
@@ -49,9 +50,10 @@ _TABLES = ("neurons", "layers", "hits", "marks", "standing")
 _OF_NEURONS = ("neurons", "hits", "marks", "standing")
 _COLUMNS = ("neurons", "layers", "marks", "standing")
 _MARKS = ("marks",)
-_ABOUT = ("density", "card", "compare")
+_ABOUT = ("density", "card", "compare", "effect")
 _WALK = ("home", *_ABOUT)
 _BOTH = ("home", "context")
+_PANES = (*_BOTH, "effect")
 _ALL = tuple(SCOPES)
 
 ACTIONS = (
@@ -86,10 +88,10 @@ ACTIONS = (
     Action("go.back", ("u",), "move", "back to where the last jump began", scopes=_WALK),
     Action("go.forward", ("U",), "move", "forward again", scopes=_WALK),
     Action("go.random", ("R",), "move", "a random neuron of the index", scopes=_WALK),
-    Action("pane.pp", ("1",), "panes", "the pane ++ (gate +, in +)", "{}-{pane.nn} pane", _BOTH),
-    Action("pane.pn", ("2",), "panes", "the pane +- (gate +, in -)", scopes=_BOTH),
-    Action("pane.np", ("3",), "panes", "the pane -+ (gate -, in +)", scopes=_BOTH),
-    Action("pane.nn", ("4",), "panes", "the pane -- (gate -, in -)", scopes=_BOTH),
+    Action("pane.pp", ("1",), "panes", "the pane ++ (gate +, in +)", "{}-{pane.nn} pane", _PANES),
+    Action("pane.pn", ("2",), "panes", "the pane +- (gate +, in -)", scopes=_PANES),
+    Action("pane.np", ("3",), "panes", "the pane -+ (gate -, in +)", scopes=_PANES),
+    Action("pane.nn", ("4",), "panes", "the pane -- (gate -, in -)", scopes=_PANES),
     Action("pane.next", ("tab",), "panes", "the next pane that has contexts", scopes=_BOTH),
     Action("pane.previous", ("shift+tab",), "panes", "the pane before that has contexts", scopes=_BOTH),
     Action("list.focus", ("0",), "panes", "the list of neurons"),
@@ -189,6 +191,17 @@ ACTIONS = (
         opens="compare:CompareScreen",
         hinted=_ABOUT,
     ),
+    Action(
+        "about.effect",
+        ("x",),
+        "show",
+        "effect of the pane's quadrant, measured: what changes where post is zero there",
+        "{} effect",
+        _WALK,
+        opens="effect:EffectScreen",
+        hinted=("effect",),
+    ),
+    Action("effect.measure", ("enter",), "show", "measure the neuron and quadrant shown", "{} measure", ("effect",)),
     Action(
         "table.neurons",
         ("L",),
@@ -298,7 +311,7 @@ ACTIONS = (
         ("C",),
         "keep",
         "copy the shell command that shows the same",
-        scopes=(*_BOTH, *_TABLES, "compare"),
+        scopes=(*_BOTH, *_TABLES, "compare", "effect"),
     ),
     Action(
         "keep.export",

@@ -150,7 +150,20 @@ def _named_target(find: Any, session: LiveSession, name: str) -> tuple[Target, s
     return found
 
 
+def _effect(state: State, request: dict[str, Any], report: Report) -> Answer:
+    from ..addresses import parse_neuron
+    from .effect.answering import measured
+
+    session = state.loaded
+    if session.index is None:
+        raise GluscopeError("an effect is measured on the contexts of an index", "open an index")
+    options = {name: take(request, name, str) for name in ("quadrant", "to", "signs")}
+    neuron = session.neuron(parse_neuron(take(request, "neuron", str)))
+    return measured(session.live, session.index, neuron, options, take(request, "contexts", int), report)
+
+
 REQUESTS: dict[str, Handler] = {
+    "effect": _effect,
     "hello": _hello,
     "load": _load,
     "prompt": _prompt,

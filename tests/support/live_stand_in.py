@@ -44,6 +44,25 @@ def neuron_values(text: str, neuron: str) -> dict[str, Any]:
     return {"neuron": neuron, "quadrant": quadrant, **lanes}
 
 
+def effect(message: dict[str, Any]) -> dict[str, Any]:
+    """The effect of a quadrant, with hostile tokens."""
+    found = {"mean": 0.0125, "low": 0.00625, "high": 0.025}
+    measured = {
+        **{"positions": 12, "sequences": 3, "visited": 2, "top1_changed": 0.25, "post_change": -0.5},
+        **dict.fromkeys(("nll_at", "nll_all", "kl_at", "entropy_at"), found),
+        "raised": [{"id": 1, "token": " up\x1b[31m", "change": 0.5}],
+        "lowered": [{"id": 2, "token": " down", "change": -0.25}],
+    }
+    tokens = ["<s>", " the", " cat", "\x1b]52;c;aGk=\x07", " sat"]
+    marked = {"document": 0, "part": 0, "tokens": tokens, "altered": [False, True, False, True, True]}
+    return {
+        **{name: message[name] for name in ("neuron", "quadrant", "to", "signs")},
+        **{"format": 1, "over": "random", **measured, "extremes": measured, "controls": None},
+        "expected": {"raised": [" expected"], "lowered": []},
+        "marked": [{**marked, "change": [None, 0.75, None, -0.5, None]}],
+    }
+
+
 class StandIn:
     """The text that it was given last, and its answers."""
 
@@ -60,6 +79,8 @@ class StandIn:
             return {"text": self.text, "ids": [0] * len(tokens), "tokens": tokens, "counted": [*range(1, len(tokens))]}
         if do == "neuron":
             return neuron_values(self.text, message["neuron"])
+        if do == "effect":
+            return effect(message)
         position = message["position"]
         rows = [self._row(f"L{layer}N{number}", position) for layer in range(4) for number in range(5)]
         return {"position": position, "target": {"id": 5, "token": " x\x1b"}, "notice": None, "rows": rows}

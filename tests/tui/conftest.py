@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,12 +11,14 @@ import pytest
 
 from gluscope_tui.colour.depth import Depth
 from gluscope_tui.tui.app import ExplorerApp
-from gluscope_tui.tui.reading.live_process import SERVER
 from gluscope_tui.tui.reading.opening import Opened, Request, read_index
 from gluscope_tui.tui.reading.thread import ReadingThread
 from tests.support.index_fixture import make_index
 from tests.support.walking import AppMaker
 from tests.support.weights_fixture import with_weights
+
+STAND_IN = (sys.executable, "-m", "tests.support.live_stand_in", "well")
+"""The process beside the explorer, unless a test names another: no key starts a real model."""
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +58,7 @@ def explorer_app(hostile_index: Path) -> Iterator[AppMaker]:
         depth: Depth = Depth.TRUE,
         theme: str = "dark",
         ascii_only: bool = False,
-        server: Sequence[str] = SERVER,
+        server: Sequence[str] = STAND_IN,
         **more: object,
     ) -> ExplorerApp:
         request = SimpleNamespace(path=hostile_index, neuron=neuron, neurons=None, title="", notice="")

@@ -20,6 +20,7 @@ PROMISED = {
     "density": f"{WALK} Up Down PgUp PgDn",
     "card": f"{WALK} b Enter Left Right Up Down PgUp PgDn",
     "compare": f"{WALK} P p = C Up Down PgUp PgDn",
+    "effect": f"{WALK} 1 2 3 4 x Enter C Up Down PgUp PgDn",
     "neurons": "j k J K h l Up Down Left Right PgUp PgDn Home End Enter s S - / c C L O F :",
     "layers": "j k J K h l Up Down Left Right PgUp PgDn Home End Enter s - C L O F :",
     "hits": "j k J K Up Down PgUp PgDn Home End Enter Tab / C L O F :",

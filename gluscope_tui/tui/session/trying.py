@@ -1,4 +1,7 @@
-"""Has a text of one's own read by the process that runs the model, and asks it about neurons. No widgets."""
+"""Has a text of one's own read by the process that runs the model, and asks it about neurons. No widgets.
+
+The process measures effects, too; those need no text.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,11 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from indexer.addresses import NeuronAddress
+from indexer.errors import GluscopeError
+from indexer.live.effect.result import from_json
 from indexer.live.records import NeuronValues, Row, Target
 
+from .effects import Effects, Wanted
 from .tried import MOST_ROWS, LiveOptions, OwnText, Standing, Tried, Wished
 
 _UNKNOWN = "the process that runs the model answered in an unknown way"
@@ -33,6 +39,7 @@ class Trying:
         self.options = options
         self.standing: Standing | None = None
         self.standing_problem = ""
+        self.effects = Effects()
         self._process = process
         self._path = path
         self._loaded = False
@@ -42,14 +49,18 @@ class Trying:
 
     def try_text(self, text: str) -> None:
         """Have a text read; the model is loaded first if it isn't. "" takes the text away."""
-        for number in [number for number, (kind, _) in self._asked.items() if kind != "load"]:
+        for number in [number for number, (kind, _) in self._asked.items() if kind not in ("load", "effect")]:
             self._forget(number)
         self.tried.begin(text, "reading the text" if self._loaded else "starting the process that runs the model")
         if not text:
             return
+        self._load()
+        self._ask("prompt", text, text=text)
+
+    def _load(self) -> None:
+        """Have the model loaded, unless it is or will be."""
         if not self._loaded and not self._waits_for("load"):
             self._ask("load", None, db=self._path, model=self.options.model, device=self.options.device)
-        self._ask("prompt", text, text=text)
 
     def want(self, neuron: NeuronAddress, signs: str) -> None:
         """Ask what a neuron does on the text, unless that is known or asked for."""
@@ -73,6 +84,21 @@ class Trying:
         """The table was left."""
         for number in [number for number, (kind, _) in self._asked.items() if kind == "rows"]:
             self._forget(number)
+
+    def measure(self, wanted: Wanted) -> None:
+        """Have an effect measured, unless it is known or asked for. Another one that is being measured is given up."""
+        if wanted in self.effects.found or self.effects.measuring == wanted:
+            return
+        self.give_up_effect()
+        self.effects.begin(wanted)
+        self._load()
+        self._ask("effect", wanted, **wanted.arguments())
+
+    def give_up_effect(self) -> None:
+        """The effect that is being measured is no longer wanted."""
+        for number in [number for number, (kind, _) in self._asked.items() if kind == "effect"]:
+            self._forget(number)
+        self.effects.give_up()
 
     @property
     def reading_rows(self) -> bool:
@@ -99,8 +125,11 @@ class Trying:
             return ""  # late
         kind, about = self._asked[number]
         if "progress" in message:
-            if kind != "neuron":
-                self.tried.status = _said(message["progress"])
+            said = _said(message["progress"])
+            if kind in ("load", "effect"):
+                self.effects.said = said
+            if kind not in ("neuron", "effect"):
+                self.tried.status = said
             return ""
         if "notice" in message:
             return str(message["notice"])
@@ -110,7 +139,7 @@ class Trying:
                 return self._take(kind, about, message["ok"])
             if "error" in message:
                 return self._failed(kind, f"{message['error']['cause']}; {message['error']['fix']}".rstrip("; "))
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError, GluscopeError):
             return self._failed(kind, _UNKNOWN)
         return ""
 
@@ -124,6 +153,8 @@ class Trying:
             self.tried.take(OwnText.from_object(found))
         elif kind == "neuron":
             self.tried.put(about[1], NeuronValues.from_object(found))
+        elif kind == "effect":
+            self.effects.take(about, from_json(found))
         elif kind == "rows":
             self.tried.status = ""
             target = found["target"]
@@ -137,6 +168,10 @@ class Trying:
             return ""
         if kind == "load":  # what was asked after it can't be answered
             self._asked.clear()
+        if kind in ("load", "effect"):
+            self.effects.fail(problem)
+            if kind == "effect" or not self.tried.shown:
+                return ""  # its own screen says so
         if kind in ("load", "prompt"):
             self.tried.fail(problem)
         return problem
@@ -147,6 +182,7 @@ class Trying:
         self._loaded = False
         how = "" if code is None else f" ({_exit(code)})"
         problem = _ENDED.format(how)
+        self.effects.fail(problem.partition(":")[0])
         if waiting:
             self.standing_problem = problem
         if waiting or self.tried.shown:
