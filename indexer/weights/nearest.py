@@ -70,6 +70,11 @@ class Table:
         """The products of each query (# query d_model) with every row, in bfloat16: query row."""
         return queries.to(torch.bfloat16) @ self.fast.T
 
+    def share(self, queries: int) -> int:
+        """How many of some queries to compare at once, in equal parts: few large steps take less time than many."""
+        most = max(16, min(4096, _BLOCK // self.fast.shape[0]))
+        return -(-queries // -(-queries // most))
+
     def best(self, queries: Tensor, k: int, scores: Tensor | None = None) -> tuple[Best, Best]:
         """The k rows with the largest and those with the smallest products with each query (# query d_model).
 

@@ -124,7 +124,7 @@ def _compare(
     """Compare a site's neurons with the rows of a table, all of lower layers, in both directions; yields how many pairs
     were compared."""
     count = len(table.rows)
-    for part, queries in reader.queries(which, table.block, numbers.device):
+    for part, queries in reader.queries(which, table.share(reader.vectors.site.width), numbers.device):
         magnitudes = table.magnitudes(queries)  # query row
         if fed is not None:
             best = table.largest(queries, magnitudes, min(WIRES, count))
