@@ -27,6 +27,7 @@ LAYERS, WIDTH = 32, 14336
 TOKENS_COUNTED = 20_000_000
 SEQUENCES, LENGTH, VOCABULARY = 2000, 512, 20_000
 TOP_K, WINDOW, SAMPLE = 2, (24, 7), 16
+TOKENS = 16  # in a list of tokens written or read
 
 COMMANDS: tuple[tuple[str, float, tuple[str, ...]], ...] = (
     ("show", 0.35, ("show", "L20N777", "-f", "rich")),
@@ -55,6 +56,12 @@ COMMANDS: tuple[tuple[str, float, tuple[str, ...]], ...] = (
     ("search for a common peak", 0.5, ("search", "word1")),
     ("search in contexts", 0.5, ("search", "word777", "--in", "context")),
     ("search a common word in contexts", 0.5, ("search", "word1", "--in", "context")),
+    ("search what is written", 0.5, ("search", "word777", "--in", "writes")),
+    ("search what is often written", 0.5, ("search", "word0", "--in", "writes", "-n", "100")),
+    ("search what is read", 0.5, ("search", "word777", "--in", "reads")),
+    ("search beginnings that are written", 0.5, ("search", "word12*", "--in", "writes")),
+    ("search two words, both written", 0.5, ("search", "word0", "word777", "--in", "writes", "--all")),
+    ("first page of those that write", 0.5, ("neurons", "-w", "writes('word0')", "--sort", "vocab_skew", "-n", "100")),
     ("layers", 0.0, ("layers", "-f", "table")),
     ("plot", 0.0, ("plot", "cos_in_out", "frequency_gate_positive", "-f", "rich")),
 )
@@ -145,7 +152,7 @@ def _site(random: Any, address: Any) -> Any:
 
 
 def _weights(random: Any) -> Any:
-    """Cosines, norms and classes; short token lists; no neighbours."""
+    """Cosines, norms and classes; token lists, many of which hold one token; no neighbours."""
     import numpy as np
 
     from indexer.database.bulk.arrays import ModelWeights, WeightArrays, WeightSite
@@ -155,17 +162,23 @@ def _weights(random: Any) -> Any:
     for layer in range(LAYERS):
         cosines = np.clip(random.normal(0, 0.25, (3, WIDTH)), -0.99, 0.99).astype(np.float32)
         sites.append(WeightSite(f"L{layer}", WIDTH, layer * WIDTH, "rms", "none", (0.05, 0.05, 0.05)))
+        tokens = random.integers(1, VOCABULARY, (6, WIDTH, TOKENS)).astype(np.int32)
+        tokens[:, random.random(WIDTH) < 0.1, 0] = 0
+        scores = np.sort(np.abs(random.normal(size=(6, WIDTH, TOKENS))), axis=2)[..., ::-1].astype(np.float32)
+        scores[1::2] *= -1
         arrays[f"L{layer}"] = WeightArrays(
             cosines=cosines,
             norms=random.gamma(20, 0.1, (3, WIDTH)).astype(np.float32),
             classes=tuple(rw_class(*triple) for triple in cosines.T.tolist()),
-            tokens=random.integers(0, VOCABULARY, (6, WIDTH, 2)).astype(np.int32),
-            scores=np.sort(random.normal(size=(6, WIDTH, 2)))[..., ::-1].astype(np.float32),
+            tokens=tokens,
+            scores=scores,
             neighbours=np.full((2, WIDTH, 1), -1, np.int64),
             neighbour_cosines=np.zeros((2, WIDTH, 1), np.float32),
+            vocabulary=np.abs(random.normal(0.2, 0.05, (5, WIDTH))).astype(np.float32),
         )
     spelling = {token: f" word{token}".encode() for token in range(VOCABULARY)}
-    return ModelWeights({"state": "computed"}, tuple(sites), arrays, spelling)
+    folded = {token: f"word{token}" for token in range(VOCABULARY)}
+    return ModelWeights({"state": "computed", "vocabulary": VOCABULARY}, tuple(sites), arrays, spelling, folded)
 
 
 def _info() -> dict[str, Any]:

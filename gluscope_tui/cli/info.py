@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -12,7 +13,7 @@ from indexer.database.records import IndexInfo
 
 from .opening import reading_path
 from .options import Color, Db, format_option, one_index
-from .output import emit_lines
+from .output import emit_lines, tell
 from .printing import Printer, emit_object
 
 
@@ -30,6 +31,7 @@ def command(
     """
     with indexer.open(reading_path(one_index(file, db, "info"))) as index:
         record = index.info()
+    _tell_of_a_copy(Path(record.path))
     printer = Printer(format, color, people="rich")
     if printer.format == "json":
         from ..views import json
@@ -41,6 +43,17 @@ def command(
         emit_lines(info.plain(record))
     else:
         emit_lines(_rich(record, printer, every_site=sites))
+
+
+def _tell_of_a_copy(path: Path) -> None:
+    """Say on stderr if a killed command left a copy of the index beside it."""
+    from indexer.run.folder import copy_left, run_folder
+
+    from ..views.info import size
+
+    if (left := copy_left(path)) is not None:
+        tell(f"{run_folder(path)} holds a copy of {size(left)} that a killed search --build or --weights-only left")
+        tell("the same command again removes it, and so may you: the index itself is whole")
 
 
 def _rich(record: IndexInfo, printer: Printer, *, every_site: bool) -> Iterator[str]:

@@ -65,6 +65,7 @@ def command(
         if first is None:
             printer.write((), layout(names))
             tell("no neuron meets the condition" if where else "the index has no neurons")
+            _tell_notes(index, where, signs)
             raise typer.Exit(1)
         table = _Table(names, printer)
         printer.write(chain([first], rows), layout(names), table.lines)
@@ -78,6 +79,19 @@ def _names(index: Index, columns: str | None, sort: str | None, where: str | Non
         return parse_columns(columns, index.table.columns)
     usual = (*_DEFAULT, *(_WEIGHTS if index.table.has_weights else ()))
     return tuple(dict.fromkeys(("neuron", *columns_in(sort, where), *usual)))
+
+
+def _tell_notes(index: Index, where: str | None, signs: str) -> None:
+    """Say of the texts that a condition looks for which are no token, or never occur."""
+    from indexer.database.query.where import Holds, compile_condition
+
+    from ..views import search_notes
+
+    values = compile_condition(where, signs).parameters if where else ()
+    places = {value.text: "writes" if value.lists else "peak" for value in values if isinstance(value, Holds)}
+    for text, place in places.items():
+        for note in search_notes.notes(index, [text], place):
+            tell(note)
 
 
 class _Table:

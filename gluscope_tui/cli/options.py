@@ -66,6 +66,13 @@ def require_utf8(text: str | None) -> str | None:
     return text
 
 
+def require_all_utf8(texts: list[str] | None) -> list[str] | None:
+    """The texts. GluscopeError as above."""
+    for text in texts or ():
+        require_utf8(text)
+    return texts
+
+
 def parse_quadrants(asked: list[str] | None) -> tuple[Quadrant, ...]:
     """The quadrants that `--quadrant` names, in their usual order, or all. GluscopeError for anything else."""
     wanted = {parse_quadrant(text.removeprefix("=")) for text in asked} if asked else set(QUADRANTS)

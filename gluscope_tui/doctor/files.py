@@ -8,6 +8,7 @@ from pathlib import Path
 
 import indexer
 from indexer.errors import GluscopeError
+from indexer.run.folder import copy_left, run_folder
 
 from ..kept.files import index_folder, state_folder
 from ..kept.remembered import StateFile
@@ -38,6 +39,9 @@ def index_health(path: Path) -> Iterator[Finding]:
     except GluscopeError as error:
         yield Finding("index", "problem", error.cause, error.fix)
         return
+    if (left := copy_left(path)) is not None:
+        mend = "run the command that was killed again (search --build or --weights-only), or remove the folder"
+        yield Finding("index", "left over", f"{run_folder(path)}, a copy of {left / 2**20:,.1f} MiB", mend)
     wal = [name for name in (f"{path}-wal", f"{path}-journal") if os.path.exists(name)]
     if wal:
         yield Finding("index", "beside it", wal[0], "another program writes to the index, which should only be read")

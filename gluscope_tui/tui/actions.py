@@ -48,7 +48,7 @@ class Action:
 _HOME, _CONTEXT, _CARD, _HITS, _OVERLAY = ("home",), ("context",), ("card",), ("hits",), ("overlay",)
 _TABLES = ("neurons", "layers", "hits", "marks", "standing")
 _OF_NEURONS = ("neurons", "hits", "marks", "standing")
-_COLUMNS = ("neurons", "layers", "marks", "standing")
+_COLUMNS = ("neurons", "layers", "hits", "marks", "standing")
 _MARKS = ("marks",)
 _ABOUT = ("density", "card", "compare", "effect")
 _WALK = ("home", *_ABOUT)
@@ -219,7 +219,7 @@ ACTIONS = (
         "search.open",
         ("F",),
         "find",
-        "search the index: tokens that neurons peak on, or text in their contexts",
+        "search the index: by what neurons peak on, by contexts, by the tokens they write or read",
         "{} search",
         (*_HOME, *_TABLES),
         opens="search:SearchScreen",
@@ -253,7 +253,14 @@ ACTIONS = (
         ("neurons", "marks", "standing"),
     ),
     Action("table.columns", ("c",), "find", "choose the columns", "{} columns", ("neurons",)),
-    Action("table.switch", ("tab",), "find", "peaks or contexts", "{} peaks or contexts", _HITS),
+    Action(
+        "table.switch",
+        ("tab",),
+        "find",
+        "the next place: peaks, contexts, tokens written, tokens read",
+        "{} next place",
+        _HITS,
+    ),
     Action(
         "find.open",
         ("slash",),

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import shlex
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from indexer.database.records import NeuronWeights, TokenScore
+from indexer.quadrants import Quadrant
 
 from ..colour.style import PLAIN, Style, StyledLine
 from ..text.cells import cell_len, shorten
 from ..text.clean import clean
 from .neuron_lists import Strip, neuron_lists, strip_lines, told
 from .numbers import signed
+from .table import percent
 from .writes import visible
 
 _LABEL = 15
@@ -34,11 +36,21 @@ class CardLook:
     no_wiring: str = ""  # the reason, if there is none
 
 
-def card(weights: NeuronWeights, width: int, look: CardLook, chosen: tuple[int, int] | None = None) -> list[StyledLine]:
-    """The card in lines of at most `width` cells. `chosen`: list and place in it of the neuron that is marked."""
+def card(
+    weights: NeuronWeights,
+    width: int,
+    look: CardLook,
+    chosen: tuple[int, int] | None = None,
+    entropies: Mapping[Quadrant, float | None] | None = None,
+) -> list[StyledLine]:
+    """The card in lines of at most `width` cells. `chosen`: list and place in it of the neuron that is marked.
+
+    `entropies`: of what the examples of each quadrant peak on, in bits.
+    """
     return [
         ((f" {weights.rw_class or 'no class: a vector is zero'}", look.strong),),
         *_cosines(weights, look),
+        *_facts(weights, entropies, width, look),
         *_tokens("promotes", weights.promotes, width, look.writes, look),
         *_tokens("suppresses", weights.suppresses, width, look.writes, look),
         *_tokens("gate reads", weights.reads_gate.nearest, width, look.reads, look),
@@ -49,9 +61,12 @@ def card(weights: NeuronWeights, width: int, look: CardLook, chosen: tuple[int, 
     ]
 
 
-def list_rows(height: int) -> tuple[int, int]:
-    """The most rows for each list of tokens written and read, so that the whole card has `height` rows."""
-    spare = height - 14  # class, cosines, lists of 8 neurons between their heads and a line about the chosen one
+def list_rows(height: int, facts: int = 0) -> tuple[int, int]:
+    """The most rows for each list of tokens written and read, so that the whole card has `height` rows.
+
+    `facts`: how many lines of `facts_of` it has.
+    """
+    spare = height - 14 - facts  # class, cosines, lists of 8 neurons between heads and a line about one
     reads = max(1, spare // 6)
     return max(reads, min(4, (spare - 4 * reads) // 2)), reads
 
@@ -88,6 +103,30 @@ def _cosines(weights: NeuronWeights, look: CardLook) -> Iterator[StyledLine]:
             (f"  norm {name:<5}", look.faint),
             (signed(norm).removeprefix("+"), look.text),
         )
+
+
+def facts_of(weights: NeuronWeights, entropies: Mapping[Quadrant, float | None] | None) -> list[tuple[str, list[str]]]:
+    """What an index of today says besides, as labels and words: the spread of scores, and the entropy of peaks."""
+    found = []
+    spread = weights.vocabulary
+    if spread is not None and spread.std is not None:
+        words = [f"std {signed(spread.std).removeprefix('+')}", f"skew {signed(spread.skew)}"]
+        words.append(f"kurtosis {signed(spread.kurtosis).removeprefix('+')}")
+        if spread.null_share is not None:
+            words.append(f"null share {percent(spread.null_share)}")
+        found.append(("vocabulary", words))
+    known = {quadrant: bits for quadrant, bits in (entropies or {}).items() if bits is not None}
+    if known:
+        found.append(("peak entropy", [f"{quadrant.value} {bits:.2f}" for quadrant, bits in known.items()] + ["bits"]))
+    return found
+
+
+def _facts(
+    weights: NeuronWeights, entropies: Mapping[Quadrant, float | None] | None, width: int, look: CardLook
+) -> Iterator[StyledLine]:
+    for label, words in facts_of(weights, entropies):
+        text = shorten("  ".join(words), max(width - _LABEL - 2, 8), ascii_only=look.ascii_only)
+        yield ((f" {label:<{_LABEL}}", look.faint), (text, look.text))
 
 
 def _tokens(label: str, scores: Sequence[TokenScore], width: int, most: int, look: CardLook) -> Iterator[StyledLine]:

@@ -22,13 +22,14 @@ class Columns(Generic[Row]):
     """The row's values as cleaned text, one for each of `names`; "" if there is none."""
     as_object: Callable[[Row], Mapping[str, Any]]
     """The row as a JSON object."""
-    only_csv: frozenset[str] = frozenset()
-    """Names of columns that plain lines leave out."""
+    last_in_plain: str = ""
+    """The name of a column that plain lines have at their end, so that the others stay where scripts expect them."""
 
 
 def plain(rows: Iterable[Row], columns: Columns[Row]) -> Iterator[str]:
     """A line a row, its fields between tabs, without a heading."""
-    places = [place for place, name in enumerate(columns.names) if name not in columns.only_csv]
+    names = columns.names
+    places = sorted(range(len(names)), key=lambda place: names[place] == columns.last_in_plain)
     for row in rows:
         fields = columns.fields(row)
         yield "\t".join(fields[place] for place in places) + "\n"

@@ -49,14 +49,17 @@ def as_object(hit: Hit) -> dict[str, Any]:
     }
 
 
-COLUMNS = Columns(FIELDS, fields, as_object, only_csv=frozenset({"strength"}))
-"""Plain lines have the fields of `gluscope show`, so they leave out the strength."""
+COLUMNS = Columns(FIELDS, fields, as_object, last_in_plain="strength")
+"""Plain lines begin with the fields of `gluscope show`."""
 
 
-def shown_pattern(text: str, *, exact: bool) -> re.Pattern[str]:
-    """A pattern that finds the searched text in cleaned contexts."""
-    parts = [re.escape(clean(part)) for part in text.split()] or [re.escape(clean(text))]
-    return re.compile(f"[{BLANK}{NEWLINE}{TAB} ]+".join(parts), 0 if exact else re.IGNORECASE)
+def shown_pattern(texts: Iterable[str], *, exact: bool) -> re.Pattern[str]:
+    """A pattern that finds the searched texts in cleaned contexts."""
+    found = []
+    for text in texts:
+        parts = [re.escape(clean(part)) for part in text.split()] or [re.escape(clean(text))]
+        found.append(f"[{BLANK}{NEWLINE}{TAB} ]+".join(parts))
+    return re.compile("|".join(found), 0 if exact else re.IGNORECASE)
 
 
 def lines(hits: Iterable[Hit], width: int, depth: Depth, wanted: re.Pattern[str] | None = None) -> Iterator[StyledLine]:

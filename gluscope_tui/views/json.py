@@ -42,6 +42,7 @@ def _quadrant(quadrant: QuadrantRecord) -> dict[str, Any]:
         "frequency": quadrant.frequency,
         "mean": _quantities(quadrant.mean),
         "extreme": _quantities(quadrant.extreme),
+        "peak_entropy": float32(quadrant.peak_entropy),
         "examples": {
             ranking: [context(example) for example in examples] for ranking, examples in quadrant.examples.items()
         },

@@ -39,7 +39,7 @@ def shown(name: str, value: Value) -> str:
         return "yes" if value else "no"
     if kind == "integer":
         return str(value) if name in ("layer", "index") else full_count(int(value))
-    return percent(value) if name.startswith("frequency_") else signed(value)
+    return percent(value) if name.startswith("frequency_") or name == "null_share" else signed(value)
 
 
 def percent(share: float) -> str:

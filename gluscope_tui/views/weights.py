@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from indexer.database.records import Cosines, Neighbour, NeuronWeights, Reads, TokenScore
+from indexer.database.records import Cosines, Neighbour, NeuronWeights, Reads, TokenScore, VocabularyScores
 
 from ..text.cells import flow
 from .numbers import float32, signed
@@ -74,7 +74,15 @@ def as_json(weights: NeuronWeights | None) -> dict[str, Any] | None:
         "reads": {"gate": _reads(weights.reads_gate), "in": _reads(weights.reads_in)},
         "nearest": {"out": _neighbours(weights.nearest_out), "in": _neighbours(weights.nearest_in)},
         "wiring": wiring_json(weights.wiring),
+        **_spread(weights.vocabulary),
     }
+
+
+def _spread(scores: VocabularyScores | None) -> dict[str, float | None]:
+    """The spread of the scores over the vocabulary; nulls if an older gluscope computed the weights."""
+    names = ("mean", "std", "skew", "kurtosis")
+    found = {f"vocab_{name}": None if scores is None else float32(getattr(scores, name)) for name in names}
+    return {**found, "null_share": None if scores is None else float32(scores.null_share)}
 
 
 def _cosines(cosines: Cosines) -> dict[str, float | None]:

@@ -14,9 +14,14 @@ from ..ranking import RANKINGS
 from .format.columns import COLUMNS
 from .format.kinds import BLOB, COUNT, FLAG, Kind
 from .format.sinks import Sinks
+from .format.token_lists import KINDS as WEIGHT_PLACES
 from .query.layers import LayerRow, layer_rows
-from .query.search import Search, Shown
+from .query.search import Search
+from .query.sought import Sought
 from .query.table import Table
+from .query.token_search import TokenSearch
+from .query.vocabulary import Shown, Vocabulary
+from .query.where import Holds
 from .read.addresses import check_neuron, find_site, read_neuron
 from .read.connection import Connection, Interrupted, Row
 from .read.examples import chosen, decode
@@ -41,6 +46,7 @@ from .records import (
     Sample,
     SequenceRecord,
     SiteRecord,
+    TokenHit,
 )
 
 __all__ = ["SIGNS", "Index", "Interrupted"]
@@ -243,13 +249,14 @@ class Index:
     def table(self) -> Table:
         """All neurons as one table: `rows`, `count`, and row numbers in any order for reading page by page."""
         assert self.sites is not None  # their names are part of the table
-        return Table(self._connection)
+        return Table(self._connection, self._holding)
 
     def search(
         self,
-        text: str,
+        text: str | Sequence[str],
         where: str = "peak",
         *,
+        every: bool = False,
         exact: bool = False,
         quadrants: Iterable[Quadrant] | None = None,
         limit: int | None = None,
@@ -259,14 +266,61 @@ class Index:
         """Neurons whose examples peak on a token of this text, or with `where` "context" have the text around a peak.
 
         Hits come by quadrant, the strongest first; each neuron occurs once in a quadrant, and at most `limit` neurons
-        do. Unless `exact`, case and the blanks around a token don't matter. A peak whose character spans tokens is
-        found by that character. `shown`: how texts are displayed; a text that no peak has is looked for among the
-        displayed texts. docs/numbers.md defines the strength. GluscopeError if the index was made without the tables
-        for searching.
+        do. Of several texts any may be there, or `every` one must be. `TEXT*` is the beginning of a token. Unless
+        `exact`, case and the blanks around a token don't matter. A peak whose character spans tokens is found by that
+        character. `shown`: how texts are displayed; a text that no peak has is looked for among the displayed texts.
+        docs/numbers.md defines the strength. GluscopeError if the index was made without the tables for searching.
         """
         _aligned(signs)
         asked = QUADRANTS if quadrants is None else tuple(quadrants)
-        return self.searches.hits(text, where, exact=exact, quadrants=asked, limit=limit, signs=signs, shown=shown)
+        texts = (text,) if isinstance(text, str) else tuple(text)
+        return self.searches.hits(
+            texts, where, every=every, exact=exact, quadrants=asked, limit=limit, signs=signs, shown=shown
+        )
+
+    def search_weights(
+        self,
+        text: str | Sequence[str],
+        where: str = "writes",
+        *,
+        every: bool = False,
+        exact: bool = False,
+        quadrants: Iterable[Quadrant] | None = None,
+        limit: int | None = None,
+        signs: str = "aligned",
+        shown: Shown | None = None,
+    ) -> Iterator[TokenHit]:
+        """Neurons whose lists of tokens written (or with `where` "reads", read) hold a token of this text.
+
+        The strongest come first, whatever their quadrants: by the z-score of the token among all scores of the neuron,
+        or by the cosine. Texts are given as to `search`. GluscopeError if the index lacks what is needed.
+        """
+        _aligned(signs)
+        texts = (text,) if isinstance(text, str) else tuple(text)
+        if where not in WEIGHT_PLACES:
+            raise GluscopeError(f"tokens can't be searched for in {where!a}", f"use {' or '.join(WEIGHT_PLACES)}")
+        if not texts or not all(texts):
+            raise GluscopeError("there is nothing to search for", "give a text: gluscope search France --in writes")
+        wanted = [Sought.read(one, exact=exact) for one in texts]
+        asked = QUADRANTS if quadrants is None else tuple(quadrants)
+        return self._token_search.hits(
+            wanted, where, every=every, quadrants=asked, limit=limit, signs=signs, shown=shown
+        )
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The tokens of the model, as far as the index knows them."""
+        return Vocabulary(self._connection, self._info.get("weights", {}).get("vocabulary"))
+
+    @cached_property
+    def _token_search(self) -> TokenSearch:
+        return TokenSearch(self._connection, self._texts, self.sites, self.table, self.vocabulary)
+
+    def _holding(self, condition: Holds) -> Sequence[int]:
+        sought = Sought.read(condition.text, exact=False)
+        if not condition.lists:
+            return self.searches.peaking(sought)
+        return self._token_search.neurons(sought, condition.lists)
 
     @cached_property
     def searches(self) -> Search:
@@ -292,6 +346,12 @@ class Index:
             return peak_places(unpack_examples(blob), self._known_rankings(rankings), limit, flip=flip)
         except DamagedValue as error:
             raise self._connection.damaged(f"{address}: {error}") from error
+
+    @cached_property
+    def sequence_counts(self) -> tuple[int, int | None]:
+        """How many sequences the index keeps, and how many the corpus has, if that is known."""
+        kept: int = self._connection.rows("SELECT count(*) FROM sequences", (COUNT,))[0][0]
+        return kept, self._info["corpus"].get("sequences")
 
     def sequence(self, document: int, part: int) -> SequenceRecord:
         """A whole sequence of the corpus. GluscopeError if no example needed it, so that the index didn't keep it."""

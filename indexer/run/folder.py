@@ -46,6 +46,28 @@ def under_way(db: Path) -> bool:
     return any(True for name in names for _ in run_folder(db).glob(name))
 
 
+def copy_left(db: Path) -> int | None:
+    """The bytes of the copy that a killed change of a finished index left beside it; None if there is none, or if the
+    change is still under way."""
+    path = Path(os.path.realpath(db))
+    folder = run_folder(path)
+    try:
+        size = os.lstat(folder / "index.db").st_size
+    except OSError:
+        return None
+    return None if under_way(path) or _is_held(folder) else size
+
+
+def _is_held(folder: Path) -> bool:
+    """Whether a process holds the lock of a run folder."""
+    try:
+        with open(folder / _LOCK, "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in (errno.EWOULDBLOCK, errno.EACCES)
+    return False
+
+
 @contextmanager
 def hold(folder: Path, notice: Notice) -> Iterator[None]:
     """Make the run folder if needed, and keep every other run out of it.

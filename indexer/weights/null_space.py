@@ -16,6 +16,8 @@ from .norms import Norm
 _SMALL = 0.05  # of the median singular value
 _LEAST, _MOST = 0.01, 0.1  # of d_model, that the space has at least and at most
 _ROWS = 8192  # tokens multiplied at a time
+_PARTS = 4  # of the columns, whose products with each other are computed once
+_BLOCKS = tuple((row, column) for row in range(_PARTS) for column in range(row, _PARTS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +72,9 @@ def _gram(rows: Tensor, kept: Tensor, final: Norm, *, shift_counts: bool) -> Ten
     total = torch.zeros(d_model, dtype=torch.float64, device=device)
     for part in torch.split(kept, _ROWS):
         read = final.read(rows[part].float()).to(device).double()  # token d_model
-        gram += read.T @ read
+        for row, column in _BLOCKS:  # the other half is its mirror image
+            one, other = (slice(d_model * n // _PARTS, d_model * (n + 1) // _PARTS) for n in (row, column))
+            gram[one, other] += read[:, one].T @ read[:, other]
         total += read.sum(0)
+    gram = gram.triu() + gram.triu(1).T
     return gram if shift_counts else gram - torch.outer(total, total) / len(kept)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .nearest import Table
 
-_AT_ONCE = 1 << 18  # scores at a time on a CPU, so that they stay in its cache
+_AT_ONCE = 1 << 19  # scores at a time on a CPU, so that they stay in its cache
 
 
 class ScoreSpread:
@@ -37,28 +37,32 @@ class ScoreSpread:
         """
         mean = queries @ self._mean  # query
         scores[:, self._left_out] = mean.to(scores.dtype)[:, None]  # a difference of nearly 0
-        sums = torch.cat([_sums(some, at) for some, at in self._parts(scores, mean)], dim=1)
+        sums = _sums(scores, mean)
         second, third, fourth = sums.double() / self._tokens if _has_float64(sums) else sums / self._tokens
         second = torch.where(queries.any(dim=1), second, 0.0)
         deviation = second.sqrt()
         return torch.stack([mean, deviation, third / deviation**3, fourth / second**2]).float()
 
-    @staticmethod
-    def _parts(scores: Tensor, mean: Tensor) -> zip[tuple[Tensor, Tensor]]:
-        rows = max(1, _AT_ONCE // scores.shape[1]) if scores.device.type == "cpu" else len(scores)
-        return zip(torch.split(scores, rows), torch.split(mean, rows), strict=True)
-
 
 def _sums(scores: Tensor, mean: Tensor) -> Tensor:
-    """The sums of the second, third and fourth powers of the differences from the mean: power query."""
-    off = scores - mean[:, None]  # query row, float32
-    squares = off * off
-    return torch.stack([_dots(off, off), _dots(squares, off), _dots(squares, squares)])
+    """The sums of the second, third and fourth powers of the differences from the mean: power query.
 
-
-def _dots(one: Tensor, other: Tensor) -> Tensor:
-    """The dot products row by row, as products of matrices, which make no third matrix: query."""
-    return torch.bmm(one[:, None, :], other[:, :, None])[:, 0, 0]
+    Each step writes into memory that the next finds in the cache.
+    """
+    queries, columns = scores.shape
+    rows = max(1, _AT_ONCE // columns) if scores.device.type == "cpu" else queries
+    off = torch.empty(min(rows, queries), columns, device=scores.device)  # query row
+    squares = torch.empty_like(off)
+    found = torch.empty(3, queries, device=scores.device)
+    for start in range(0, queries, rows):
+        part = slice(start, min(start + rows, queries))
+        one, two = off[: part.stop - start], squares[: part.stop - start]
+        one.copy_(scores[part]).sub_(mean[part, None])
+        torch.mul(one, one, out=two)
+        found[0, part] = two.sum(dim=1)
+        found[1, part] = torch.linalg.vecdot(one, two)
+        found[2, part] = torch.linalg.vecdot(two, two)
+    return found
 
 
 def _has_float64(tensor: Tensor) -> bool:

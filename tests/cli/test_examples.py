@@ -17,7 +17,7 @@ from typer.main import get_command
 
 from gluscope_tui.cli.app import COMMANDS, application, run
 from tests.support.index_fixture import make_index
-from tests.support.weights_fixture import with_weights
+from tests.support.weights_fixture import with_searches
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -105,7 +105,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an index, under the names that the pages use."""
     folder = tmp_path_factory.mktemp("pages")
     make_index(folder / "plain.db", layers=2, width=24)
-    with_weights(folder / "plain.db", folder / "gluscope.db")
+    with_searches(folder / "plain.db", folder / "gluscope.db")
     for copy in ("smollm2.db", "other.db"):
         (folder / copy).write_bytes((folder / "gluscope.db").read_bytes())
     return folder

@@ -20,6 +20,7 @@ from indexer.database.format.columns import COLUMNS
 from indexer.database.reader import Index
 from indexer.errors import GluscopeError
 from indexer.quadrants import Quadrant, parse_quadrant
+from indexer.run.folder import hold
 from tests.support.hostile import harmful
 from tests.support.index_fixture import Truth, make_index
 
@@ -143,7 +144,9 @@ def test_a_search_in_vain_says_where_there_is_something(
     truth: Truth, capsys: Capture, asked: tuple[str, ...], hint: str
 ) -> None:
     assert run(["search", *asked, "--db", str(truth.path)]) == 1
-    assert capsys.readouterr().err.splitlines()[1:] == ([hint] if hint else [])
+    _, *rest = capsys.readouterr().err.splitlines()
+    assert [line for line in rest if "begins with" not in line] == ([hint] if hint else [])
+    assert any("keeps begins with 'zebra'" in line for line in rest) == (asked[0] == "zebra")
     if hint:
         better = asked[:-1] if "--exact" in hint else (*asked, "--in", "context")
         assert told(capsys, truth, "search", *better)
@@ -181,8 +184,9 @@ def test_hits_agree_in_every_format(truth: Truth, capsys: Capture) -> None:
         assert "the»" in cells[8].lower()
     head, *spread = list(csv.reader(io.StringIO(told(capsys, truth, *asked, "-f", "csv"))))
     assert head.pop(2) == "strength"
-    assert [round(float(cells.pop(2)), 2) for cells in spread] == [round(hit["strength"], 2) for hit in listed]
-    assert spread == plain
+    strengths = [cells.pop(2) for cells in spread]
+    assert [round(float(strength), 2) for strength in strengths] == [round(hit["strength"], 2) for hit in listed]
+    assert [[*cells, strength] for cells, strength in zip(spread, strengths, strict=True)] == plain
     assert dict(zip(head, spread[0], strict=True))["text"] == plain[0][8]
     table = told(capsys, truth, *asked, "-f", "table").splitlines()
     names = [hit["neuron"] for hit in listed]
@@ -304,6 +308,40 @@ def test_an_older_index_is_built_on_by_the_command(tmp_path: Path, capsys: Captu
     assert run(["search", "--build", "--db", str(truth.path)]) == 0
     assert "can be searched" in capsys.readouterr().err
     assert told(capsys, truth, "search", "the")
+
+
+def test_a_copy_that_a_killed_build_left_is_named_until_the_next_one(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth = make_index(tmp_path / "a.db", layers=1, width=6, documents=10)
+    code = (
+        "import os, sys\n"
+        "from indexer.database.bulk import add_search\n"
+        "from indexer.jobs import build_search\n"
+        "build_search.add_search = lambda *_: os.kill(os.getpid(), 9)\n"
+        "from pathlib import Path\n"
+        "build_search.build_search(Path(sys.argv[1]), lambda _: None)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(truth.path)], cwd=ROOT, check=False)
+    assert killed.returncode == -9
+    folder = tmp_path / "a.db.run"
+    assert (folder / "index.db").exists()
+    for command in (["info", str(truth.path)], ["info", "-f", "json", "--db", str(truth.path)]):
+        assert run(command) == 0
+        err = capsys.readouterr().err.splitlines()
+        assert err[0].startswith(f"{folder} holds a copy of ")
+        assert "the same command again removes it" in err[1]
+    assert run(["doctor", "--db", str(truth.path)]) == 0
+    assert f"{folder}, a copy of" in capsys.readouterr().out
+    with hold(folder, lambda _: None):  # a build that is under way leaves nothing
+        assert run(["info", str(truth.path)]) == 0
+        assert capsys.readouterr().err == ""
+    monkeypatch.undo()
+    assert run(["search", "--build", "--db", str(truth.path)]) == 0
+    capsys.readouterr()
+    assert not folder.exists()
+    assert run(["info", str(truth.path)]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_columns_are_completed_wherever_they_are_written() -> None:

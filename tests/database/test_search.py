@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.database.bulk import postings
+from indexer.database.bulk import spool
 from indexer.database.bulk.add_search import add_search
-from indexer.database.query import search
+from indexer.database.query import contexts, search
 from indexer.database.reader import Index
 from indexer.database.records import Example
 from indexer.errors import GluscopeError
@@ -181,8 +181,8 @@ def test_only_the_quadrants_asked_for_are_searched(index: Index) -> None:
 def test_postings_in_many_blocks_and_chunks_find_the_same(
     tmp_path: Path, truth: Truth, index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postings, "BLOCK", 3)
-    monkeypatch.setattr(postings, "_TOGETHER", 50)
+    monkeypatch.setattr(spool, "BLOCK", 3)
+    monkeypatch.setattr(spool, "TOGETHER", 50)
     copy = tmp_path / "copy.db"
     copy.write_bytes(truth.path.read_bytes())
     add_search(copy)
@@ -234,7 +234,7 @@ def test_what_has_no_words_index_is_scanned(tmp_path: Path, truth: Truth, index:
 
 def test_a_search_that_looks_at_some_sequences_only_says_so(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not index.searches.is_cut("of")
-    monkeypatch.setattr(search, "SEQUENCES", 3)
+    monkeypatch.setattr(contexts, "SEQUENCES", 3)
     assert index.searches.is_cut("of")
     assert not index.searches.is_cut("zebra")
     assert list(index.search("of", "context"))

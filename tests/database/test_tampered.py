@@ -22,7 +22,7 @@ from indexer.errors import GluscopeError
 from indexer.settings import Settings
 from tests.support.index_fixture import Truth, make_index
 from tests.support.tampering import loosened
-from tests.support.weights_fixture import packed_wiring, with_weights
+from tests.support.weights_fixture import packed_wiring, with_searches
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
 
@@ -35,7 +35,7 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> Truth:
 
 @pytest.fixture(scope="module")
 def base(truth: Truth) -> Path:
-    return with_weights(truth.path, truth.path.with_name("weights.db"), ends=3, kinds=2, wires=2)
+    return with_searches(truth.path, truth.path.with_name("weights.db"), ends=3, kinds=2, wires=2)
 
 
 @pytest.fixture

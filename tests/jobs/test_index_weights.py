@@ -26,7 +26,10 @@ from indexer.settings import Execution, Inputs, Settings
 from indexer.weights.compute import model_weights
 from tests.support.small_runs import LAYERS, WIDTH, make, save_model, write_corpus
 
-TABLES = ("weights", "weight_lists", "weight_sites", "wiring", "wiring_sites")
+TABLES = (
+    *("weights", "weight_lists", "weight_sites", "wiring", "wiring_sites"),
+    *("vocabulary_scores", "token_texts", "token_neurons"),
+)
 NEURONS = [f"L{layer}N{neuron}" for layer in range(LAYERS) for neuron in range(WIDTH)]
 
 

@@ -47,6 +47,9 @@ COMMANDS = (
     ("search", "of", "-f", "csv"),
     ("search", "é", "-f", "table", "--color", "never"),
     ("search", "of France", "--in", "context", "-f", "plain"),
+    ("search", "the", "*f", "--in", "writes", "-f", "csv"),
+    ("search", "o*", "--in", "reads", "-f", "table", "--color", "never"),
+    ("neurons", "-w", "writes('the') or reads('of') or peaks('of')", "-f", "csv"),
     ("info",),
     ("info", "-f", "plain"),
     ("info", "-f", "json"),
@@ -240,7 +243,7 @@ def _bombs(_: Path) -> Iterator[tuple[str, Change]]:
     zeros = zlib.compress(bytes(1 << 28))
     many = zlib.compress(b"\x01\x00" + b"\xff" * 8 + bytes(1 << 25))
     for column in ("packed.examples", "packed.sample", "weight_lists.lists", "wiring.lists", "sequences.tokens",
-                   "peaks.neurons", "contexts.examples"):  # fmt: skip
+                   "peaks.neurons", "token_neurons.neurons", "contexts.examples"):  # fmt: skip
         table, name = column.split(".")
         for which, blob in (("zeros", zeros), ("much", many)):
             yield f"{column} unpacks to {which}", _execute((f"UPDATE {table} SET {name} = ?", (blob,)))

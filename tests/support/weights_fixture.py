@@ -12,6 +12,8 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from indexer.database.bulk.add_search import add_search
+
 ENDS, KINDS = 5, 4
 """Defaults: tokens at each end of a list, and nearest neurons of each kind."""
 CLASSES = ("orthogonal output", "conditional weakening", "atypical strengthening", None)
@@ -78,6 +80,27 @@ def packed_wiring(lists: Sequence[Sequence[tuple[int, float]]], ranks: int) -> b
         ("h", [round(cosine * 32767) for one in padded for _, cosine in one]),
     )
     return zlib.compress(struct.pack("<BB", 1, ranks) + b"".join(_planes(*column) for column in columns))
+
+
+def with_searches(
+    index: Path, path: Path, *, ends: int = ENDS, kinds: int = KINDS, wires: int = 0, seed: int = 0
+) -> Path:
+    """The same, with the numbers that make scores comparable, and the tables for searching by tokens."""
+    with_weights(index, path, ends=ends, kinds=kinds, wires=wires, seed=seed)
+    chance = random.Random(seed + 1)
+    with sqlite3.connect(path) as connection:
+        for (neuron,) in connection.execute("SELECT id FROM neurons").fetchall():
+            numbers = (round(chance.uniform(-1, 1), 3), round(chance.uniform(0.1, 1), 3), chance.uniform(-5, 5))
+            connection.execute(
+                "INSERT INTO vocabulary_scores VALUES (?, ?, ?, ?, ?, ?)",
+                (neuron, *numbers, chance.uniform(1, 50), round(chance.random(), 3)),
+            )
+        tokens = connection.execute("SELECT count(*) FROM tokens").fetchone()[0]
+        said = json.dumps({"state": "computed", "vocabulary": tokens})
+        connection.execute("UPDATE info SET value = ? WHERE key = 'weights'", (said,))
+    connection.close()
+    add_search(path)
+    return path
 
 
 def falling(count: int) -> list[float]:

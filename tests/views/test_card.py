@@ -25,6 +25,7 @@ from indexer.database.records import (
     Quantities,
     Reads,
     TokenScore,
+    VocabularyScores,
     Wire,
     Wiring,
 )
@@ -131,6 +132,18 @@ def test_a_card_tells_class_cosines_chance_norms_tokens_and_neighbours() -> None
     assert strip.column_at(lines[11].index("L0N3")) == 1
 
 
+def test_a_card_tells_the_spread_of_scores_and_the_entropy_of_peaks() -> None:
+    spread = VocabularyScores(0.01, 0.312, -2.14, 12.3, 0.034)
+    entropies = {Quadrant.PP: 0.0, Quadrant.PN: None, Quadrant.NP: 2.3125, Quadrant.NN: 4.0}
+    lines = [text_of(line) for line in card(weights(vocabulary=spread), 100, CardLook(), None, entropies)]
+    words = ["vocabulary", "std", "0.312", "skew", "-2.14", "kurtosis", "12.3", "null", "share", "3.40%"]
+    assert lines[4].split() == words
+    assert lines[5].split() == ["peak", "entropy", "++", "0.00", "-+", "2.31", "--", "4.00", "bits"]
+    assert lines[6].split()[0] == "promotes"
+    nothing = VocabularyScores(0.0, 0.0, None, None, None)
+    assert "skew - " in text_of(card(weights(vocabulary=nothing), 100, CardLook())[4])
+
+
 @pytest.mark.parametrize("ascii_only", [False, True])
 @pytest.mark.parametrize("width", [38, 60, 80, 200])
 def test_a_card_has_no_harmful_character_and_fits_its_height(width: int, ascii_only: bool) -> None:
@@ -140,9 +153,11 @@ def test_a_card_has_no_harmful_character_and_fits_its_height(width: int, ascii_o
     wires = tuple(Wire(one.neuron, 0.5, (Quadrant.PP, Quadrant.NN)) for one in near)
     bands = dict.fromkeys(WIRING_LISTS, 0.125)
     told = replace(told, nearest_out=near, nearest_in=near, wiring=Wiring(wires, wires, (), wires, bands))
-    for height in (20, 22, 38, 70):
-        look = CardLook(*list_rows(height), ascii_only=ascii_only, cursor=">")
-        lines = card(told, width, look, (height % 6, 3))
+    told = replace(told, vocabulary=VocabularyScores(0.1, 0.2, 0.3, 1e9, 0.4))
+    entropies = dict.fromkeys(Quadrant, 3.25)
+    for height in (22, 24, 38, 70):
+        look = CardLook(*list_rows(height, 2), ascii_only=ascii_only, cursor=">")
+        lines = card(told, width, look, (height % 6, 3), entropies)
         assert len(lines) <= height
         for line in lines:
             assert hostile.harmful(text_of(line)) == []

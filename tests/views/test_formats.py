@@ -43,6 +43,7 @@ def test_json_has_exactly_the_promised_keys_and_numbers() -> None:
         "frequency": 0.0,
         "mean": {"gate": None, "in": None, "act": None, "post": None},
         "extreme": {"gate": None, "in": None, "act": None, "post": None},
+        "peak_entropy": None,
         "examples": {"post": [], "random": []},
     }
     pp = found["quadrants"]["++"]

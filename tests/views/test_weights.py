@@ -13,7 +13,16 @@ from gluscope_tui.views import json as json_view
 from gluscope_tui.views import markdown, page
 from gluscope_tui.views.json_text import dumps
 from indexer.addresses import parse_neuron
-from indexer.database.records import Cosines, Neighbour, NeuronWeights, Reads, TokenScore, Wire, Wiring
+from indexer.database.records import (
+    Cosines,
+    Neighbour,
+    NeuronWeights,
+    Reads,
+    TokenScore,
+    VocabularyScores,
+    Wire,
+    Wiring,
+)
 from indexer.quadrants import Quadrant
 from tests.support.view_records import neuron
 
@@ -42,6 +51,7 @@ WEIGHTS = NeuronWeights(
         feeds_in=(Wire(parse_neuron("L13N1"), 0.25, (Quadrant.PP,)),),
         bands={"fed_gate": 0.125, "fed_in": None, "feeds_gate": 0.25, "feeds_in": 0.5},
     ),
+    vocabulary=VocabularyScores(0.125, 0.5, -2.25, 12.5, 0.03125),
 )
 
 
@@ -102,5 +112,6 @@ def test_json_has_the_promised_keys_and_exact_numbers() -> None:
             "feeds_gate": [],
             "feeds_in": [{"neuron": "L13N1", "cos": 0.25, "drives": ["++"]}],
         },
+        **{"vocab_mean": 0.125, "vocab_std": 0.5, "vocab_skew": -2.25, "vocab_kurtosis": 12.5, "null_share": 0.03125},
     }
     assert [one["text"] for one in found["promotes"]] == list(HOSTILE)

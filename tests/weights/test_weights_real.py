@@ -59,6 +59,22 @@ def test_smollm2s_neurons_say_what_their_weights_do(smollm2: LoadedModel) -> Non
         np.testing.assert_array_equal(got.tokens[place, chosen], order[:, ::-1][:, :16])
         np.testing.assert_array_equal(got.tokens[place + 1, chosen], order[:, :16])
 
+    scores = (out[chosen] * last) @ embeddings.T
+    off = scores - scores.mean(1, keepdims=True)
+    std = np.sqrt((off**2).mean(1))
+    assert got.vocabulary is not None
+    mean, deviation, skew, kurtosis, share = got.vocabulary[:, chosen]
+    np.testing.assert_allclose(mean, scores.mean(1), atol=1e-4 * std.max())
+    np.testing.assert_allclose(deviation, std, rtol=1e-3)
+    np.testing.assert_allclose(skew, (off**3).mean(1) / std**3, atol=5e-3)
+    np.testing.assert_allclose(kurtosis, (off**4).mean(1) / std**4, rtol=5e-3)
+    read = embeddings * last
+    _, singular, right = np.linalg.svd(read - read.mean(0), full_matrices=False)
+    small = min(max(int((singular < 0.05 * np.median(singular)).sum()), 6), 57)  # 1 % to 10 % of 576 dimensions
+    assert found.info["null_space"] == small
+    inside = ((out[chosen] @ right[-small:].T) ** 2).sum(1) / (out[chosen] ** 2).sum(1)
+    np.testing.assert_allclose(share, inside, atol=1e-5)
+
     every = np.concatenate([one.mlp.down_proj.weight.detach().double().numpy().T for one in model.layers])
     cosines = _unit(out[chosen]) @ _unit(every).T
     cosines[np.arange(len(chosen)), 20 * 1536 + chosen] = 0  # itself

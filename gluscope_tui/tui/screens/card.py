@@ -10,7 +10,7 @@ from indexer.database.records import Neighbour, Wire
 from indexer.errors import GluscopeError
 
 from ...colour.style import StyledLine
-from ...views.card import CardLook, card, list_rows, missing
+from ...views.card import CardLook, card, facts_of, list_rows, missing
 from ...views.neuron_lists import Strip, neuron_lists
 from ..session.current_list import CurrentList
 from ..session.goto import Target, checked
@@ -30,7 +30,9 @@ class CardScreen(AboutScreen, scope="card"):
 
     def lines(self, width: int, height: int) -> Sequence[StyledLine]:
         palette, explorer = self.palette, self.session.explorer
-        writes, reads = list_rows(height)
+        weights = explorer.record.weights
+        entropies = {quadrant: own.peak_entropy for quadrant, own in explorer.record.quadrants.items()}
+        writes, reads = list_rows(height, 0 if weights is None else len(facts_of(weights, entropies)))
         look = CardLook(
             writes,
             reads,
@@ -41,7 +43,6 @@ class CardScreen(AboutScreen, scope="card"):
             ascii_only=palette.ascii_only,
             no_wiring=explorer.facts.no_wiring,
         )
-        weights = explorer.record.weights
         if weights is None:
             self._strip = Strip((), width, 0, 0)
             return missing(explorer.facts.no_weights, str(explorer.facts.path), width, look)
@@ -51,7 +52,7 @@ class CardScreen(AboutScreen, scope="card"):
         self.column = min(self.column, len(lists) - 1)
         self.place = min(self.place, max(0, len(lists[self.column].neurons) - 1))
         self._strip = Strip(lists, width, self.column, self.place)
-        lines = card(weights, width, look, (self.column, self.place))
+        lines = card(weights, width, look, (self.column, self.place), entropies)
         self._count_above = len(lines) - self._strip.rows - 1
         return lines
 

@@ -1,4 +1,4 @@
-"""`F`: finds neurons by the tokens they peak on or by context text; Enter makes the hits the current list."""
+"""`F`: finds neurons by peaks, contexts, and tokens written or read; Enter makes the hits the current list."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from textual.widget import Widget
 
+from indexer.database.records import Hit
 from indexer.errors import GluscopeError
 
 from ...kept.marks import Key
@@ -18,7 +19,7 @@ from ..reading.table_loader import TableLoader
 from ..session.session import Session
 from ..session.typing_line import Typing, opened
 from ..tables.commands import showing
-from ..tables.search import BEST, Asked, Found, SearchTable, cut_short
+from ..tables.search import Asked, Found, SearchTable, cut_short
 from ..tables.view import Kept
 from ..widgets.hit_list import HitList, HitsPicture
 from ..widgets.table_title import TitleOfTable
@@ -31,7 +32,7 @@ class SearchScreen(TableScreen, scope="hits"):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self._table = session.outliving(SearchTable, SearchTable)
+        self._table = session.outliving(SearchTable, lambda: SearchTable(session.explorer.facts))
         self._loader = TableLoader(self, session.reading)
 
     def on_mount(self) -> None:
@@ -60,11 +61,15 @@ class SearchScreen(TableScreen, scope="hits"):
         seen = range(first, first + len(hits))
         self.query_one(HitList).show(
             HitsPicture(
-                hits,
-                first,
-                table.view.place,
-                table.shown.text.strip(),
-                max((len(str(hit.neuron)) for hit in table.hits), default=8),
+                hits=hits,
+                columns=table.columns,
+                first=first,
+                place=table.view.place,
+                column=table.view.column,
+                sorted_by=table.sort,
+                descending=table.descending,
+                find=table.shown.text.strip(),
+                address=max((len(str(hit.neuron)) for hit in table.hits), default=8),
                 empty=self._empty,
                 marked=frozenset(place for place in seen if self.is_marked(place)),
                 selected=frozenset(place for place in seen if self.is_selected(place)),
@@ -73,39 +78,43 @@ class SearchScreen(TableScreen, scope="hits"):
         )
 
     @property
-    def _empty(self) -> str:
-        if self._table.stale:
-            return "searching"
+    def columns(self) -> int:
+        return len(self._table.columns)
+
+    @property
+    def _empty(self) -> tuple[str, ...]:
+        table = self._table
+        if table.stale:
+            return ("searching",)
         if self._notice_is_bad:
-            return self._notice
-        if not self._table.shown.text:
-            return "Enter searches, Tab changes between peaks and contexts, Escape leaves"
-        return self.session.keys.filled(
-            "nothing found; {table.switch} looks in the other place, {find.open} for another text"
-        )
+            return (self._notice,)
+        if not table.shown.text:
+            return (f"Enter searches, Tab changes to {table.wanted.next_place}, Escape leaves",)
+        keys = "nothing found; {table.switch} looks among PLACE, {find.open} for another text"
+        return (self.session.keys.filled(keys).replace("PLACE", table.shown.next_place), *table.found.notes)
 
     def headline(self) -> TitleOfTable:
         table = self._table
-        more = f"the best {BEST} a quadrant" if cut_short(table.hits) else ""
         what = f"{table.shown.words} {table.shown.text}" if table.shown.text else ""
-        return TitleOfTable(
-            "search", table.view.place, self.total, table.stale, True, what, "strength" if what else "", more
-        )
+        more = cut_short(table.shown, table.hits)
+        order = table.order if what else ""
+        return TitleOfTable("search", table.view.place, self.total, table.stale, True, what, order, more)
 
     # searching
 
     def _open_prompt(self, error: str = "") -> None:
         asked = self._table.wanted
-        self.retype(opened("search.open", asked.words, asked.text, error=error, hint="a word; Tab: contexts"))
+        hint = f"a word; Tab: {asked.next_place}"
+        self.retype(opened("search.open", asked.words, asked.text, error=error, hint=hint))
 
     def press_tab(self, typing: Typing) -> None:
-        """Look among the peaks, or in the contexts."""
+        """Look in the next place."""
         if typing.purpose != "search.open":
             super().press_tab(typing)
             return
         other = replace(self._table.wanted, text=typing.text).switched()
         self._table.wanted = other
-        hint = f"a word; Tab: {'peaks' if other.where == 'context' else 'contexts'}"
+        hint = f"a word; Tab: {other.next_place}"
         self.retype(replace(typing, label=other.words, error="", hint=hint))
 
     def accepted(self, text: str) -> None:
@@ -126,6 +135,8 @@ class SearchScreen(TableScreen, scope="hits"):
             self._open_prompt(told(message.error))
         else:
             self._table.take(message.asked, message.found)
+            if message.found.hits and message.found.notes:
+                self.say("; ".join(message.found.notes))
         self.redraw()
 
     # keys
@@ -135,6 +146,8 @@ class SearchScreen(TableScreen, scope="hits"):
             "find.open": self._open_prompt,
             "search.open": self._open_prompt,
             "table.switch": self._switch,
+            "table.sort": lambda: self._table.sort_by(self._table.column),
+            "table.reverse": self._table.reverse,
             "keep.command": self._copy_command,
             "keep.cite": lambda: self._copy_hit(cited=True),
             "keep.copy": lambda: self._copy_hit(cited=False),
@@ -144,10 +157,10 @@ class SearchScreen(TableScreen, scope="hits"):
         return self._table.key(place)
 
     def _copy_hit(self, *, cited: bool) -> None:
-        if not self._table.hits:
+        hit = self._table.hits[self.view.place] if self._table.hits else None
+        if not isinstance(hit, Hit):
             self.say("there is no context here")
             return
-        hit = self._table.hits[self.view.place]
         where = Cited(self.session.explorer.facts.model, hit.neuron, hit.quadrant, self._table.shown.signs)
         self.say(copied_context(self.session.screens, where, hit.example, cited_whole=cited))
 
@@ -163,7 +176,7 @@ class SearchScreen(TableScreen, scope="hits"):
         if not asked.text:
             self.say("nothing was searched for yet")
         elif self.selected:
-            keys = [(hit.neuron, hit.quadrant) for hit, key in self._table.keyed() if key in self.selected]
+            keys = [shown for shown, key in self._table.keyed() if key in self.selected]
             command = showing(keys, path, asked.signs)
             self.say(f"command that shows {rows_of(len(keys))}: {self.session.screens.copy_text(command)}")
         else:
@@ -193,7 +206,12 @@ class SearchScreen(TableScreen, scope="hits"):
         self.close()
 
     def on_hit_list_clicked(self, message: HitList.Clicked) -> None:
-        self.clicked(message.place, message.twice)
+        if message.column is not None:
+            self.view = replace(self.view, column=message.column)
+        if message.place is None:
+            self.action_perform("table.sort")
+        else:
+            self.clicked(message.place, message.twice)
 
     def on_hit_list_wheel(self, message: HitList.Wheel) -> None:
         self.wheel(message.by)

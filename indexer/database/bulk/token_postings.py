@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..format.token_lists import READ, kind_of
+from ..format.token_lists import READ, STRONGEST_HALF, kind_of
 from ..read.weight_lists import TOKEN_LISTS
 from .arrays import VOCABULARY, Float32, WeightArrays
 from .spool import Integers, Records, Spool, blocks, groups, order_by, packed
@@ -22,11 +22,10 @@ _POSTING = np.dtype(
     [
         ("key", "<u4"),  # 2 * token + kind
         ("neuron", "<u4"),
-        ("strength", "<u2"),  # the bits of a float16, which order positive numbers
+        ("strength", "<u2"),  # the bits of a float16, which order positive numbers; packed: the difference
         ("list", "u1"),  # its place among the six
     ]
 )
-_STRONGEST = 0x7C00  # more than any finite strength's bits
 
 
 class TokenPostings:
@@ -79,7 +78,7 @@ def _strengths(site: WeightArrays) -> Float32:
 
 def _strongest_first(records: Records) -> Records:
     """Records sorted by key, strength, neuron and list."""
-    weakness: Integers = _STRONGEST - records["strength"].astype(np.int64)
+    weakness: Integers = STRONGEST_HALF - records["strength"].astype(np.int64)
     found: Records = records[order_by(records["key"], weakness, records["neuron"], records["list"])]
     return found
 
@@ -88,4 +87,6 @@ def _rows(sorted_: Records) -> Iterator[tuple[int, int, int, bytes]]:
     for group in groups(sorted_, "key"):
         token, kind = divmod(int(group["key"][0]), 2)
         for block, part in blocks(group):
-            yield token, kind, block, packed(part, ("strength", "list", "neuron"))
+            differences = part.copy()
+            differences["strength"] = -np.diff(part["strength"].astype(np.int64), prepend=STRONGEST_HALF)
+            yield token, kind, block, packed(differences, ("strength", "list", "neuron"))

@@ -127,8 +127,8 @@ CREATE TABLE token_neurons (                 -- the neurons whose lists hold a t
     kind    INTEGER NOT NULL,                -- 0: it is written, 1: it is read
     block   INTEGER NOT NULL,                -- 0: the strongest
     neurons BLOB NOT NULL,                   -- see "Packed values" in docs/schema.md
-    UNIQUE (token, kind, block)
-) STRICT;
+    PRIMARY KEY (token, kind, block)
+) WITHOUT ROWID, STRICT;
 
 CREATE TABLE wiring (                        -- who feeds each neuron, and whom it feeds; raw signs; no row: see info.wiring
     neuron INTEGER PRIMARY KEY REFERENCES neurons (id),

@@ -25,3 +25,7 @@ def kind_of(place: int) -> int:
 def flipped(place: int) -> int:
     """The list that a list becomes if w_in and w_out are negated."""
     return place ^ 1 if changes_sign(VECTORS[place // 2]) else place
+
+
+STRONGEST_HALF = 0x7C00
+"""More than the bits of any finite float16 that is not negative: postings keep strengths as such bits."""

@@ -25,8 +25,7 @@ class Candidates:
     def of(self, text: str, limit: int) -> list[int]:
         """The numbers of the first sequences that have the words of a text one after the other."""
         own = words(text)
-        indexed = "words" in self._connection.tables and (self._version > 1 or not newly_cut(text))
-        if not own or not indexed:
+        if not self.are_indexed(text):
             return list(islice(self._holding(text), limit))
         cut = "*" if text[-1].isalnum() else ""  # the last word may be longer in the context
         rows = self._connection.rows(
@@ -35,6 +34,11 @@ class Candidates:
             (f'"{" ".join(own)}"{cut}', limit),
         )
         return [row[0] for row in rows]
+
+    def are_indexed(self, text: str) -> bool:
+        """Whether the full-text index finds the sequences of a text, so that no sequence must be read."""
+        there = "words" in self._connection.tables
+        return bool(words(text)) and there and (self._version > 1 or not newly_cut(text))
 
     def _holding(self, text: str) -> Iterator[int]:
         """The sequences that hold a text, found by reading all of them."""

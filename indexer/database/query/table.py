@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 
 from ...errors import GluscopeError
@@ -12,7 +13,7 @@ from ..format.columns import COLUMNS, OPTIONAL, Column, Source, column_named, ne
 from ..format.kinds import COUNT, FLAG
 from ..read.connection import Connection, Row
 from ..read.lacking import not_built, not_computed
-from .where import Compiled, compile_condition, compile_number
+from .where import Compiled, Holds, compile_condition, compile_number
 
 _TOGETHER = 900  # rows a query: older SQLites take at most 999 values
 _STRETCH = 20_000  # rows a query when they are read in the order of the file
@@ -25,8 +26,10 @@ class Table:
     A scan of the narrow table takes about 0.1 s for 458,752 neurons, whatever the column, so none has an index.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, holding: Callable[[Holds], Sequence[int]]) -> None:
+        """`holding`: finds the row numbers of the neurons whose lists hold a token."""
         self._connection = connection
+        self._holding = holding
 
     def rows(
         self,
@@ -54,7 +57,7 @@ class Table:
         self._need((), condition)
         tables = _tables(condition.columns)
         sql = f"SELECT count(*) FROM {tables} WHERE {condition.sql}"
-        rows = self._connection.rows(sql, (COUNT,), condition.parameters)
+        rows = self._connection.rows(sql, (COUNT,), self._values(condition))
         found: int = rows[0][0]
         return found
 
@@ -125,7 +128,8 @@ class Table:
         by = f"{key.sql} {direction} NULLS LAST, n.id" if key else f"n.id {direction if sort else 'ASC'}"
         tables = _tables(condition.columns | names)
         sql = f"SELECT n.id FROM {tables} WHERE {condition.sql} ORDER BY {by} LIMIT ? OFFSET ?"
-        parameters = (*condition.parameters, *(key.parameters if key else ()), -1 if limit is None else limit, offset)
+        values = (*self._values(condition), *(self._values(key) if key else ()))
+        parameters = (*values, -1 if limit is None else limit, offset)
         return array("q", [row[0] for row in self._connection.rows(sql, (COUNT,), parameters)])
 
     def _stretches(self, names: Sequence[str], condition: Compiled, signs: str) -> Iterator[Row]:
@@ -133,12 +137,19 @@ class Table:
         chosen = _Chosen(names, signs)
         tables = _tables((*names, *condition.columns))
         sql = f"SELECT {chosen.sql} FROM {tables} WHERE n.id > ? AND {condition.sql} ORDER BY n.id LIMIT {_STRETCH}"
-        last = -1
-        while rows := self._connection.rows(sql, chosen.kinds, (last, *condition.parameters)):
+        last, values = -1, self._values(condition)
+        while rows := self._connection.rows(sql, chosen.kinds, (last, *values)):
             yield from map(chosen.row, rows)
             if len(rows) < _STRETCH:
                 return
             last = rows[-1][0]
+
+    def _values(self, compiled: Compiled) -> tuple[float | int | str, ...]:
+        """The values of an expression's parameters; neurons that hold a token as a JSON list of their row numbers."""
+        return tuple(
+            json.dumps(list(self._holding(value))) if isinstance(value, Holds) else value
+            for value in compiled.parameters
+        )
 
     def _need(self, names: Iterable[str], condition: Compiled) -> None:
         """GluscopeError if the index lacks a requested column."""
@@ -146,6 +157,8 @@ class Table:
             source = COLUMNS[name].table
             if self._has(source):
                 continue
+            if source == "e" and "peak_entropy" in self._connection.tables:
+                raise GluscopeError(f"this index has no {name}: no neuron has an example by post", "rank by post, too")
             if source == "e":
                 raise not_built(self._connection, f"this index has no {name}: an older gluscope made it")
             raise not_computed(self._connection, name, has_weights=self.has_weights)

@@ -3,33 +3,55 @@
     condition  = all { "or" all } ;          all = single { "and" single } ;      single = [ "not" ] comparison ;
     comparison = sum { ( "<" | "<=" | ">" | ">=" | "=" | "==" | "!=" | "<>" ) sum }
                | sum "is" [ "not" ] "null"   | sum [ "not" ] "in" "(" value { "," value } ")"
-               | sum [ "not" ] "like" text   | flag | "(" condition ")" ;
+               | sum [ "not" ] "like" text   | flag | holds | "(" condition ")" ;
+    holds      = ( "writes" | "suppresses" | "reads" | "peaks" ) "(" text ")" ;
     sum        = term { ( "+" | "-" ) term } ;      term = factor { ( "*" | "/" ) factor } ;
     factor     = [ "-" | "+" ] ( number | text | column | "abs" "(" sum ")" | "(" sum ")" ) ;
 
 Comparisons chain as in Python: 0.1 < frequency_np < 0.3. Texts stand between ' or ", compare without case, and in
 `like` % is any characters and _ is one. A comparison with a value that a neuron lacks (null) is neither true nor
-false. Division is of real numbers; division by 0 gives null. Values never become part of the SQL: they are its
-parameters. The only user text in the SQL is names of known columns.
+false. Division is of real numbers; division by a column that is 0 gives null, division by the number 0 is an error.
+`writes('Paris')` is true of neurons whose list of promoted tokens holds Paris. Values never become part of the SQL:
+they are its parameters. The only user text in the SQL is names of known columns.
 """
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NoReturn
 
 from ...errors import GluscopeError
 from ..format.columns import NAME, column_named, nearest_column
+from ..format.token_lists import PLACES, flipped
 
 LONGEST = 4000  # characters
 DEEPEST = 40  # nested parentheses
 MOST = 400  # values and operators
 
 Type = Literal["condition", "number", "text"]
-Parameter = float | int | str
 
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """The neurons one of whose lists of tokens, by their raw names (`token_lists.PLACES`), holds a text; without lists:
+    those with examples that peak on it. As a parameter it stands for a JSON list of row numbers."""
+
+    lists: tuple[str, ...]
+    text: str
+
+
+Parameter = float | int | str | Holds
+
+_HOLDS = {
+    "writes": ("+out",),
+    "suppresses": ("-out",),
+    "reads": ("gate+", "gate-", "in+", "in-"),
+    "peaks": (),
+}
+"""The lists that a condition looks into, under the signs asked for."""
 _TOKEN = re.compile(
     r"[ \t\r\n]*(?:(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)(?![\w.])|(?P<name>" + NAME + r")"
     r"|'(?P<single>[^']*)'|\"(?P<double>[^\"]*)\"|(?P<sign><=|>=|==|!=|<>|[<>=()+\-*/,]))",
@@ -95,6 +117,7 @@ class _Part:
     at: int
     parameters: tuple[Parameter, ...] = ()
     flag: bool = False  # a number that is 0 or 1 and may stand as a condition
+    constant: float | None = None  # the value of a number without columns
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -278,21 +301,28 @@ class _Parser:
         if self._next.kind != "sign" or self._next.value not in signs:
             return first
         parts, sql, real = [first], self._typed(first, "number").sql, ""
+        value = first.constant
         while self._next.kind == "sign" and self._next.value in signs:
             sign = self._take()
-            parts.append(self._typed(rule(), "number"))
-            sql += f" {sign.value} {parts[-1].sql}"
+            other = self._typed(rule(), "number")
+            parts.append(other)
+            sql += f" {sign.value} {other.sql}"
             if sign.value == "/":
                 real = "1.0 * "  # never the division of integers
-        return _Part(f"({real}{sql})", "number", first.at, _all(*parts))
+                if other.constant == 0:
+                    raise ExpressionError(other.at, "division by 0", "no neuron has such a value")
+            value = None if value is None or other.constant is None else _OF[sign.value](value, other.constant)
+        return _Part(f"({real}{sql})", "number", first.at, _all(*parts), constant=value)
 
     def _factor(self) -> _Part:
         if sign := self._accept("-", "+"):
             self._deeper(sign)
             part = self._typed(self._factor(), "number")
             self._depth -= 1
-            sql = f"(0 - {part.sql})" if sign.value == "-" else part.sql
-            return _Part(sql, "number", sign.at, part.parameters)
+            if sign.value == "+":
+                return part
+            value = None if part.constant is None else -part.constant
+            return _Part(f"(0 - {part.sql})", "number", sign.at, part.parameters, constant=value)
         return self._primary()
 
     def _primary(self) -> _Part:
@@ -302,23 +332,42 @@ class _Parser:
             part = self._or()
             self._expect(")")
             self._depth -= 1
-            return _Part(part.sql, part.type, token.at, part.parameters, part.flag)
+            return replace(part, at=token.at)
         if self._accept("abs"):
             self._expect("(")
             self._deeper(token)
             part = self._typed(self._sum(), "number")
             self._expect(")")
             self._depth -= 1
-            return _Part(f"abs(1.0 * {part.sql})", "number", token.at, part.parameters)
+            value = None if part.constant is None else abs(part.constant)
+            return _Part(f"abs(1.0 * {part.sql})", "number", token.at, part.parameters, constant=value)
         if token.kind == "number":
             self._take()
-            return _Part("?", "number", token.at, (_number(token.value),))
+            number = _number(token.value)
+            return _Part("?", "number", token.at, (number,), constant=float(number))
         if token.kind == "text":
             self._take()
             return _Part("?", "text", token.at, (token.value,))
+        if token.kind == "name" and token.value in _HOLDS:
+            return self._holds(self._take())
         if token.kind == "name" and token.value not in _WORDS:
             return self._column(self._take())
         return self._unexpected("a column, a number or a text")
+
+    def _holds(self, token: _Token) -> _Part:
+        """writes('Paris'): under aligned signs the list of the other name, in a flipped neuron."""
+        self._expect("(")
+        text = self._take()
+        if text.kind != "text" or not text.value:
+            raise ExpressionError(text.at, f"{token.value} wants a text", f"write it like {token.value}('Paris')")
+        self._expect(")")
+        own = _HOLDS[token.value]
+        turned = tuple(PLACES[flipped(PLACES.index(name))] for name in own)
+        among = "n.id IN (SELECT value FROM json_each(?))"
+        if self._signs == "raw" or set(turned) == set(own):
+            return _Part(f"({among})", "condition", token.at, (Holds(own, text.value),))
+        held = Holds(turned, text.value), Holds(own, text.value)
+        return _Part(f"iif(n.flipped, {among}, {among})", "condition", token.at, held)
 
     def _column(self, token: _Token) -> _Part:
         column = column_named(token.value)
@@ -327,6 +376,14 @@ class _Parser:
         self._columns.add(column.name)
         type_: Type = "text" if column.kind == "text" else "number"
         return _Part(column.sql(self._signs), type_, token.at, flag=column.kind == "flag")
+
+
+_OF: dict[str, Callable[[float, float], float]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+}
 
 
 def _all(*parts: _Part) -> tuple[Parameter, ...]:

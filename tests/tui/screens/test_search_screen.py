@@ -14,9 +14,10 @@ from gluscope_tui.tui.session.view import Wanted
 from gluscope_tui.tui.widgets.hit_list import HitList
 from gluscope_tui.tui.widgets.neuron_list import NeuronList
 from gluscope_tui.tui.widgets.table_title import TableTitle
-from indexer.database.records import Hit
+from indexer.database.records import Hit, TokenHit
 from indexer.quadrants import Quadrant
 from tests.support.walking import AppMaker, header_text, here, home_of, press, settled, state_of, typed
+from tests.support.weights_fixture import with_searches
 
 
 def screen(app: ExplorerApp) -> SearchScreen:
@@ -27,6 +28,11 @@ def screen(app: ExplorerApp) -> SearchScreen:
 def lines(app: ExplorerApp) -> list[str]:
     hits = app.screen.query_one(HitList)
     return [hits.render_line(row).text for row in range(hits.size.height)]
+
+
+def hits_of(app: ExplorerApp) -> list[Hit]:
+    """The hits in peaks or contexts."""
+    return [hit for hit in screen(app)._table.hits if isinstance(hit, Hit)]
 
 
 def headline(app: ExplorerApp) -> str:
@@ -43,7 +49,7 @@ async def test_hits_are_neurons_that_peak_on_the_word(explorer_app: AppMaker, ho
     app = explorer_app("L1N5")
     async with app.run_test(size=(120, 40)) as pilot:
         await typed(pilot, "Ffrance\r")
-        hits = screen(app)._table.hits
+        hits = hits_of(app)
         assert hits
         with indexer.open(hostile_index) as index:
             peaking = {
@@ -68,7 +74,7 @@ async def test_enter_makes_the_hits_the_current_list_and_opens_the_context(explo
     app = explorer_app("L1N5")
     async with app.run_test(size=(120, 40)) as pilot:
         await typed(pilot, "Ffrance\r")
-        hits = screen(app)._table.hits
+        hits = hits_of(app)
         await press(pilot, "j", "j", "enter")
         explorer = state_of(app)
         assert isinstance(app.screen, HomeScreen)
@@ -150,9 +156,7 @@ async def test_a_hit_is_the_same_context_under_other_signs(explorer_app: AppMake
         ]
         await press(pilot, "F", "escape")
         raw = searched(hostile_index, "paris", "raw")
-        assert [(one.neuron, one.quadrant) for one in screen(app)._table.hits] == [
-            (one.neuron, one.quadrant) for one in raw
-        ]
+        assert [(one.neuron, one.quadrant) for one in hits_of(app)] == [(one.neuron, one.quadrant) for one in raw]
 
 
 async def test_going_back_returns_to_the_context_that_was_left(explorer_app: AppMaker) -> None:
@@ -220,11 +224,19 @@ async def test_tab_switches_between_peaks_and_contexts(explorer_app: AppMaker) -
         table = screen(app)._table
         assert table.shown.where == "context"
         assert table.hits
-        assert all("city of" in hit.text for hit in table.hits)
-        await press(pilot, "tab")
+        assert all("city of" in hit.text for hit in hits_of(app))
+        await press(pilot, "tab")  # written: this index has no weights, which the prompt says
+        assert table.shown.where == "writes"
+        typing = screen(app).typing
+        assert typing is not None
+        assert "nothing of the model's weights is in it" in typing.error
+        await press(pilot, "tab", "tab", "enter")
         assert (table.shown.where, table.hits) == ("peak", ())
         assert "nothing found" in lines(app)[1]
-        await press(pilot, "enter", "tab", "slash", "x", "escape")
+        await press(pilot, "tab")
+        assert table.shown.where == "context"
+        assert table.hits
+        await press(pilot, "slash", "x", "escape")
         assert table.hits
 
 
@@ -232,7 +244,7 @@ async def test_clicks_and_the_wheel_move_among_the_hits_and_a_double_click_opens
     app = explorer_app("L1N5")
     async with app.run_test(size=(120, 40)) as pilot:
         await typed(pilot, "Ffrance\r")
-        hits = screen(app)._table.hits
+        hits = hits_of(app)
         await pilot.click(HitList, offset=(20, 5))
         await settled(pilot)
         assert screen(app).view.place == 4
@@ -277,3 +289,66 @@ async def test_hostile_text_in_hits_reaches_no_terminal(explorer_app: AppMaker) 
                 assert all(line.isprintable() for line in lines(app))
                 assert not ascii_only or all(line.isascii() for line in lines(app))
                 await press(pilot, "q" if screen(app).typing is None else "escape")
+
+
+async def test_hits_by_weights_are_rows_to_sort_and_walk_through(
+    explorer_app: AppMaker, hostile_index: Path, tmp_path: Path
+) -> None:
+    db = with_searches(hostile_index, tmp_path / "weights.db")
+    with indexer.open(db) as index:
+        expected = list(index.search_weights(["paris", "the"], "writes", limit=400))
+    app = explorer_app("L1N5", path=db)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "F", "tab", "tab")
+        await typed(pilot, "paris the\r")
+        table = screen(app)._table
+        assert list(table.hits) == expected
+        head, *rows = lines(app)
+        assert head.split() == ["neuron", "where", "quadrants", "token", "place", "score", "↓strength", "frequency"]
+        for line, hit in zip(rows, expected, strict=False):
+            cells = line.strip(" ▸").split()
+            assert cells[:2] == [hit.neuron.name, hit.where]
+            assert any(cell.endswith(hit.token.text.strip()) for cell in cells)
+        assert "writes paris the" in headline(app)
+        assert "by strength" in headline(app)
+        await press(pilot, *["h"] * 6, "s")  # by neuron
+        order = [hit.neuron for hit in table.hits]
+        assert order == sorted(order, key=lambda one: (one.site.layer, one.index))
+        assert "by neuron up" in headline(app)
+        await press(pilot, "minus")
+        assert [hit.neuron for hit in table.hits] == order[::-1] or table.hits[0].neuron == order[-1]
+        await press(pilot, *["l"] * 6, "s")
+        assert list(table.hits) == expected
+        await press(pilot, "j", "enter")
+        hit = expected[1]
+        assert here(app) == hit.neuron.name
+        assert "writes paris the, by strength" in header_text(app)
+        visited = [quadrant for quadrant in hit.quadrants if hit.frequency[quadrant]]
+        if visited:
+            often = max(visited, key=lambda quadrant: hit.frequency[quadrant] or 0.0)
+            assert state_of(app).view.focused is often
+        await press(pilot, "F", "escape", "tab")
+        assert table.shown.where == "reads"
+        assert {hit.where for hit in table.hits if isinstance(hit, TokenHit)} == {"gate+", "gate-", "in+", "in-"}
+        await typed(pilot, "F")
+        await press(pilot, "ctrl+u")
+        await typed(pilot, "zebra\r")
+        assert "'zebra' is not a token of this model" in "".join(lines(app))
+
+
+async def test_examples_are_sorted_by_any_of_their_columns(explorer_app: AppMaker, hostile_index: Path) -> None:
+    expected = searched(hostile_index, "paris")
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await typed(pilot, "Fparis\r")
+        strengths = [f"{100 * hit.strength:.0f}%" for hit in expected]
+        seen = [line.split("%")[0].split()[-1] + "%" for line in lines(app)[1:]]
+        assert len(seen) > 20
+        assert seen == strengths[: len(seen)]
+        await press(pilot, "h", "s")  # by value
+        table = screen(app)._table
+        assert [abs(hit.value) for hit in hits_of(app)] == sorted((abs(hit.value) for hit in expected), reverse=True)
+        assert "by value down" in headline(app)
+        await press(pilot, "enter")
+        assert here(app) == str(table.hits[0].neuron)
+        assert "peaks on paris, by value down" in header_text(app)
