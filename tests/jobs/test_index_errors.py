@@ -234,7 +234,7 @@ def told(err: str) -> str:
     assert "Traceback" not in err
     before, mark, error = err.partition("error: ")
     assert mark, err
-    assert all(line.startswith(("loading", "indexing", "writing")) for line in before.splitlines())
+    assert all(line.startswith(("loading", "looking", "indexing", "writing")) for line in before.splitlines())
     assert 1 <= len(error.splitlines()) <= 2
     return error
 
