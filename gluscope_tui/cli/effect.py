@@ -12,7 +12,9 @@ import typer
 from indexer.addresses import NeuronAddress, parse_neuron
 from indexer.database.reader import Index
 from indexer.errors import GluscopeError
+from indexer.quadrants import Quadrant
 
+from ..views import effect as view
 from .asked import Addresses
 from .columns import Where
 from .extras import require_index_extra
@@ -104,7 +106,11 @@ def command(
         from indexer.live.model import Choice
 
         asked = {parse_label(one.removeprefix("=")) for one in quadrant} if quadrant else set(LABELS)
-        wanted = targets(addresses, [label for label in LABELS if label in asked], together=together)
+        labels = [label for label in LABELS if label in asked]
+        wanted = targets([address for address, _ in addresses], labels, together=together)
+        if not quadrant and not together:  # a quadrant beside an address is the only one of it that is asked for
+            own = {address: beside.value for address, beside in addresses if beside is not None}
+            wanted = [one for one in wanted if own.get(one.neurons[0], one.label) == one.label]
         alone = len({target.neurons for target in wanted}) == 1 and not together
         request = Request(
             to=parse_replacement(to),
@@ -150,22 +156,28 @@ def _index(stack: ExitStack, db: Path | None, model: str | None) -> Index | None
     return stack.enter_context(open_index(db))
 
 
-def _addresses(index: Index | None, named: Sequence[str], where: str | None) -> list[NeuronAddress]:
-    """The neurons that are named, or that meet the condition. Of a bad address every one is told before the error."""
+def _addresses(
+    index: Index | None, named: Sequence[str], where: str | None
+) -> list[tuple[NeuronAddress, Quadrant | None]]:
+    """The neurons that are named, each with the quadrant beside it, or those that meet the condition.
+
+    Every bad address is told before the command ends.
+    """
     if where is not None:
         if named:
             raise GluscopeError("neurons are named, and --where chooses others", "leave one of them out")
         if index is None:
             raise GluscopeError("--where needs an index", "name one with --db, or name neurons")
-        found = [parse_neuron(str(row[0])) for row in index.rows(("neuron",), where=where)]
+        rows = index.rows(("neuron",), where=where)
+        found: list[tuple[NeuronAddress, Quadrant | None]] = [(parse_neuron(str(row[0])), None) for row in rows]
         if not found:
             tell("no neuron meets the condition")
             raise typer.Exit(1)
         return found
     if index is None:
-        return [parse_neuron(one) for one in named]
+        return [(parse_neuron(one), None) for one in named]
     addresses = Addresses(index, named)
-    read = [address for address, _ in addresses]
+    read = list(addresses)
     if addresses.refused:
         raise typer.Exit(2)
     return read
@@ -192,8 +204,6 @@ def _source(
 
 
 def _print(printer: Printer, rows: Iterable[Effect], sort: str | None, *, single: bool) -> None:
-    from ..views import effect as view
-
     shown = list(rows)
     if sort is not None:
         shown.sort(key=lambda row: view.sort_key(row, sort))
