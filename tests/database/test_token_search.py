@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
+from indexer.database.bulk import spool
 from indexer.database.bulk.add_search import add_search
 from indexer.database.reader import Index
 from indexer.database.records import NeuronRecord, TokenHit
@@ -151,6 +153,24 @@ def test_hits_are_those_of_a_scan_the_strongest_first(
             assert one.tokens == other.tokens
     few = [as_found(hit) for hit in index.search_weights(wanted, place, every=every, exact=exact, signs=signs, limit=3)]
     assert few == hits[:3]
+
+
+def test_postings_in_many_blocks_and_chunks_find_the_same(
+    tmp_path: Path, db: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "BLOCK", 3)
+    monkeypatch.setattr(spool, "TOGETHER", 50)
+    cut = tmp_path / "cut.db"
+    shutil.copy(db, cut)
+    add_search(cut)
+    with sqlite3.connect(cut) as connection:
+        blocks = [id_ & 0xFFFF for (id_,) in connection.execute("SELECT id FROM token_neurons")]
+    assert max(blocks) > 10
+    with Index(cut) as opened:
+        for wanted in ("the", "paris", "c*", ".", "\n"):
+            for place in ("writes", "reads"):
+                want = list(index.search_weights(wanted, place))
+                assert list(opened.search_weights(wanted, place)) == want != []
 
 
 @pytest.mark.parametrize("signs", ["aligned", "raw"])

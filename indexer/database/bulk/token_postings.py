@@ -12,15 +12,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..format.token_lists import READ, STRONGEST_HALF, kind_of
+from ..format.token_lists import READ, STRONGEST_HALF, TOGETHER, kind_of, postings_id
 from ..read.weight_lists import TOKEN_LISTS
 from .arrays import VOCABULARY, Float32, WeightArrays
-from .spool import Integers, Records, Spool, blocks, groups, order_by, packed
+from .spool import Integers, Records, Spool, blocks, changes, groups, order_by, packed
 from .weight_packing import kept_scores
 
 _POSTING = np.dtype(
     [
-        ("key", "<u4"),  # 2 * token + kind
+        ("group", "<u4"),  # 2 * (token // TOGETHER) + kind
+        ("token", "u1"),  # its place in the group
         ("neuron", "<u4"),
         ("strength", "<u2"),  # the bits of a float16, which order positive numbers; packed: the difference
         ("list", "u1"),  # its place among the six
@@ -47,7 +48,8 @@ class TokenPostings:
         for place in range(TOKEN_LISTS):
             neuron, rank = np.nonzero((site.tokens[place] >= 0) & np.isfinite(strengths[place]))
             own = np.zeros(len(neuron), _POSTING)
-            own["key"] = 2 * site.tokens[place, neuron, rank].astype(np.int64) + kind_of(place)
+            token = site.tokens[place, neuron, rank].astype(np.int64)
+            own["group"], own["token"] = 2 * (token // TOGETHER) + kind_of(place), token % TOGETHER
             own["neuron"], own["list"] = first + neuron, place
             own["strength"] = strengths[place, neuron, rank].astype(np.float16).view(np.uint16)
             found.append(own)
@@ -55,8 +57,8 @@ class TokenPostings:
 
     def write(self) -> None:
         """Fill the table `token_neurons`. Part of the caller's transaction."""
-        for chunk in self._spool.chunks("key"):
-            self._sqlite.executemany("INSERT INTO token_neurons VALUES (?, ?, ?, ?)", _rows(_strongest_first(chunk)))
+        for chunk in self._spool.chunks("group"):
+            self._sqlite.executemany("INSERT INTO token_neurons VALUES (?, ?)", _rows(_strongest_first(chunk)))
 
 
 def _strengths(site: WeightArrays) -> Float32:
@@ -77,16 +79,20 @@ def _strengths(site: WeightArrays) -> Float32:
 
 
 def _strongest_first(records: Records) -> Records:
-    """Records sorted by key, strength, neuron and list."""
+    """Records sorted by group, token, strength, neuron and list."""
     weakness: Integers = STRONGEST_HALF - records["strength"].astype(np.int64)
-    found: Records = records[order_by(records["key"], weakness, records["neuron"], records["list"])]
+    found: Records = records[order_by(records["group"], records["token"], weakness, records["neuron"], records["list"])]
     return found
 
 
-def _rows(sorted_: Records) -> Iterator[tuple[int, int, int, bytes]]:
-    for group in groups(sorted_, "key"):
-        token, kind = divmod(int(group["key"][0]), 2)
+def _rows(sorted_: Records) -> Iterator[tuple[int, bytes]]:
+    for group in groups(sorted_, "group"):
+        of_token, kind = divmod(int(group["group"][0]), 2)
         for block, part in blocks(group):
+            begins = changes(part["token"])  # each token's strengths are told from the start, in each block
+            strength = part["strength"].astype(np.int64)
+            before = np.where(begins, STRONGEST_HALF, np.roll(strength, 1))
             differences = part.copy()
-            differences["strength"] = -np.diff(part["strength"].astype(np.int64), prepend=STRONGEST_HALF)
-            yield token, kind, block, packed(differences, ("strength", "list", "neuron"))
+            differences["strength"] = before - strength
+            packed_ = packed(differences, ("token", "strength", "list", "neuron"))
+            yield postings_id(of_token * TOGETHER, kind, block), packed_

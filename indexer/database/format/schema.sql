@@ -122,13 +122,10 @@ CREATE TABLE token_texts (                   -- the tokens of the vocabulary tha
     PRIMARY KEY (folded, token)
 ) WITHOUT ROWID, STRICT;
 
-CREATE TABLE token_neurons (                 -- the neurons whose lists hold a token
-    token   INTEGER NOT NULL REFERENCES tokens (id),
-    kind    INTEGER NOT NULL,                -- 0: it is written, 1: it is read
-    block   INTEGER NOT NULL,                -- 0: the strongest
-    neurons BLOB NOT NULL,                   -- see "Packed values" in docs/schema.md
-    PRIMARY KEY (token, kind, block)
-) WITHOUT ROWID, STRICT;
+CREATE TABLE token_neurons (                 -- the neurons whose lists hold a token, 16 tokens together
+    id      INTEGER PRIMARY KEY,             -- 65,536 * (2 * (token / 16) + kind) + block; kind 0: written, 1: read
+    neurons BLOB NOT NULL                    -- see "Packed values" in docs/schema.md
+) STRICT;
 
 CREATE TABLE wiring (                        -- who feeds each neuron, and whom it feeds; raw signs; no row: see info.wiring
     neuron INTEGER PRIMARY KEY REFERENCES neurons (id),

@@ -29,3 +29,12 @@ def flipped(place: int) -> int:
 
 STRONGEST_HALF = 0x7C00
 """More than the bits of any finite float16 that is not negative: postings keep strengths as such bits."""
+
+
+TOGETHER = 16
+"""Tokens whose postings are packed together: alone, most would take less room than what is around them."""
+
+
+def postings_id(token: int, kind: int, block: int) -> int:
+    """The key of the postings of a token, and of its neighbours, of a kind."""
+    return (2 * (token // TOGETHER) + kind << 16) + block

@@ -15,7 +15,7 @@ from ...errors import GluscopeError
 from ...quadrants import QUADRANTS, Quadrant
 from ..format.kinds import BLOB, COUNT, FLAG
 from ..format.schema import BLOCK
-from ..format.token_lists import KINDS, PLACES, STRONGEST_HALF, WRITTEN, flipped
+from ..format.token_lists import KINDS, PLACES, STRONGEST_HALF, TOGETHER, WRITTEN, flipped, postings_id
 from ..read.connection import Connection, Row
 from ..read.inflate import DamagedValue, inflate
 from ..read.lacking import not_built, not_computed
@@ -27,7 +27,7 @@ from .sought import Sought
 from .table import Table
 from .vocabulary import Shown, Vocabulary
 
-_WIDTH = 7  # bytes of a posting
+_WIDTH = 8  # bytes of a posting
 _TOGETHER = 128  # hits made at a time
 _NUMBERS = tuple(f"{name}_{q.letters}" for name in ("count", "extreme_post", "frequency") for q in QUADRANTS)
 
@@ -95,7 +95,7 @@ class TokenSearch:
         if not has_weights:
             raise not_computed(self._connection, what, has_weights=False)
         if "token_neurons" in there and self._connection.rows(
-            "SELECT 1 FROM token_neurons WHERE kind = ? LIMIT 1", (FLAG,), (kind,)
+            "SELECT 1 FROM token_neurons WHERE (id >> 16) % 2 = ? LIMIT 1", (FLAG,), (kind,)
         ):
             return
         if kind == WRITTEN and "vocab_std" not in self._table.columns:
@@ -130,28 +130,19 @@ class TokenSearch:
 
     def _of_token(self, token: int, kind: int) -> Iterator[Entry]:
         """The postings of a token, the strongest first, each block read on request."""
-        sql = "SELECT neurons FROM token_neurons WHERE token = ? AND kind = ? AND block = ?"
         for block in count():
-            rows = self._connection.rows(sql, (BLOB,), (token, kind, block))
+            sql, key = "SELECT neurons FROM token_neurons WHERE id = ?", postings_id(token, kind, block)
+            rows = self._connection.rows(sql, (BLOB,), (key,))
             if not rows:
                 return
-            yield from self._entries(rows[0][0], token)
-
-    def _entries(self, blob: bytes, token: int) -> Iterator[Entry]:
-        try:
-            raw = inflate(blob, BLOCK * _WIDTH)
-            size, odd = divmod(len(raw), _WIDTH)
-            if odd:
-                raise DamagedValue("the length is wrong")
-            weaknesses = list(accumulate(_halves(raw[: 2 * size])))
-            lists = raw[2 * size : 3 * size]
-            neurons = integers(from_planes(raw[3 * size :], 4))
-            if size and (not 0 < weaknesses[0] <= weaknesses[-1] <= STRONGEST_HALF or max(lists) >= len(PLACES)):
-                raise DamagedValue("a strength or a list is impossible")
-        except DamagedValue as error:
-            raise self._connection.damaged(f"postings of tokens: {error}") from error
-        for weakness, list_, neuron in zip(weaknesses, lists, neurons, strict=True):
-            yield weakness, neuron, list_, ((token, weakness),)
+            try:
+                raw = inflate(rows[0][0], BLOCK * _WIDTH)
+                tokens = raw[: len(raw) // _WIDTH]
+                yield from _entries(raw, tokens, token)
+            except DamagedValue as error:
+                raise self._connection.damaged(f"postings of tokens: {error}") from error
+            if tokens and tokens[-1] > token % TOGETHER:
+                return
 
     def _hits(self, entries: Iterator[Entry], signs: str) -> Iterator[TokenHit]:
         size = 8  # few are wanted as a rule
@@ -200,6 +191,24 @@ class TokenSearch:
                 strength: float = unpack("<e", (STRONGEST_HALF - weakness).to_bytes(2, "little"))[0]
                 return ListedToken(token, self._texts.alone(token), place, 0.0 - score if flip else score, strength)
         raise DamagedValue("a token that is searched for isn't in its list")
+
+
+def _entries(raw: bytes, tokens: bytes, token: int) -> Iterator[Entry]:
+    """The postings of a token among those of a block; `tokens`: the places in their group, ascending."""
+    size = len(tokens)
+    if len(raw) != size * _WIDTH:
+        raise DamagedValue("the length is wrong")
+    own = bytes((token % TOGETHER,))
+    start, stop = tokens.find(own), tokens.rfind(own) + 1
+    if not stop:
+        return
+    planes = [raw[size * plane + start : size * plane + stop] for plane in range(1, _WIDTH)]
+    weaknesses = list(accumulate(_halves(planes[0] + planes[1])))
+    lists, neurons = planes[2], integers(from_planes(b"".join(planes[3:]), 4))
+    if not 0 < weaknesses[0] <= weaknesses[-1] <= STRONGEST_HALF or max(lists) >= len(PLACES):
+        raise DamagedValue("a strength or a list is impossible")
+    for weakness, list_, neuron in zip(weaknesses, lists, neurons, strict=True):
+        yield weakness, neuron, list_, ((token, weakness),)
 
 
 def _concerns(where: str, quadrant: Quadrant, extreme_post: float | None) -> bool:
