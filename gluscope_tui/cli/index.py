@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from indexer.corpus.messages import ROLE
+from indexer.database.format.turns import ROLE
 from indexer.errors import GluscopeError
 from indexer.ranking import DEFAULT_RANKINGS, RANKINGS
 from indexer.run.interruption import what_is_left

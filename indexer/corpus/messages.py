@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+from ..database.format.turns import ROLE
 from ..errors import GluscopeError
 from ..library_errors import in_a_line
 
@@ -14,9 +15,6 @@ Message: TypeAlias = Mapping[str, Any]
 has them. No value of it is null, and no text in it has lone surrogates."""
 
 Messages: TypeAlias = tuple[Message, ...]
-
-ROLE = re.compile(r"[A-Za-z][\w-]{0,31}", re.ASCII)
-"""What names a role."""
 
 _SAID_BY = {"human": "user", "gpt": "assistant"}
 """Roles of conversations that call them `from`, and their texts `value`."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 LONGEST_ROLE = 32
 """Characters."""
+
+ROLE = re.compile(r"[A-Za-z][\w-]{0,31}", re.ASCII)
+"""What names a role."""
 
 
 class Turn(NamedTuple):
