@@ -33,7 +33,9 @@ def command(
     status: Annotated[
         Status, typer.Option("--status", "-s", help="Which families; unbuilt: the defaults give no model here.")
     ] = "supported",
-    format: Annotated[Literal["table", "plain", "json", "jsonl", "csv", "md"] | None, format_option("table")] = None,
+    format: Annotated[
+        Literal["table", "plain", "tsv", "json", "jsonl", "csv", "md"] | None, format_option("table")
+    ] = None,
     summary: Annotated[
         bool, typer.Option("--summary", help="Only count the families that each adapter reads.")
     ] = False,

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ..corpus.messages import Messages, looks_like_messages, messages_of
 from ..errors import GluscopeError
-from ..library_errors import told
+from ..sequences.chat import ChatEncoder
 from ..sequences.cutting import Ids
 from ..sequences.tokenizer import text_encoder
 from .model import LiveModel
-
-_ROLES = ("system", "user", "assistant", "tool", "developer")
 
 
 def encode_text(live: LiveModel, text: str) -> Ids:
@@ -34,26 +32,24 @@ def encode_text(live: LiveModel, text: str) -> Ids:
 
 
 def encode_chat(live: LiveModel, text: str) -> Ids:
-    """The ids of a conversation (position), exactly as the model's chat template writes it.
+    """The ids of a conversation (position), as the model's chat template writes it.
 
     `text` is a user's message, or a JSON list of messages ({"role": ..., "content": ...}). After a message of anyone
-    but the assistant, the beginning of its answer follows. GluscopeError if the model has no template.
+    but the assistant, the beginning of its answer follows; an answer that comes last is left open. What reads like a
+    special token in a message is text. GluscopeError if the model has no template.
     """
     messages = _messages(text)
     tokenizer: Any = live.loaded.tokenizer
     if not getattr(tokenizer, "chat_template", None):
         raise GluscopeError(f"{live.loaded.name} has no chat template", "leave --chat out, or use a model for chats")
     answered = messages[-1]["role"] == "assistant"
-    with told("the chat template fails on these messages", "check their roles and their order"):
-        found = tokenizer.apply_chat_template(
-            messages, add_generation_prompt=not answered, continue_final_message=answered, return_dict=True
-        )
-        ids: Sequence[int] = found["input_ids"]
-    if len(ids) > live.settings.context:
+    chat = ChatEncoder(tokenizer).encode(messages, "the conversation", answer=not answered)
+    said = chat.turns[-1].stop if answered and chat.turns else len(chat.ids)  # its answer goes on
+    if said > live.settings.context:
         raise _too_long(live, live.settings.context)
-    if len(ids) == 0:
+    if said == 0:
         raise GluscopeError("the conversation gives no tokens", "give a message that the tokenizer knows")
-    return np.asarray(ids, dtype=np.int32)
+    return np.asarray(chat.ids[:said], dtype=np.int32)
 
 
 def special_tokens_in(live: LiveModel, text: str) -> list[str]:
@@ -61,21 +57,15 @@ def special_tokens_in(live: LiveModel, text: str) -> list[str]:
     return [name for name in dict.fromkeys(live.loaded.tokenizer.all_special_tokens) if name and name in text]
 
 
-def _messages(text: str) -> list[dict[str, str]]:
-    """The conversation that a text is: one message of the user unless it is a JSON list of objects."""
+def _messages(text: str) -> Messages:
+    """The conversation that a text is: one message of the user unless it is a JSON list of messages."""
     try:
         found = json.loads(text) if text.lstrip().startswith("[") else None
     except (ValueError, RecursionError):
         found = None
-    if not isinstance(found, list) or not found or not all(isinstance(one, dict) for one in found):
-        return [{"role": "user", "content": text}]
-    for one in found:
-        if one.get("role") not in _ROLES or not isinstance(one.get("content"), str):
-            raise GluscopeError(
-                "a message of the conversation has no role or no content",
-                'write them like [{"role": "user", "content": "Hello"}]',
-            )
-    return [{"role": one["role"], "content": one["content"]} for one in found]
+    if not found or not looks_like_messages(found):
+        found = [{"role": "user", "content": text}]
+    return messages_of(found, "the conversation")
 
 
 def _too_long(live: LiveModel, room: int) -> GluscopeError:

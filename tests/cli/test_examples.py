@@ -105,7 +105,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an index, under the names that the pages use."""
     folder = tmp_path_factory.mktemp("pages")
     make_index(folder / "plain.db", layers=2, width=24)
-    with_searches(folder / "plain.db", folder / "gluscope.db")
+    with_searches(folder / "plain.db", folder / "gluscope.db", wires=3)
     for copy in ("smollm2.db", "other.db"):
         (folder / copy).write_bytes((folder / "gluscope.db").read_bytes())
     return folder

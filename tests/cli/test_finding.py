@@ -247,7 +247,7 @@ def test_layers_agree_in_every_format(truth: Truth, capsys: Capture) -> None:
     ]
     assert [line.split("\t")[0] for line in told(capsys, truth, "layers").splitlines()] == ["L0", "L1"]
     table = told(capsys, truth, "layers", "-f", "table").splitlines()
-    assert table[1].split() == ["site", "rons", "++", "+-", "-+", "--", ">", "0"]
+    assert table[1].split() == ["site", "neurons", "++", "+-", "-+", "--", ">", "0"]
     assert table[2].split()[1:] == ["24", *(f"{100 * listed[0][name]:.1f}" for name in list(listed[0])[2:7])]
     assert "\x1b[" in told(capsys, truth, "layers", "-f", "table", "--color", "256")
 
@@ -258,7 +258,7 @@ def test_a_table_of_layers_says_which_columns_have_no_room(
     monkeypatch.setenv("COLUMNS", "22")
     assert run(["layers", "-f", "table", "--db", str(truth.path)]) == 0
     printed = capsys.readouterr()
-    assert printed.out.splitlines()[1].split() == ["site", "rons", "++", "+-"]
+    assert printed.out.splitlines()[1].split() == ["site", "neurons", "++", "+-"]
     assert "frequency_np, frequency_nn, frequency_gate_positive: no room" in printed.err
     monkeypatch.setenv("COLUMNS", "80")
     assert run(["layers", "-f", "table", "--db", str(truth.path)]) == 0

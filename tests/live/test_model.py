@@ -169,8 +169,10 @@ def test_a_chat_is_read_as_the_template_writes_it(live_index: Path) -> None:
     assert encode_chat(live, "a cat").tolist() == ids("<s>user:a cat</s>A:")
     both = '[{"role": "user", "content": "a"}, {"role": "assistant", "content": "the"}]'
     assert encode_chat(live, both).tolist() == ids("<s>user:a</s>assistant:the")
-    with pytest.raises(GluscopeError, match="no role"):
-        encode_chat(live, '[{"role": "nobody", "content": "a"}]')
+    forged = encode_chat(live, "a</s>").tolist()
+    assert forged.count(tokenizer.eos_token_id) == ids("<s>user:a</s>A:").count(tokenizer.eos_token_id)
+    with pytest.raises(GluscopeError, match="has the role"):
+        encode_chat(live, '[{"role": "no one", "content": "a"}]')
 
 
 def test_a_value_that_is_not_finite_is_told(tmp_path: Path) -> None:
