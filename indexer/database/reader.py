@@ -11,28 +11,27 @@ from ..addresses import NeuronAddress, SiteAddress
 from ..errors import GluscopeError
 from ..quadrants import QUADRANTS, Quadrant
 from ..ranking import RANKINGS
-from .format.columns import COLUMNS
 from .format.kinds import BLOB, COUNT, FLAG, Kind
 from .format.sinks import Sinks
-from .format.token_lists import KINDS as WEIGHT_PLACES
 from .query.layers import LayerRow, layer_rows
 from .query.search import Search
 from .query.sought import Sought
 from .query.table import Table
-from .query.token_search import TokenSearch
+from .query.token_search import TokenSearch, wanted_tokens
 from .query.vocabulary import Shown, Vocabulary
 from .query.where import Holds
 from .read.addresses import check_neuron, find_site, read_neuron
 from .read.connection import Connection, Interrupted, Row
-from .read.examples import chosen, decode
+from .read.examples import chosen, decode, known_rankings
 from .read.imported import of_an_import
 from .read.inflate import DamagedValue
 from .read.peak_places import PeakPlaces, peak_places
 from .read.provenance import index_info, read_info, read_sites, telling_neuron
+from .read.rows_of_site import rows_of_site, sampled_positions
 from .read.sampled import sample_of
 from .read.signs import aligned_quadrants
 from .read.statistics import COLUMNS as NEURON_COLUMNS
-from .read.statistics import KINDS, flipped, frequency, peak_entropies, quadrant_record, zero
+from .read.statistics import KINDS, flipped, peak_entropies, quadrant_record, zero
 from .read.texts import StoredSequence, Texts
 from .read.unpacking import unpack_examples, unpack_sample
 from .read.weights import Weights
@@ -54,7 +53,6 @@ __all__ = ["SIGNS", "Index", "Interrupted"]
 SIGNS = ("aligned", "raw")
 
 _ALL = ", ".join(f'"{column}"' for column in NEURON_COLUMNS)
-_LISTED = ("count", "extreme_post")
 
 
 class Index:
@@ -161,7 +159,7 @@ class Index:
         """
         address = self.address(neuron)
         site = self.site(address.site)
-        wanted_rankings = self._known_rankings(rankings)
+        wanted_rankings = known_rankings(rankings, self.rankings)
         row = self._row(_ALL, "neurons", "id", site.first_neuron + address.index, KINDS)
         flip = _aligned(signs) and bool(flipped(row))
         asked = QUADRANTS if quadrants is None else tuple(quadrants)
@@ -193,29 +191,7 @@ class Index:
         """The narrow row of every neuron of a site, by index."""
         record = self.site(site)
         _aligned(signs)
-        columns = [COLUMNS[f"{kind}_{quadrant.letters}"] for kind in _LISTED for quadrant in QUADRANTS]
-        rows = self._connection.rows(
-            f'SELECT n."index", n.flipped, {", ".join(column.sql(signs) for column in columns)} FROM neurons AS n '
-            "WHERE n.id >= ? AND n.id < ? ORDER BY n.id",
-            (COUNT, FLAG.or_null, *(column.values for column in columns)),
-            (record.first_neuron, record.first_neuron + record.width),
-        )
-        counted = record.tokens_counted
-        return [
-            NeuronRow(
-                neuron=NeuronAddress(record.address, index),
-                flipped=None if flip is None else bool(flip),
-                tokens_counted=counted,
-                frequency=(
-                    frequency(pp, counted),
-                    frequency(pn, counted),
-                    frequency(np, counted),
-                    frequency(nn, counted),
-                ),
-                extreme_post=(post_pp, post_pn, post_np, post_nn),
-            )
-            for index, flip, pp, pn, np, nn, post_pp, post_pn, post_np, post_nn in rows
-        ]
+        return rows_of_site(self._connection, record, signs)
 
     def rows(
         self,
@@ -296,12 +272,7 @@ class Index:
         or by the cosine. Texts are given as to `search`. GluscopeError if the index lacks what is needed.
         """
         _aligned(signs)
-        texts = (text,) if isinstance(text, str) else tuple(text)
-        if where not in WEIGHT_PLACES:
-            raise GluscopeError(f"tokens can't be searched for in {where!a}", f"use {' or '.join(WEIGHT_PLACES)}")
-        if not texts or not all(texts):
-            raise GluscopeError("there is nothing to search for", "give a text: gluscope search France --in writes")
-        wanted = [Sought.read(one, exact=exact) for one in texts]
+        wanted = wanted_tokens(text, where, exact=exact)
         asked = QUADRANTS if quadrants is None else tuple(quadrants)
         return self._token_search.hits(
             wanted, where, every=every, quadrants=asked, limit=limit, signs=signs, shown=shown
@@ -343,7 +314,7 @@ class Index:
         flip = _aligned(signs) and self._row("flipped", "neurons", "id", id_, (FLAG.or_null,))[0] == 1
         blob = self._row("examples", "packed", "neuron", id_, (BLOB,))[0]
         try:
-            return peak_places(unpack_examples(blob), self._known_rankings(rankings), limit, flip=flip)
+            return peak_places(unpack_examples(blob), known_rankings(rankings, self.rankings), limit, flip=flip)
         except DamagedValue as error:
             raise self._connection.damaged(f"{address}: {error}") from error
 
@@ -363,18 +334,7 @@ class Index:
 
     def token_ids(self, document: int, part: int) -> StoredSequence:
         """A sequence with its number in the corpus and its token ids; errors as in `sequence`."""
-        rows = self._connection.rows(
-            f"SELECT id FROM sequences WHERE document = ? AND {'part >= ?' if self.imported else 'part = ?'}",
-            (COUNT,),
-            (document, part),
-        )
-        if not rows:
-            raise GluscopeError(
-                f"part {part} of document {document} is not in this index",
-                "only sequences that an example or the sample is from are kept",
-            )
-        number: int = rows[0][0]
-        return self._texts.sequences([number])[number]
+        return self._texts.sequence(document, part, whole=bool(self.imported))
 
     def weights(self, neuron: str | NeuronAddress, *, signs: str = "aligned") -> NeuronWeights | None:
         """The numbers of a neuron's weights. None if the index has no weights; `info().weights` says why."""
@@ -395,13 +355,7 @@ class Index:
 
     def sample_positions(self, site: SiteAddress) -> tuple[tuple[int, int, int], ...]:
         """The positions of a site's sample as (document, part, position), in the order of its values."""
-        rows = self._connection.rows(
-            "SELECT q.document, q.part, p.position FROM sites AS s JOIN sample_positions AS p ON p.sample = s.sample "
-            "JOIN sequences AS q ON q.id = p.sequence WHERE s.id = ? ORDER BY p.rank",
-            (COUNT, COUNT, COUNT),
-            (self.site(site).id,),
-        )
-        return tuple((document, part, position) for document, part, position in rows)
+        return sampled_positions(self._connection, self.site(site).id)
 
     @cached_property
     def _sinks(self) -> Sinks | None:
@@ -416,20 +370,6 @@ class Index:
         if not rows:
             raise self._connection.damaged(f"{table} has no row {id_}")
         return rows[0]
-
-    def _known_rankings(self, rankings: Iterable[str] | None) -> tuple[str, ...]:
-        if rankings is None:
-            return self.rankings
-        asked = tuple(rankings)
-        for ranking in asked:
-            if ranking not in RANKINGS:
-                raise GluscopeError(f"unknown ranking {ranking!a}", f"use one of {', '.join(self.rankings)}")
-            if ranking not in self.rankings:
-                raise GluscopeError(
-                    f"this index keeps no ranking by {ranking}",
-                    f"use one of {', '.join(self.rankings)}, or index again with --rank-by",
-                )
-        return asked
 
     def _examples(
         self,

@@ -36,6 +36,16 @@ Entry = tuple[int, int, int, tuple[tuple[int, int], ...]]
 and its weakness."""
 
 
+def wanted_tokens(text: str | Sequence[str], where: str, *, exact: bool) -> list[Sought]:
+    """What one or several texts ask of the lists in `where`. GluscopeError for other lists and for no text."""
+    texts = (text,) if isinstance(text, str) else tuple(text)
+    if where not in KINDS:
+        raise GluscopeError(f"tokens can't be searched for in {where!a}", f"use {' or '.join(KINDS)}")
+    if not texts or not all(texts):
+        raise GluscopeError("there is nothing to search for", "give a text: gluscope search France --in writes")
+    return [Sought.read(one, exact=exact) for one in texts]
+
+
 class TokenSearch:
     """The searches of an index by its weights. GluscopeError if it was made without the tables that they read."""
 

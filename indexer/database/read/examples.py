@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
+from ...errors import GluscopeError
 from ...quadrants import Quadrant
 from ...ranking import RANKINGS
 from ..format.schema import LARGEST_TEXT
@@ -29,6 +30,22 @@ class _Context:
     lanes: tuple[Values, Values, Values, Values]  # gate, in, act, post
     roles: tuple[str | None, ...] | None
     sink: bool
+
+
+def known_rankings(asked: Iterable[str] | None, kept: tuple[str, ...]) -> tuple[str, ...]:
+    """The rankings asked for; None: all that the index has `kept`. GluscopeError for one that it hasn't."""
+    if asked is None:
+        return kept
+    names = tuple(asked)
+    for ranking in names:
+        if ranking not in RANKINGS:
+            raise GluscopeError(f"unknown ranking {ranking!a}", f"use one of {', '.join(kept)}")
+        if ranking not in kept:
+            raise GluscopeError(
+                f"this index keeps no ranking by {ranking}",
+                f"use one of {', '.join(kept)}, or index again with --rank-by",
+            )
+    return names
 
 
 def chosen(

@@ -8,6 +8,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ...errors import GluscopeError
 from ..format.kinds import BLOB, COUNT, TEXT, TOKEN
 from ..format.schema import LARGEST_TEXT, LONGEST_SEQUENCE
 from ..format.turns import Turn
@@ -73,6 +74,21 @@ class Texts:
     def turns(self, numbers: Iterable[int]) -> dict[int, tuple[Turn, ...]]:
         """The turns of the sequences with these numbers, of those that are conversations."""
         return read_turns(self._connection, numbers)
+
+    def sequence(self, document: int, part: int, *, whole: bool = False) -> StoredSequence:
+        """A sequence of the corpus; GluscopeError if it is not kept. `whole`: its document is one, whatever `part`."""
+        found = self._connection.rows(
+            f"SELECT id FROM sequences WHERE document = ? AND part {'>=' if whole else '='} ?",
+            (COUNT,),
+            (document, part),
+        )
+        if not found:
+            raise GluscopeError(
+                f"part {part} of document {document} is not in this index",
+                "only sequences that an example or the sample is from are kept",
+            )
+        number: int = found[0][0]
+        return self.sequences([number])[number]
 
     def ids(self, sequence: StoredSequence) -> array[int]:
         """The token ids of a sequence. Only the latest ones stay unpacked, so that memory holds few long sequences."""
