@@ -63,6 +63,7 @@ class TokenSearch:
         self._firsts = [site.first_neuron for site in sites]
         self._table = table
         self._vocabulary = vocabulary
+        self._last: tuple[int, bytes | None] = -1, None
 
     def hits(
         self,
@@ -141,18 +142,29 @@ class TokenSearch:
     def _of_token(self, token: int, kind: int) -> Iterator[Entry]:
         """The postings of a token, the strongest first, each block read on request."""
         for block in count():
-            sql, key = "SELECT neurons FROM token_neurons WHERE id = ?", postings_id(token, kind, block)
-            rows = self._connection.rows(sql, (BLOB,), (key,))
-            if not rows:
+            raw = self._block(postings_id(token, kind, block))
+            if raw is None:
                 return
+            tokens = raw[: len(raw) // _WIDTH]
             try:
-                raw = inflate(rows[0][0], BLOCK * _WIDTH)
-                tokens = raw[: len(raw) // _WIDTH]
                 yield from _entries(raw, tokens, token)
             except DamagedValue as error:
                 raise self._connection.damaged(f"postings of tokens: {error}") from error
             if tokens and tokens[-1] > token % TOGETHER:
                 return
+
+    def _block(self, key: int) -> bytes | None:
+        """The postings under a key; None if there are none. The last ones are kept: neighbouring tokens share them."""
+        last, raw = self._last
+        if last == key:
+            return raw
+        rows = self._connection.rows("SELECT neurons FROM token_neurons WHERE id = ?", (BLOB,), (key,))
+        try:
+            found = inflate(rows[0][0], BLOCK * _WIDTH) if rows else None
+        except DamagedValue as error:
+            raise self._connection.damaged(f"postings of tokens: {error}") from error
+        self._last = key, found
+        return found
 
     def _hits(self, entries: Iterator[Entry], signs: str) -> Iterator[TokenHit]:
         size = 8  # few are wanted as a rule
