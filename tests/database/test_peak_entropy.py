@@ -46,14 +46,18 @@ def test_columns_and_records_tell_the_entropy_of_the_examples_by_post(tmp_path: 
     assert len(seen) > 10
 
 
-def test_an_index_without_them_says_how_to_add_them_and_gets_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("empty", [False, True])
+def test_an_index_without_them_says_how_to_add_them_and_gets_them(tmp_path: Path, empty: bool) -> None:
     truth = make_index(tmp_path / "a.db", layers=1, width=8, documents=10)
     with Index(truth.path) as index:
         want = list(index.rows(NAMES))
     with sqlite3.connect(truth.path) as connection:
-        connection.execute("DROP VIEW neuron_raw")
-        connection.execute("DROP VIEW neuron_aligned")
-        connection.execute("DROP TABLE peak_entropy")
+        if empty:  # as --weights-only leaves it
+            connection.execute("DELETE FROM peak_entropy")
+        else:
+            connection.execute("DROP VIEW neuron_raw")
+            connection.execute("DROP VIEW neuron_aligned")
+            connection.execute("DROP TABLE peak_entropy")
     with Index(truth.path) as index:
         assert NAMES[0] not in index.table.columns
         assert index.neuron("L0N4", rankings=()).quadrants[QUADRANTS[0]].peak_entropy is None
@@ -64,3 +68,9 @@ def test_an_index_without_them_says_how_to_add_them_and_gets_them(tmp_path: Path
         assert list(index.rows(NAMES)) == want
     with sqlite3.connect(truth.path) as connection:
         assert connection.execute(f"SELECT {', '.join(NAMES)} FROM neuron_aligned ORDER BY id").fetchall() == want
+
+
+def test_an_index_without_examples_by_post_says_so(tmp_path: Path) -> None:
+    truth = make_index(tmp_path / "a.db", layers=1, width=8, documents=10, rankings=("gate",))
+    with Index(truth.path) as index, pytest.raises(GluscopeError, match="it keeps no examples by post"):
+        index.rows(NAMES)

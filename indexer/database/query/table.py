@@ -10,7 +10,7 @@ from functools import cached_property
 
 from ...errors import GluscopeError
 from ..format.columns import COLUMNS, OPTIONAL, Column, Source, column_named, nearest_column
-from ..format.kinds import COUNT, FLAG
+from ..format.kinds import COUNT, FLAG, LONG_TEXT
 from ..read.connection import Connection, Row
 from ..read.lacking import not_built, not_computed
 from .where import Compiled, Holds, compile_condition, compile_number
@@ -107,6 +107,12 @@ class Table:
         return source in ("n", "s") or source in self._filled
 
     @cached_property
+    def _ranks_by_post(self) -> bool:
+        """Whether the index keeps examples by post."""
+        rows = self._connection.rows("SELECT value FROM info WHERE key = 'rankings'", (LONG_TEXT,))
+        return any('"post"' in row[0] for row in rows)
+
+    @cached_property
     def _filled(self) -> frozenset[Source]:
         found = {letter for letter, table in OPTIONAL.items() if table in self._connection.tables}
         return frozenset(
@@ -157,8 +163,8 @@ class Table:
             source = COLUMNS[name].table
             if self._has(source):
                 continue
-            if source == "e" and "peak_entropy" in self._connection.tables:
-                raise GluscopeError(f"this index has no {name}: no neuron has an example by post", "rank by post, too")
+            if source == "e" and not self._ranks_by_post:
+                raise GluscopeError(f"this index has no {name}: it keeps no examples by post", "rank by post, too")
             if source == "e":
                 raise not_built(self._connection, f"this index has no {name}: an older gluscope made it")
             raise not_computed(self._connection, name, has_weights=self.has_weights)
