@@ -23,25 +23,31 @@ class ScoreSpread:
         kept = usable.nonzero()[:, 0]
         self._tokens = len(kept)
         self._left_out = table.left_out
-        total = torch.zeros(table.rows.shape[1], dtype=torch.float64 if _has_float64(usable) else torch.float32)
-        for part in torch.split(kept, 8192):
-            total += table.rows[part].float().sum(0, dtype=total.dtype).to(total.device)
-        self._mean = (total / max(self._tokens, 1)).float().to(usable.device)  # d_model
+        self._mean = _mean(table.rows, kept)
+        self._centre = _mean(table.fast, kept)
 
     def of(self, scores: Tensor, queries: Tensor) -> Tensor:
         """Mean, standard deviation, skew and kurtosis: number query. NaN where all scores are equal.
 
         `scores`: the products of the queries with the table, in bfloat16 (# query row), whose columns of tokens that
-        are left out are overwritten. Their rounding is unbiased, and the mean is computed in float32, so that sums of
-        powers of the differences are exact enough.
+        are left out are overwritten. The mean is that of the float32 products. Powers are of the differences from the
+        mean of the bfloat16 ones, which lies beside it, so that what their rounding adds has no direction.
         """
-        mean = queries @ self._mean  # query
-        scores[:, self._left_out] = mean.to(scores.dtype)[:, None]  # a difference of nearly 0
-        sums = _sums(scores, mean)
+        centre = queries.to(torch.bfloat16).float() @ self._centre  # query
+        scores[:, self._left_out] = centre.to(scores.dtype)[:, None]  # a difference of nearly 0
+        sums = _sums(scores, centre)
         second, third, fourth = sums.double() / self._tokens if _has_float64(sums) else sums / self._tokens
         second = torch.where(queries.any(dim=1), second, 0.0)
         deviation = second.sqrt()
-        return torch.stack([mean, deviation, third / deviation**3, fourth / second**2]).float()
+        return torch.stack([queries @ self._mean, deviation, third / deviation**3, fourth / second**2]).float()
+
+
+def _mean(rows: Tensor, kept: Tensor) -> Tensor:
+    """The mean of the `kept` rows (# row d_model): d_model, float32."""
+    total = torch.zeros(rows.shape[1], dtype=torch.float64 if _has_float64(rows) else torch.float32, device=rows.device)
+    for part in torch.split(kept, 8192):
+        total += rows[part].float().sum(0, dtype=total.dtype)
+    return (total / max(len(kept), 1)).float()
 
 
 def _sums(scores: Tensor, mean: Tensor) -> Tensor:
