@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from shlex import quote
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -18,14 +18,14 @@ from indexer.errors import GluscopeError
 from indexer.quadrants import QUADRANTS, Quadrant
 from indexer.ranking import RANKINGS
 
-from ..views.compare_reading import Wish
 from .asked import Addresses
-from .comparing import Sides, show_compared
-from .exporting.chosen import Request
 from .opening import open_index
 from .options import MOST, Color, Db, Quadrants, Signs, format_option, parse_quadrants
 from .output import emit, emit_lines
 from .printing import WIDEST, Printer, emit_objects
+
+if TYPE_CHECKING:
+    from .exporting.chosen import Request
 
 Format = Literal["rich", "plain", "json", "jsonl", "md", "html", "svg"]
 _TEXT_LIMIT = 3  # contexts a quadrant, where a person reads them
@@ -84,6 +84,9 @@ def command(
     if compare or beside is not None:
         if plot or wrap or wiring:
             raise GluscopeError("a comparison has no --plot, --wiring and --wrap", "leave them out")
+        from ..views.compare_reading import Wish
+        from .comparing import Sides, show_compared
+
         wish = Wish(signs, rank_by or "post", quadrants)
         printer = Printer(format, color, people="rich", width=width)
         show_compared(tuple(neurons), printer, wish, Sides(db, beside, compare, model), limit)
@@ -91,6 +94,8 @@ def command(
     if format in ("html", "svg"):
         if wiring:
             raise GluscopeError(f"-f {format} has no --wiring", "leave it out, or use another format")
+        from .exporting.chosen import Request
+
         _one(Request(tuple(neurons), None, rank_by, limit, signs, db), format, quadrants, width)
         return
     printer = Printer(format, color, people="rich", width=width)

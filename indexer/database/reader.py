@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..addresses import NeuronAddress, SiteAddress
 from ..errors import GluscopeError
@@ -13,13 +13,6 @@ from ..quadrants import QUADRANTS, Quadrant
 from ..ranking import RANKINGS
 from .format.kinds import BLOB, COUNT, FLAG, Kind
 from .format.sinks import Sinks
-from .query.layers import LayerRow, layer_rows
-from .query.search import Search
-from .query.sought import Sought
-from .query.table import Table
-from .query.token_search import TokenSearch, wanted_tokens
-from .query.vocabulary import Shown, Vocabulary
-from .query.where import Holds
 from .read.addresses import check_neuron, find_site, read_neuron
 from .read.connection import Connection, Interrupted, Row
 from .read.examples import chosen, decode, known_rankings
@@ -47,6 +40,13 @@ from .records import (
     SiteRecord,
     TokenHit,
 )
+
+if TYPE_CHECKING:
+    from .query.finding import Finding
+    from .query.layers import LayerRow
+    from .query.search import Search
+    from .query.table import Table
+    from .query.vocabulary import Shown, Vocabulary
 
 __all__ = ["SIGNS", "Index", "Interrupted"]
 
@@ -218,14 +218,15 @@ class Index:
 
     def layers(self, *, signs: str = "aligned") -> list[LayerRow]:
         """A summary of each site, in the order of the model."""
+        from .query.layers import layer_rows
+
         _aligned(signs)
         return layer_rows(self._connection, self.sites, signs=signs, has_weights=self.table.has_weights)
 
-    @cached_property
+    @property
     def table(self) -> Table:
         """All neurons as one table: `rows`, `count`, and row numbers in any order for reading page by page."""
-        assert self.sites is not None  # their names are part of the table
-        return Table(self._connection, self._holding)
+        return self._finding.table
 
     def search(
         self,
@@ -249,9 +250,8 @@ class Index:
         """
         _aligned(signs)
         asked = QUADRANTS if quadrants is None else tuple(quadrants)
-        texts = (text,) if isinstance(text, str) else tuple(text)
         return self.searches.hits(
-            texts, where, every=every, exact=exact, quadrants=asked, limit=limit, signs=signs, shown=shown
+            _texts(text), where, every=every, exact=exact, quadrants=asked, limit=limit, signs=signs, shown=shown
         )
 
     def search_weights(
@@ -272,33 +272,26 @@ class Index:
         or by the cosine. Texts are given as to `search`. GluscopeError if the index lacks what is needed.
         """
         _aligned(signs)
-        wanted = wanted_tokens(text, where, exact=exact)
         asked = QUADRANTS if quadrants is None else tuple(quadrants)
-        return self._token_search.hits(
-            wanted, where, every=every, quadrants=asked, limit=limit, signs=signs, shown=shown
+        return self._finding.tokens.find(
+            _texts(text), where, every=every, exact=exact, quadrants=asked, limit=limit, signs=signs, shown=shown
         )
 
-    @cached_property
+    @property
     def vocabulary(self) -> Vocabulary:
         """The tokens of the model, as far as the index knows them."""
-        return Vocabulary(self._connection, self._info.get("weights", {}).get("vocabulary"))
+        return self._finding.vocabulary
 
-    @cached_property
-    def _token_search(self) -> TokenSearch:
-        return TokenSearch(self._connection, self._texts, self.sites, self.table, self.vocabulary)
-
-    def _holding(self, condition: Holds) -> Sequence[int]:
-        sought = Sought.read(condition.text, exact=False)
-        if not condition.lists:
-            return self.searches.peaking(sought)
-        return self._token_search.neurons(sought, condition.lists)
-
-    @cached_property
+    @property
     def searches(self) -> Search:
         """What `search` asks."""
-        before, after = self._info["settings"]["window"]
-        version = self._info.get("search", {}).get("version", 1)
-        return Search(self._connection, self._texts, self.sites, (before, after), version)
+        return self._finding.peaks
+
+    @cached_property
+    def _finding(self) -> Finding:
+        from .query.finding import Finding  # when it is asked: showing a neuron needs none of it
+
+        return Finding(self._connection, self._texts, self.sites, self._info)
 
     def kept_sequences(self) -> list[tuple[int, int, int]]:
         """Number, document and part of each sequence that `sequence` can give, in the order of the last two."""
@@ -398,3 +391,7 @@ def _aligned(signs: str) -> bool:
     if signs not in SIGNS:
         raise GluscopeError(f"unknown signs {signs!a}", "use aligned or raw")
     return signs == "aligned"
+
+
+def _texts(text: str | Sequence[str]) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else tuple(text)

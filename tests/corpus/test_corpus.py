@@ -115,7 +115,10 @@ def test_files_that_are_not_text_are_passed_over_in_folders_with_one_notice(tmp_
         "text of a.txt",
         "text of z.txt",
     ]
-    assert heard == [f"left out of {tmp_path}: {tmp_path}/b.png and 2 more: not text"]
+    assert heard == [
+        f"left out of {tmp_path}: {tmp_path}/b.png and 1 more: not text",
+        f"left out of {tmp_path}: {tmp_path}/d.txt: text that is not UTF-8 (iconv -f latin1 -t utf-8 converts it)",
+    ]
 
 
 def test_an_unfinished_iteration_tells_what_it_passed_over(tmp_path: Path) -> None:

@@ -36,16 +36,6 @@ Entry = tuple[int, int, int, tuple[tuple[int, int], ...]]
 and its weakness."""
 
 
-def wanted_tokens(text: str | Sequence[str], where: str, *, exact: bool) -> list[Sought]:
-    """What one or several texts ask of the lists in `where`. GluscopeError for other lists and for no text."""
-    texts = (text,) if isinstance(text, str) else tuple(text)
-    if where not in KINDS:
-        raise GluscopeError(f"tokens can't be searched for in {where!a}", f"use {' or '.join(KINDS)}")
-    if not texts or not all(texts):
-        raise GluscopeError("there is nothing to search for", "give a text: gluscope search France --in writes")
-    return [Sought.read(one, exact=exact) for one in texts]
-
-
 class TokenSearch:
     """The searches of an index by its weights. GluscopeError if it was made without the tables that they read."""
 
@@ -64,6 +54,26 @@ class TokenSearch:
         self._table = table
         self._vocabulary = vocabulary
         self._last: tuple[int, bytes | None] = -1, None
+
+    def find(
+        self,
+        texts: Sequence[str],
+        where: str,
+        *,
+        every: bool,
+        exact: bool,
+        quadrants: Sequence[Quadrant],
+        limit: int | None,
+        signs: str,
+        shown: Shown | None,
+    ) -> Iterator[TokenHit]:
+        """As `hits`, for texts as a person gives them. GluscopeError for other lists, and for no text."""
+        if where not in KINDS:
+            raise GluscopeError(f"tokens can't be searched for in {where!a}", f"use {' or '.join(KINDS)}")
+        if not texts or not all(texts):
+            raise GluscopeError("there is nothing to search for", "give a text: gluscope search France --in writes")
+        wanted = [Sought.read(one, exact=exact) for one in texts]
+        return self.hits(wanted, where, every=every, quadrants=quadrants, limit=limit, signs=signs, shown=shown)
 
     def hits(
         self,
