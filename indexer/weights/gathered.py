@@ -48,16 +48,14 @@ class Gathered:
         groups = [magnitudes[:whole].view(-1, _GROUP, rows).amax(1)] if whole else []
         if whole < queries:
             groups.append(magnitudes[whole:].amax(0, keepdim=True))
-        group, row = (torch.cat(groups) > least).nonzero(as_tuple=True)
+        row, group = (torch.cat(groups) > least).T.nonzero(as_tuple=True)  # by row
         if len(row) * _GROUP > _AT_ONCE:
             self._compare_all(magnitudes, numbers, 0, rows)
             return
         member = group[:, None] * _GROUP + torch.arange(_GROUP, device=row.device)  # hit member
         near = magnitudes[member.clamp_max(queries - 1), row[:, None]].float()
         larger = (near > least[row][:, None]) & (member < queries)
-        row = row[:, None].expand_as(member)[larger]
-        order = row.argsort()
-        row, near, number = row[order], near[larger][order], numbers[member[larger]][order]
+        row, near, number = row[:, None].expand_as(member)[larger], near[larger], numbers[member[larger]]
         if not len(row):
             return
         begins = torch.cat([row.new_ones(1, dtype=torch.bool), row[1:] != row[:-1]])
