@@ -30,7 +30,7 @@ PICTURES: dict[str, tuple[tuple[int, int], tuple[str, ...], bool]] = {
     "home-80x24": ((80, 24), (), False),
     "zoomed": ((120, 40), ("2", "z"), False),
     "context": ((120, 40), ("enter",), False),
-    "neurons": ((120, 40), ("L", "l", "l", "l", "l", "l", "s", "r", "j", "j"), False),
+    "neurons": ((120, 40), ("L", "l", "l", "l", "l", "l", "l", "s", "minus", "j", "j"), False),
     "light": ((120, 40), (), True),
 }
 """Name, size, keys pressed before, light or dark."""
