@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from indexer.quadrants import QUADRANTS
+from indexer.quadrants import QUADRANTS, Quadrant
 
 from ...colour.style import Style, StyledLine
 from ...text.cells import flow
@@ -60,17 +60,31 @@ class EffectScreen(AboutScreen, scope="effect"):
         return self.palette.on_ground(style, self.palette.faint)
 
     def handlers(self) -> Mapping[str, Callable[[], Any]]:
-        explorer = self.session.explorer
         return {
             **super().handlers(),
-            "effect.measure": self.measure,
-            **{f"pane.{q.letters}": partial(explorer.focus, q) for q in QUADRANTS},
+            "effect.measure": self._measure_again,
+            **{f"pane.{q.letters}": partial(self._choose, q) for q in QUADRANTS},
             "keep.command": self._copy,
         }
+
+    def _choose(self, quadrant: Quadrant) -> None:
+        """Show the effect of a quadrant."""
+        explorer = self.session.explorer
+        if explorer.view.focused is quadrant:
+            self.session.tell(f"this is {quadrant.value} already")
+        else:
+            explorer.focus(quadrant)
 
     def measure(self) -> None:
         """Measure what is shown."""
         self.session.trying.measure(self.wanted)
+
+    def _measure_again(self) -> None:
+        """Measure what is shown, and say so: the page may look the same at first."""
+        wanted = self.wanted
+        known = wanted in self.effects.found
+        self.session.tell(f"{wanted.neuron} {wanted.quadrant} is {'measured' if known else 'being measured'}")
+        self.measure()
 
     def leave(self) -> None:
         """Close, and give up what is being measured."""
