@@ -14,6 +14,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,8 @@ def compare(loaded: LoadedModel, head: Head, read: Sequence[TokenSequence], site
         group = range(start, min(start + TOGETHER, neurons + 1))
         asked = [variant for place in group for variant in variants(site, place * step)]
         ways: dict[str, Callable[[], object]] = {
-            "seconds": lambda asked=asked: study.measure(asked, read),  # type: ignore[misc]
-            "whole": lambda asked=asked: whole.measure(asked),  # type: ignore[misc]
+            "seconds": partial(study.measure, asked, read),
+            "whole": partial(whole.measure, asked),
         }
         for name, way in ways.items():
             found = timed(way)

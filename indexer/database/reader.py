@@ -189,9 +189,8 @@ class Index:
 
     def site_rows(self, site: SiteAddress, *, signs: str = "aligned") -> list[NeuronRow]:
         """The narrow row of every neuron of a site, by index."""
-        record = self.site(site)
         _aligned(signs)
-        return rows_of_site(self._connection, record, signs)
+        return rows_of_site(self._connection, self.site(site), signs)
 
     def rows(
         self,
@@ -304,7 +303,7 @@ class Index:
         """The values of a neuron's examples and the numbers of their sequences, without their windows."""
         address = self.address(neuron)
         id_ = self.site(address.site).first_neuron + address.index
-        flip = _aligned(signs) and self._row("flipped", "neurons", "id", id_, (FLAG.or_null,))[0] == 1
+        flip = self._flips(id_, signs)
         blob = self._row("examples", "packed", "neuron", id_, (BLOB,))[0]
         try:
             return peak_places(unpack_examples(blob), known_rankings(rankings, self.rankings), limit, flip=flip)
@@ -339,7 +338,7 @@ class Index:
         address = self.address(neuron)
         site = self.site(address.site)
         id_ = site.first_neuron + address.index
-        flip = _aligned(signs) and self._row("flipped", "neurons", "id", id_, (FLAG.or_null,))[0] == 1
+        flip = self._flips(id_, signs)
         try:
             lanes = unpack_sample(self._row("sample", "packed", "neuron", id_, (BLOB,))[0])
             return sample_of(lanes, site.activation, flip=flip)
@@ -357,6 +356,10 @@ class Index:
     @cached_property
     def _info(self) -> dict[str, Any]:
         return read_info(self._connection)
+
+    def _flips(self, id_: int, signs: str) -> bool:
+        """Whether these signs are not the stored ones of the neuron in row `id_`."""
+        return _aligned(signs) and self._row("flipped", "neurons", "id", id_, (FLAG.or_null,))[0] == 1
 
     def _row(self, columns: str, table: str, key: str, id_: int, kinds: Sequence[Kind]) -> Row:
         rows = self._connection.rows(f"SELECT {columns} FROM {table} WHERE {key} = ?", kinds, (id_,))
