@@ -24,28 +24,13 @@ from indexer.jobs.merge import merge
 from indexer.run.accumulator import Run
 from indexer.settings import Execution, Inputs, Settings
 from indexer.weights.compute import model_weights
-from tests.support.small_runs import LAYERS, WIDTH, make, save_model, write_corpus
+from tests.support.small_runs import LAYERS, WIDTH, make, save_model
 
 TABLES = (
     *("weights", "weight_lists", "weight_sites", "wiring", "wiring_sites"),
     *("vocabulary_scores", "token_texts", "token_neurons"),
 )
 NEURONS = [f"L{layer}N{neuron}" for layer in range(LAYERS) for neuron in range(WIDTH)]
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_model(tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("corpus") / "c.jsonl")
-
-
-@pytest.fixture(scope="module")
-def whole(model: Path, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(model, corpus, tmp_path_factory.mktemp("whole") / "x.db")
 
 
 @pytest.fixture

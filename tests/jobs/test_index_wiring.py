@@ -15,24 +15,9 @@ from indexer.jobs.add_weights import add_weights
 from indexer.jobs.index import index
 from indexer.jobs.merge import merge
 from indexer.settings import Execution, Inputs, Settings
-from tests.support.small_runs import LAYERS, make, save_model, write_corpus
+from tests.support.small_runs import LAYERS, make
 
 HOW = "gluscope index --weights-only MODEL --db FILE adds it"
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_model(tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("corpus") / "c.jsonl")
-
-
-@pytest.fixture(scope="module")
-def whole(model: Path, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(model, corpus, tmp_path_factory.mktemp("whole") / "x.db")
 
 
 def without(model: Path, corpus: Path, db: Path, settings: Settings | None = None) -> Path:

@@ -21,11 +21,6 @@ from tests.support.small_runs import make, save_model, write_corpus
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_model(tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture(scope="module")
 def db(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("db")
     return make(model, write_corpus(folder / "c.jsonl"), folder / "x.db")
