@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .disk import create, refused, write_all
+from .disk import beside, create, refused, write_all
 from .errors import GluscopeError
 
 MANIFEST = "gluscope-export.json"
@@ -50,7 +49,7 @@ def export_folder(path: Path, kind: str) -> Iterator[ExportFolder]:
     """
     path = Path(os.path.realpath(path))
     refuse_foreign(path, kind)
-    aside = path.parent / f".{path.name}.{secrets.token_hex(4)}.new"
+    aside = beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         aside.mkdir()
@@ -97,7 +96,7 @@ def _ours(path: Path, kind: str) -> set[str]:
 
 def _put(aside: Path, path: Path) -> None:
     """Rename a finished folder to its place; what stood there is removed afterwards."""
-    old = path.parent / f".{path.name}.{secrets.token_hex(4)}.old"
+    old = beside(path, "old")
     replaced = path.exists()
     if replaced:
         os.rename(path, old)
@@ -116,7 +115,7 @@ def export_file(path: Path, data: bytes, generator: bytes) -> None:
     GluscopeError if another file is there, or if the disk is full.
     """
     path = Path(os.path.realpath(path))
-    aside = path.parent / f".{path.name}.{secrets.token_hex(4)}.new"
+    aside = beside(path)
     try:
         if path.exists() and not _made_by(path, generator):
             raise GluscopeError(f"{path} is there and holds something else", "name a new file")

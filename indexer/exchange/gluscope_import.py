@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from ..addresses import SiteAddress
 from ..database.bulk.arrays import Float32, ListArrays, SiteArrays
 from ..database.bulk.writer import IndexWriter
 from ..database.format.activations import twin
+from ..disk import beside
 from ..errors import GluscopeError
 from ..library_errors import told
 from ..progress import Meter
@@ -62,7 +62,7 @@ def import_gluscope(source: Source, db: Path, info: Mapping[str, Any], meter: Me
     if twin(source.activation) is None:
         raise GluscopeError(f"the activation {source.activation!a} is not known", "name silu, gelu or relu")
     _require_columns(source.activations)
-    aside = db.with_name(f".{db.name}.{secrets.token_hex(4)}.new")
+    aside = beside(db)
     layers = _layers(source.activations)
     try:
         with IndexWriter(aside, info) as writer:
