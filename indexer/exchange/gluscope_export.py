@@ -60,14 +60,16 @@ def write_gluscope(index: Index, pages: tuple[NeuronAddress, ...], folder: Expor
     with pq.ParquetWriter(folder.place(ACTIVATIONS), types, compression="zstd") as writer:
         for addresses in _groups(index):
             table = [
-                activation_row(index.neuron(one, rankings=()), index.peak_places(one, rankings, KEPT), rows)
+                activation_row(
+                    index.neuron(one, rankings=(), weights=False), index.peak_places(one, rankings, KEPT), rows
+                )
                 for one in addresses
             ]
             writer.write_table(pa.Table.from_pylist(table, types))
             done += len(table)
             meter.update(done, total, "writing neurons")
     for address in pages:
-        record = index.neuron(address, rankings=rankings, limit=KEPT)
+        record = index.neuron(address, rankings=rankings, limit=KEPT, weights=False)
         for name, data in page_files(record):
             folder.write(f"pages/{name}", data)
     if pages:

@@ -45,7 +45,7 @@ class Contexts:
     def _places(self, neuron: NeuronAddress, kind: str) -> dict[Quadrant, frozenset[int]]:
         ranking = self._ranking[kind]
         assert ranking is not None  # of a kind that is kept
-        record = self._index.neuron(neuron, signs=self._signs, rankings=(ranking,), limit=self._most)
+        record = self._index.neuron(neuron, signs=self._signs, rankings=(ranking,), limit=self._most, weights=False)
         found = {}
         for quadrant, held in record.quadrants.items():
             places = {(example.document, example.part) for example in held.examples[ranking]}

@@ -36,7 +36,7 @@ class Means:
 
 def indexed_means(index: Index, neuron: NeuronAddress) -> Means:
     """The means that an index keeps. Tokens whose gate or in is exactly 0 count as post 0."""
-    record = index.neuron(neuron, signs="raw", rankings=())
+    record = index.neuron(neuron, signs="raw", rankings=(), weights=False)
     each = [(record.quadrants[q].count, record.quadrants[q].mean.post or 0.0) for q in QUADRANTS]
     total = sum(count * mean for count, mean in each)
     one, two, three, four = (mean for _, mean in each)
