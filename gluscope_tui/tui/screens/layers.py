@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
-from textual.widget import Widget
-
 from indexer.database.query.layers import LayerRow
 from indexer.database.reader import Interrupted
 from indexer.errors import GluscopeError
@@ -86,9 +84,6 @@ class LayersScreen(TableScreen, scope="layers"):
         return TitleOfTable(
             "layers", table.view.place, self.total, not table.is_known, more="% of tokens, neurons of each class"
         )
-
-    def make_body(self) -> Widget:
-        return Table(self.palette, id="table")
 
     def show_body(self, first: int, rows: int) -> None:
         table, palette = self._table, self.palette
@@ -168,9 +163,3 @@ class LayersScreen(TableScreen, scope="layers"):
     def leave(self) -> None:
         self._loader.give_up()
         self.close()
-
-    def on_table_clicked(self, message: Table.Clicked) -> None:
-        self.click_in_table(message)
-
-    def on_table_wheel(self, message: Table.Wheel) -> None:
-        self.wheel(message.by)

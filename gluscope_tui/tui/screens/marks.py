@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from textual.widget import Widget
-
 from indexer.errors import GluscopeError
 
 from ...kept.marks import FIELDS, Key, Mark
@@ -66,9 +64,6 @@ class MarksScreen(TableScreen, scope="marks"):
         table = self._table
         more = f"{rows_of(len(self.selected))} selected" if self.selected else str(self.session.marks.path)
         return TitleOfTable("marks", table.view.place, self.total, False, True, table.where, table.order, more)
-
-    def make_body(self) -> Widget:
-        return Table(self.palette, id="table")
 
     def show_body(self, first: int, rows: int) -> None:
         table = self._table
@@ -195,9 +190,3 @@ class MarksScreen(TableScreen, scope="marks"):
         self.session.take_list(current)
         if missing:
             self.session.say(f"{rows_of(missing)} without a neuron of this index left out")
-
-    def on_table_clicked(self, message: Table.Clicked) -> None:
-        self.click_in_table(message)
-
-    def on_table_wheel(self, message: Table.Wheel) -> None:
-        self.wheel(message.by)

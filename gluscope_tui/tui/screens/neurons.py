@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from textual.widget import Widget
-
 from indexer.database.query.where import compile_condition
 
 from ...kept.marks import Key
@@ -75,9 +73,6 @@ class NeuronsScreen(TableScreen, scope="neurons"):
         )
 
     heads = 2
-
-    def make_body(self) -> Widget:
-        return Table(self.palette, id="table")
 
     def show_body(self, first: int, rows: int) -> None:
         table = self._table
@@ -263,12 +258,6 @@ class NeuronsScreen(TableScreen, scope="neurons"):
         else:
             self.close()
             self.session.take_list(self._table.as_list([neuron for neuron, _ in self.selected]))
-
-    def on_table_clicked(self, message: Table.Clicked) -> None:
-        self.click_in_table(message)
-
-    def on_table_wheel(self, message: Table.Wheel) -> None:
-        self.wheel(message.by)
 
     def leave(self) -> None:
         self._loader.give_up()

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from textual.widget import Widget
-
 from indexer.database.query.where import compile_condition
 
 from ...kept.marks import Key
@@ -79,9 +77,6 @@ class StandingScreen(TableScreen, scope="standing"):
         more = f"logit of «{clean(target.token)}»" if target is not None else "" if reason is None else "no logits"
         what = f"{wanted.position} «{clean(self._token)}» {wanted.where}".rstrip()
         return TitleOfTable("at", table.view.place, self.total, table.stale, True, what, wanted.sort, more)
-
-    def make_body(self) -> Widget:
-        return Table(self.palette, id="table")
 
     def show_body(self, first: int, rows: int) -> None:
         table = self._table
@@ -176,12 +171,6 @@ class StandingScreen(TableScreen, scope="standing"):
             listed = self._table.as_list(self._token, self.session.explorer.view.ranking, self.selected)
             self.close()
             self.session.take_list(listed)
-
-    def on_table_clicked(self, message: Table.Clicked) -> None:
-        self.click_in_table(message)
-
-    def on_table_wheel(self, message: Table.Wheel) -> None:
-        self.wheel(message.by)
 
     def leave(self) -> None:
         self._trying.give_up_rows()

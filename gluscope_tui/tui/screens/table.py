@@ -77,7 +77,7 @@ class TableScreen(BaseScreen):
 
     def make_body(self) -> Widget:
         """The widget that shows the rows, with the id "table"."""
-        raise NotImplementedError
+        return Table(self.palette, id="table")
 
     def show_body(self, first: int, rows: int) -> None:
         """Show at most `rows` rows from place `first` on."""
@@ -275,13 +275,16 @@ class TableScreen(BaseScreen):
         if self.is_current:
             self.redraw()
 
-    def click_in_table(self, message: Table.Clicked) -> None:
+    def on_table_clicked(self, message: Table.Clicked) -> None:
         """Move the cursor to a clicked cell; sort by the column of a clicked heading."""
         self.view = replace(self.view, column=message.column)
         if message.place is not None:
             self.clicked(message.place, message.twice)
         else:
             self.action_perform("table.sort")
+
+    def on_table_wheel(self, message: Table.Wheel) -> None:
+        self.wheel(message.by)
 
     def wheel(self, by: int) -> None:
         """Handle the mouse wheel."""
