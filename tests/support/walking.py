@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TypeVar
 
 from textual import events
 from textual.pilot import Pilot
@@ -15,6 +16,7 @@ from gluscope_tui.tui.widgets.pane import Pane
 from indexer.quadrants import Quadrant
 
 AppMaker = Callable[..., ExplorerApp]
+Item = TypeVar("Item")
 
 
 def home_of(app: ExplorerApp) -> HomeScreen:
@@ -25,9 +27,20 @@ def home_of(app: ExplorerApp) -> HomeScreen:
 async def settled(pilot: Pilot[None]) -> None:
     """Nothing is being read any more, and everything is drawn; what was read may have asked for more."""
     for _ in range(3):
-        await pilot.pause()
+        await pilot.pause(0)
         await pilot.app.workers.wait_for_complete()
     await pilot.pause()
+
+
+async def walked(pilot: Pilot[None], explorer: Explorer, hits: Sequence[Item]) -> AsyncIterator[tuple[int, Item]]:
+    """Walk the explorer's list by `j`, with a leap over its middle. Yields each place and the hit expected there."""
+    first, last = 8, len(hits) - 4
+    assert last > first
+    for place in [*range(first), *range(last, len(hits))]:
+        if place == last:
+            await typed(pilot, f"g+{last - explorer.current.place}\r")
+        yield place, hits[place]
+        await press(pilot, "j")
 
 
 def header_text(app: ExplorerApp) -> str:

@@ -21,6 +21,15 @@ STAND_IN = (sys.executable, "-m", "tests.support.live_stand_in", "well")
 """The process beside the explorer, unless a test names another: no key starts a real model."""
 
 
+@pytest.fixture(autouse=True, scope="session")
+def short_pauses() -> Iterator[None]:
+    """Textual's pilot looks every few milliseconds whether the explorer is idle, rather than every 20."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("textual._wait.SLEEP_GRANULARITY", 0.004)
+        patch.setattr("textual._wait.SLEEP_IDLE", 0.0003)
+        yield
+
+
 @pytest.fixture(scope="session")
 def hostile_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four layers of 40 neurons over text with control characters, markup and every script; a dead neuron too."""

@@ -21,7 +21,7 @@ from indexer.database.reader import Index
 from indexer.database.records import Hit
 from indexer.quadrants import Quadrant
 from tests.support.index_fixture import make_index
-from tests.support.walking import AppMaker, header_text, here, home_of, press, settled, state_of
+from tests.support.walking import AppMaker, header_text, here, home_of, press, settled, state_of, walked
 
 
 async def test_the_first_start_is_at_the_telling_neuron_the_next_at_the_last_position(
@@ -149,11 +149,10 @@ async def test_a_list_printed_by_search_is_walked_context_by_context(
         await settled(pilot)
         explorer = state_of(app)
         assert "last time" not in home_of(app).session.notice
-        for place, hit in enumerate(hits, 1):
-            assert f"{place}/{len(hits) + 1} stdin" in header_text(app)
+        async for place, hit in walked(pilot, explorer, hits):
+            assert f"{place + 1}/{len(hits) + 1} stdin" in header_text(app)
             assert (explorer.shown.neuron, explorer.view.focused) == (hit.neuron, hit.quadrant)
             assert explorer.example == hit.example
-            await press(pilot, "j")
         assert here(app) == "L0N7"
         assert explorer.view.ranking == hits[-1].ranking  # a row without a context changes nothing
 

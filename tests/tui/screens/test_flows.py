@@ -287,7 +287,8 @@ async def test_a_small_terminal_names_the_needed_size_and_survives(explorer_app:
         assert "40x10" in home_of(app).query_one("#small").render_line(0).text
         for size in ((1, 1), (2, 30), (200, 2), (80, 24)):
             await pilot.resize_terminal(*size)
-            await press(pilot, "j", "enter", "j", "question_mark", "q", "q", "k")
+            for key in ("j", "enter", "j", "question_mark", "q", "q", "k"):
+                await press(pilot, key)
         assert here(app) == "L1N5"
 
 

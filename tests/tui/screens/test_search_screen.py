@@ -16,7 +16,7 @@ from gluscope_tui.tui.widgets.neuron_list import NeuronList
 from gluscope_tui.tui.widgets.table_title import TableTitle
 from indexer.database.records import Hit, TokenHit
 from indexer.quadrants import Quadrant
-from tests.support.walking import AppMaker, header_text, here, home_of, press, settled, state_of, typed
+from tests.support.walking import AppMaker, header_text, here, home_of, press, settled, state_of, typed, walked
 from tests.support.weights_fixture import with_searches
 
 
@@ -108,11 +108,10 @@ async def test_every_step_through_the_hits_opens_the_hits_pane_ranking_and_conte
         await typed(pilot, "Fparis\r")
         await press(pilot, "enter")
         explorer = state_of(app)
-        for number, hit in enumerate(expected):
+        async for number, hit in walked(pilot, explorer, expected):
             assert f"{number + 1}/{len(expected)} peaks on paris" in header_text(app)
             assert explorer.shown == Wanted(hit.neuron, "aligned", hit.ranking)
             assert (explorer.view.focused, explorer.example) == (hit.quadrant, hit.example)
-            await press(pilot, "j")
         assert "the list ends here" in home_of(app).session.notice
         await press(pilot, "r", "1", "end", "k")
         assert (explorer.view.ranking, explorer.example) == (expected[-2].ranking, expected[-2].example)
@@ -208,9 +207,8 @@ async def test_sorted_hits_keep_their_contexts(explorer_app: AppMaker, hostile_i
         assert explorer.example == hits[1].example
         assert "peaks on paris, by frequency_nn down" in header_text(app)
         await typed(pilot, f"g-{explorer.current.place}\r")
-        for hit in expected:
+        async for _, hit in walked(pilot, explorer, expected):
             assert explorer.example == hit.example
-            await press(pilot, "j")
 
 
 async def test_tab_switches_between_peaks_and_contexts(explorer_app: AppMaker) -> None:
