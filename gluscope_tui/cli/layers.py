@@ -40,11 +40,12 @@ def command(
         return lines
 
     with open_index(db) as index:
-        rows, model = index.layers(signs=signs), index.model
+        rows, model, info = index.layers(signs=signs), index.model, index.info()
     if printer.format == "svg":
+        from ..views.info import warning
         from ..views.svg import layers as drawn
 
-        emit([drawn.picture(rows, model, signs)])
+        emit([drawn.picture(rows, model, signs, warning(info))])
         return
     printer.write(rows, view.COLUMNS, table)
     if left_out:

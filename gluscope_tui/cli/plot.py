@@ -55,6 +55,7 @@ def command(
     printer = Printer(format, color, people="rich", width=width)
     with open_index(db) as index:
         rows = list(index.rows(("neuron", *names) if printer.format == "csv" else names, where=where, signs=signs))
+        unfinished = "" if index.complete else "  (the index is not finished)"
     points = [row for row in rows if None not in row]
     if printer.format == "csv":
         from ..views.table import columns
@@ -81,7 +82,7 @@ def command(
         else:
             scales = (_scale(names[0], x_scale, xs), _scale(names[1], y_scale, ys))
             if printer.format == "svg":
-                _svg(told, (xs, ys), scales)
+                _svg(told, (xs, ys), scales, unfinished)
                 return
             _rich(told, (xs, ys), scales, (max(printer.width, _NARROWEST), height), printer, ascii_only=ascii)
     if not points:
@@ -129,14 +130,16 @@ def _rich(
     _tell_missing(told)
 
 
-def _svg(told: dict[str, object], points: tuple[list[float], list[float]], scales: tuple[str, str]) -> None:
+def _svg(
+    told: dict[str, object], points: tuple[list[float], list[float]], scales: tuple[str, str], unfinished: str
+) -> None:
     from ..views.scatter import axis
     from ..views.svg.scatter import Points, picture
 
     xs, ys = points
     said = f"{counted(len(xs), 'neuron')}  Pearson {_told(told['pearson'])}  Spearman {_told(told['spearman'])}"
     x, y = axis(str(told["x"]), xs, scales[0]), axis(str(told["y"]), ys, scales[1])
-    emit([picture(x, y, Points(xs, ys, said))])
+    emit([picture(x, y, Points(xs, ys, said + unfinished))])
     _tell_missing(told)
 
 

@@ -57,6 +57,11 @@ def state(info: IndexInfo) -> str:
     return f"{part}: the numbers are those of {full_count(tokens)} of {full_count(info.corpus['tokens'])} tokens"
 
 
+def warning(info: IndexInfo) -> str:
+    """What a page or picture of an unfinished index says first; "" for a complete one."""
+    return "" if info.complete else f"the index is {state(info)}"
+
+
 def _state(part: Mapping[str, Any]) -> str:
     """Whether the index has a part that is computed from the weights, or why not."""
     reason = part.get("reason")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -11,6 +12,7 @@ from indexer.database.reader import Index
 from indexer.export_folder import export_folder, refuse_foreign
 from indexer.quadrants import QUADRANTS, Quadrant
 
+from ...views.info import warning
 from ...views.numbers import full_count
 from ...views.svg.panes import WIDTH, Picture, picture
 from ..opening import open_index
@@ -47,4 +49,4 @@ def _picture(index: Index, neuron: NeuronAddress, request: Request, wanted: Pict
     rankings = (wanted.ranking,) if wanted.ranking in index.rankings else ()
     limit = _CONTEXTS if request.limit is None else request.limit
     record = index.neuron(neuron, signs=request.signs, rankings=rankings, limit=limit, weights=True)
-    return picture(record, wanted)
+    return picture(record, replace(wanted, warning=warning(index.info())))

@@ -17,8 +17,8 @@ _EDGE = 10.0
 _GAP = 1.0  # cells
 
 
-def picture(rows: Sequence[LayerRow], model: str, signs: str) -> str:
-    """The SVG of the table that `gluscope layers` prints."""
+def picture(rows: Sequence[LayerRow], model: str, signs: str, warning: str = "") -> str:
+    """The SVG of the table that `gluscope layers` prints. `warning`: what must be said of an unfinished index."""
     canvas = Canvas()
     heads = headings(rows)
     cells = [cells_of(row, len(heads)) for row in rows]
@@ -31,6 +31,9 @@ def picture(rows: Sequence[LayerRow], model: str, signs: str) -> str:
     y = _EDGE + SIZE
     said = f"{clean(model)}, {signs} signs: % of tokens, neurons of each class"
     canvas.text(_EDGE, y, said, bold=True)
+    if warning:
+        y += LINE
+        canvas.text(_EDGE, y, warning)
     for level in range(2):
         y += LINE
         for start, width, head in zip(starts, widths, heads, strict=True):
@@ -43,5 +46,5 @@ def picture(rows: Sequence[LayerRow], model: str, signs: str) -> str:
             if strength:
                 canvas.rect(start, y - SIZE, CELL * width, LINE, ground(style))
             canvas.text(start, y, f"{cell.text:>{width}}" if start > _EDGE else cell.text, ink(style))
-    wide = max(starts[-1] + CELL * widths[-1], _EDGE + CELL * cell_len(said)) + _EDGE
+    wide = max(starts[-1] + CELL * widths[-1], _EDGE + CELL * max(map(cell_len, (said, warning)))) + _EDGE
     return canvas.svg(wide, y + _EDGE, said, f"{len(rows)} sites, a line each")

@@ -28,11 +28,12 @@ _EDGE = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The quadrants shown, the ranking of their contexts, and the width in cells."""
+    """The quadrants shown, the ranking of their contexts, the width in cells, and what must be said first."""
 
     ranking: str
     quadrants: Sequence[Quadrant] = QUADRANTS
     width: int = WIDTH
+    warning: str = ""  # how much of the corpus an unfinished index has seen
 
 
 def picture(record: NeuronRecord, wanted: Picture) -> str:
@@ -43,9 +44,9 @@ def picture(record: NeuronRecord, wanted: Picture) -> str:
     canvas = Canvas()
     width = max(wanted.width, LEAST_WIDTH)
     y = _EDGE + SIZE
-    for place, line in enumerate(header(record, width)):
-        canvas.text(_EDGE, y, line, bold=not place)
-        y += LINE
+    for place, line in enumerate((*header(record, width), wanted.warning)):
+        canvas.text(_EDGE, y, shorten(line, width), bold=not place)
+        y += LINE if line else 0.0
     _legend(canvas, y, look)
     y += 1.6 * LINE
     panes = [one for name, one in record.quadrants.items() if name in wanted.quadrants]

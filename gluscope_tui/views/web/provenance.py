@@ -9,7 +9,7 @@ from typing import Any
 from indexer.database.records import IndexInfo
 
 from ...text.clean import clean
-from ..info import state
+from ..info import warning
 from ..numbers import full_count
 
 _FOLDERS = re.compile(r"^(?:file://)?(?:/|~|[A-Za-z]:[\\/]|\\\\).*[\\/]")
@@ -45,9 +45,8 @@ def provenance(info: IndexInfo) -> Provenance:
         ),
         "indexed": clean(str(info.run.get("started", ""))),
     }
-    warning = "" if info.complete else f"the index is {state(info)}"
     return Provenance(
-        clean(str(info.model["name"])), warning, tuple((name, value) for name, value in facts.items() if value)
+        clean(str(info.model["name"])), warning(info), tuple((name, value) for name, value in facts.items() if value)
     )
 
 
