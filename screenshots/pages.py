@@ -1,6 +1,7 @@
 """Makes the pictures of web pages in this folder, in a headless Chromium: python screenshots/pages.py --db FILE.
 
-Without --neuron at the index's telling neuron. It needs a Chromium; the pages are those of `gluscope export html`.
+Without --neuron at the index's telling neuron. It needs a Chromium; the pages are those of `gluscope export html`, and
+`served` is the explorer as `gluscope serve` shows it.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -16,6 +18,7 @@ sys.path.insert(0, str(HERE.parent))
 import indexer  # noqa: E402  # the path comes first
 from gluscope_tui.cli.app import run  # noqa: E402
 from tests.support.browser import CHROMIUM, browser  # noqa: E402
+from tests.support.serving import served  # noqa: E402
 
 PICTURES = {
     "page-light": ((1280, 900), False),
@@ -24,6 +27,9 @@ PICTURES = {
     "pages-table": ((1280, 420), False),
 }
 """Name, size of the window, dark or light."""
+SERVED = ("served", (1280, 760))
+"""Name and size of the window of the explorer in a browser."""
+_DRAWN = 2.0  # seconds after its first byte
 
 
 def main() -> None:
@@ -48,6 +54,14 @@ def main() -> None:
                 tab.open(page.as_uri(), size=size, dark=dark, touch=size[0] < 500)
                 tab.picture(options.out / f"{name}.webp")
                 print(options.out / f"{name}.webp")
+        with served(options.db.absolute(), Path(folder) / "kept" / "state", neuron) as server, browser() as tab:
+            name, size = SERVED
+            tab.open(server.address + "/", size=size)
+            while not tab.evaluate("document.body.classList.contains('-first-byte')"):
+                time.sleep(0.1)
+            time.sleep(_DRAWN)
+            tab.picture(options.out / f"{name}.webp")
+            print(options.out / f"{name}.webp")
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ COMMANDS = {
     "bench": "Compare the speed of indexing with the speed of the bare model.",
     "demo": "Index Python's documentation with a small model, show a neuron.",
     "tui": "Explore an index in the terminal.",
+    "serve": "Explore an index in a browser.",
     "import": "Make an index of a data set of another tool.",
     "export": "Write neurons as web pages for others.",
     "models": "List the model families that can be indexed, and how.",

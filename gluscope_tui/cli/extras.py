@@ -34,8 +34,10 @@ def require_index_extra(command: str) -> None:
         raise GluscopeError(f"gluscope {command}: {names} {are} not installed: pip install '.[index]'")
 
 
-def require(command: str, *names: str) -> None:
-    """GluscopeError, in one line, if one of these modules of the extra is not installed. Imports none of them."""
+def require(command: str, *names: str, extra: str = "index") -> None:
+    """GluscopeError, in one line, if one of these modules of an extra is not installed. Imports none of them."""
     missing = [name for name in names if find_spec(name) is None]
     if missing:
-        raise GluscopeError(f"gluscope {command}: {', '.join(missing)} is not installed: pip install '.[index]'")
+        are = "is" if len(missing) == 1 else "are"
+        names_told = ", ".join(name.replace("_", "-") if extra == "serve" else name for name in missing)
+        raise GluscopeError(f"gluscope {command}: {names_told} {are} not installed: pip install '.[{extra}]'")

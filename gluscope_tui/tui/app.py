@@ -39,6 +39,7 @@ from .session.trying import Trying
 from .tables.menus import sort_choices, sorted_by
 from .terminal.clipboard import copy
 from .terminal.crash import CrashingApp, report, write_log
+from .terminal.window import WindowClosed
 from .widgets.small import Small
 
 TWICE_SECONDS = 2.0
@@ -252,6 +253,9 @@ class ExplorerApp(CrashingApp):
 
     def copy_text(self, text: str) -> str:
         """Copy the text by every available way. Returns what was done."""
+        if self.is_web:
+            self.copy_to_clipboard(text.encode("utf-8", "replace").decode("utf-8"))
+            return "sent to the browser's clipboard"
         return copy(text, self.copy_to_clipboard).notice()
 
     def interrupt(self) -> str:
@@ -263,9 +267,16 @@ class ExplorerApp(CrashingApp):
         self._interrupted = now
         return "ctrl+c once more quits"
 
-    def to_shell(self) -> None:
-        """Suspend to the shell until `fg` brings the explorer back."""
+    def to_shell(self) -> str:
+        """Suspend to the shell until `fg` brings the explorer back. Returns why that can't be, or ""."""
+        if self.is_web:
+            return "there is no shell in a browser"
         self.action_suspend_process()
+        return ""
+
+    def on_window_closed(self, _message: WindowClosed) -> None:
+        """The browser's window is gone."""
+        self.leave()
 
     def action_leave(self) -> None:
         self.leave()

@@ -14,6 +14,7 @@ from ..colour.themes import THEMES
 from ..kept.theme import ThemeFile
 from ..text.encoding import writes_unicode
 from .reading.opening import Request, read_index
+from .terminal.served import in_browser
 
 SOON = 0.3
 """Seconds to wait for the index to open before the explorer takes over the screen."""
@@ -59,7 +60,8 @@ def launch(request: Request, terminal: Terminal) -> int:
 
 def depth_of(terminal: Terminal) -> Depth:
     """The colour depth to use. Raises GluscopeError if the terminal can't show a screen at all."""
-    if not (sys.__stdin__ and sys.__stdin__.isatty() and sys.__stderr__ and sys.__stderr__.isatty()):
+    on_terminal = sys.__stdin__ and sys.__stdin__.isatty() and sys.__stderr__ and sys.__stderr__.isatty()
+    if not on_terminal and not in_browser():
         raise GluscopeError("the explorer needs a terminal", "in pipes and scripts use gluscope show")
     chosen = None if terminal.color == "auto" else terminal.color
     depth = detect(chosen, environment=os.environ).depth
@@ -76,11 +78,11 @@ def _prepare_textual(depth: Depth) -> None:
 
     The explorer handles NO_COLOR itself; Textual would repaint what is already plain. COLUMNS and LINES would
     override the terminal's real size: a resize doesn't change them, and an exported or inherited value may be that of
-    another terminal.
+    another terminal. In a browser they are the window's size at the start.
     """
     os.environ["TEXTUAL_COLOR_SYSTEM"] = _TEXTUAL_NAMES.get(depth, "standard")
     os.environ["TEXTUAL_ANIMATIONS"] = "none"
-    for name in ("NO_COLOR", "COLUMNS", "LINES"):
+    for name in ("NO_COLOR",) if in_browser() else ("NO_COLOR", "COLUMNS", "LINES"):
         os.environ.pop(name, None)
     if os.environ.get("SSH_CONNECTION"):
         os.environ.setdefault("TEXTUAL_FPS", "30")

@@ -69,8 +69,10 @@ def python_files(*folders: Path) -> set[Path]:
 
 
 def test_the_dependencies_are_what_the_reading_side_imports() -> None:
-    reading = python_files(ROOT / "gluscope_tui", *(ROOT / "indexer" / name for name in READS))
+    serving = python_files(ROOT / "gluscope_tui" / "cli" / "serving")
+    reading = python_files(ROOT / "gluscope_tui", *(ROOT / "indexer" / name for name in READS)) - serving
     assert imported(reading) == listed(PROJECT["dependencies"])
+    assert imported(serving) == listed(PROJECT["optional-dependencies"]["serve"])
 
 
 def test_the_extra_for_indexing_is_what_else_is_imported() -> None:
@@ -78,7 +80,7 @@ def test_the_extra_for_indexing_is_what_else_is_imported() -> None:
     extra = listed(PROJECT["optional-dependencies"]["index"])
     assert everything == extra - NOT_IMPORTED
     assert set(INDEX_MODULES) == extra
-    assert "gluscope[index]" in PROJECT["optional-dependencies"]["test"]
+    assert "gluscope[index,serve]" in PROJECT["optional-dependencies"]["test"]
 
 
 def test_every_command_that_runs_no_model_is_tried_without_what_runs_models() -> None:
@@ -86,7 +88,9 @@ def test_every_command_that_runs_no_model_is_tried_without_what_runs_models() ->
     needs = {
         name
         for name, file in files.items()
-        if re.search(rf'require_index_extra\("{name}"\)|require\(f"{name} ', file.read_text(encoding="utf-8"))
+        if re.search(
+            rf'require_index_extra\("{name}"\)|require\((f"{name} |"{name}")', file.read_text(encoding="utf-8")
+        )
     }
     assert set(LINES) == set(COMMANDS) - needs
 
@@ -185,6 +189,8 @@ def test_what_needs_one_library_says_in_one_line_what_to_install(
         words = ["export", kind, str(tmp_path / "out"), "--db", str(truth.path)]
         expected = f"error: gluscope export {kind}: pyarrow is not installed: pip install '.[index]'\n"
         assert gluscope(reading_only, words) == [(2, expected)]
+    expected = "error: gluscope serve: aiohttp, textual-serve are not installed: pip install '.[serve]'\n"
+    assert gluscope(reading_only, ["serve", "--db", str(truth.path)]) == [(2, expected)]
 
 
 def test_every_command_has_help_there(reading_only: Path) -> None:

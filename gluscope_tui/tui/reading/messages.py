@@ -150,8 +150,9 @@ class SequenceLoaded(Message):
 
 
 class Exported(Message):
-    """A file was written, or could not be: `notice` says where it is, or why not."""
+    """A file was written, or could not be: `notice` says where it is, or why not. `made`: for a browser, name and data
+    of a file that is to be handed over."""
 
-    def __init__(self, notice: str, *, bad: bool = False) -> None:
-        self.notice, self.bad = notice, bad
+    def __init__(self, notice: str, *, bad: bool = False, made: tuple[str, bytes] | None = None) -> None:
+        self.notice, self.bad, self.made = notice, bad, made
         super().__init__()

@@ -103,11 +103,11 @@ class BaseScreen(Screen[None], inherit_bindings=False):
             "app.theme": screens.open_themes,
             "app.palette": screens.open_palette,
             "app.reopen": lambda: self.say(screens.reopen()),
-            "app.interrupt": lambda: self._interrupt(screens.interrupt()),
-            "app.suspend": screens.to_shell,
+            "app.interrupt": lambda: self._tell(screens.interrupt()),
+            "app.suspend": lambda: self._tell(screens.to_shell()),
         }
 
-    def _interrupt(self, notice: str) -> None:
+    def _tell(self, notice: str) -> None:
         if notice:
             self.say(notice)
 

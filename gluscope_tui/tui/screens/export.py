@@ -1,4 +1,7 @@
-"""`X`: writes the neuron that is shown as a web page or as a picture, into a folder beside the shell's place."""
+"""`X`: writes the neuron that is shown as a web page or as a picture, into a folder beside the shell's place.
+
+In a browser the file goes to the browser: nothing is written where the explorer runs.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
+
+from textual.app import App
 
 from indexer.database.query.layers import LayerRow
 from indexer.database.reader import Index
@@ -18,6 +23,7 @@ from ..reading.messages import Exported
 from ..reading.opening import Opened
 from ..session.view import Wanted
 from ..tables.menus import Choice
+from ..terminal.window import hand_over
 from .choice import Menu
 from .home import HomeScreen
 
@@ -32,49 +38,55 @@ _CONTEXTS = 5  # of a pane in a picture
 
 def export_menu(home: HomeScreen) -> Menu:
     """The menu of the formats; the reading thread writes the file, and a message tells home where it is."""
-    session, shown = home.session, home.explorer.shown
+    session, shown, served = home.session, home.explorer.shown, home.app.is_web
 
     def take(kind: str) -> None:
         note = session.notes.of(shown.neuron) or ""
         session.say(f"writing {shown.neuron}.{kind}")
-        answer = session.reading.ask(partial(write, shown, kind, Path(FOLDER), note))
+        answer = session.reading.ask(partial(_export, shown, kind, note, served=served))
         answer.add_done_callback(partial(_tell, home))
 
-    return Menu(f"write {shown.neuron} as", lambda: _CHOICES, take, hint=f"Enter writes it into {FOLDER}/")
+    where = "gives it to the browser" if served else f"writes it into {FOLDER}/"
+    return Menu(f"write {shown.neuron} as", lambda: _CHOICES, take, hint=f"Enter {where}")
 
 
-def _tell(home: HomeScreen, answer: Future[Path]) -> None:
+def _tell(home: HomeScreen, answer: Future[Exported]) -> None:
     """Called by the reading thread: posts what became of the file."""
     try:
-        home.post_message(Exported(f"{answer.result()} is written"))
+        home.post_message(answer.result())
     except GluscopeError as error:
         home.post_message(Exported(told(error), bad=True))
 
 
-def write(shown: Wanted, kind: str, folder: Path, note: str, opened: Opened) -> Path:
-    """Write what is shown; returns the file. GluscopeError if it can't be written."""
-    path = folder / f"{shown.neuron}.{kind}"
-    if kind == "html":
-        from ...views.web.page import GENERATOR
-
-        export_file(path, _page(opened.index, shown, note).encode(), GENERATOR)
-    else:
-        from ...views.svg.canvas import GENERATOR
-
-        export_file(path, _picture(opened.index, shown).encode(), GENERATOR)
-    return path
+def _export(shown: Wanted, kind: str, note: str, opened: Opened, *, served: bool) -> Exported:
+    """Write what is shown, or make it for the browser. GluscopeError if it can't be written."""
+    name = f"{shown.neuron}.{kind}"
+    data = (_page(opened.index, shown, note) if kind == "html" else _picture(opened.index, shown)).encode()
+    return Exported("", made=(name, data)) if served else Exported(_written(name, data))
 
 
-def write_layers(rows: Sequence[LayerRow], model: str, signs: str) -> Path:
-    """Write the table of layers as a picture, in the order of the rows; returns the file."""
-    from ...views.svg.canvas import GENERATOR
+def export_layers(app: App[None], rows: Sequence[LayerRow], model: str, signs: str, *, complete: bool) -> str:
+    """Write the table of layers as a picture, in the order of the rows; returns what was done.
+
+    GluscopeError if it can't be written.
+    """
     from ...views.svg.layers import picture
 
     if not rows:
         raise GluscopeError("the layers are still being read")
-    path = Path(FOLDER) / "layers.svg"
-    export_file(path, picture(rows, model, signs).encode(), GENERATOR)
-    return path
+    warning = "" if complete else "the index is not finished"
+    name, data = "layers.svg", picture(rows, model, signs, warning).encode()
+    return hand_over(app, name, data) if app.is_web else _written(name, data)
+
+
+def _written(name: str, data: bytes) -> str:
+    if name.endswith(".html"):
+        from ...views.web.page import GENERATOR
+    else:
+        from ...views.svg.canvas import GENERATOR
+    path = Path(FOLDER) / name
+    export_file(path, data, GENERATOR)
+    return f"{path} is written"
 
 
 def _page(index: Index, shown: Wanted, note: str) -> str:
@@ -90,11 +102,12 @@ def _page(index: Index, shown: Wanted, note: str) -> str:
 
 
 def _picture(index: Index, shown: Wanted) -> str:
+    from ...views.info import warning
     from ...views.svg.panes import Picture, picture
 
     rankings = (shown.ranking,) if shown.ranking in index.rankings else ()
     record = index.neuron(shown.neuron, signs=shown.signs, rankings=rankings, limit=_CONTEXTS, weights=True)
-    return picture(record, Picture(shown.ranking))
+    return picture(record, Picture(shown.ranking, warning=warning(index.info())))
 
 
 def _command(index: Index, shown: Wanted) -> str:

@@ -32,6 +32,7 @@ from ..session.typing_line import Typing, opened
 from ..session.view import Wanted
 from ..tables.query import Query
 from ..terminal.pager import page_pane
+from ..terminal.window import hand_over
 from ..widgets.header import HeaderLine
 from ..widgets.hints import Hints
 from ..widgets.inspector import Inspector
@@ -236,7 +237,8 @@ class HomeScreen(BaseScreen, scope="home"):
 
     def on_exported(self, message: Exported) -> None:
         message.stop()
-        self.session.say(message.notice, bad=message.bad)
+        notice = message.notice if message.made is None else hand_over(self.app, *message.made)
+        self.session.say(notice, bad=message.bad)
 
     # other lists
 

@@ -24,7 +24,7 @@ from ..tables.neurons import NeuronsTable
 from ..tables.view import Kept
 from ..widgets.table import Cell, Heading, Table, TablePicture
 from ..widgets.table_title import TitleOfTable
-from .export import write_layers
+from .export import export_layers
 from .table import TableScreen
 
 _WIDTH = 6
@@ -126,9 +126,10 @@ class LayersScreen(TableScreen, scope="layers"):
         }
 
     def _export(self) -> None:
-        table, model = self._table, self.session.explorer.record.model
+        table, explorer = self._table, self.session.explorer
+        model, complete = explorer.record.model, explorer.facts.complete
         try:
-            self.say(f"{write_layers(table.rows, model, table.signs)} is written")
+            self.say(export_layers(self.app, table.rows, model, table.signs, complete=complete))
         except GluscopeError as error:
             self.say(told(error), bad=True)
 

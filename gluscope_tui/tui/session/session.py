@@ -52,8 +52,8 @@ class Screens(Protocol):
     def interrupt(self) -> str:
         """Handle Ctrl+C. Returns what to do to quit, or "" if already quitting."""
 
-    def to_shell(self) -> None:
-        """Suspend to the shell."""
+    def to_shell(self) -> str:
+        """Suspend to the shell. Returns why that can't be, or ""."""
 
     def leave(self) -> None:
         """Save the position and end."""

@@ -31,6 +31,8 @@ def pane_text(explorer: Explorer, width: int) -> Iterator[str]:
 
 def page_pane(app: App[None], explorer: Explorer) -> str:
     """Show the pane in $PAGER (default: less). Returns why that failed, or ""."""
+    if app.is_web:
+        return "a browser has no pager: {context.open} opens a context, whole"
     try:
         pager = shlex.split(os.environ.get("PAGER", "")) or ["less"]
     except ValueError as error:
