@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from indexer import __version__
 from indexer.errors import GluscopeError
 
-from .extras import require
+from .extras import require, require_index_extra
 from .options import Db, index_path, parse_amount
 from .output import tell
 from .progress import narrator
+
+if TYPE_CHECKING:
+    from indexer.exchange.gluscope_data import Source
+    from indexer.live.model import Choice
 
 _TOKENS = 20_000_000
 
@@ -36,18 +40,28 @@ def command(
     activation: Annotated[
         str | None, typer.Option("--activation", metavar="NAME", help="The activation function; silu.")
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="MODEL", help="Run the texts again with it: positions, windows, weights."),
+    ] = None,
+    revision: Annotated[str | None, typer.Option("--revision", metavar="R", help="With --model: its revision.")] = None,
+    dtype: Annotated[str, typer.Option("--dtype", metavar="T", help="With --model: float32, bfloat16 ...")] = "auto",
+    device: Annotated[str, typer.Option("--device", metavar="D", help="With --model: auto, cpu, cuda ...")] = "auto",
+    context: Annotated[
+        str | None, typer.Option("--context", metavar="N", help="With --model: tokens of a text; 1024.")
+    ] = None,
     db: Db = None,
 ) -> None:
     """Make an index of a data set that another tool published: statistics, and rankings with their texts.
 
-    What the data set lacks (where in a text a value is, windows, samples, weights) is missing and said to be.
+    What the data set lacks (where in a text a value is, windows, samples, weights) is missing and said to be, unless
+    --model finds it again.
     Examples: gluscope import gluscope dataset/ --db theirs.db; gluscope import gluscope activations.parquet --texts
-    texts.parquet --name OLMo-7B --db theirs.db.
+    texts.parquet --model allenai/OLMo-7B-0424-hf --db theirs.db.
     """
     require(f"import {kind}", "pyarrow", "numpy", "sqlite_utils")
-    from indexer.exchange.gluscope_import import MISSING, Source, import_gluscope
+    from indexer.exchange.gluscope_data import Source
     from indexer.exchange.gluscope_metadata import read_metadata
-    from indexer.progress import Meter
 
     files = _parquet_files(data, "neuron-activations")
     text_files = _parquet_files(texts or [one / "texts" for one in data if one.is_dir()], "")
@@ -58,14 +72,41 @@ def command(
         files,
         text_files,
         text_column,
-        name or told.get("model") or files[0].stem,
+        name or told.get("model") or (model and Path(model).name) or files[0].stem,
         parse_amount("--tokens", tokens) if tokens is not None else int(told.get("tokens", _TOKENS)),
         activation or told.get("activation", "silu"),
     )
+    if model is None:
+        if named := [name for name, value in (("--context", context), ("--revision", revision)) if value is not None]:
+            raise GluscopeError(f"{named[0]} is for --model", "name the model, or leave it out")
+        _without_model(source, index_path(db), complete=told.get("complete", True))
+        return
+    require_index_extra("import --model")
+    from indexer.live.model import Choice
+
+    dtype = told.get("dtype", "auto") if dtype == "auto" else dtype
+    choice = Choice(model=model, dtype=dtype, device=device, revision=revision)
+    _with_model(source, index_path(db), choice, told, context)
+
+
+def _without_model(source: Source, db: Path, *, complete: bool) -> None:
+    from indexer.exchange.gluscope_import import MISSING, import_gluscope
+    from indexer.progress import Meter
+
     started = time.time()
     with narrator() as report:
-        import_gluscope(source, index_path(db), _info(source, MISSING, started), Meter(report, "importing"))
-    tell(f"{index_path(db)} is an index now: {MISSING}")
+        info = {**_info(source, MISSING, started), "complete": complete}
+        import_gluscope(source, db, info, Meter(report, "importing"))
+    tell(f"{db} is an index now: {MISSING}")
+
+
+def _with_model(source: Source, db: Path, choice: Choice, told: dict[str, Any], context: str | None) -> None:
+    from indexer.jobs.import_gluscope import import_with_model, settings_of, told_of
+
+    settings = settings_of(told, None if context is None else parse_amount("--context", context))
+    with narrator() as report:
+        found = import_with_model(source, db, choice, settings, told, report)
+    tell(f"{db} is an index now: {'; '.join(told_of(found))}")
 
 
 def _parquet_files(places: list[Path], folder: str) -> tuple[Path, ...]:
@@ -84,7 +125,7 @@ def _parquet_files(places: list[Path], folder: str) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def _info(source: Any, missing: str, started: float) -> dict[str, Any]:
+def _info(source: Source, missing: str, started: float) -> dict[str, Any]:
     """What `gluscope info` shows of the index."""
     from indexer.exchange.gluscope_columns import KEPT
 

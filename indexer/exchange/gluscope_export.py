@@ -31,6 +31,13 @@ from .gluscope_pages import page_files, pages_list
 ACTIVATIONS = "neuron-activations/data/train-00000-of-00001.parquet"
 TEXTS = "texts/data/train-00000-of-00001.parquet"
 _ROWS = 512
+_TEXT_COLUMNS = [
+    ("text", pa.string()),
+    ("document", pa.int64()),
+    ("part", pa.int32()),
+    ("source", pa.string()),
+    ("ids", pa.list_(pa.int32())),  # null where the tokens are not known
+]
 
 Rows = Mapping[int, int]
 """The row of each sequence, by its number, in the texts."""
@@ -54,7 +61,7 @@ def write_gluscope(index: Index, pages: tuple[NeuronAddress, ...], folder: Expor
     require_plain_layers(index)
     rows = _write_texts(index, folder)
     activation = index.sites[0].activation
-    types = schema().with_metadata(metadata(index.model, index.sites[0].tokens_counted, activation))
+    types = schema().with_metadata(metadata(index.model, index.sites[0].tokens_counted, activation, _about(index)))
     rankings = tuple(ranking for ranking in index.rankings if ranking in {quantity.value for quantity in HOOKS})
     done, total = 0, index.neuron_count
     with pq.ParquetWriter(folder.place(ACTIVATIONS), types, compression="zstd") as writer:
@@ -74,6 +81,17 @@ def write_gluscope(index: Index, pages: tuple[NeuronAddress, ...], folder: Expor
             folder.write(f"pages/{name}", data)
     if pages:
         folder.write("pages/pages.json", pages_list(index.model, pages))
+
+
+def _about(index: Index) -> dict[str, Any]:
+    """What a model that is run again on the texts must be like. An imported index knows it of none."""
+    info = index.info()
+    complete = {} if index.complete else {"complete": False}
+    if index.imported:
+        return complete
+    of_model = {name: info.model[name] for name in ("fingerprint", "dtype") if info.model.get(name)}
+    sinks = {} if info.sinks is None else {"sinks": info.sinks.to_json()}
+    return {**of_model, "settings": dict(info.settings), **sinks, **complete}
 
 
 def require_plain_layers(index: Index) -> None:
@@ -113,12 +131,13 @@ def _write_texts(index: Index, folder: ExportFolder) -> Rows:
     """Write the texts; returns their rows."""
     kept = index.kept_sequences()
     row_of = {place: row for row, place in enumerate(dict.fromkeys((document, part) for _, document, part in kept))}
-    types = pa.schema([("text", pa.string()), ("document", pa.int64()), ("part", pa.int32()), ("source", pa.string())])
+    types = pa.schema(_TEXT_COLUMNS)
     with pq.ParquetWriter(folder.place(TEXTS), types, compression="zstd") as writer:
         places = iter(row_of)
         while group := list(islice(places, _ROWS)):
             found = [index.sequence(document, part) for document, part in group]
-            columns = [[getattr(one, name) for one in found] for name in types.names]
+            columns = [[getattr(one, name) for one in found] for name in types.names[:-1]]
+            columns.append([None if index.imported else index.token_ids(*place).tokens.tolist() for place in group])
             writer.write_table(pa.table(dict(zip(types.names, columns, strict=True)), types))
     return {number: row_of[document, part] for number, document, part in kept}
 

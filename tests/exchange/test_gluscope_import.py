@@ -154,6 +154,19 @@ def test_a_damaged_data_set_is_refused_and_leaves_nothing(
     assert set(tmp_path.iterdir()) == before
 
 
+def test_frequencies_of_float32_are_not_more_than_all_tokens(tmp_path: Path) -> None:
+    """Each is rounded, so their counts can be one or two tokens too many: GLUScope's are of some 20 million."""
+    share = 1 / 6
+    quarters = {"gateplus_inplus": share, "gateplus_inminus": share, "gateminus_inplus": share}
+    changes = {f"{name}_freq": value for name, value in quarters.items()} | {"gateminus_inminus_freq": 0.5}
+    assert run(words(theirs(tmp_path, **changes), tmp_path / "theirs.db")) == 0
+    with indexer.open(tmp_path / "theirs.db") as index:
+        record = index.neuron("L0N0")
+    counts = [quadrant.count for quadrant in record.quadrants.values()]
+    assert counts == [167, 167, 167, 499]  # of 1,000 tokens; rounded they are 1,001
+    assert record.zero == 0
+
+
 def test_files_that_are_something_else_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = theirs(tmp_path)
     (tmp_path / "a.txt").write_text("text")

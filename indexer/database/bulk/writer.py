@@ -143,7 +143,7 @@ class IndexWriter:
         self._check()
         with self._writing():
             self._postings.write(self._sqlite)
-            if "imported" in self._info:  # a whole text stands for its peak, which is not known
+            if self._info.get("imported", {}).get("missing"):  # a whole text stands for its peak, which is not known
                 self._sqlite.execute("DELETE FROM peak_entropy")
         with self._writing():
             self._database.table("info").insert_all(
