@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from statistics import median
 
 from indexer.database.records import Sample
@@ -20,9 +21,15 @@ class Axis:
 
     def bin(self, value: float) -> int:
         """The bin of a value other than 0: number 0 holds the largest positive ones, the last the most negative."""
-        share = math.asinh(abs(value) / self.linear) / math.asinh(self.end / self.linear)
+        share = math.asinh(abs(value) / self.linear) / _whole(self.linear, self.end)
         away = min(int(share * self.half), self.half - 1)
         return self.half - 1 - away if value > 0 else self.half + away
+
+
+@lru_cache(4)
+def _whole(linear: float, end: float) -> float:
+    """The length of one side of an axis, which every value of it asks for."""
+    return math.asinh(end / linear)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,12 +63,15 @@ def lies_in(example: Example, token: int, quadrant: Quadrant) -> bool:
 
 def levels(example: Example, quadrant: Quadrant, look: Look) -> tuple[int, ...]:
     """Each token's level on the scale with the value's sign; 0 for tokens without colour."""
+    own, maximum, steps = look.own_only, look.maximum, look.ramp.steps
+    gate_sign, in_sign = quadrant.gate_sign, quadrant.in_sign
     out = []
-    for token, value in enumerate(example.values(look.quantity)):
-        if value is None or (look.own_only and not lies_in(example, token, quadrant)):
+    for value, gate, in_ in zip(example.values(look.quantity), example.gate, example.in_, strict=True):
+        inside = not own or (gate is not None and in_ is not None and gate * gate_sign > 0 and in_ * in_sign > 0)
+        if value is None or not inside:
             out.append(0)
         else:
-            strength = level(value, look.maximum, look.ramp.steps)
+            strength = level(value, maximum, steps)
             out.append(strength if value > 0 else -strength)
     return tuple(out)
 
