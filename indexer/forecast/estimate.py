@@ -27,6 +27,7 @@ _PACKED_SAMPLE = 0.93
 _ROW = 330  # bytes of a neuron's row
 _WEIGHTS = 1130  # bytes of the numbers of its weights, and of what searches for tokens read
 _WIRING = 180  # bytes of the neurons that feed it and that it feeds
+_COPIES = 530  # bytes of the copies of pages for reading over a network
 _POSTINGS = 5.8  # bytes of the tables for searches, for each entry of the lists
 _PAGES = 1.025  # the share that pages waste
 
@@ -105,7 +106,7 @@ def file_bytes(sites: Sequence[Site], settings: Settings, tokens: int | None, se
         examples = _PACKED_EXAMPLES * peaks * (4 * (5 + lanes) + lanes * slots)
         sampled = settings.sample if tokens is None else min(settings.sample, tokens)
         sample = _PACKED_SAMPLE * sampled * (lanes - 1) * 2
-        total += site.width * (_ROW + _WEIGHTS + _WIRING + _POSTINGS * entries + examples + sample)
+        total += site.width * (_ROW + _WEIGHTS + _WIRING + _COPIES + _POSTINGS * entries + examples + sample)
     neurons = sum(site.width for site in sites)
     kept = min(tokens or 0, neurons * peaks * settings.context)
     return round(_PAGES * (total + _TOKEN * kept))

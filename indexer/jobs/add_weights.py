@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..database.bulk.page_copies import write_page_copies
 from ..database.bulk.stored import StoredIndex
 from ..database.bulk.weight_writing import replace_weights
 from ..database.bulk.wiring_storage import replace_wiring
@@ -62,6 +63,7 @@ def add_weights(model: str, db: Path, execution: Execution, *, overwrite: bool, 
         try:
             with closing(sqlite3.connect(f"{made.absolute().as_uri()}?mode=rw&nolock=1", uri=True)) as sqlite:
                 put(sqlite, first_neuron=first_neuron)
+                write_page_copies(sqlite, made)
         except sqlite3.OperationalError as error:
             raise refused(made, error, "is its disk whole, and writable?") from error
     return db

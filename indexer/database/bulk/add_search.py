@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...disk import refused
 from ..format.schema import statement
+from .page_copies import write_page_copies
 from .postings import Postings
 from .renewing import renew
 from .stored import StoredIndex
@@ -44,6 +45,7 @@ def add_search(path: str | os.PathLike[str], done: Callable[[int, int], None] = 
                 _name_tokens(sqlite)
                 postings.write(sqlite)
                 token_postings.write()
+            write_page_copies(sqlite, path)
     except (sqlite3.OperationalError, OSError) as error:
         raise refused(path, error, "is its disk whole, and writable?") from error
 

@@ -36,6 +36,28 @@ _ENTRY = np.dtype(
 _PEAK = np.dtype([("text", "<u4"), ("neuron", "<u4"), ("list", "u1"), ("strength", "u1")])
 
 
+def make_tables(sqlite: sqlite3.Connection) -> None:
+    """Make those of the tables for `search` that are not there, empty; `words` only if this SQLite can.
+
+    Part of the caller's transaction.
+    """
+    there = _there(sqlite)
+    for table, statement in (("peaks", PEAKS), ("contexts", CONTEXTS), ("words", WORDS)):
+        if table in there:
+            continue
+        try:
+            sqlite.execute(for_this_sqlite(statement))
+        except sqlite3.OperationalError as error:
+            if "fts5" not in str(error):
+                raise
+
+
+def _there(sqlite: sqlite3.Connection) -> list[str]:
+    """The tables for `search` that a file has."""
+    rows = sqlite.execute("SELECT name FROM sqlite_master WHERE name IN ('peaks', 'contexts', 'words')")
+    return [name for (name,) in rows]
+
+
 class Postings:
     """The postings of an index that is being written. Close it."""
 
@@ -57,10 +79,10 @@ class Postings:
     def write(self, sqlite: sqlite3.Connection) -> None:
         """Make the tables of an index that already has its sequences and tokens. Part of the caller's transaction."""
         sqlite.execute("INSERT OR REPLACE INTO info VALUES ('search', ?)", (f'{{"version": {SEARCH_VERSION}}}',))
-        for table in ("peaks", "contexts", "words"):
-            sqlite.execute(f"DROP TABLE IF EXISTS {table}")
-        for statement in (PEAKS, CONTEXTS):
-            sqlite.execute(for_this_sqlite(statement))
+        if sqlite.execute("PRAGMA application_id").fetchone()[0]:  # a finished index; a new one has them empty
+            for table in _there(sqlite):
+                sqlite.execute(f"DROP TABLE {table}")
+        make_tables(sqlite)
         self._write_contexts(sqlite)
         with tempfile.TemporaryFile(dir=self._folder, prefix="gluscope-") as file:
             numbers, starts = _write_words(sqlite, file)
@@ -179,7 +201,7 @@ def _write_words(sqlite: sqlite3.Connection, tokens: IO[bytes]) -> tuple[Integer
     """
     spelled: dict[int, bytes] = dict(sqlite.execute("SELECT id, bytes FROM tokens"))
     numbers, starts = [], [0]
-    full_text = _create_words(sqlite)
+    full_text = "words" in _there(sqlite)
     for number, length, data in sqlite.execute("SELECT id, length, tokens FROM sequences ORDER BY id"):
         raw = zlib.decompress(data)
         ids = np.frombuffer(raw, "<u2" if len(raw) == 2 * length else "<u4").astype("<u4")
@@ -191,14 +213,3 @@ def _write_words(sqlite: sqlite3.Connection, tokens: IO[bytes]) -> tuple[Integer
             sqlite.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (number, " ".join(words(text))))
     tokens.flush()
     return np.array(numbers, np.int64), np.array(starts, np.int64)
-
-
-def _create_words(sqlite: sqlite3.Connection) -> bool:
-    """Make the full-text index; False if this SQLite can't."""
-    try:
-        sqlite.execute(WORDS)
-    except sqlite3.OperationalError as error:
-        if "fts5" not in str(error):
-            raise
-        return False
-    return True

@@ -26,7 +26,8 @@ from ..read.provenance import REQUIRED
 from ..read.statistics import COLUMNS
 from .arrays import ModelWeights, SiteArrays
 from .packing import pack_site
-from .postings import Postings
+from .page_copies import write_page_copies
+from .postings import Postings, make_tables
 from .weight_writing import insert_weights, weights_info
 
 Numbers = npt.NDArray[np.int64]
@@ -154,6 +155,7 @@ class IndexWriter:
             self._sqlite.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             self._sqlite.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         with self._mendable():
+            write_page_copies(self._sqlite, self.path)
             self._sqlite.close()
             sync(self.path)
         self._finished = True
@@ -218,6 +220,7 @@ def _create(path: str) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
         connection.executescript(schema_sql())
+        make_tables(connection)  # here, so that all tables begin near the start of the file
     except sqlite3.OperationalError as error:
         Path(path).unlink(missing_ok=True)
         raise refused(path, error, "is its folder there, and writable? else name another file with --db") from error

@@ -137,3 +137,19 @@ CREATE TABLE wiring_sites (                  -- the sites that have wiring; 95 %
     band_fed_gate  REAL, band_fed_in   REAL, -- of w_out in lower layers with the site's w_gate and w_in
     band_feeds_gate REAL, band_feeds_in REAL -- of the site's w_out with w_gate and w_in in higher layers; NULL: no pairs
 ) WITHOUT ROWID, STRICT;
+
+CREATE TABLE packed_columns (                -- columns of other tables in one piece, for reading over a network
+    id     INTEGER PRIMARY KEY,              -- 0: tokens.bytes, 1: neurons.flipped
+    packed BLOB NOT NULL                     -- see "Packed values" in docs/schema.md
+) STRICT;
+
+CREATE TABLE neuron_pages (                  -- copies of this file's pages that lead to the rows of 64 neurons
+    id    INTEGER PRIMARY KEY,               -- neurons.id / 64
+    pages BLOB NOT NULL                      -- see "Packed values" in docs/schema.md
+) STRICT;
+
+CREATE TABLE shared_pages (                  -- copies of this file's pages that every reading needs
+    id       INTEGER PRIMARY KEY,            -- 0: every reading; 1: reading the narrow tables whole
+    made_for TEXT NOT NULL,                  -- what the file is like as long as the copies are of it
+    pages    BLOB NOT NULL
+) STRICT;
