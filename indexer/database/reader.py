@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..addresses import NeuronAddress, SiteAddress
 from ..errors import GluscopeError
+from ..progress import Report
 from ..quadrants import QUADRANTS, Quadrant
 from ..ranking import RANKINGS
 from .format.kinds import BLOB, COUNT, FLAG, Kind
@@ -18,6 +19,7 @@ from .read.connection import Connection, Interrupted, Row
 from .read.examples import chosen, decode, known_rankings
 from .read.imported import of_an_import
 from .read.inflate import DamagedValue
+from .read.nearby import Nearby
 from .read.peak_places import PeakPlaces, peak_places
 from .read.provenance import index_info, read_info, read_sites, telling_neuron
 from .read.rows_of_site import rows_of_site, sampled_positions
@@ -62,10 +64,20 @@ class Index:
     `interrupt` meanwhile.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Open an index; GluscopeError if the file is missing, foreign, damaged or of a newer schema."""
-        self._connection = Connection(path)
-        self._texts = Texts(self._connection)
+    def __init__(self, path: str | os.PathLike[str], report: Report = lambda _: None) -> None:
+        """Open an index: a file, or an address on a server (https://, hf://), which is read as far as it is needed.
+
+        `report` is told while much is fetched. GluscopeError if the index is missing, foreign, damaged or of a newer
+        schema, or if the server doesn't give it.
+        """
+        self._connection = Connection(path, report)
+        self._nearby = Nearby(self._connection)
+        try:
+            self._nearby.open()
+        except BaseException:
+            self._connection.close()
+            raise
+        self._texts = Texts(self._connection, self._nearby)
         self._weights = Weights(self._connection, self._texts)
 
     def __enter__(self) -> Index:
@@ -160,6 +172,7 @@ class Index:
         address = self.address(neuron)
         site = self.site(address.site)
         wanted_rankings = known_rankings(rankings, self.rankings)
+        self._nearby.neuron(site.first_neuron + address.index)
         row = self._row(_ALL, "neurons", "id", site.first_neuron + address.index, KINDS)
         flip = _aligned(signs) and bool(flipped(row))
         asked = QUADRANTS if quadrants is None else tuple(quadrants)
@@ -220,6 +233,7 @@ class Index:
         from .query.layers import layer_rows
 
         _aligned(signs)
+        self._nearby.tables(("neurons", "weights") if self.table.has_weights else ("neurons",))
         return layer_rows(self._connection, self.sites, signs=signs, has_weights=self.table.has_weights)
 
     @property
@@ -290,7 +304,7 @@ class Index:
     def _finding(self) -> Finding:
         from .query.finding import Finding  # when it is asked: showing a neuron needs none of it
 
-        return Finding(self._connection, self._texts, self.sites, self._info)
+        return Finding(self._connection, self._nearby, self._texts, self.sites, self._info)
 
     def kept_sequences(self) -> list[tuple[int, int, int]]:
         """Number, document and part of each sequence that `sequence` can give, in the order of the last two."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import __version__
@@ -91,7 +90,7 @@ def _load(state: State, request: dict[str, Any], report: Report) -> Answer:
     if state.session is not None:
         state.session.close()
         state.session = state.read = None
-    session = LiveSession(None if db is None else Index(Path(db)), choice, report)
+    session = LiveSession(None if db is None else Index(db), choice, report)
     state.session = session
     loaded = session.live.loaded
     return {

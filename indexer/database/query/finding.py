@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from ..read.connection import Connection
+from ..read.nearby import Nearby
 from ..read.texts import Texts
 from ..records import SiteRecord
 from .search import Search
@@ -21,10 +22,16 @@ class Finding:
     """The table and the searches of an index. They share its connection and its texts."""
 
     def __init__(
-        self, connection: Connection, texts: Texts, sites: tuple[SiteRecord, ...], info: Mapping[str, Any]
+        self,
+        connection: Connection,
+        nearby: Nearby,
+        texts: Texts,
+        sites: tuple[SiteRecord, ...],
+        info: Mapping[str, Any],
     ) -> None:
         """`info`: the index's own, checked."""
         self._connection = connection
+        self._nearby = nearby
         self._texts = texts
         self._sites = sites
         self._info = info
@@ -32,14 +39,14 @@ class Finding:
     @cached_property
     def table(self) -> Table:
         """All neurons as one table, whose conditions may ask the searches."""
-        return Table(self._connection, self._holding)
+        return Table(self._connection, self._nearby, self._holding)
 
     @cached_property
     def peaks(self) -> Search:
         """The search in what examples peak on, and in their contexts."""
         before, after = self._info["settings"]["window"]
         version = self._info.get("search", {}).get("version", 1)
-        return Search(self._connection, self._texts, self._sites, (before, after), version)
+        return Search(self._connection, self._nearby, self._texts, self._sites, (before, after), version)
 
     @cached_property
     def tokens(self) -> TokenSearch:

@@ -19,6 +19,7 @@ from ..read.connection import Connection
 from ..read.examples import decode
 from ..read.inflate import DamagedValue
 from ..read.lacking import not_built
+from ..read.nearby import Nearby
 from ..read.signs import aligned_example
 from ..read.texts import Texts
 from ..read.unpacking import PackedExamples, unpack_examples
@@ -42,12 +43,14 @@ class Search:
     def __init__(
         self,
         connection: Connection,
+        nearby: Nearby,
         texts: Texts,
         sites: tuple[SiteRecord, ...],
         window: tuple[int, int],
         version: int,
     ) -> None:
         """`window`: tokens before and after a peak; `version`: of the tables, as `info.search` says."""
+        self._nearby = nearby
         self._connection = connection
         self._texts = texts
         self._sites = sites
@@ -111,7 +114,7 @@ class Search:
 
     def _demand_tables(self) -> None:
         if not {"peaks", "contexts"} <= self._connection.tables:
-            raise not_built(self._connection, f"{self._connection.path} lacks the search tables")
+            raise not_built(self._connection, f"{self._connection.name} lacks the search tables")
 
     def _best(
         self, entries: Iterable[Entry], quadrants: set[Quadrant], limit: int | None, signs: str
@@ -134,11 +137,18 @@ class Search:
 
     def _with_flips(self, entries: Iterator[Entry]) -> Iterator[tuple[Entry, bool]]:
         """Each entry, and whether its neuron is flipped: read for several entries at once, later for all neurons."""
+        known = self._nearby.flipped(sum(site.width for site in self._sites))
         for asked in count():
             group = list(islice(entries, _TOGETHER))
             if not group:
                 return
-            flipped: Collection[int] = self._flipped if asked >= _FEW else self._flipped_of({e[1] for e in group})
+            flipped: Collection[int] = (
+                known
+                if known is not None
+                else self._flipped
+                if asked >= _FEW
+                else self._flipped_of({e[1] for e in group})
+            )
             for entry in group:
                 yield entry, entry[1] in flipped
 
@@ -154,6 +164,7 @@ class Search:
         address = NeuronAddress(site.address, neuron - site.first_neuron)
         if address.index >= site.width:
             raise self._connection.damaged("postings: a neuron is in no site")
+        self._nearby.neuron(neuron)
         try:
             key = list_of_code(list_)
             blob = self._connection.rows("SELECT examples FROM packed WHERE neuron = ?", (BLOB,), (neuron,))[0][0]

@@ -13,6 +13,7 @@ from ..format.columns import COLUMNS, OPTIONAL, Column, Source, column_named, ne
 from ..format.kinds import COUNT, FLAG, LONG_TEXT
 from ..read.connection import Connection, Row
 from ..read.lacking import not_built, not_computed
+from ..read.nearby import Nearby
 from .where import Compiled, Holds, compile_condition, compile_number
 
 _TOGETHER = 900  # rows a query: older SQLites take at most 999 values
@@ -26,9 +27,10 @@ class Table:
     A scan of the narrow table takes about 0.1 s for 458,752 neurons, whatever the column, so none has an index.
     """
 
-    def __init__(self, connection: Connection, holding: Callable[[Holds], Sequence[int]]) -> None:
+    def __init__(self, connection: Connection, nearby: Nearby, holding: Callable[[Holds], Sequence[int]]) -> None:
         """`holding`: finds the row numbers of the neurons whose lists hold a token."""
         self._connection = connection
+        self._nearby = nearby
         self._holding = holding
 
     def rows(
@@ -82,6 +84,7 @@ class Table:
         names = known_columns(columns)
         self._need(names, _NO_CONDITION)
         chosen = _Chosen(names, signs)
+        self._nearby.neurons(numbers, _names_of_tables(names))
         for start in range(0, len(numbers), _TOGETHER):
             group = list(numbers[start : start + _TOGETHER])
             marks = ",".join("?" * len(group))
@@ -132,6 +135,8 @@ class Table:
         self._need(names, condition)
         direction = "DESC" if descending else "ASC"
         by = f"{key.sql} {direction} NULLS LAST, n.id" if key else f"n.id {direction if sort else 'ASC'}"
+        if key or condition.columns:
+            self._nearby.tables(_names_of_tables(condition.columns | names))
         tables = _tables(condition.columns | names)
         sql = f"SELECT n.id FROM {tables} WHERE {condition.sql} ORDER BY {by} LIMIT ? OFFSET ?"
         values = (*self._values(condition), *(self._values(key) if key else ()))
@@ -141,6 +146,7 @@ class Table:
     def _stretches(self, names: Sequence[str], condition: Compiled, signs: str) -> Iterator[Row]:
         """All rows, in the order of the file, a number of rows at a time."""
         chosen = _Chosen(names, signs)
+        self._nearby.tables(_names_of_tables((*names, *condition.columns)))
         tables = _tables((*names, *condition.columns))
         sql = f"SELECT {chosen.sql} FROM {tables} WHERE n.id > ? AND {condition.sql} ORDER BY n.id LIMIT {_STRETCH}"
         last, values = -1, self._values(condition)
@@ -231,6 +237,12 @@ def _key(sort: str | None, signs: str) -> tuple[Compiled | None, frozenset[str]]
         return Compiled(alone.sql(signs) + case, (), frozenset((alone.name,))), frozenset((alone.name,))
     key = compile_number(sort, signs)
     return key, key.columns
+
+
+def _names_of_tables(names: Iterable[str]) -> list[str]:
+    """The narrow tables that a query of these columns reads."""
+    sources = {COLUMNS[name].table for name in names}
+    return ["neurons", *(table for source, table in OPTIONAL.items() if source in sources)]
 
 
 def _tables(names: Iterable[str]) -> str:

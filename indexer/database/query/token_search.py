@@ -122,7 +122,7 @@ class TokenSearch:
         if kind == WRITTEN and "vocab_std" not in self._table.columns:
             raise not_computed(self._connection, f"strengths of {what}", has_weights=True)
         if "token_neurons" not in there or not self._connection.rows("SELECT 1 FROM token_neurons LIMIT 1", (FLAG,)):
-            raise not_built(self._connection, f"{self._connection.path} lacks the table of {what}")
+            raise not_built(self._connection, f"{self._connection.name} lacks the table of {what}")
         raise GluscopeError(f"this index has no {what}", "gluscope info says why, under weights")
 
     def _in_any(self, tokens: Sequence[Sequence[int]], kind: int) -> Iterator[Entry]:

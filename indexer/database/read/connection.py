@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import sqlite3
-import stat
 import struct
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import islice
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...errors import GluscopeError
+from ...progress import Report
+from ..format.btree import DamagedPage
 from ..format.kinds import COUNT, TEXT, Kind, misfit
 from ..format.schema import APPLICATION_ID, SCHEMA_VERSION, WORDS, table_names
-from .locks import has_locks
-from .rollback import undo_before_reading
+from .local_file import LocalFile
+from .opening import open_file
+
+if TYPE_CHECKING:
+    from ..remote.index_file import RemoteIndexFile
 
 Row = tuple[Any, ...]
+Result = TypeVar("Result")
 
-_MAGIC = b"SQLite format 3\0"
 _HEADER = struct.Struct(">16xHxB4xII28xI4xI20xI4x")
 """SQLite's header: page size, 2 in WAL mode, change counter, pages, user_version, application_id, change counter of
 the pages."""
 
-_REMAKE = "copy it again, or make it again with gluscope index"
 _STEPS = 100_000  # of SQLite's machine between two checks whether to stop
 _LOOKS = 1_000  # checks that any query may take, some seconds; a larger file allows more
 _BYTES_A_LOOK = 1_000  # a condition as long as they may be takes about 2 steps a byte of the table `neurons`
@@ -45,25 +46,30 @@ class Interrupted(Exception):
 class Connection:
     """A read-only connection that threads may share: a lock guards each query, `interrupt` needs none."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Open and recognise an index; GluscopeError if it is missing, foreign, damaged or too new."""
+    def __init__(self, path: str | os.PathLike[str], report: Report = lambda _: None) -> None:
+        """Open and recognise an index, a file or an address on a server.
+
+        `report` is told of what takes long, as far as it is fetched from a server. GluscopeError if the index is
+        missing, foreign, damaged or too new.
+        """
         self.path = os.fspath(path)
-        undo_before_reading(self.path)
-        self._file = _state(self.path)
-        header = _header(self.path)
-        self.schema_version, in_wal_mode = self._recognise(header)
-        self._size = os.stat(self.path).st_size
+        self._file: LocalFile | RemoteIndexFile = open_file(self.path)
+        self._report = report
         self._lock = threading.Lock()
         self._looks = 0
         self._asked = False
-        with self._mendable():
-            self._sqlite = sqlite3.connect(
-                _uri(self.path, in_wal_mode=in_wal_mode), uri=True, check_same_thread=False, timeout=1.0
-            )
+        try:
+            self._size = self._file.size
+            self.schema_version, in_wal_mode = self._recognise(self._file.header)
+            with self._mendable():
+                self._sqlite = self._file.connect(in_wal_mode=in_wal_mode)
+        except BaseException:
+            self._file.close()
+            raise
         try:
             self._distrust()
         except BaseException:
-            self._sqlite.close()
+            self.close()
             raise
 
     def rows(self, sql: str, kinds: Sequence[Kind], parameters: Sequence[object] = ()) -> list[Row]:
@@ -133,6 +139,17 @@ class Connection:
     def close(self) -> None:
         with self._lock:
             self._sqlite.close()
+            self._file.close()
+
+    @property
+    def name(self) -> str:
+        """The name of the file for messages: an address is without what may be secret in it."""
+        return self._file.name
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self._size
 
     @property
     def changed(self) -> str:
@@ -141,16 +158,40 @@ class Connection:
         "replaced": another file has its path by now, this one can still be read; "overwritten": other content was
         written into it, so that what is read no longer belongs together; "": neither.
         """
-        now = _state(self.path)
-        if now is None or self._file is None or now == self._file:
-            return ""
-        return "overwritten" if now[:2] == self._file[:2] else "replaced"
+        return self._file.changed
+
+    @property
+    def remote(self) -> RemoteIndexFile | None:
+        """The file, if it is on a server."""
+        return None if isinstance(self._file, LocalFile) else self._file
+
+    def roots(self, tables: Iterable[str]) -> dict[str, int]:
+        """The page on which each of some tables begins."""
+        wanted = set(tables)
+        rows = self.rows("SELECT name, rootpage FROM sqlite_master WHERE type = 'table'", (TEXT, COUNT.or_null))
+        return {name: root for name, root in rows if name in wanted and root}
+
+    def fetch(self, what: Callable[[RemoteIndexFile, Report], Result]) -> Result:
+        """What the file on a server gives beside the rows of queries. Errors as of `rows`."""
+        from ..remote.requests import Stopped
+
+        assert self.remote is not None
+        with self._lock:
+            self.remote.file.requests.resume()
+            try:
+                return what(self.remote, self._report)
+            except DamagedPage as error:
+                raise self.damaged(error) from error
+            except Stopped:
+                self._asked = False
+                raise Interrupted from None
 
     def damaged(self, what: object) -> GluscopeError:
         """The error for content that the writer can't have written."""
         if changed := self.changed:
-            return GluscopeError(f"{self.path} was {changed} while it was read", "run the command again")
-        return GluscopeError(f"{self.path} is damaged: {what}", _REMAKE)
+            return GluscopeError(f"{self.name} was {changed} while it was read", "run the command again")
+        remake = "copy it again, or make it again with gluscope index"
+        return GluscopeError(f"{self.name} is damaged: {what}", "download it and look" if self.remote else remake)
 
     def _distrust(self) -> None:
         """Have SQLite distrust the file, and check its content."""
@@ -177,16 +218,16 @@ class Connection:
         page, mode, changes, pages, version, application, checked = _HEADER.unpack(header)
         if application != APPLICATION_ID:
             raise GluscopeError(
-                f"{self.path} is an SQLite file, but not a finished index of gluscope",
+                f"{self.name} is an SQLite file, but not a finished index of gluscope",
                 "name another file with --db, or make one with gluscope index",
             )
         expected = pages * (65536 if page == 1 else page)
-        size = os.stat(self.path).st_size
+        size = self._size
         if changes == checked and size < expected:
             raise self.damaged(f"it is cut short, {size} of {expected} bytes")
         if version > SCHEMA_VERSION:
             raise GluscopeError(
-                f"{self.path} has schema version {version}, this gluscope reads up to {SCHEMA_VERSION}",
+                f"{self.name} has schema version {version}, this gluscope reads up to {SCHEMA_VERSION}",
                 "update gluscope to read it: pip install --upgrade gluscope",
             )
         if version < 1:
@@ -215,68 +256,12 @@ class Connection:
         if "stack overflow" in cause or "tree is too large" in cause:  # older SQLites take about 20 levels
             return GluscopeError("the condition is nested too deeply", "write it with fewer parentheses")
         if "locked" in cause:
-            return GluscopeError(f"{self.path} is locked", "another program is writing to it: try again")
+            return GluscopeError(f"{self.name} is locked", "another program is writing to it: try again")
         if "unable to open" in cause:
-            return GluscopeError(f"{self.path} can't be opened", "is it readable, and its folder?")
+            return GluscopeError(f"{self.name} can't be opened", "is it readable, and its folder?")
         if "malformed database schema" in cause and sqlite3.sqlite_version_info < (3, 37):
             return GluscopeError(
-                f"SQLite {sqlite3.sqlite_version} can't read {self.path}",
+                f"SQLite {sqlite3.sqlite_version} can't read {self.name}",
                 "use a Python whose SQLite is 3.37 or newer: python -c 'import sqlite3; print(sqlite3.sqlite_version)'",
             )
         return self.damaged(cause)
-
-
-def _state(path: str) -> tuple[int, int, int, int] | None:
-    """Identifies a file (device, inode) and the state of its content (bytes, nanoseconds)."""
-    try:
-        state = os.stat(path)
-    except OSError:
-        return None
-    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns
-
-
-def _header(path: str) -> bytes:
-    """The first bytes of an SQLite file. Other files are refused, with a better message than SQLite's."""
-    try:
-        if not stat.S_ISREG(mode := os.stat(path).st_mode) and not stat.S_ISDIR(mode):
-            raise GluscopeError(f"{path} is not a file", "name an index file with --db")
-        with open(path, "rb") as file:
-            head = file.read(_HEADER.size)
-    except FileNotFoundError:
-        raise GluscopeError(
-            f"there is no index {path}", "name one with --db, or make one with gluscope index"
-        ) from None
-    except IsADirectoryError:
-        raise GluscopeError(f"{path} is a folder", "name an index file with --db") from None
-    except OSError as error:
-        raise GluscopeError(f"{path} can't be opened: {error.strerror}", "is it readable, and its folder?") from None
-    if not head.startswith(_MAGIC):
-        what = "empty" if not head else "no index"
-        raise GluscopeError(f"{path} is {what}", "name another file with --db, or make one with gluscope index")
-    return head
-
-
-def _uri(path: str, *, in_wal_mode: bool) -> str:
-    """A read-only URI: immutable, so without locks, if nobody can write; without locks if the disk has none.
-
-    It is immutable in WAL mode too, so that reading leaves no files beside it. GluscopeError if such a file has changes
-    waiting in its log.
-    """
-    absolute = Path(path).absolute()
-    if in_wal_mode and _size(f"{path}-wal"):
-        raise GluscopeError(
-            f"{path} has changes beside it that are not in it yet, in {path}-wal",
-            f"close what writes to it, or run sqlite3 {shlex.quote(path)} 'PRAGMA journal_mode = DELETE'",
-        )
-    writable = os.access(absolute, os.W_OK) and os.access(absolute.parent, os.W_OK)
-    if not writable or in_wal_mode:
-        return f"{absolute.as_uri()}?mode=ro&immutable=1"
-    return f"{absolute.as_uri()}?mode=ro" + ("" if has_locks(path) else "&nolock=1")
-
-
-def _size(path: str) -> int:
-    """Bytes of a file; 0 if it doesn't exist."""
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from ...addresses import NeuronAddress, SiteAddress, parse_neuron
@@ -61,7 +60,7 @@ def read_sites(connection: Connection) -> tuple[SiteRecord, ...]:
 def index_info(connection: Connection, info: dict[str, Any], sites: tuple[SiteRecord, ...]) -> IndexInfo:
     """The whole provenance of an index."""
     return IndexInfo(
-        path=connection.path,
+        path=connection.name,
         schema_version=connection.schema_version,
         complete=bool(info["complete"]),
         model=info["model"],
@@ -72,7 +71,7 @@ def index_info(connection: Connection, info: dict[str, Any], sites: tuple[SiteRe
         telling_neuron=telling_neuron(connection, info),
         sites=sites,
         neurons=sum(site.width for site in sites),
-        size=os.stat(connection.path).st_size,
+        size=connection.size,
         coverage=info.get("coverage", {}),
         weights=weights_state(info),
         wiring=wiring_state(info),

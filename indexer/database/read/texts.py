@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ...errors import GluscopeError
@@ -14,6 +14,7 @@ from ..format.schema import LARGEST_TEXT, LONGEST_SEQUENCE
 from ..format.turns import Turn
 from .connection import Connection
 from .inflate import DamagedValue, inflate
+from .nearby import Nearby
 from .spans import NEAR, REACH, peak_texts, window_text
 from .turns import read_turns
 
@@ -45,8 +46,10 @@ class StoredSequence:
 class Texts:
     """The texts of an index. Tokens once read are kept, so reading them again costs no query."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, nearby: Nearby | None = None) -> None:
+        """`nearby`: where the tokens are in one piece, if the index is on a server."""
         self._connection = connection
+        self._nearby = nearby
         self._bytes: dict[int, bytes] = {}
         self._alone: dict[int, str | None] = {}  # None: no whole characters
         self._ids: dict[int, array[int]] = {}  # of the sequences asked for last
@@ -120,15 +123,23 @@ class Texts:
     def load(self, tokens: Iterable[int]) -> None:
         """Read the bytes of many tokens with few queries."""
         wanted = set(tokens) - self._bytes.keys()
+        if wanted and self._nearby is not None:
+            self._keep(self._nearby.tokens())
+            self._nearby = None
+            wanted -= self._bytes.keys()
         for group in _groups(wanted):
             marks = ",".join("?" * len(group))
             for token, data in self._connection.rows(
                 f"SELECT id, bytes FROM tokens WHERE id IN ({marks})", (COUNT, TOKEN), group
             ):
-                self._alone[token] = _decoded(data)
-                self._bytes[token] = data
+                self._keep({token: data})
         if missing := wanted - self._bytes.keys():
             raise self._connection.damaged(f"token {min(missing)} is not there")
+
+    def _keep(self, tokens: Mapping[int, bytes]) -> None:
+        for token, data in tokens.items():
+            self._alone[token] = _decoded(data)
+            self._bytes[token] = data
 
     def tokens_with(self, characters: Iterable[str]) -> dict[str, set[int]]:
         """For each character, in lower case, the tokens that hold it. A token with part of one counts for any."""

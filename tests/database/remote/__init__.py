@@ -1,0 +1,1 @@
+"""Reading an index on a server."""
