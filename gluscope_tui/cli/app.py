@@ -45,6 +45,7 @@ COMMANDS = {
     "demo": "Index Python's documentation with a small model, show a neuron.",
     "tui": "Explore an index in the terminal.",
     "serve": "Explore an index in a browser.",
+    "cache": "List or remove what is kept of indexes on servers.",
     "import": "Make an index of a data set of another tool.",
     "export": "Write neurons as web pages for others.",
     "models": "List the model families that can be indexed, and how.",

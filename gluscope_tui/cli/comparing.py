@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-import indexer
 from indexer.addresses import NeuronAddress
 from indexer.database.reader import Index
 from indexer.errors import GluscopeError
 
 from .asked import Addresses
 from .extras import require_index_extra
-from .opening import open_index, warn_incomplete
+from .opening import open_index, open_named, warn_incomplete
 from .output import emit_lines
 from .printing import Printer, emit_objects
 
@@ -37,8 +35,8 @@ class Sides:
     `model`: whose weights to read for the cosines between two neurons; None: what the index tells.
     """
 
-    db: Path | None
-    beside: Path | None
+    db: str | None
+    beside: str | None
     compare: bool
     model: str | None
 
@@ -61,7 +59,7 @@ def show_compared(neurons: Sequence[str], printer: Printer, wish: Wish, sides: S
         if sides.beside is None:
             found = _two(index, addresses, wish, sides.model)
         else:
-            other = stack.enter_context(indexer.open(sides.beside))
+            other = stack.enter_context(open_named(sides.beside))
             warn_incomplete(other)
             found = _beside(index, other, addresses, wish)
         whole_list = (

@@ -52,7 +52,7 @@ def show_telling(db: Path) -> None:
     with indexer.open(db) as index:
         telling = index.telling_neuron
         neuron = telling.name if telling is not None else f"{index.sites[0].address}N0"
-    show([neuron], db=db)
+    show([neuron], db=str(db))
     place = shlex.quote(str(db))
     tell("")
     tell("Try next:")

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterator
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -37,7 +36,7 @@ def command(
     from ..doctor.terminal import terminal
     from ..doctor.widths import widths
 
-    path: Path | None
+    path: str | None
     try:
         path, _ = find_index(db)
     except GluscopeError:

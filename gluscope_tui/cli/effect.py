@@ -146,7 +146,7 @@ def _is_neuron(text: str) -> bool:
     return True
 
 
-def _index(stack: ExitStack, db: Path | None, model: str | None) -> Index | None:
+def _index(stack: ExitStack, db: str | None, model: str | None) -> Index | None:
     """The index; None if only a model is named and there is no index."""
     if model is not None and db is None:
         try:

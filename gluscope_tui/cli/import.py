@@ -63,6 +63,7 @@ def command(
     from indexer.exchange.gluscope_data import Source
     from indexer.exchange.gluscope_metadata import read_metadata
 
+    made = index_path(db)
     files = _parquet_files(data, "neuron-activations")
     text_files = _parquet_files(texts or [one / "texts" for one in data if one.is_dir()], "")
     if not text_files:
@@ -79,14 +80,14 @@ def command(
     if model is None:
         if named := [name for name, value in (("--context", context), ("--revision", revision)) if value is not None]:
             raise GluscopeError(f"{named[0]} is for --model", "name the model, or leave it out")
-        _without_model(source, index_path(db), complete=told.get("complete", True))
+        _without_model(source, made, complete=told.get("complete", True))
         return
     require_index_extra("import --model")
     from indexer.live.model import Choice
 
     dtype = told.get("dtype", "auto") if dtype == "auto" else dtype
     choice = Choice(model=model, dtype=dtype, device=device, revision=revision)
-    _with_model(source, index_path(db), choice, told, context)
+    _with_model(source, made, choice, told, context)
 
 
 def _without_model(source: Source, db: Path, *, complete: bool) -> None:

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 
 import typer
 
-import indexer
 from indexer.database.records import IndexInfo
+from indexer.database.remote.place import is_remote
 
-from .opening import reading_path
+from .opening import open_named, reading_name
 from .options import Color, Db, format_option, one_index
 from .output import emit_lines, tell
 from .printing import Printer, emit_object
@@ -29,9 +29,10 @@ def command(
     A site is one gated MLP: L12 in a layer, L12E3 an expert of that layer, L12S its shared expert.
     Examples: gluscope info; gluscope info smollm2.db --sites; gluscope info -f json.
     """
-    with indexer.open(reading_path(one_index(file, db, "info"))) as index:
+    with open_named(reading_name(one_index(file, db, "info"))) as index:
         record = index.info()
-    _tell_of_a_copy(Path(record.path))
+    if not is_remote(record.path):
+        _tell_of_a_copy(Path(record.path))
     printer = Printer(format, color, people="rich")
     if printer.format == "json":
         from ..views import json

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 import typer
@@ -12,12 +11,12 @@ from indexer.addresses import parse_neuron
 from indexer.errors import GluscopeError
 from indexer.quadrants import Quadrant
 
-from ..kept.files import index_folder
+from ..kept.files import file_name, index_folder
 from ..kept.marks import Key, Mark, MarksFile, dated, has_words, now, parse_text
 from ..views.numbers import counted
 from .asked import Addresses, named
 from .columns import Where
-from .opening import open_index, reading_path
+from .opening import open_index, reading_name
 from .options import MOST, Color, Db, Quadrants, parse_quadrants, require_utf8
 from .output import complain, emit_lines, tell
 from .printing import Printer
@@ -65,7 +64,7 @@ def command(
     Examples: gluscope marks; gluscope marks add L12N345 -q -+ --note "says France #geo"; gluscope marks -t geo -f md;
     gluscope marks remove L12N345; gluscope marks import others.tsv
     """
-    names, path = what or [], reading_path(db)
+    names, path = what or [], reading_name(db)
     file = MarksFile(index_folder(path) / "marks.tsv")
     quadrants = parse_quadrants(quadrant) if quadrant else ()
     tags = tuple(one.removeprefix("#") for one in tag or ())
@@ -94,7 +93,7 @@ class Wanted(NamedTuple):
     where: str | None = None
 
 
-def _filtered(marks: Iterable[Mark], path: Path, wanted: Wanted) -> list[Mark]:
+def _filtered(marks: Iterable[Mark], path: str, wanted: Wanted) -> list[Mark]:
     """The marks of these quadrants that have all tags and words, of neurons that meet the condition."""
     quadrants, tags, words, where = wanted
     found = [
@@ -109,7 +108,7 @@ def _filtered(marks: Iterable[Mark], path: Path, wanted: Wanted) -> list[Mark]:
     return found
 
 
-def _write(marks: list[Mark], path: Path, printer: Printer, limit: int, *, filtered: bool) -> None:
+def _write(marks: list[Mark], path: str, printer: Printer, limit: int, *, filtered: bool) -> None:
     from ..views import marks as view
 
     if printer.format == "md" and marks:
@@ -123,7 +122,7 @@ def _write(marks: list[Mark], path: Path, printer: Printer, limit: int, *, filte
             raise typer.Exit(1)
 
 
-def _report(marks: Sequence[Mark], path: Path, limit: int) -> None:
+def _report(marks: Sequence[Mark], path: str, limit: int) -> None:
     """Write the report. Marks of neurons that the index lacks are told and left out."""
     from ..views import marks as view
     from ..views.neuron import tokens_of
@@ -140,7 +139,7 @@ def _report(marks: Sequence[Mark], path: Path, limit: int) -> None:
                 refused += 1
                 continue
             if not headed:
-                emit_lines(view.heading(path.name, record.model, tokens_of(record), len(marks)))
+                emit_lines(view.heading(file_name(path), record.model, tokens_of(record), len(marks)))
                 headed = True
             emit_lines(view.section(mark, record))
     if refused:
@@ -148,7 +147,7 @@ def _report(marks: Sequence[Mark], path: Path, limit: int) -> None:
 
 
 def _add(
-    file: MarksFile, path: Path, names: Sequence[str], quadrants: Sequence[Quadrant], note: str, tags: Sequence[str]
+    file: MarksFile, path: str, names: Sequence[str], quadrants: Sequence[Quadrant], note: str, tags: Sequence[str]
 ) -> None:
     """Mark neurons: as a whole, in the quadrants asked for, or in the one beside the address."""
     text, own = parse_text(note)

@@ -3,43 +3,54 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import indexer
 from indexer.cache import demo_path
 from indexer.database.reader import Index
+from indexer.database.remote.place import is_plain, is_remote, shown
 from indexer.errors import GluscopeError
 
-from .options import DEFAULT_DB, index_path
+from .options import DEFAULT_DB, index_name
 from .output import tell
 
 
-def open_index(db: Path | None) -> Index:
+def open_index(db: str | None) -> Index:
     """Open the index that `--db` names, or the default one. Close it, or use it in a `with`."""
-    index = indexer.open(reading_path(db))
+    index = open_named(reading_name(db))
     warn_incomplete(index)
     return index
 
 
-def reading_path(db: Path | None) -> Path:
-    """The path from `find_index`, whose notice it prints."""
-    path, notice = find_index(db)
+def open_named(name: str) -> Index:
+    """Open an index. While much of one on a server is fetched, stderr says so."""
+    if not is_remote(name):
+        return indexer.open(name)
+    from .progress import fetching
+
+    if is_plain(name):
+        tell(f"{shown(name)} is read without encryption: others on the way can see and change what arrives")
+    return indexer.open(name, fetching)
+
+
+def reading_name(db: str | None) -> str:
+    """The name from `find_index`, whose notice it prints."""
+    name, notice = find_index(db)
     if notice:
-        tell(f"{notice}, {path}")
-    return path
+        tell(f"{notice}, {name}")
+    return name
 
 
-def find_index(db: Path | None) -> tuple[Path, str]:
-    """The index to read and a notice about it. Without a name and ./gluscope.db it is the demo's.
+def find_index(db: str | None) -> tuple[str, str]:
+    """The index to read, a path or an address, and a notice about it.
 
-    GluscopeError if there is no index at all.
+    Without a name and ./gluscope.db it is the demo's. GluscopeError if there is no index at all.
     """
-    path = index_path(db)
-    if db is not None or os.environ.get("GLUSCOPE_DB") or path.exists():
-        return path, ""
+    name = index_name(db)
+    if db is not None or os.environ.get("GLUSCOPE_DB") or os.path.exists(name):
+        return name, ""
     demo = demo_path()
     if demo.exists():
-        return demo, f"there is no ./{DEFAULT_DB}: this is the demo's index"
+        return str(demo), f"there is no ./{DEFAULT_DB}: this is the demo's index"
     raise GluscopeError(
         "there is no index yet",
         f"make one: gluscope demo (a small one), or gluscope index MODEL TEXT --db {DEFAULT_DB}",
@@ -49,8 +60,8 @@ def find_index(db: Path | None) -> tuple[Path, str]:
 def warn_incomplete(index: Index) -> None:
     """Say how much an incomplete index covers, and what an imported one lacks."""
     if index.imported:
-        tell(f"{index.path} was imported: {index.imported}")
+        tell(f"{shown(index.path)} was imported: {index.imported}")
     if not index.complete:
         from ..views.info import state
 
-        tell(f"{index.path} is {state(index.info())}")
+        tell(f"{shown(index.path)} is {state(index.info())}")

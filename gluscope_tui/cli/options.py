@@ -10,12 +10,15 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from indexer.database.remote.place import is_remote, shown
 from indexer.errors import GluscopeError
 from indexer.quadrants import QUADRANTS, Quadrant, parse_quadrant
 
 Db = Annotated[
-    Path | None,
-    typer.Option("--db", "-d", metavar="FILE", help="The index; default: $GLUSCOPE_DB, then ./gluscope.db."),
+    str | None,
+    typer.Option(
+        "--db", "-d", metavar="FILE", help="The index, or its address; default: $GLUSCOPE_DB, then ./gluscope.db."
+    ),
 ]
 Signs = Annotated[Literal["aligned", "raw"], typer.Option("--signs", help="Signs after alignment, or as in the model.")]
 Quadrants = Annotated[
@@ -43,18 +46,29 @@ _NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgb]?)", re.IGNORECASE | re.ASCII)
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
 
 
-def index_path(db: Path | None) -> Path:
-    """The index file: the option, $GLUSCOPE_DB or ./gluscope.db, in this order."""
-    return db if db is not None else Path(os.environ.get("GLUSCOPE_DB") or DEFAULT_DB)
+def index_name(db: str | None) -> str:
+    """The index to read, a path or an address: the option, $GLUSCOPE_DB or ./gluscope.db, in this order."""
+    return db if db is not None else os.environ.get("GLUSCOPE_DB") or DEFAULT_DB
 
 
-def one_index(file: str | Path | None, db: Path | None, command: str) -> Path | None:
+def index_path(db: str | None) -> Path:
+    """The index file to make or to change, named likewise. GluscopeError if it is on a server."""
+    name = index_name(db)
+    if is_remote(name):
+        raise GluscopeError(
+            f"{shown(name)} can only be read: it is on a server", "download it, and name the file: --db FILE"
+        )
+    return Path(name)
+
+
+def one_index(file: str | None, db: str | None, command: str) -> str | None:
     """The index that an argument or `--db` names. GluscopeError if they name different files."""
     if file is None or db is None:
-        return db if file is None else Path(file)
-    if os.path.realpath(file) != os.path.realpath(db):
+        return db if file is None else file
+    if file != db and (is_remote(file) or is_remote(db) or os.path.realpath(file) != os.path.realpath(db)):
         raise GluscopeError(
-            f"two indexes are named: {file} and --db {db}", f"name one: gluscope {command} {shlex.quote(str(file))}"
+            f"two indexes are named: {shown(file)} and --db {shown(db)}",
+            f"name one: gluscope {command} {shlex.quote(shown(file))}",
         )
     return db
 

@@ -23,11 +23,18 @@ _ELSEWHERE = 20.0
 @contextmanager
 def narrator(stream: TextIO | None = None) -> Iterator[Callable[[Progress], None]]:
     """A function that prints reports within the `with`; afterwards the cursor is on a fresh line."""
-    voice = _Narrator(sys.stderr if stream is None else stream)
+    voice = _Narrator(stream)
     try:
         yield voice.report
     finally:
         voice.end_line()
+
+
+def fetching(progress: Progress) -> None:
+    """Report what is fetched from a server; the end of each fetch ends the line."""
+    _FETCHING.report(progress)
+    if progress.total is not None and progress.done >= progress.total:
+        _FETCHING.end_line()
 
 
 def line(progress: Progress) -> str:
@@ -49,12 +56,20 @@ def duration(seconds: float) -> str:
 
 
 class _Narrator:
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._terminal = stream.isatty()
+    def __init__(self, stream: TextIO | None) -> None:
+        """`stream`: None: stderr as it is at each report."""
+        self._given = stream
         self._last: tuple[float, str] | None = None
         self._open_line = False
         self._latest: Progress | None = None  # of the open line, not shown yet
+
+    @property
+    def _stream(self) -> TextIO:
+        return sys.stderr if self._given is None else self._given
+
+    @property
+    def _terminal(self) -> bool:
+        return self._stream.isatty()
 
     def report(self, progress: Progress) -> None:
         if progress.phase == "notice":
@@ -84,3 +99,6 @@ class _Narrator:
     def _rewrite(self, progress: Progress) -> None:
         narrate(f"\r{fit(line(progress), terminal_width() - 1)}", self._stream)
         self._open_line = True
+
+
+_FETCHING = _Narrator(None)

@@ -20,13 +20,13 @@ from .extras import require_index_extra
 from .interruption import telling_what_is_left
 from .opening import open_index
 from .options import (
+    DEFAULT_DB,
     MOST,
     Color,
     Db,
     Quadrants,
     RowFormat,
     Signs,
-    index_path,
     parse_numbers,
     parse_quadrants,
     require_utf8,
@@ -163,13 +163,13 @@ def _file(path: Path) -> str:
 
 
 @contextmanager
-def _opened(db: Path | None, *, without: bool, model: str | None) -> Iterator[Index | None]:
+def _opened(db: str | None, *, without: bool, model: str | None) -> Iterator[Index | None]:
     """The index; None if none is wanted, or if only a model is named and there is no index."""
     if without:
         if model is None:
             raise GluscopeError("--no-index needs --model", "name a model, or leave --no-index out")
         yield None
-    elif model is not None and db is None and not os.environ.get("GLUSCOPE_DB") and not index_path(None).exists():
+    elif model is not None and db is None and not (os.environ.get("GLUSCOPE_DB") or os.path.exists(DEFAULT_DB)):
         yield None
     else:
         with open_index(db) as index:

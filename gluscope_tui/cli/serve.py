@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from .extras import require
-from .opening import reading_path, warn_incomplete
+from .opening import open_named, reading_name, warn_incomplete
 from .options import Db
 from .output import emit_lines, tell
 
@@ -38,17 +38,17 @@ def command(
     Examples: gluscope serve; gluscope serve L12N345 --db gluscope.db --port 8080; gluscope serve --host 0.0.0.0
     """
     require("serve", "aiohttp", "textual_serve", extra="serve")
-    import indexer
+    from indexer.database.remote.place import absolute
 
     from .serving.names import is_loopback, names_of
     from .serving.server import Server, run_server
     from .serving.window import explorer
 
-    path = reading_path(db)
-    with indexer.open(path) as index:  # what is wrong with it is said here, not in a window
+    name = reading_name(db)
+    with open_named(name) as index:  # what is wrong with it is said here, not in a window
         warn_incomplete(index)
         words = [str(index.address(neuron))] if neuron else []
-    server = Server(explorer(*words, "--db", str(path.absolute())), names_of(host, names or ()))
+    server = Server(explorer(*words, "--db", absolute(name)), names_of(host, names or ()))
 
     def ready(at: int) -> None:
         shown = socket.gethostname() if host in ("0.0.0.0", "::", "") else f"[{host}]" if ":" in host else host

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain
-from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -63,7 +62,7 @@ def command(
     ] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Two neurons side by side.")] = False,
     beside: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--beside", metavar="FILE", help="The same neurons in another index of the same shape."),
     ] = None,
     model: Annotated[

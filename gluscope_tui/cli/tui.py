@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from indexer.database.remote.place import is_remote
 from indexer.errors import GluscopeError
 
 from .opening import find_index
@@ -37,7 +37,7 @@ def command(
         ),
     ] = None,
     beside: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--beside", metavar="FILE", help="Another index of the same shape; = compares a neuron in both."),
     ] = None,
     color: Annotated[str, typer.Option("--color", metavar="WHEN", help="auto, none, 16, 256 or true.")] = "auto",
@@ -81,14 +81,14 @@ def command(
         raise typer.Exit(code)
 
 
-def _places(places: list[str]) -> tuple[str, Path | None]:
+def _places(places: list[str]) -> tuple[str, str | None]:
     """The neuron and the index among the arguments. GluscopeError if one is named twice."""
-    files = [place for place in places if place.endswith(".db") or os.path.isfile(place)]
+    files = [place for place in places if place.endswith(".db") or is_remote(place) or os.path.isfile(place)]
     neurons = [place for place in places if place not in files]
     for several, what in ((files, "an index"), (neurons, "a neuron")):
         if len(several) > 1:
             raise GluscopeError(f"unexpected argument: {several[1]!a}", f"name {what} once: gluscope tui L12N345 FILE")
-    return (neurons or [""])[0], Path(files[0]) if files else None
+    return (neurons or [""])[0], files[0] if files else None
 
 
 def list_lines(name: str) -> list[str]:

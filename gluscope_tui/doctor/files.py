@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import indexer
+from indexer.database.remote.place import is_remote, shown
 from indexer.errors import GluscopeError
 from indexer.run.folder import copy_left, run_folder
 
@@ -19,13 +20,14 @@ from .finding import Finding
 _LARGE = 10 * 2**30
 
 
-def index_health(path: Path) -> Iterator[Finding]:
+def index_health(index: str | os.PathLike[str]) -> Iterator[Finding]:
     """Whether the index opens, is complete, and can be read at its first, last and telling neurons."""
+    path = os.fspath(index)
     try:
-        with indexer.open(path) as index:
-            info = index.info()
-            yield Finding("index", "file", f"{path}, {info.size / 2**20:,.1f} MiB, schema {info.schema_version}")
-            yield Finding("index", "model", f"{index.model}, {len(info.sites)} sites, {info.neurons:,} neurons")
+        with indexer.open(path) as opened:
+            info = opened.info()
+            yield Finding("index", "file", f"{shown(path)}, {info.size / 2**20:,.1f} MiB, schema {info.schema_version}")
+            yield Finding("index", "model", f"{opened.model}, {len(info.sites)} sites, {info.neurons:,} neurons")
             part = info.coverage.get("finished", False)
             go_on = "join it with the other parts: gluscope merge" if part else "run its gluscope index command again"
             mend = "" if info.complete else go_on
@@ -34,27 +36,30 @@ def index_health(path: Path) -> Iterator[Finding]:
             asked = [f"{first}N0", f"{last.address}N{last.width - 1}"]
             asked += [str(info.telling_neuron)] if info.telling_neuron else []
             for neuron in asked:
-                index.neuron(neuron, weights=False)
+                opened.neuron(neuron, weights=False)
             yield Finding("index", "readable", f"read {', '.join(asked)}")
     except GluscopeError as error:
         yield Finding("index", "problem", error.cause, error.fix)
         return
-    if (left := copy_left(path)) is not None:
+    if is_remote(path):
+        return
+    if (left := copy_left(Path(path))) is not None:
         mend = "run the command that was killed again (search --build or --weights-only), or remove the folder"
-        yield Finding("index", "left over", f"{run_folder(path)}, a copy of {left / 2**20:,.1f} MiB", mend)
+        yield Finding("index", "left over", f"{run_folder(Path(path))}, a copy of {left / 2**20:,.1f} MiB", mend)
     wal = [name for name in (f"{path}-wal", f"{path}-journal") if os.path.exists(name)]
     if wal:
         yield Finding("index", "beside it", wal[0], "another program writes to the index, which should only be read")
 
 
-def kept_files(path: Path | None) -> Iterator[Finding]:
+def kept_files(index: str | os.PathLike[str] | None) -> Iterator[Finding]:
     """The state folder, the files it holds for an index, broken files and crash logs."""
+    path = None if index is None else os.fspath(index)
     folder = state_folder()
     nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
     writable = os.access(nearest, os.W_OK)
     yield Finding("files", "state", str(folder), "" if writable else f"make {nearest} writable, or set XDG_STATE_HOME")
     yield Finding("files", "theme", ThemeFile().read() or "dark or light, as the terminal says (D in the explorer)")
-    if path is not None and path.exists():
+    if path is not None and (is_remote(path) or os.path.exists(path)):
         own = index_folder(path)
         state = own / "state.json"
         yield Finding("files", "position", _presence(state), _state_problem(state))

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+from indexer.database.remote.place import is_remote, shown
+
 PATIENCE = 5.0
 """Seconds to wait for another process that writes the same file, which takes it a few milliseconds."""
 
@@ -24,11 +26,22 @@ def state_folder() -> Path:
     return (Path(base) if os.path.isabs(base) else Path.home() / ".local" / "state") / "gluscope"
 
 
-def index_folder(index: Path) -> Path:
-    """The state folder of one index, named after the file and a hash of its absolute path."""
-    whole = os.fsencode(index.resolve())
-    stem = re.sub(r"[^A-Za-z0-9._-]", "_", index.stem)[:40]
+def index_folder(index: str | os.PathLike[str]) -> Path:
+    """The state folder of one index, named after the file and a hash of its absolute path, or of its address."""
+    name = os.fspath(index)
+    whole = name.encode() if is_remote(name) else os.fsencode(os.path.realpath(name))
+    stem = re.sub(r"[^A-Za-z0-9._-]", "_", Path(file_name(name)).stem)[:40]
     return state_folder() / f"{stem}-{hashlib.sha256(whole).hexdigest()[:8]}"
+
+
+def file_name(index: str) -> str:
+    """The last part of an index's path or address."""
+    return os.path.basename(re.sub(r"[?#].*", "", index, flags=re.DOTALL) if is_remote(index) else index)
+
+
+def name_for_others(index: str) -> str:
+    """How to name an index where others read it: the address, or the file without its folders."""
+    return shown(index) if is_remote(index) else os.path.basename(index)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from indexer.addresses import NeuronAddress
 from indexer.database.reader import Index
 from indexer.database.records import NeuronRecord
+from indexer.database.remote.place import shown
 from indexer.errors import GluscopeError
 from indexer.quadrants import QUADRANTS, Quadrant, changes_sign
 
@@ -76,18 +77,21 @@ def demand_same_shape(index: Index, beside: Index) -> None:
     widths = {site.address: site.width for site in index.sites}
     shared = [site for site in beside.sites if site.address in widths]
     if not shared:
-        raise GluscopeError(f"{beside.path} has no layer of {index.path}", "name an index of the same layers")
+        raise GluscopeError(
+            f"{shown(beside.path)} has no layer of {shown(index.path)}", "name an index of the same layers"
+        )
     other = next((site for site in shared if site.width != widths[site.address]), None)
     if other is not None:
         raise GluscopeError(
-            f"{other.address} has {widths[other.address]:,} neurons in {index.path}, {other.width:,} in {beside.path}",
+            f"{other.address} has {widths[other.address]:,} neurons in {shown(index.path)}, "
+            f"{other.width:,} in {shown(beside.path)}",
             "name an index of a model of the same shape",
         )
 
 
 def names_of(index: Index, beside: Index) -> tuple[str, str]:
     """The names of the two files: as short as tells them apart."""
-    one, other = ([*path.split("/")] for path in (index.path, beside.path))
+    one, other = ([*path.split("/")] for path in (shown(index.path), shown(beside.path)))
     for count in range(1, max(len(one), len(other)) + 1):
         if one[-count:] != other[-count:]:
             return "/".join(one[-count:]), "/".join(other[-count:])

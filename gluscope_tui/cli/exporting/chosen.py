@@ -11,7 +11,7 @@ from indexer.addresses import NeuronAddress, parse_neuron
 from indexer.database.reader import Index
 from indexer.errors import GluscopeError
 
-from ...kept.files import index_folder
+from ...kept.files import index_folder, name_for_others
 from ...kept.marks import Mark, MarksFile
 from ..asked import Addresses
 from ..output import complain
@@ -26,7 +26,7 @@ class Request:
     rank_by: str | None = None
     limit: int | None = None
     signs: str = "aligned"
-    db: Path | None = None
+    db: str | None = None
     marks: bool = False
 
     @property
@@ -81,7 +81,7 @@ def chosen(index: Index, request: Request) -> Chosen:
 
 def _marked(index: Index) -> Chosen:
     """The neurons marked in the explorer or by `gluscope marks`, in the order of the file."""
-    marks = MarksFile(index_folder(Path(index.path)) / "marks.tsv").read()
+    marks = MarksFile(index_folder(index.path) / "marks.tsv").read()
     found, refused = [], 0
     for neuron in dict.fromkeys(mark.neuron for mark in marks):
         try:
@@ -114,7 +114,7 @@ def _words(request: Request) -> Iterator[str]:
         ("--rank-by", request.rank_by),
         ("--limit", None if request.limit is None else str(request.limit)),
         ("--signs", None if request.signs == "aligned" else request.signs),
-        ("--db", None if request.db is None else request.db.name),
+        ("--db", None if request.db is None else name_for_others(request.db)),
     ):
         if value is not None:
             yield from (option, value)
