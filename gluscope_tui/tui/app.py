@@ -13,6 +13,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from indexer.database.remote.place import absolute
 from indexer.errors import GluscopeError
 
 from ..colour.depth import Depth, light_background
@@ -145,7 +146,7 @@ class ExplorerApp(CrashingApp):
         self._request = opened.request
         explorer = Explorer(opened.facts, opened.current, opened.view, opened.record)
         self._live.stop()  # what it holds is of the index that was open before
-        trying = Trying(self._live, str(opened.facts.path.absolute()), opened.request.live)
+        trying = Trying(self._live, absolute(opened.facts.path), opened.request.live)
         kept = KeptFiles(opened.state, opened.marks, opened.keys)
         session = Session(explorer, kept, self.reading, self, self.palette, trying)
         session.notice = "; ".join(opened.notices)

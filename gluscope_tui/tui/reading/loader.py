@@ -6,11 +6,14 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import Future
 from functools import partial
+from typing import Any
 
 from textual.widget import Widget
 
 from indexer.addresses import NeuronAddress
+from indexer.database.reader import Interrupted
 from indexer.database.records import NeuronRecord
 from indexer.errors import GluscopeError
 
@@ -38,6 +41,7 @@ class Loader:
         self._kept: OrderedDict[Wanted, NeuronRecord] = OrderedDict()
         self._wanted: Wanted | None = None
         self._busy = False
+        self._ahead: tuple[Wanted, Future[Any]] | None = None  # what is read ahead now
         self._last_key = self._last_shown = 0.0
 
     def want(self, wanted: Wanted) -> NeuronRecord | None:
@@ -62,6 +66,7 @@ class Loader:
             return record
         if not self._busy:
             self._busy = True
+            self._give_up_ahead(wanted)
             self._start(self._node, partial(self._read, wanted), group="read")
         return None
 
@@ -74,6 +79,11 @@ class Loader:
             self._kept.move_to_end(wanted)
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
+
+    def _give_up_ahead(self, wanted: Wanted) -> None:
+        """Stop what is read ahead, unless it is what is wanted now: a server may take long to answer."""
+        if self._ahead is not None and self._ahead[0] != wanted:
+            self._reading.give_up(self._ahead[1], lambda opened: opened.index.interrupt())
 
     def was_shown(self) -> None:
         self._last_shown = time.monotonic()
@@ -99,14 +109,17 @@ class Loader:
         await asyncio.sleep(pause)
         self._node.post_message(LoadDue())
 
-    async def _ask(self, wanted: Wanted) -> NeuronRecord:
+    async def _ask(self, wanted: Wanted, *, ahead: bool = False) -> NeuronRecord:
         def question(opened: Opened) -> tuple[NeuronRecord, str]:
             index = opened.index
             rankings = (wanted.ranking,) if wanted.ranking in opened.facts.rankings else ()
             record = index.neuron(wanted.neuron, signs=wanted.signs, rankings=rankings, sample=True, weights=True)
             return record, index.changed
 
-        record, changed = await asyncio.wrap_future(self._reading.ask(question))
+        answer = self._reading.ask(question)
+        if ahead:
+            self._ahead = wanted, answer
+        record, changed = await asyncio.wrap_future(answer)
         if changed:
             self._node.post_message(IndexReplaced())
         return record
@@ -121,8 +134,8 @@ class Loader:
         await asyncio.sleep(0.06)
         for wanted in wishes:
             try:
-                self._node.post_message(NeuronLoaded(wanted, await self._ask(wanted), ahead=True))
-            except GluscopeError:
+                self._node.post_message(NeuronLoaded(wanted, await self._ask(wanted, ahead=True), ahead=True))
+            except (GluscopeError, Interrupted):
                 return  # reported when the user asks for it
 
     async def _read_rows(self, neurons: tuple[NeuronAddress, ...], signs: str) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 
 import indexer
 from indexer.addresses import NeuronAddress, parse_neuron
@@ -32,13 +32,13 @@ from .thread import ReadingThread
 class Request:
     """The request of the command line. `neurons`: the user's own list, with its title."""
 
-    path: Path
+    path: str | os.PathLike[str]  # or an address
     neuron: str = ""
     neurons: tuple[str, ...] | None = None
     title: str = ""
     notice: str = ""
     again: bool = False  # reopening: the place where the explorer was
-    beside: Path | None = None  # another index of the same shape
+    beside: str | os.PathLike[str] | None = None  # another index of the same shape
     live: LiveOptions = field(default_factory=LiveOptions)  # how the model is opened for texts of the user's own
 
     def anew(self, lost: str = "") -> Request:
@@ -67,7 +67,7 @@ class Opened:
     def check(self) -> None:
         """Raise GluscopeError if the file was overwritten: what is read no longer belongs together."""
         if self.index.changed == "overwritten":
-            raise GluscopeError(f"{self.facts.path.name} was overwritten since it was opened", REOPEN)
+            raise GluscopeError(f"{self.facts.name} was overwritten since it was opened", REOPEN)
 
     def close(self) -> None:
         self.index.close()
@@ -133,7 +133,7 @@ def _opened(index: Index, request: Request) -> Opened:
 
 
 def _facts(index: Index, request: Request) -> Facts:
-    info, path = index.info(), request.path
+    info, path = index.info(), os.fspath(request.path)
     if not info.sites:
         raise GluscopeError(f"{path} holds no site", "make it again with gluscope index")
     settings = info.settings
@@ -149,7 +149,7 @@ def _facts(index: Index, request: Request) -> Facts:
         no_wiring=str(info.wiring.get("reason") or ""),
         weights=index.table.has_weights,
         columns=index.table.columns,
-        beside="" if request.beside is None else str(request.beside),
+        beside="" if request.beside is None else os.fspath(request.beside),
     )
 
 

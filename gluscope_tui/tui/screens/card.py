@@ -45,7 +45,7 @@ class CardScreen(AboutScreen, scope="card"):
         )
         if weights is None:
             self._strip = Strip((), width, 0, 0)
-            return missing(explorer.facts.no_weights, str(explorer.facts.path), width, look)
+            return missing(explorer.facts.no_weights, explorer.facts.path, width, look)
         if self._of != explorer.shown.neuron:
             self._of, self.place = explorer.shown.neuron, 0
         lists = neuron_lists(weights)

@@ -147,4 +147,4 @@ class CompareScreen(AboutScreen, scope="compare"):
         words += ["--compare"] if pair.pinned else ["--beside", facts.beside]
         words += ["--rank-by", pair.ranking] if pair.ranking != "post" else []
         words += ["--signs", pair.signs] if pair.signs != "aligned" else []
-        self.say(self.session.screens.copy_text(shlex.join([*words, "--db", str(facts.path)])))
+        self.say(self.session.screens.copy_text(shlex.join([*words, "--db", facts.path])))

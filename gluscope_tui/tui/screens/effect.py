@@ -93,5 +93,5 @@ class EffectScreen(AboutScreen, scope="effect"):
 
     def _copy(self) -> None:
         session = self.session
-        command = self.wanted.command(str(session.explorer.facts.path), session.trying.options)
+        command = self.wanted.command(session.explorer.facts.path, session.trying.options)
         session.tell(session.screens.copy_text(command))

@@ -18,6 +18,7 @@ from indexer.database.reader import Index
 from indexer.errors import GluscopeError
 from indexer.export_folder import export_file
 
+from ...kept.files import name_for_others
 from ..error_text import told
 from ..reading.messages import Exported
 from ..reading.opening import Opened
@@ -115,4 +116,4 @@ def _command(index: Index, shown: Wanted) -> str:
     words = ["gluscope", "export", "html", str(shown.neuron), "--single"]
     words += ["--rank-by", shown.ranking] if shown.ranking != "post" else []
     words += ["--signs", shown.signs] if shown.signs != "aligned" else []
-    return shlex.join([*words, "--db", Path(index.path).name, "--out", f"{shown.neuron}.html"])
+    return shlex.join([*words, "--db", name_for_others(index.path), "--out", f"{shown.neuron}.html"])

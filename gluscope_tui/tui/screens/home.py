@@ -226,7 +226,7 @@ class HomeScreen(BaseScreen, scope="home"):
         message.stop()
         if not self.explorer.replaced:
             self.explorer.replaced = True
-            self.session.say(f"{self.explorer.facts.path.name} was replaced by another file: {REOPEN}", bad=True)
+            self.session.say(f"{self.explorer.facts.name} was replaced by another file: {REOPEN}", bad=True)
 
     def on_rows_loaded(self, message: RowsLoaded) -> None:
         message.stop()

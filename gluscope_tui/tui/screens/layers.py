@@ -135,7 +135,7 @@ class LayersScreen(TableScreen, scope="layers"):
 
     def _copy(self) -> None:
         words = ["gluscope", "layers"] + (["--signs", self._table.signs] if self._table.signs != "aligned" else [])
-        command = shlex.join([*words, "--db", str(self.session.explorer.facts.path)])
+        command = shlex.join([*words, "--db", self.session.explorer.facts.path])
         self.say(f"command that prints the layers: {self.session.screens.copy_text(command)}")
 
     def open_row(self) -> None:

@@ -166,7 +166,7 @@ class MarksScreen(TableScreen, scope="marks"):
         return True
 
     def _copy_command(self) -> None:
-        path = str(self.session.explorer.facts.path)
+        path = self.session.explorer.facts.path
         if self.selected:
             command, what = showing(list(self.selected), path), f"that shows {rows_of(len(self.selected))}"
         else:

@@ -240,7 +240,7 @@ class NeuronsScreen(TableScreen, scope="neurons"):
         self.redraw()
 
     def _copy_command(self) -> None:
-        table, path = self._table, str(self._table.facts.path)
+        table, path = self._table, self._table.facts.path
         query, chosen = table.shown, [neuron for neuron, _ in self.selected]
         if len(chosen) > MOST_NAMED:
             self.say(f"{rows_of(len(chosen))} are too many for a command: select at most {MOST_NAMED}")

@@ -75,5 +75,5 @@ def commands(session: Session) -> str:
     if read is None:
         return own
     words = ["gluscope", "prompt", "--neuron", str(explorer.neuron)]
-    path = str(explorer.facts.path)
+    path = explorer.facts.path
     return f"{own}\n{prompt_command(words, read.text, explorer.view.signs, path, trying.options)}"

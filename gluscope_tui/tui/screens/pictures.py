@@ -44,7 +44,7 @@ def header(session: Session) -> Header:
     if explorer.replaced:
         warnings.append(f"replaced: {session.keys.key('app.reopen')}")
     return Header(
-        file=facts.path.name,
+        file=facts.name,
         model=facts.model,
         address=str(explorer.neuron),
         stale=explorer.stale,

@@ -172,7 +172,7 @@ class SearchScreen(TableScreen, scope="hits"):
             self._table.wanted = other
 
     def _copy_command(self) -> None:
-        asked, path = self._table.shown, str(self.session.explorer.facts.path)
+        asked, path = self._table.shown, self.session.explorer.facts.path
         if not asked.text:
             self.say("nothing was searched for yet")
         elif self.selected:

@@ -155,7 +155,7 @@ class StandingScreen(TableScreen, scope="standing"):
         self._wish(replace(self._table.wanted, where=where))
 
     def _copy_command(self) -> None:
-        path, copy = str(self.session.explorer.facts.path), self.session.screens.copy_text
+        path, copy = self.session.explorer.facts.path, self.session.screens.copy_text
         if self.selected:
             command = showing(list(self.selected), path)
             self.say(f"command that shows {rows_of(len(self.selected))}: {copy(command)}")

@@ -378,7 +378,7 @@ class Explorer:
         words += ["--rank-by", view.ranking] if view.ranking != "post" else []
         words += ["--signs", view.signs] if view.signs != "aligned" else []
         words += ["--wrap"] if view.wrap else []
-        return shlex.join([*words, "--db", str(self.facts.path)])
+        return shlex.join([*words, "--db", self.facts.path])
 
     def remembered(self, theme: str) -> Remembered:
         """The state to keep for the next start."""

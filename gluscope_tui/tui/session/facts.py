@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from indexer.database.records import SiteRecord
+
+from ...kept.files import file_name
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """The facts about an index that the explorer needs."""
 
-    path: Path
+    path: str  # or its address
     model: str
     sites: tuple[SiteRecord, ...]
     rankings: tuple[str, ...]
@@ -24,3 +25,8 @@ class Facts:
     weights: bool = False  # whether it holds what is computed from the weights
     columns: tuple[str, ...] = ()  # that its neurons have
     beside: str = ""  # the path of the index beside it
+
+    @property
+    def name(self) -> str:
+        """The name of the index's file."""
+        return file_name(self.path)
