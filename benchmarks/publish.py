@@ -1,4 +1,4 @@
-"""Renders the tables of figures in README.md, between their markers, from benchmarks/results.
+"""Renders the tables of figures in README.md and docs/schema.md, between their markers, from benchmarks/results.
 
     python benchmarks/publish.py [--check]
 
@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import results  # noqa: E402
 
-PAGES = ("README.md",)
+PAGES = ("README.md", "docs/schema.md")
 REGIMES = ("cold", "steady", "limit")
 
 _MARKED = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
@@ -156,6 +156,42 @@ def effect(read: Read) -> str:
     return f"{what}\n\n{table(head, rows)}{note}"
 
 
+WIRE: tuple[tuple[str, str], ...] = (
+    ("`gluscope show`, the first of all", "show"),
+    ("the same with `-f json`: every context", "show json"),
+    ("`gluscope show` of the neuron beside it, later", "show beside"),
+    ("of one in another layer, later", "show elsewhere"),
+    ("of the first one again", "show again"),
+    ("`gluscope neurons --sort`, the first of all", "sort"),
+    ("`gluscope search`, the first of all", "search"),
+    ("the explorer's start", "explorer"),
+    ("the neuron beside it", "explorer beside"),
+    ("one in another layer", "explorer elsewhere"),
+)
+"""The text of each row, and the name of its figures in benchmarks/wire.py."""
+
+
+def wire(read: Read) -> str:
+    """Requests and bytes of an index on a server."""
+    found = read("wire")
+    rows = [
+        (
+            what,
+            str(found["with"][name]["requests"]),
+            _kilobytes(found["with"][name]["bytes"]),
+            str(found["without"][name]["requests"]),
+            _kilobytes(found["without"][name]["bytes"]),
+        )
+        for what, name in WIRE
+    ]
+    head = ("", "requests", "kB", "requests without the three tables", "kB")
+    about = (
+        f"An index of {found['model']}, {found['neurons']:,} neurons in {found['size'] / 1e9:.2f} GB, of which the "
+        f"three tables take {100 * found['share']:.1f} % (`benchmarks/wire.py`, {found['date']}):"
+    )
+    return f"{about}\n\n{table(head, rows)}"
+
+
 TABLES: dict[str, Callable[[Read], str]] = {
     "comparison": comparison,
     "speed": speed,
@@ -163,6 +199,7 @@ TABLES: dict[str, Callable[[Read], str]] = {
     "finding": finding,
     "gpu": gpu,
     "effect": effect,
+    "wire": wire,
 }
 """Name in a marker -> the function that renders it."""
 
@@ -189,6 +226,10 @@ def marked(text: str) -> list[str]:
 
 def _spread(of: Mapping[str, float]) -> str:
     return f"{of['median']:.2f} ({of['min']:.2f} to {of['max']:.2f})"
+
+
+def _kilobytes(size: int) -> str:
+    return f"{size / 1000:,.1f}"
 
 
 def _gib(size: int) -> str:
