@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import re
 import signal
 from collections.abc import Awaitable, Callable, Sequence
@@ -145,5 +146,5 @@ def _refused(host: str, port: int, error: Exception) -> GluscopeError:
         return GluscopeError(f"port {port} of {host} is taken: name another with --port")
     if number == errno.EACCES:
         return GluscopeError(f"port {port} of {host} is not for you: name one above 1023 with --port")
-    reason = getattr(error, "strerror", None) or error
+    reason = os.strerror(number) if number is not None and number > 0 else getattr(error, "strerror", None) or error
     return GluscopeError(f"{host}:{port} can't be listened on: {reason}: name another with --host and --port")
