@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from statistics import median
 
 from indexer.database.records import Sample
@@ -21,15 +20,17 @@ class Axis:
 
     def bin(self, value: float) -> int:
         """The bin of a value other than 0: number 0 holds the largest positive ones, the last the most negative."""
-        share = math.asinh(abs(value) / self.linear) / _whole(self.linear, self.end)
-        away = min(int(share * self.half), self.half - 1)
-        return self.half - 1 - away if value > 0 else self.half + away
+        return self.bins((value,))[0]
 
-
-@lru_cache(4)
-def _whole(linear: float, end: float) -> float:
-    """The length of one side of an axis, which every value of it asks for."""
-    return math.asinh(end / linear)
+    def bins(self, values: Sequence[float]) -> list[int]:
+        """The bin of each value."""
+        linear, half, asinh = self.linear, self.half, math.asinh
+        whole, most = asinh(self.end / linear), half - 1
+        found = []
+        for value in values:
+            away = min(int(asinh(abs(value) / linear) / whole * half), most)
+            found.append(most - away if value > 0 else half + away)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,8 @@ def density(sample: Sample, rows: int, columns: int) -> Density | None:
         return None
     gate, in_ = _axis([pair[0] for pair in pairs], rows), _axis([pair[1] for pair in pairs], columns)
     counts = [[0] * (2 * columns) for _ in range(2 * rows)]
-    for one, other in pairs:
-        counts[gate.bin(one)][in_.bin(other)] += 1
+    for row, column in zip(gate.bins([one for one, _ in pairs]), in_.bins([one for _, one in pairs]), strict=True):
+        counts[row][column] += 1
     return Density(gate, in_, tuple(map(tuple, counts)), max(map(max, counts)))
 
 

@@ -69,9 +69,8 @@ def decode(
     """The examples of some lists, with raw signs."""
     peaks = sorted({peak for list_ in lists.values() for peak in list_})
     sequences = texts.sequences(packed.sequences[peak] for peak in peaks)
-    texts.load(
-        token for peak in peaks for token in _window(packed, peak, sequences[packed.sequences[peak]], margin=REACH)
-    )
+    windows = (_window(packed, peak, sequences[packed.sequences[peak]], margin=REACH) for peak in peaks)
+    texts.load(set().union(*windows))
     turns = texts.turns(sequences)
     contexts = {}
     room = LARGEST_TEXT

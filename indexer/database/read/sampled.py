@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ...quadrants import QUADRANTS, QUANTITIES, Quadrant, Quantity
 from ..format.activations import twin
@@ -56,8 +57,12 @@ def sample_of(lanes: Sequence[tuple[float, ...]], activation: str, *, flip: bool
     return Sample(gate, in_, act, tuple([one * other + 0.0 for one, other in zip(act, in_, strict=True)]))
 
 
-def split(sample: Sample) -> dict[Quadrant, Sample]:
-    """The positions of a sample by quadrant, in the sample's order; those with a gate or in of 0 are in none."""
+@lru_cache(1)
+def split(sample: Sample) -> Mapping[Quadrant, Sample]:
+    """The positions of a sample by quadrant, in the sample's order; those with a gate or in of 0 are in none.
+
+    A page asks for them three times in a row.
+    """
     places: dict[Quadrant, list[int]] = {quadrant: [] for quadrant in QUADRANTS}
     for place, (gate, in_) in enumerate(zip(sample.gate, sample.in_, strict=True)):
         if gate and in_:
