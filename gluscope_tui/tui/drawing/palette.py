@@ -60,6 +60,8 @@ class Palette:
         """A style of a ramp if it has colours, otherwise `plain` with its attributes."""
         if style.fg is not None or style.bg is not None:
             return style
+        if not (style.bold or style.underline or style.reverse):
+            return plain
         return replace(
             plain,
             bold=plain.bold or style.bold,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from ..tables.cells import headings
 from ..tables.commands import MOST_NAMED, only
 from ..tables.menus import column_choices, sort_choices, sorted_by
 from ..tables.neurons import NeuronsTable
+from ..tables.pages import pages_of
 from ..tables.view import Kept
 from ..widgets.table import Cell, Table, TablePicture
 from ..widgets.table_title import TitleOfTable
@@ -76,10 +77,11 @@ class NeuronsScreen(TableScreen, scope="neurons"):
 
     def show_body(self, first: int, rows: int) -> None:
         table = self._table
+        columns = table.columns
         seen = range(first, min(first + rows, self.total))
         picture = TablePicture(
-            headings=headings(table.columns, table.facts.sites, starred=bool(self.session.notes)),
-            rows=tuple(self._cells(place) for place in seen),
+            headings=headings(columns, table.facts.sites, starred=bool(self.session.notes)),
+            rows=tuple(self._cells(columns, place) for place in seen),
             first=first,
             place=table.view.place,
             column=table.view.column,
@@ -95,12 +97,11 @@ class NeuronsScreen(TableScreen, scope="neurons"):
     def key_of(self, place: int) -> Key | None:
         return self._table.key(place)
 
-    def _cells(self, place: int) -> tuple[Cell, ...] | None:
+    def _cells(self, columns: Sequence[str], place: int) -> tuple[Cell, ...] | None:
         row = self._table.pages.row(place)
         if row is None:  # its place in the list is known before anything is read
             return None
         steps = self.palette.shades
-        cells = zip(self._table.columns, row, strict=True)
         star = self.palette.glyphs.marked if self.is_marked(place) else ""
         return tuple(
             Cell(
@@ -108,7 +109,7 @@ class NeuronsScreen(TableScreen, scope="neurons"):
                 level(name, value, steps),
                 short_class(value) if name == "rw_class" else "",
             )
-            for name, value in cells
+            for name, value in zip(columns, row, strict=True)
         )
 
     def draw(self) -> None:
@@ -128,13 +129,17 @@ class NeuronsScreen(TableScreen, scope="neurons"):
         table = self._table
         if not self.total:
             return
-        last = min(table.view.top + self.rows, self.total) - 1
-        page = table.pages.missing(table.view.top, last, self.total)
+        page = table.pages.missing(self._in_view(), self.total)
         if page is None and not table.whole and not self._rest_asked and table.wanted == table.shown:
             self._rest_asked = True
             self._loader.read_order(table.shown, whole=True)
         elif page is not None:
             self._loader.read_page(table.pages.version, page, table.page_of(page), table.columns, table.shown.signs)
+
+    def _in_view(self) -> range:
+        """The pages of the visible rows."""
+        top = self.view.top
+        return pages_of(top, min(top + self.rows, self.total) - 1)
 
     def on_order_loaded(self, message: OrderLoaded) -> None:
         if message.query == self._table.wanted:
@@ -144,7 +149,10 @@ class NeuronsScreen(TableScreen, scope="neurons"):
     def on_page_loaded(self, message: PageLoaded) -> None:
         self._loader.page_arrived()
         self._table.pages.put(message.version, message.page, message.rows)
-        self.redraw()
+        if message.page in self._in_view():
+            self.redraw()
+        else:  # read ahead
+            self._read_page()
 
     def on_query_failed(self, message: QueryFailed) -> None:
         error = told(message.error)

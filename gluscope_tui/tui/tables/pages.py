@@ -13,6 +13,11 @@ _KEPT = 32
 Row = tuple[Any, ...]
 
 
+def pages_of(first: int, last: int) -> range:
+    """The pages of the rows from `first` to `last`."""
+    return range(first // PAGE, last // PAGE + 1)
+
+
 class Pages:
     """A bounded cache of pages. `version` changes whenever the cached pages become invalid."""
 
@@ -39,10 +44,9 @@ class Pages:
         rows = self._pages.get(place // PAGE, ())
         return rows[place % PAGE] if place % PAGE < len(rows) else None
 
-    def missing(self, first: int, last: int, total: int) -> int | None:
-        """The next page to read: first those of the visible rows `first` to `last`, then the ones after and before."""
-        start, stop = first // PAGE, last // PAGE
-        pages: list[int] = [*range(start, stop + 1), stop + 1, start - 1]
+    def missing(self, seen: range, total: int) -> int | None:
+        """The next page to read: first the visible ones, then the ones after and before."""
+        pages: list[int] = [*seen, seen.stop, seen.start - 1]
         for page in pages:
             if 0 <= page * PAGE < total and page not in self._pages:
                 return page

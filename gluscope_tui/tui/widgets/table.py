@@ -159,7 +159,8 @@ class Table(Lines[TablePicture]):
             style = palette.on_ground(palette.ramp.style(cell.level, abs(cell.level)), plain)
             text = cell.short if cell.short and cell_len(cell.text) > room else cell.text
             text = shorten(text, room, ascii_only=palette.ascii_only)
-            line.append((_placed(text, room, picture.headings[number].right), replace(style, underline=under)))
+            style = replace(style, underline=True) if under else style
+            line.append((_placed(text, room, picture.headings[number].right), style))
             used = start + room
         return strip([*line, (before, plain)], width, palette.text)
 

@@ -16,7 +16,7 @@ from gluscope_tui.tui.drawing.palette import Palette, palette
 from gluscope_tui.tui.session.current_list import CurrentList, NumberedNeurons
 from gluscope_tui.tui.session.numbering import Numbering
 from gluscope_tui.tui.tables.cells import headings, parts
-from gluscope_tui.tui.tables.pages import PAGE, Pages
+from gluscope_tui.tui.tables.pages import PAGE, Pages, pages_of
 from gluscope_tui.tui.tables.view import TableView
 from gluscope_tui.tui.widgets.table import Cell, Heading, Table, TablePicture
 from gluscope_tui.views.column_words import column_words
@@ -168,7 +168,7 @@ def test_only_pages_in_sight_and_beside_it_are_ever_read() -> None:
     """Ten million rows: the pages read cover the screen first, then one page after it and one before."""
     total, pages = 10_000_000, Pages()
     asked = []
-    while (page := pages.missing(5_000_000, 5_000_039, total)) is not None:
+    while (page := pages.missing(pages_of(5_000_000, 5_000_039), total)) is not None:
         asked.append(page)
         pages.put(pages.version, page, [(number,) for number in range(page * PAGE, (page + 1) * PAGE)])
     first, last = 5_000_000 // PAGE, 5_000_039 // PAGE
@@ -189,7 +189,7 @@ def test_pages_of_another_query_are_not_kept_and_old_ones_are_forgotten() -> Non
     assert pages.row(0) is None
     assert pages.row(99 * PAGE) == (99,)
     assert pages.row(99 * PAGE + 1) is None
-    assert [pages.missing(0, 0, 1), pages.missing(0, PAGE - 1, 0)] == [0, None]
+    assert [pages.missing(pages_of(0, 0), 1), pages.missing(pages_of(0, PAGE - 1), 0)] == [0, None]
 
 
 @given(st.lists(st.integers(0, 30 * 1536 - 1), min_size=1, max_size=40, unique=True), st.data())
