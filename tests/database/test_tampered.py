@@ -54,19 +54,12 @@ def _read(base: Path, folder: Path, kind: str, stride: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("kind", "stride"), [("columns", 17), ("info", 23), ("bytes", 29), ("tables", 3), ("bombs", 2)]
-)
+@pytest.mark.parametrize(("kind", "stride"), [("columns", 7), ("info", 5), ("bytes", 7), ("tables", 1), ("bombs", 1)])
 def test_commands_read_a_tampered_index_or_say_what_is_wrong(
     base: Path, tmp_path: Path, kind: str, stride: int
 ) -> None:
+    """Every change is tried by hand: `python -m tests.support.tampering INDEX FOLDER KIND 1`."""
     _read(base, tmp_path, kind, stride)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["columns", "info", "bytes", "tables", "bombs"])
-def test_commands_read_every_tampered_index_or_say_what_is_wrong(base: Path, tmp_path: Path, kind: str) -> None:
-    _read(base, tmp_path, kind, 1)
 
 
 def test_a_new_index_takes_only_the_types_of_its_columns(copy: Path) -> None:

@@ -87,7 +87,7 @@ def test_what_was_kept_of_the_loops_may_be_broken_or_out_of_reach(tmp_path: Path
 
     def index(name: str, cache: Path) -> None:
         command = ["index", str(model), str(corpus), "--db", name, "--context", "48", "--compile", "on", "--no-weights"]
-        environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(ROOT)}
+        environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(ROOT), "NUMBA_OPT": "0"}
         run = [sys.executable, "-m", "gluscope_tui", *command]
         done = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stderr
