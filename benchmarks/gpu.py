@@ -42,13 +42,13 @@ from benchmarks import results  # noqa: E402
 from benchmarks.gpu_parts.kit import Kit, Row  # noqa: E402
 
 PARTS: dict[int, tuple[str, str, int]] = {
-    1: ("statistics", "exact", 85),
-    2: ("waiting", "waiting", 50),
-    3: ("speed", "speed", 165),
+    1: ("statistics", "exact", 130),
+    2: ("waiting", "waiting", 35),
+    3: ("speed", "speed", 135),
     4: ("memory", "memory", 35),
     5: ("resuming", "resuming", 40),
     6: ("weights", "weights", 50),
-    7: ("one pass", "one_pass", 50),
+    7: ("one pass", "one_pass", 30),
 }
 """Number -> name, module in gpu_parts, time limit in seconds."""
 

@@ -188,3 +188,13 @@ def test_two_reductions_are_unlike_by_what_differs() -> None:
         other = tensor.clone()
         other[1, ..., 2] = ~other[1, ..., 2] if name == "finite" else other[1, ..., 2] + 1
         assert unlike(found, found._replace(**{name: other})) == [name]
+
+
+def test_a_token_may_go_to_another_expert_only_where_rounding_allows_it(
+    right: tuple[NeuronRecord, list[Computed]],
+) -> None:
+    record = replace(right[0], tokens_counted=550)
+    moved = replace(record, tokens_counted=540)
+    assert far({"L0E2N3": record}, {"L0E2N3": moved}, 6e-2)[0] == []
+    assert far({"L0E2N3": record}, {"L0E2N3": moved}, 1e-4)[0] == ["L0E2N3 counted: 540, not 550"]
+    assert far({"L0N3": record}, {"L0N3": moved}, 6e-2)[0] == ["L0N3 counted: 540, not 550"]
