@@ -32,6 +32,22 @@ class TextRead:
     roles: tuple[str, ...] = ()  # in them
 
 
+def of_model(loaded: LoadedModel, layers: int) -> dict[str, Any]:
+    """What an index keeps of its model. `layers`: that it has with a gated MLP."""
+    return {
+        "name": loaded.name,
+        "location": loaded.location,
+        "revision": loaded.revision,
+        "architecture": loaded.architecture,
+        "model_type": loaded.model_type,
+        "fingerprint": loaded.fingerprint,
+        "dtype": loaded.dtype,
+        "device": loaded.device,
+        "causal": loaded.causal,
+        "layers": layers,
+    }
+
+
 def run_info(
     loaded: LoadedModel,
     layers: int,
@@ -47,18 +63,7 @@ def run_info(
     chats = {"conversations": read.conversations, "roles": list(read.roles)} if read.conversations else {}
     return {
         "complete": coverage.complete,
-        "model": {
-            "name": loaded.name,
-            "location": loaded.location,
-            "revision": loaded.revision,
-            "architecture": loaded.architecture,
-            "model_type": loaded.model_type,
-            "fingerprint": loaded.fingerprint,
-            "dtype": loaded.dtype,
-            "device": loaded.device,
-            "causal": loaded.causal,
-            "layers": layers,
-        },
+        "model": of_model(loaded, layers),
         "corpus": {
             **corpus.describe(),
             "documents": read.documents,

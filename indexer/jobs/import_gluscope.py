@@ -27,6 +27,7 @@ from ..errors import GluscopeError
 from ..exchange.gluscope_columns import KEPT
 from ..exchange.gluscope_data import LISTS, Source
 from ..forecast.estimate import memory_free
+from ..index_file.provenance import of_model
 from ..index_file.write import SamplePositions, write_index
 from ..live.data_set_texts import DataSetTexts
 from ..live.found_again import FoundAgain
@@ -213,18 +214,7 @@ def _info(live: LiveModel, source: Source, settings: Settings, found: Found, sta
     front, back = live.around
     return {
         "imported": {"from": "GLUScope", "missing": ""},
-        "model": {
-            "name": source.model,
-            "location": loaded.location,
-            "revision": loaded.revision,
-            "architecture": loaded.architecture,
-            "model_type": loaded.model_type,
-            "fingerprint": loaded.fingerprint,
-            "dtype": loaded.dtype,
-            "device": loaded.device,
-            "causal": loaded.causal,
-            "layers": len(live.sites),
-        },
+        "model": {**of_model(loaded, len(live.sites)), "name": source.model},
         "corpus": {
             "inputs": [file.name for file in source.texts],
             "tokens": source.tokens,
