@@ -23,7 +23,7 @@ from ..database.bulk.arrays import Float32, Int8, Int32, Int64, ListArrays, Site
 from ..errors import GluscopeError
 from ..models.forward import run_body
 from ..models.probe import how_to_mend_numbers
-from ..quadrants import QUANTITIES, Quantity
+from ..quadrants import QUADRANTS, QUANTITIES, Quantity
 from ..sequences.sequences import TokenSequence
 from ..sites import Site
 from ..statistics.hashing import position_hashes
@@ -124,6 +124,15 @@ class FoundAgain:
         ]
 
 
+def _quadrants(gate: Tensor, in_: Tensor, counted: Tensor) -> Tensor:
+    """The place of each value's quadrant (# neuron position, int8); -1 for none, and where nothing is counted."""
+    found = torch.full(gate.shape, -1, dtype=torch.int8, device=gate.device)
+    for quadrant in QUADRANTS:
+        inside = (gate * quadrant.gate_sign > 0) & (in_ * quadrant.in_sign > 0) & counted
+        found.masked_fill_(inside, quadrant.place)
+    return found
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Lists:
     """The lists of a site as arrays of entries, an entry for each list, neuron and rank."""
@@ -164,25 +173,28 @@ class _Lists:
     def take(self, number: int, lanes: Tensor, counted: Tensor) -> None:
         """Find the entries of a text in its values (# quantity position neuron)."""
         first, stop = np.searchsorted(self.texts, [number, number + 1])
+        if first == stop:
+            return
+        by_neuron = lanes.transpose(1, 2).contiguous()  # quantity neuron position: an entry reads whole rows
+        places = _quadrants(by_neuron[0], by_neuron[1], counted)
         together = max(1, _AT_ONCE // lanes.shape[1])
         for start in range(first, stop, together):
-            self._take(self.by_text[start : min(start + together, stop)], lanes, counted)
+            self._take(self.by_text[start : min(start + together, stop)], lanes, (by_neuron, places), counted)
         self._agree(self.by_text[first:stop])
 
-    def _take(self, entries: Int64, lanes: Tensor, counted: Tensor) -> None:
+    def _take(self, entries: Int64, lanes: Tensor, rows: tuple[Tensor, Tensor], counted: Tensor) -> None:
         which, neuron, _ = np.unravel_index(entries, self.sequence.shape)
-        signs = np.array([(one.quadrant.gate_sign, one.quadrant.in_sign) for one in self.arrays.lists], np.float32)
-        quantity = np.array([list(QUANTITIES).index(Quantity(one.ranking)) for one in self.arrays.lists])[which]
-        place = torch.from_numpy(neuron).to(lanes.device)
-        gate_sign, in_sign = (torch.from_numpy(one).to(lanes.device) for one in signs[which].T.copy())
-        values = lanes[:, :, place]  # quantity position entry
-        inside = (values[0] * gate_sign > 0) & (values[1] * in_sign > 0) & counted[:, None]
-        at = torch.arange(len(entries), device=lanes.device)
-        ranked = values[torch.from_numpy(quantity).to(lanes.device), :, at]  # entry position
-        wanted = torch.from_numpy(self.wanted.ravel()[entries]).to(lanes.device)
-        off, best = (ranked - wanted[:, None]).abs().masked_fill(~inside.T, torch.inf).min(1)
+        quadrants = np.array([one.quadrant.place for one in self.arrays.lists], np.int8)[which]
+        quantities = np.array([list(QUANTITIES).index(Quantity(one.ranking)) for one in self.arrays.lists])[which]
+        by_neuron, places = rows
+        quadrant, quantity, place, wanted = (
+            torch.from_numpy(one).to(lanes.device)
+            for one in (quadrants, quantities, neuron, self.wanted.ravel()[entries])
+        )
+        away = (by_neuron[quantity, place] - wanted[:, None]).abs_()  # entry position
+        off, best = away.masked_fill_(places[place] != quadrant[:, None], torch.inf).min(1)
         near = off <= NEAR * wanted.abs()
-        exact = values[:, best, at].T  # entry quantity
+        exact = by_neuron[:, place, best].T  # entry quantity
         before, after = self.window
         slots = best[:, None] + torch.arange(-before, after + 1, device=lanes.device)
         there = (slots >= 0) & (slots < lanes.shape[1])
