@@ -120,7 +120,7 @@ def share(file: Path) -> float:
     with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as sqlite:
         lengths = [
             sqlite.execute(f"SELECT coalesce(sum(length({column})), 0) FROM {table}").fetchone()[0]
-            for table, column in (("packed_columns", "packed"), ("neuron_pages", "pages"), ("shared_pages", "pages"))
+            for table, column in (("packed_columns", "tokens"), ("neuron_pages", "pages"), ("shared_pages", "pages"))
         ]
     return float(sum(lengths) / file.stat().st_size)
 

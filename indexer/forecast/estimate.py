@@ -27,7 +27,7 @@ _PACKED_SAMPLE = 0.93
 _ROW = 330  # bytes of a neuron's row
 _WEIGHTS = 1130  # bytes of the numbers of its weights, and of what searches for tokens read
 _WIRING = 180  # bytes of the neurons that feed it and that it feeds
-_COPIES = 530  # bytes of the copies of pages for reading over a network
+_COPIES = 570  # bytes of the copies of pages for reading over a network
 _POSTINGS = 5.8  # bytes of the tables for searches, for each entry of the lists
 _PAGES = 1.025  # the share that pages waste
 

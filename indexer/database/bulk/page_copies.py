@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from ..format.btree import Pages, between, every, leaves, path
-from ..format.packed_columns import FLIPPED, TOKENS, pack_flips, pack_tokens
-from ..format.page_copies import LONG, MOST, NARROW, NEURONS, SCANNED, SHARED, pack, state
+from ..format.packed_columns import pack_flips, pack_tokens
+from ..format.page_copies import LONG, MOST, NARROW, NEURONS, SCANNED, pack, state
 from ..format.schema import statement
 
 _TABLES = ("packed_columns", "neuron_pages", "shared_pages")
@@ -35,21 +35,16 @@ def write_page_copies(sqlite: sqlite3.Connection, path: str | os.PathLike[str]) 
             sqlite.execute(statement(table))
     with open(path, "rb") as file, sqlite:
         copies = _Copies(sqlite, file)
+        sqlite.execute("INSERT INTO neuron_pages VALUES (?, ?)", (SCANNED, pack(copies.scanned())))
         sqlite.executemany("INSERT INTO neuron_pages VALUES (?, ?)", copies.of_neurons())
-        packed = {
-            TOKENS: pack_tokens(dict(sqlite.execute("SELECT id, bytes FROM tokens"))),
-            FLIPPED: pack_flips(flip for (flip,) in sqlite.execute("SELECT flipped FROM neurons ORDER BY id")),
-        }
-        rows = [(id_, blob) for id_, blob in packed.items() if blob is not None]
-        sqlite.executemany("INSERT INTO packed_columns VALUES (?, ?)", rows)
+        tokens = pack_tokens(dict(sqlite.execute("SELECT id, bytes FROM tokens")))
+        flips = pack_flips(flip for (flip,) in sqlite.execute("SELECT flipped FROM neurons ORDER BY id"))
+        sqlite.execute("INSERT INTO packed_columns VALUES (0, ?, ?)", (tokens, flips))
     with open(path, "rb") as file:
         copies = _Copies(sqlite, file)
         with sqlite:
             made_for = copies.state(commits=1)
-            sqlite.executemany(
-                "INSERT INTO shared_pages VALUES (?, ?, ?)",
-                [(SHARED, made_for, pack(copies.shared())), (SCANNED, made_for, pack(copies.scanned()))],
-            )
+            sqlite.execute("INSERT INTO shared_pages VALUES (0, ?, ?)", (made_for, pack(copies.shared())))
     with open(path, "rb") as file:
         if _Copies(sqlite, file).state() != made_for:  # this SQLite counts changes otherwise: nobody may use the copies
             sqlite.execute("DELETE FROM shared_pages")

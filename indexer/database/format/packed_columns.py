@@ -8,8 +8,6 @@ import zlib
 from array import array
 from collections.abc import Iterable, Mapping
 
-TOKENS, FLIPPED = 0, 1
-"""Rows of `packed_columns`: the bytes of all tokens, and which neurons are flipped."""
 MOST = 2**25
 """Bytes of a blob, unpacked."""
 _UNKNOWN = 2  # stands for NULL among the flip bits

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 
 from .btree import Pages
 
-NEURONS = 64
+NEURONS = 48
 """Neurons whose pages are kept together. With fewer, every row repeats more; with more, a request takes longer."""
-SHARED, SCANNED = 0, 1
-"""Rows of `shared_pages`: what every reading needs, and what leads to all rows of the narrow tables."""
+SCANNED = -1
+"""The row of `neuron_pages` that holds what leads to all rows of the narrow tables."""
 NARROW = ("neurons", "weights", "vocabulary_scores", "peak_entropy")
 """Tables with a few bytes a neuron: their rows are kept together, too."""
 LONG = ("packed", "weight_lists", "wiring")

@@ -139,17 +139,18 @@ CREATE TABLE wiring_sites (                  -- the sites that have wiring; 95 %
 ) WITHOUT ROWID, STRICT;
 
 CREATE TABLE packed_columns (                -- columns of other tables in one piece, for reading over a network
-    id     INTEGER PRIMARY KEY,              -- 0: tokens.bytes, 1: neurons.flipped
-    packed BLOB NOT NULL                     -- see "Packed values" in docs/schema.md
+    id      INTEGER PRIMARY KEY,             -- 0
+    tokens  BLOB,                            -- tokens.bytes; see "Packed values" in docs/schema.md; NULL: too large
+    flipped BLOB                             -- neurons.flipped; NULL: too many
 ) STRICT;
 
-CREATE TABLE neuron_pages (                  -- copies of this file's pages that lead to the rows of 64 neurons
-    id    INTEGER PRIMARY KEY,               -- neurons.id / 64
+CREATE TABLE neuron_pages (                  -- copies of this file's pages that lead to the rows of 48 neurons
+    id    INTEGER PRIMARY KEY,               -- neurons.id / 48; -1: to all rows of the narrow tables
     pages BLOB NOT NULL                      -- see "Packed values" in docs/schema.md
 ) STRICT;
 
 CREATE TABLE shared_pages (                  -- copies of this file's pages that every reading needs
-    id       INTEGER PRIMARY KEY,            -- 0: every reading; 1: reading the narrow tables whole
+    id       INTEGER PRIMARY KEY,            -- 0
     made_for TEXT NOT NULL,                  -- what the file is like as long as the copies are of it
     pages    BLOB NOT NULL
 ) STRICT;

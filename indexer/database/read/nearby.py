@@ -11,16 +11,15 @@ from functools import cached_property
 from typing import TypeVar
 
 from ..format.kinds import BLOB, TEXT
-from ..format.packed_columns import FLIPPED, TOKENS, unpack_flips, unpack_tokens
 from ..format.packed_columns import MOST as MOST_OF_A_COLUMN
-from ..format.page_copies import MOST, NEURONS, SCANNED, SHARED, state, unpack
+from ..format.packed_columns import unpack_flips, unpack_tokens
+from ..format.page_copies import MOST, NEURONS, SCANNED, state, unpack
 from .connection import Connection
 from .inflate import inflate
 
 Column = TypeVar("Column")
 
 _TABLES = ("packed_columns", "neuron_pages", "shared_pages")
-_SCANNED = -1  # no group of neurons has this number
 _MOST_GROUPS = 128  # beyond, reading the tables whole takes fewer requests
 
 
@@ -35,7 +34,7 @@ class Nearby:
     def open(self) -> None:
         """Fetch what every reading needs."""
         if self._is_valid:
-            self._install("SELECT pages FROM shared_pages WHERE id = ?", SHARED)
+            self._install("SELECT pages FROM shared_pages WHERE id = ?", 0)
 
     def neuron(self, id_: int) -> None:
         """Fetch the pages that lead to the rows of a neuron."""
@@ -60,9 +59,9 @@ class Nearby:
         """Fetch all rows of some narrow tables."""
         if self._connection.remote is None:
             return
-        if self._is_valid and _SCANNED not in self._there:
-            self._there.add(_SCANNED)
-            self._install("SELECT pages FROM shared_pages WHERE id = ?", SCANNED)
+        if self._is_valid and SCANNED not in self._there:
+            self._there.add(SCANNED)
+            self._install("SELECT pages FROM neuron_pages WHERE id = ?", SCANNED)
         missing = set(tables) - self._whole
         self._whole |= missing
         if missing:
@@ -71,19 +70,21 @@ class Nearby:
 
     def tokens(self) -> dict[int, bytes]:
         """The bytes of all tokens; none if the index lacks them in one piece, or is on the disk."""
-        return self._column(TOKENS, unpack_tokens) or {}
+        return self._column("tokens", unpack_tokens) or {}
 
     def flipped(self, neurons: int) -> frozenset[int] | None:
         """The rows of the neurons that are flipped, of so many; None likewise."""
-        return self._column(FLIPPED, lambda data: unpack_flips(data, neurons))
+        return self._column("flipped", lambda data: unpack_flips(data, neurons))
 
-    def _column(self, id_: int, unpack: Callable[[bytes], Column]) -> Column | None:
+    def _column(self, name: str, unpack: Callable[[bytes], Column]) -> Column | None:
         """A column in one piece."""
         if not self._is_valid:
             return None
-        rows = self._connection.rows("SELECT packed FROM packed_columns WHERE id = ?", (BLOB,), (id_,))
+        rows = self._connection.rows(f"SELECT {name} FROM packed_columns WHERE id = 0", (BLOB.or_null,))
+        if not rows or rows[0][0] is None:
+            return None
         try:
-            return unpack(inflate(rows[0][0], MOST_OF_A_COLUMN)) if rows else None
+            return unpack(inflate(rows[0][0], MOST_OF_A_COLUMN))
         except ValueError as error:
             raise self._connection.damaged(f"packed_columns: {error}") from error
 
@@ -94,10 +95,10 @@ class Nearby:
         if file is None or not self._connection.tables.issuperset(_TABLES):
             return False
         roots = self._roots
-        long = {roots["shared_pages"]: SHARED, roots["packed_columns"]: TOKENS}
+        long = [roots["packed_columns"], roots["shared_pages"]]
         self._connection.fetch(lambda file, _: file.fetch_long(long))
         made_for = self._connection.fetch(lambda file, _: state(file.pages, file.header, roots["shared_pages"]))
-        found = self._connection.rows("SELECT made_for FROM shared_pages WHERE id = ?", (TEXT,), (SHARED,))
+        found = self._connection.rows("SELECT made_for FROM shared_pages WHERE id = 0", (TEXT,))
         return bool(found) and found[0][0] == made_for
 
     @cached_property

@@ -14,8 +14,9 @@ from .requests import Requests
 HEAD = 2**17
 """Bytes fetched first: an index has its schema and the first page of every table there."""
 _HEADER = 100  # bytes that tell whether kept blocks are of this version
-_BEFORE, _AFTER = 2, 2
-"""Blocks fetched around a place: SQLite writes the rest of a long value in front of the page that it begins in."""
+_BEFORE, _AFTER = 2, 3
+"""Blocks fetched around a place: SQLite writes the rest of a long value before or after the page that it begins in."""
+_FURTHER = 2  # blocks fetched next, if reading goes on after those; then twice as many, and so on
 _MOST_AHEAD = 2**20 // BLOCK  # blocks in one request while a table is read from one end to the other
 _GAP = 4  # blocks of no use that are fetched rather than another request sent
 _IN_MEMORY = 2**26 // BLOCK  # blocks
@@ -35,7 +36,7 @@ class RemoteFile:
         self._lock = threading.Lock()
         self._room = _IN_MEMORY
         self._next = -1  # the block after those fetched last
-        self._ahead = _BEFORE + _AFTER
+        self._ahead = _FURTHER
         head = self.requests.read(0, _HEADER if limit and is_kept(place) else HEAD)
         self.header = head[:_HEADER]
         self.size = self.requests.version.size
@@ -102,7 +103,7 @@ class RemoteFile:
             self._ahead = min(2 * self._ahead, _MOST_AHEAD)
             run = range(block, block + self._ahead)
         else:
-            self._ahead = _BEFORE + _AFTER
+            self._ahead = _FURTHER
             run = range(block - _BEFORE, block + _AFTER)
         return self._fetch(self._missing_around(block, run))[block]
 

@@ -70,14 +70,12 @@ class RemoteIndexFile:
 
         return Pages(size, size - self.header[20], self.size // size, read)
 
-    def fetch_long(self, rows: dict[int, int]) -> None:
-        """Fetch, with what lies between, a long value each of tables of one page. `rows`: by the page of the table."""
+    def fetch_long(self, roots: list[int]) -> None:
+        """Fetch the long values of tables of one page, with what lies between. DamagedPage as above."""
         pages = self.pages
         first, last = 2**62, 0
-        for root, row in rows.items():
+        for root in roots:
             for value in long_values(pages, root):
-                if value.row != row:
-                    continue
                 start = (value.page - 1) * pages.size
                 first, last = min(first, start), max(last, start + value.pages * pages.size)
         if 0 < last - first <= _MOST_AHEAD:
