@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from ..addresses import NeuronAddress
 from ..database.read.peak_places import PeakPlaces
 from ..database.reader import Index
-from ..database.records import NeuronRecord
+from ..database.records import NeuronRecord, SequenceRecord
 from ..errors import GluscopeError
 from ..export_folder import ExportFolder
 from ..progress import Meter
@@ -132,14 +132,26 @@ def _write_texts(index: Index, folder: ExportFolder) -> Rows:
     kept = index.kept_sequences()
     row_of = {place: row for row, place in enumerate(dict.fromkeys((document, part) for _, document, part in kept))}
     types = pa.schema(_TEXT_COLUMNS)
+    corpus = index.info().corpus
+    around = (None, None) if index.imported else (corpus.get("bos"), corpus.get("eos"))
     with pq.ParquetWriter(folder.place(TEXTS), types, compression="zstd") as writer:
         places = iter(row_of)
         while group := list(islice(places, _ROWS)):
             found = [index.sequence(document, part) for document, part in group]
-            columns = [[getattr(one, name) for one in found] for name in types.names[:-1]]
-            columns.append([None if index.imported else index.token_ids(*place).tokens.tolist() for place in group])
+            ids = [index.token_ids(document, part).tokens.tolist() for document, part in group]
+            columns: list[list[Any]] = [[getattr(one, name) for one in found] for name in types.names[1:-1]]
+            columns.append([None] * len(ids) if index.imported else ids)
+            columns.insert(0, [_bare(one, own, around) for one, own in zip(found, ids, strict=True)])
             writer.write_table(pa.table(dict(zip(types.names, columns, strict=True)), types))
     return {number: row_of[document, part] for number, document, part in kept}
+
+
+def _bare(sequence: SequenceRecord, ids: list[int], around: tuple[int | None, int | None]) -> str:
+    """The text without the tokens that every sequence stands between: GLUScope puts its own there."""
+    front, back = around
+    start = 1 if ids[:1] == [front] else 0
+    stop = len(ids) - 1 if len(ids) > start and ids[-1] == back else len(ids)
+    return "".join(sequence.tokens[start:stop])
 
 
 def _groups(index: Index) -> Iterator[list[NeuronAddress]]:

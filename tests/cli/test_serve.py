@@ -249,7 +249,7 @@ def test_another_host_is_told_to_have_no_login(index: Path, tmp_path: Path) -> N
     ],
 )
 def test_only_names_that_lead_here_are_answered(listens: str, asked: str, answers: bool) -> None:
-    names = names_of(listens, ["proxy.example"])
+    names = names_of(listens, ["Proxy.example:8443"])
     assert names.has(asked) is answers
     assert names.from_own_page(asked, f"https://{asked}") is answers
     assert not names.from_own_page(asked, "https://other.example")

@@ -6,7 +6,6 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -110,9 +109,9 @@ def published(data: Path, out: Path) -> list[str]:
     out.mkdir()
     rows = pq.read_table(next((data / "neuron-activations").rglob("*.parquet")))
     texts = pq.read_table(next((data / "texts").rglob("*.parquet")), columns=["text"])
-    bare = [text.removeprefix("<s>") for text in texts["text"].to_pylist()]  # theirs are documents, without BOS
+    assert not [text for text in texts["text"].to_pylist() if text.startswith("<s>")]  # documents, without BOS
     pq.write_table(rows.replace_schema_metadata(None), out / "rows.parquet")
-    pq.write_table(pa.table({"text": bare}), out / "texts.parquet")
+    pq.write_table(texts.replace_schema_metadata(None), out / "texts.parquet")
     return ["import", "gluscope", str(out / "rows.parquet"), "--texts", str(out / "texts.parquet")]
 
 

@@ -53,5 +53,6 @@ def is_loopback(host: str) -> bool:
 def names_of(host: str, more: Iterable[str]) -> Names:
     """The names of a server that listens on `host`; `more`: those that the user adds."""
     everywhere = not is_loopback(host)
-    own = {"localhost", host, *more} | ({socket.gethostname(), socket.getfqdn()} if everywhere else set())
+    added = {urlsplit(f"//{name}").hostname or name for name in more}  # also with a port
+    own = {"localhost", host, *added} | ({socket.gethostname(), socket.getfqdn()} if everywhere else set())
     return Names(frozenset(name.lower() for name in own), everywhere)
