@@ -16,7 +16,7 @@ from tests.support.weights_fixture import with_searches
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wire")
-    make_index(folder / "plain.db", layers=3, width=70)
+    make_index(folder / "plain.db", layers=3, width=70, documents=14, length=24, sample=24)
     return with_searches(folder / "plain.db", folder / "tiny.db", ends=3, kinds=2, wires=2)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import threading
 import time
@@ -176,6 +177,27 @@ def test_a_hostile_file_is_distrusted(server: RangeServer, file: Path) -> None:
         sqlite.commit()
     with pytest.raises(GluscopeError, match="it has a trigger"):
         indexer.open(server.url())
+
+
+def test_a_damaged_file_gives_what_it_gives_on_the_disk_or_is_told(server: RangeServer, file: Path) -> None:
+    whole, chance = file.read_bytes(), random.Random(0)
+    told = 0
+    for case in range(24):
+        data = bytearray(whole)
+        for _ in range(chance.choice((1, 8, 64))):
+            data[chance.choice((chance.randrange(100, len(data)), len(data) - chance.randrange(1, 60_000)))] ^= 1 << 3
+        file.write_bytes(data)
+        server.behaviour.etag = f'"{case}"'
+        answers: list[object] = []
+        for name in (server.url(), str(file)):
+            try:
+                with indexer.open(name) as index:
+                    answers.append([index.neuron("L1N30", sample=True), list(index.search("of", limit=1))])
+            except GluscopeError:
+                answers.append(None)
+        assert answers[0] in (None, answers[1]), case
+        told += answers[0] is None
+    assert 0 < told < 24
 
 
 def test_sqlite_can_neither_write_nor_load_anything(server: RangeServer) -> None:
