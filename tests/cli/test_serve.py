@@ -161,6 +161,7 @@ async def test_the_page_asks_for_nothing_elsewhere_and_no_page_may_hold_it(serve
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 async def test_the_end_of_the_server_is_the_end_of_its_explorers(
     index: Path, tmp_path: Path, number: signal.Signals
