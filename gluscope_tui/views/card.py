@@ -16,6 +16,7 @@ from ..text.clean import clean
 from .neuron_lists import Strip, neuron_lists, strip_lines, told
 from .numbers import signed
 from .table import percent
+from .weights import class_of, roles_in_words
 from .writes import visible
 
 _LABEL = 15
@@ -48,7 +49,7 @@ def card(
     `entropies`: of what the examples of each quadrant peak on, in bits.
     """
     return [
-        ((f" {weights.rw_class or 'no class: a vector is zero'}", look.strong),),
+        _class(weights, width, look),
         *_cosines(weights, look),
         *_facts(weights, entropies, width, look),
         *_tokens("promotes", weights.promotes, width, look.writes, look),
@@ -83,6 +84,14 @@ def missing(reason: str, path: str, width: int, look: CardLook) -> list[StyledLi
         or [""]
     ]
     return [((f" {line}", look.text),) for line in wrapped]
+
+
+def _class(weights: NeuronWeights, width: int, look: CardLook) -> StyledLine:
+    """The class, and the quadrants in which it predicts and suppresses, if it does."""
+    told = f" {class_of(weights)}"
+    roles = roles_in_words(weights.vocabulary)
+    rest = shorten(f"   {roles}", max(width - len(told), 0), ascii_only=look.ascii_only) if roles else ""
+    return ((told, look.strong), (rest, look.text))
 
 
 def _cosines(weights: NeuronWeights, look: CardLook) -> Iterator[StyledLine]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from indexer.database.records import Cosines, Neighbour, NeuronWeights, Reads, TokenScore, VocabularyScores
+from indexer.quadrants import QUADRANTS
 
 from ..text.cells import flow
 from .numbers import float32, signed
@@ -78,11 +79,26 @@ def as_json(weights: NeuronWeights | None) -> dict[str, Any] | None:
     }
 
 
-def _spread(scores: VocabularyScores | None) -> dict[str, float | None]:
-    """The spread of the scores over the vocabulary; nulls if an older gluscope computed the weights."""
+def _spread(scores: VocabularyScores | None) -> dict[str, Any]:
+    """The spread of the scores over the vocabulary, and what follows; nulls if an older gluscope computed it."""
     names = ("mean", "std", "skew", "kurtosis")
     found = {f"vocab_{name}": None if scores is None else float32(getattr(scores, name)) for name in names}
-    return {**found, "null_share": None if scores is None else float32(scores.null_share)}
+    return {**found, "null_share": None if scores is None else float32(scores.null_share), "vocab_role": _roles(scores)}
+
+
+def _roles(scores: VocabularyScores | None) -> dict[str, str | None] | None:
+    """What the scores make of it in each quadrant."""
+    if scores is None:
+        return None
+    predicts = dict.fromkeys(scores.predicts, "prediction")
+    found = {**predicts, **dict.fromkeys(scores.suppresses, "suppression")}
+    return {quadrant.value: found.get(quadrant) for quadrant in QUADRANTS}
+
+
+def roles_in_words(scores: VocabularyScores | None) -> str:
+    """Where it is a prediction neuron, and where a suppression neuron: `predicts in ++ --, suppresses in +- -+`."""
+    roles = () if scores is None else (("predicts", scores.predicts), ("suppresses", scores.suppresses))
+    return ", ".join(f"{does} in {' '.join(q.value for q in quadrants)}" for does, quadrants in roles if quadrants)
 
 
 def _cosines(cosines: Cosines) -> dict[str, float | None]:

@@ -314,6 +314,8 @@ class VocabularyScores:
     skew: float | None
     kurtosis: float | None  # 3 for a normal distribution
     null_share: float | None  # of w_out's squared length, in the unembedding's near-null space
+    predicts: tuple[Quadrant, ...] = ()  # where it raises a few tokens far more than it lowers others
+    suppresses: tuple[Quadrant, ...] = ()  # where it lowers a few tokens far more than it raises others
 
 
 @dataclass(frozen=True, slots=True)

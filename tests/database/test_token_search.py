@@ -201,6 +201,28 @@ def test_conditions_hold_of_the_neurons_that_a_search_finds(index: Index, signs:
     assert len(index.table.order("writes('the')", "abs(layer - 1)", signs=signs)) == len(writes)
 
 
+@pytest.mark.parametrize("signs", ["aligned", "raw"])
+def test_neurons_predict_or_suppress_by_the_skew_of_their_scores_and_the_sign_of_post(
+    index: Index, db: Path, signs: str
+) -> None:
+    rows = sqlite3.connect(db).execute("SELECT vocab_skew, vocab_kurtosis FROM vocabulary_scores ORDER BY neuron")
+    seen = set()
+    for (name,), (skew, kurtosis) in zip(index.rows(["neuron"]), rows.fetchall(), strict=True):
+        record = index.neuron(name, signs=signs, rankings=(), weights=True)
+        assert record.weights is not None
+        found = record.weights.vocabulary
+        assert found is not None
+        assert not set(found.predicts) & set(found.suppresses)
+        assert bool(found.predicts or found.suppresses) == (kurtosis > 10)
+        raises_few = (skew > 0) != (signs == "aligned" and record.flipped)  # where post is positive
+        for quadrant in (*found.predicts, *found.suppresses):
+            post = record.quadrants[quadrant].extreme.post
+            if post:
+                assert (quadrant in found.predicts) == (raises_few == (post > 0))
+                seen.add((record.flipped, quadrant, quadrant in found.predicts))
+    assert len(seen) == 16
+
+
 def test_an_older_index_says_what_is_missing_and_gets_what_needs_no_model(tmp_path: Path) -> None:
     truth = make_index(tmp_path / "a.db", layers=1, width=8, documents=10)
     with Index(truth.path) as index:

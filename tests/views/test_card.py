@@ -140,8 +140,20 @@ def test_a_card_tells_the_spread_of_scores_and_the_entropy_of_peaks() -> None:
     assert lines[4].split() == words
     assert lines[5].split() == ["peak", "entropy", "++", "0.00", "-+", "2.31", "--", "4.00", "bits"]
     assert lines[6].split()[0] == "promotes"
+    assert lines[0] == " conditional weakening"
     nothing = VocabularyScores(0.0, 0.0, None, None, None)
     assert "skew - " in text_of(card(weights(vocabulary=nothing), 100, CardLook())[4])
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_card_says_in_which_quadrants_a_neuron_predicts_and_suppresses(width: int) -> None:
+    positive, negative = (Quadrant.PP, Quadrant.NN), (Quadrant.PN, Quadrant.NP)
+    spread = VocabularyScores(0.01, 0.312, -2.14, 12.3, 0.034, negative, positive)
+    longest = weights(vocabulary=spread, rw_class="atypical conditional strengthening")
+    told = text_of(card(longest, width, CardLook())[0])
+    assert told == " atypical conditional strengthening   predicts in +- -+, suppresses in ++ --"
+    one = weights(vocabulary=replace(spread, predicts=(Quadrant.PP,), suppresses=()))
+    assert text_of(card(one, width, CardLook())[0]) == " conditional weakening   predicts in ++"
 
 
 @pytest.mark.parametrize("ascii_only", [False, True])
@@ -153,7 +165,8 @@ def test_a_card_has_no_harmful_character_and_fits_its_height(width: int, ascii_o
     wires = tuple(Wire(one.neuron, 0.5, (Quadrant.PP, Quadrant.NN)) for one in near)
     bands = dict.fromkeys(WIRING_LISTS, 0.125)
     told = replace(told, nearest_out=near, nearest_in=near, wiring=Wiring(wires, wires, (), wires, bands))
-    told = replace(told, vocabulary=VocabularyScores(0.1, 0.2, 0.3, 1e9, 0.4))
+    quadrants = tuple(Quadrant)
+    told = replace(told, vocabulary=VocabularyScores(0.1, 0.2, 0.3, 1e9, 0.4, quadrants[:2], quadrants[2:]))
     entropies = dict.fromkeys(Quadrant, 3.25)
     for height in (22, 24, 38, 70):
         look = CardLook(*list_rows(height, 2), ascii_only=ascii_only, cursor=">")

@@ -51,7 +51,7 @@ WEIGHTS = NeuronWeights(
         feeds_in=(Wire(parse_neuron("L13N1"), 0.25, (Quadrant.PP,)),),
         bands={"fed_gate": 0.125, "fed_in": None, "feeds_gate": 0.25, "feeds_in": 0.5},
     ),
-    vocabulary=VocabularyScores(0.125, 0.5, -2.25, 12.5, 0.03125),
+    vocabulary=VocabularyScores(0.125, 0.5, -2.25, 12.5, 0.03125, (Quadrant.PN,), (Quadrant.PP,)),
 )
 
 
@@ -113,5 +113,6 @@ def test_json_has_the_promised_keys_and_exact_numbers() -> None:
             "feeds_in": [{"neuron": "L13N1", "cos": 0.25, "drives": ["++"]}],
         },
         **{"vocab_mean": 0.125, "vocab_std": 0.5, "vocab_skew": -2.25, "vocab_kurtosis": 12.5, "null_share": 0.03125},
+        "vocab_role": {"++": "suppression", "+-": "prediction", "-+": None, "--": None},
     }
     assert [one["text"] for one in found["promotes"]] == list(HOSTILE)

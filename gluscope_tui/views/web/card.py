@@ -79,6 +79,7 @@ def card(weights: NeuronWeights, turned: NeuronWeights | None, pages: Set[str]) 
         Row("nearest by w_out", _neurons(weights.nearest_out, other.nearest_out, pages)),
         Row("nearest by w_in", _neurons(weights.nearest_in, other.nearest_in, pages)),
         Row("scores of all tokens", _scores(weights.vocabulary)),
+        *_roles(weights.vocabulary),
         *(
             Row(_WIRES[name], _neurons(weights.wiring[name], (other.wiring or weights.wiring)[name], pages))
             for name in (WIRING_LISTS if weights.wiring is not None else ())
@@ -112,6 +113,16 @@ def _scores(found: VocabularyScores | None) -> tuple[Scored, ...]:
         ("null share", found.null_share, False),
     )
     return tuple(Scored(name, signed(number), turns) for name, number, turns in numbers if number is not None)
+
+
+def _roles(found: VocabularyScores | None) -> tuple[Row, ...]:
+    """The quadrants in which it predicts and suppresses, which change places if the neuron's flip is undone."""
+    labels = ("a prediction neuron in", "a suppression neuron in")
+    quadrants = ((), ()) if found is None else (found.predicts, found.suppresses)
+    return tuple(
+        Row(label, tuple(Scored(quadrant.value, "") for quadrant in own), partner)
+        for label, own, partner in zip(labels, quadrants, labels[::-1], strict=True)
+    )
 
 
 def _neurons(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ...addresses import NeuronAddress
-from ...quadrants import changes_sign
+from ...quadrants import QUADRANTS, Quadrant, changes_sign
 from ..format.columns import COLUMNS, COSINES
 from ..format.kinds import ADDRESS, BLOB, FLAG, SHARE
 from ..format.token_lists import flipped
@@ -17,10 +17,11 @@ from .model_sites import ModelSites
 from .signs import negate
 from .texts import Texts
 from .weight_lists import NEIGHBOUR_VECTORS, WeightLists, unpack_lists
-from .wiring import Wirings
+from .wiring import Wirings, post_sign
 
 _NARROW = ("cos_gate_in", "cos_in_out", "cos_gate_out", "norm_gate", "norm_in", "norm_out", "rw_class")
 _SPREAD = ("vocab_mean", "vocab_std", "vocab_skew", "vocab_kurtosis", "null_share")
+_HIGH_KURTOSIS = 10.0  # above it, a few tokens have much larger scores than the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +83,25 @@ class Weights:
             reads_in=Reads(*reads[2:]),
             nearest_out=nearest[0],
             nearest_in=nearest[1],
-            vocabulary=self._vocabulary(site.first_neuron + address.index, flip=flip),
+            vocabulary=self._vocabulary(address, site, flip=flip),
             wiring=wiring,
         )
 
-    def _vocabulary(self, neuron: int, *, flip: bool) -> VocabularyScores | None:
+    def _vocabulary(self, address: NeuronAddress, site: SiteRecord, *, flip: bool) -> VocabularyScores | None:
         if "vocabulary_scores" not in self._connection.tables:
             return None
         rows = self._connection.rows(
             f"SELECT {', '.join(_SPREAD)} FROM vocabulary_scores WHERE neuron = ?",
             tuple(COLUMNS[name].values for name in _SPREAD),
-            (neuron,),
+            (site.first_neuron + address.index,),
         )
         if not rows:
             return None
         mean, std, skew, kurtosis, null_share = rows[0]
         if flip:
             mean, skew = negate(mean), negate(skew)
-        return VocabularyScores(mean, std, skew, kurtosis, null_share)
+        roles = _roles(site.activation, skew, kurtosis)
+        return VocabularyScores(mean, std, skew, kurtosis, null_share, *roles)
 
     @cached_property
     def _bands(self) -> dict[str, Cosines]:
@@ -120,6 +122,17 @@ class Weights:
             tuple([Neighbour(self._model.neuron(number), cosine) for number, cosine in neighbours])
             for neighbours in lists.neighbours
         ]
+
+
+def _roles(
+    activation: str, skew: float | None, kurtosis: float | None
+) -> tuple[tuple[Quadrant, ...], tuple[Quadrant, ...]]:
+    """The quadrants where a neuron predicts, and those where it suppresses: of skewed scores, by the sign of post."""
+    if skew is None or kurtosis is None or kurtosis <= _HIGH_KURTOSIS:
+        return (), ()
+    along = [(post_sign(activation, quadrant) or 0) * skew for quadrant in QUADRANTS]
+    pairs = list(zip(QUADRANTS, along, strict=True))
+    return tuple([q for q, way in pairs if way > 0]), tuple([q for q, way in pairs if way < 0])
 
 
 def _signed(lists: WeightLists, *, flip: bool, aligned: bool) -> _Lists:
