@@ -44,6 +44,7 @@ COMMANDS = (
     ("show", "L0N1", "-f", "rich", "--color", "never", "--plot", "--width", "90"),
     ("show", "L0N3", "-f", "json"),
     ("show", "L0N1", "-f", "md", "--signs", "raw"),
+    ("show", "L0N1", "L1N2", "--wiring", "-f", "rich", "--color", "never"),
     ("search", "of", "-f", "csv"),
     ("search", "é", "-f", "table", "--color", "never"),
     ("search", "of France", "--in", "context", "-f", "plain"),
