@@ -16,8 +16,6 @@ from .norms import Norm
 _SMALL = 0.05  # of the median singular value
 _LEAST, _MOST = 0.01, 0.1  # of d_model, that the space has at least and at most
 _ROWS = 8192  # tokens multiplied at a time
-_PARTS = 4  # of the columns, whose products with each other are computed once
-_BLOCKS = tuple((row, column) for row in range(_PARTS) for column in range(row, _PARTS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,8 +31,7 @@ class NullSpace:
         It is spanned by the right singular vectors whose singular values are below 5 % of the median one: at least
         1 % of d_model, and at most 10 %. Unless the `shift_counts`, what all logits have in common is left out.
         """
-        kept = usable.to(unembedding.device).nonzero()[:, 0]
-        gram = _gram(unembedding, kept, final, shift_counts=shift_counts)
+        gram = _gram(unembedding, usable.to(unembedding.device), final, shift_counts=shift_counts)
         values, vectors = torch.linalg.eigh(gram)  # ascending
         d_model = len(values)
         singular = values.clamp_min(0).sqrt()
@@ -61,20 +58,21 @@ def shift_counts(config: Any) -> bool:
     return getattr(text, "final_logit_softcapping", None) is not None
 
 
-def _gram(rows: Tensor, kept: Tensor, final: Norm, *, shift_counts: bool) -> Tensor:
+def _gram(rows: Tensor, usable: Tensor, final: Norm, *, shift_counts: bool) -> Tensor:
     """The products of the columns of the rows with each other: d_model d_model, float64.
 
     Float32 can't tell the smallest singular values from 0: their squares are millionths of the largest.
     """
     device = rows.device if rows.device.type == "cuda" else torch.device("cpu")
     d_model = rows.shape[1]
+    half = d_model // 2
     gram = torch.zeros(d_model, d_model, dtype=torch.float64, device=device)
     total = torch.zeros(d_model, dtype=torch.float64, device=device)
-    for part in torch.split(kept, _ROWS):
-        read = final.read(rows[part].float()).to(device).double()  # token d_model
-        for row, column in _BLOCKS:  # the other half is its mirror image
-            one, other = (slice(d_model * n // _PARTS, d_model * (n + 1) // _PARTS) for n in (row, column))
-            gram[one, other] += read[:, one].T @ read[:, other]
+    for part, kept in zip(torch.split(rows, _ROWS), torch.split(usable, _ROWS), strict=True):
+        read = final.read(part.float()).to(device).double()  # token d_model
+        read[~kept.to(device)] = 0.0
+        gram[:half] += read[:, :half].T @ read
+        gram[half:, half:] += read[:, half:].T @ read[:, half:]  # what lies left of it is its mirror image
         total += read.sum(0)
     gram = gram.triu() + gram.triu(1).T
-    return gram if shift_counts else gram - torch.outer(total, total) / len(kept)
+    return gram if shift_counts else gram - torch.outer(total, total) / usable.sum().to(device)

@@ -6,10 +6,16 @@ negative skew a suppression neuron, where post is positive.
 
 from __future__ import annotations
 
+from functools import cache
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
 from .nearest import Table
+
+if TYPE_CHECKING:
+    from .power_loops import PowerLoops
 
 _AT_ONCE = 1 << 19  # scores at a time on a CPU, so that they stay in its cache
 
@@ -20,11 +26,10 @@ class ScoreSpread:
     def __init__(self, table: Table) -> None:
         usable = torch.ones(len(table.fast), dtype=torch.bool, device=table.fast.device)
         usable[table.left_out] = False
-        kept = usable.nonzero()[:, 0]
-        self._tokens = len(kept)
+        self._tokens = int(usable.sum())
         self._left_out = table.left_out
-        self._mean = _mean(table.rows, kept)
-        self._centre = _mean(table.fast, kept)
+        self._mean = _mean(table.rows, usable[: len(table.rows)])
+        self._centre = _mean(table.fast, usable)
 
     def of(self, scores: Tensor, queries: Tensor) -> Tensor:
         """Mean, standard deviation, skew and kurtosis: number query. NaN where all scores are equal.
@@ -35,25 +40,39 @@ class ScoreSpread:
         """
         centre = queries.to(torch.bfloat16).float() @ self._centre  # query
         scores[:, self._left_out] = centre.to(scores.dtype)[:, None]  # a difference of nearly 0
-        sums = _sums(scores, centre)
+        loops = _loops() if scores.device.type == "cpu" else None
+        sums = _sums(scores, centre) if loops is None else loops.sums(scores, centre)
         second, third, fourth = sums.double() / self._tokens if _has_float64(sums) else sums / self._tokens
         second = torch.where(queries.any(dim=1), second, 0.0)
         deviation = second.sqrt()
         return torch.stack([queries @ self._mean, deviation, third / deviation**3, fourth / second**2]).float()
 
 
-def _mean(rows: Tensor, kept: Tensor) -> Tensor:
-    """The mean of the `kept` rows (# row d_model): d_model, float32."""
-    total = torch.zeros(rows.shape[1], dtype=torch.float64 if _has_float64(rows) else torch.float32, device=rows.device)
-    for part in torch.split(kept, 8192):
-        total += rows[part].float().sum(0, dtype=total.dtype)
-    return (total / max(len(kept), 1)).float()
+def _mean(rows: Tensor, usable: Tensor) -> Tensor:
+    """The mean of the `usable` rows (# row d_model): d_model, float32."""
+    wide = torch.float64 if _has_float64(rows) else torch.float32
+    total = torch.zeros(rows.shape[1], dtype=wide, device=rows.device)
+    for part, kept in zip(torch.split(rows, 1024), torch.split(usable, 1024), strict=True):
+        own = part[kept].float()
+        total += (own.new_ones(len(own)) @ own).to(wide)  # faster than a sum
+    return (total / usable.sum().clamp_min(1)).float()
+
+
+@cache
+def _loops() -> PowerLoops | None:
+    """numba's loops, which take a third of the time on a CPU; None where numba can't be used."""
+    try:
+        from .power_loops import PowerLoops
+
+        return PowerLoops()
+    except Exception:  # errors of numba, LLVM, files or memory: tensor operations do the same
+        return None
 
 
 def _sums(scores: Tensor, mean: Tensor) -> Tensor:
     """The sums of the second, third and fourth powers of the differences from the mean: power query.
 
-    Each step writes into memory that the next finds in the cache.
+    On a CPU each step writes into memory that the next finds in the cache.
     """
     queries, columns = scores.shape
     rows = max(1, _AT_ONCE // columns) if scores.device.type == "cpu" else queries

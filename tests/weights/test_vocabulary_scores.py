@@ -12,6 +12,7 @@ import torch
 
 from indexer.database.bulk.arrays import VOCABULARY
 from indexer.models.load import load
+from indexer.weights import score_spread
 from indexer.weights.compute import model_weights
 from indexer.weights.norms import Norm
 from indexer.weights.null_space import NullSpace
@@ -92,6 +93,26 @@ def test_the_null_share_is_that_of_the_smallest_singular_directions(case: Case) 
         directions = near_null(read, shift_counts=capped)
         np.testing.assert_allclose(found[4], share(out, directions), atol=2e-5)
         assert case.weights.info["null_space"] == len(directions)
+
+
+@pytest.mark.parametrize("columns", [1, 37, 4096, 9001])
+def test_numbas_loops_and_tensor_operations_add_up_the_same_powers(columns: int) -> None:
+    generator = torch.Generator().manual_seed(columns)
+    scores = torch.randn(7, 2 * columns, generator=generator).bfloat16()[:, ::2]
+    centre = torch.randn(7, generator=generator) / 8
+    off = scores.double().numpy() - centre.double().numpy()[:, None]
+    wanted = np.stack([(off**power).sum(1) for power in (2, 3, 4)])
+    size = np.stack([(np.abs(off) ** power).sum(1) for power in (2, 3, 4)])
+    loops = score_spread._loops()
+    assert loops is not None
+    for found in (loops.sums(scores, centre), score_spread._sums(scores, centre)):
+        assert (np.abs(found.double().numpy() - wanted) <= 2e-6 * size).all()
+
+
+def test_without_numba_the_moments_are_those_of_tensor_operations(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(score_spread, "_loops", lambda: None)
+    found = model_weights(case.loaded, ["L1"], lambda _: None, wiring=False).sites["L1"].vocabulary
+    assert_spread(found, case.said(1).logits[:, usable()])
 
 
 @pytest.mark.parametrize(("small", "directions"), [(0, 1), (4, 4), (20, 6)])

@@ -19,18 +19,20 @@ from ...cache import cache_folder
 _CONFIG: Any = numba.config
 
 
-def compiled(loops: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(loops: Callable[..., Any], *, any_order: bool = False) -> Callable[..., Any]:
     """A function that is compiled on its first call, for the types of its arguments, unless the result is cached.
 
+    `any_order`: its sums may be added in the order that is fastest, which is the same from call to call.
     By default numba keeps its cache beside the source, notices changes in that one file only, and fails on the cache of
     another version of this package. So each version has a folder of its own, or nothing is cached.
     """
+    fastmath = {"reassoc", "contract", "nsz"} if any_order else False
     folder = _folder()
     if folder is None:
-        return numba.njit(nogil=True)(loops)
+        return numba.njit(nogil=True, fastmath=fastmath)(loops)
     before, _CONFIG.CACHE_DIR = _CONFIG.CACHE_DIR, str(folder)
     try:
-        return numba.njit(nogil=True, cache=True)(loops)
+        return numba.njit(nogil=True, fastmath=fastmath, cache=True)(loops)
     finally:
         _CONFIG.CACHE_DIR = before
 
