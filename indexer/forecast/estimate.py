@@ -23,7 +23,7 @@ from ..statistics.stack import bytes_per_neuron
 # Of SmolLM2-135M's neurons with the default settings; see PAGE_SIZE in database/schema.py.
 _DISTINCT = 0.87  # peaks / entries of the lists
 _PACKED_EXAMPLES = 0.61  # compressed / raw
-_PACKED_SAMPLE = 0.93
+_PACKED_SAMPLE = 0.85
 _ROW = 330  # bytes of a neuron's row
 _WEIGHTS = 1130  # bytes of the numbers of its weights, and of what searches for tokens read
 _WIRING = 180  # bytes of the neurons that feed it and that it feeds

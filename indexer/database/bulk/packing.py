@@ -37,9 +37,15 @@ def pack_site(site: SiteArrays, window: tuple[int, int]) -> Iterator[tuple[bytes
 
 def pack_samples(sample: Float16) -> list[bytes]:
     """The sample blob of each neuron; `sample` is lane rank neuron."""
-    lanes = bytes([sample.shape[0]])
+    lanes = len(sample)
     by_neuron = np.ascontiguousarray(sample.transpose(2, 0, 1)).astype("<f2")  # neuron lane rank
-    return [_deflate(lanes + _planes(values, 2)) for values in by_neuron]
+    blobs = []
+    for values in by_neuron:
+        data = bytes([lanes]) + _planes(values, 2)
+        low = 1 + values.size  # bytes, which are noise; the others repeat, but not in a row
+        high = [data[low + values.shape[1] * lane :][: values.shape[1]] for lane in range(lanes)]
+        blobs.append(_deflate(data[:low], *high, strategy=zlib.Z_HUFFMAN_ONLY))
+    return blobs
 
 
 def pack_examples(lists: Sequence[ListArrays], part: slice, window: tuple[int, int], activation: str) -> list[bytes]:
@@ -152,7 +158,7 @@ def _planes(words: npt.NDArray[np.generic], width: int) -> bytes:
     return planes.tobytes()
 
 
-def _deflate(*parts: bytes) -> bytes:
+def _deflate(*parts: bytes, strategy: int = zlib.Z_DEFAULT_STRATEGY) -> bytes:
     """One zlib stream, each part coded by its own frequencies."""
-    stream = zlib.compressobj(_LEVEL)
+    stream = zlib.compressobj(_LEVEL, strategy=strategy)
     return b"".join(stream.compress(part) + stream.flush(zlib.Z_BLOCK) for part in parts) + stream.flush()
