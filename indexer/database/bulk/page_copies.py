@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from ..format.btree import Pages, between, every, leaves, path
+from ..format.btree import DamagedPage, Pages, between, every, leaves, path
 from ..format.packed_columns import pack_flips, pack_tokens
 from ..format.page_copies import LONG, MOST, NARROW, NEURONS, SCANNED, pack, state
 from ..format.schema import statement
@@ -20,7 +20,7 @@ from ..format.schema import statement
 _TABLES = ("packed_columns", "neuron_pages", "shared_pages")
 _WHOLE = ("info", "sites", "weight_sites", "wiring_sites", "samples", "documents", "sequences")
 """Tables of which every reading needs some rows, the smallest first; those that are too large are left out."""
-_MOST_OF_A_TABLE = 2**17  # bytes
+_MOST_OF_A_TABLE = 2**18  # bytes
 _HEADER = 100
 
 
@@ -97,7 +97,8 @@ class _Copies:
         wanted = every(self._pages, 1, MOST // self._size) or []
         for table in _WHOLE:
             if table in self._roots:
-                wanted += every(self._pages, self._roots[table], _MOST_OF_A_TABLE // self._size) or ()
+                most = _MOST_OF_A_TABLE // self._size
+                wanted += every(self._pages, self._roots[table], most) or self._above(self._roots[table], most)
         for table in NARROW:
             if table in self._roots:
                 wanted += path(self._pages, self._roots[table], 0)  # whether it has rows
@@ -105,6 +106,14 @@ class _Copies:
         wanted += leaves(self._pages, self._roots["neuron_pages"])[1]
         wanted += leaves(self._pages, self._roots["packed_columns"])[0]
         return self._contents(wanted) if len(wanted) * self._size <= MOST else {}
+
+    def _above(self, root: int, most: int) -> list[int]:
+        """The pages that lead to all rows of a table; none if they are too many."""
+        try:
+            found = leaves(self._pages, root)[1]
+        except DamagedPage:  # an index: its pages are of another kind
+            return []
+        return found if len(found) <= most else []
 
     def _contents(self, numbers: Iterable[int]) -> dict[int, bytes]:
         """Copies of pages; never of the first, whose header every change renews."""

@@ -46,10 +46,15 @@ class LongValue:
     pages: int
 
 
-def path(pages: Pages, root: int, row: int) -> list[int]:
-    """The pages from the root of a table to the one that holds a row, or would."""
+def path(pages: Pages, root: int, row: int, depth: int = 0) -> list[int]:
+    """The pages from the root of a table to the one that holds a row, or would.
+
+    `depth`: how many these are, if that is known: the last one is then not read.
+    """
     found = [root]
     while len(found) < _DEEPEST:
+        if len(found) == depth:
+            return found
         children = _children(pages, found[-1])
         if not children:
             return found

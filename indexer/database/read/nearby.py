@@ -68,6 +68,13 @@ class Nearby:
             roots = list(self._connection.roots(missing).values())
             self._connection.fetch(lambda file, report: file.fetch_tables(roots, report))
 
+    def sequences(self, ids: Iterable[int]) -> None:
+        """Fetch some sequences at once, unless those of the index are so few that they have come already."""
+        if self._is_valid:
+            root = self._connection.roots(("sequences",)).get("sequences", 0)
+            rows = sorted(ids)
+            self._connection.fetch(lambda file, _: file.fetch_rows(root, rows, 2 * file.pages.size))
+
     def tokens(self) -> dict[int, bytes]:
         """The bytes of all tokens; none if the index lacks them in one piece, or is on the disk."""
         return self._column("tokens", unpack_tokens) or {}

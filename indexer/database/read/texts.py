@@ -50,6 +50,7 @@ class Texts:
         """`nearby`: where the tokens are in one piece, if the index is on a server."""
         self._connection = connection
         self._nearby = nearby
+        self._tokens_are_near = nearby is not None
         self._bytes: dict[int, bytes] = {}
         self._alone: dict[int, str | None] = {}  # None: no whole characters
         self._ids: dict[int, array[int]] = {}  # of the sequences asked for last
@@ -59,6 +60,8 @@ class Texts:
     def sequences(self, numbers: Iterable[int]) -> dict[int, StoredSequence]:
         """The sequences with these numbers; GluscopeError if one is missing or can't be read."""
         wanted = set(numbers)
+        if self._nearby is not None:
+            self._nearby.sequences(wanted)
         found = {}
         for group in _groups(wanted):
             marks = ",".join("?" * len(group))
@@ -123,9 +126,9 @@ class Texts:
     def load(self, tokens: Iterable[int]) -> None:
         """Read the bytes of many tokens with few queries."""
         wanted = set(tokens) - self._bytes.keys()
-        if wanted and self._nearby is not None:
+        if wanted and self._nearby is not None and self._tokens_are_near:
+            self._tokens_are_near = False
             self._keep(self._nearby.tokens())
-            self._nearby = None
             wanted -= self._bytes.keys()
         for group in _groups(wanted):
             marks = ",".join("?" * len(group))

@@ -66,6 +66,10 @@ class RemoteFile:
             self._pages.clear()
         self._pages.update(pages)
 
+    def is_installed(self, start: int) -> bool:
+        """Whether a copy of the part that begins there was taken."""
+        return start in self._pages
+
     def fetch(self, spans: Iterable[range], done: Callable[[int, int], None] = lambda _, __: None) -> None:
         """Fetch blocks that will be needed, several spans at once. `done` is called with bytes so far and in all."""
         wanted = [block for span in spans for block in span if block <= self._last and not self._has(block)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...errors import GluscopeError
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 _MAGIC = b"SQLite format 3\0"
 _SIZES = {2**power for power in range(9, 17)}
-_BEFORE_PAGE = 2**15  # bytes: SQLite writes the rest of a long value in front of the page that it begins in
+_AROUND = 2**15  # bytes: SQLite writes the rest of a long value before or after the page that it begins in
 _MOST_AHEAD = 2**22  # bytes of one value that are fetched before SQLite asks for them
 
 
@@ -81,11 +82,13 @@ class RemoteIndexFile:
         if 0 < last - first <= _MOST_AHEAD:
             self.file.fetch([blocks_of(first, min(last, self.size))])
 
-    def fetch_rows(self, root: int, rows: list[int]) -> None:
-        """Fetch what lies around the pages that hold some rows of a table, several at once. DamagedPage as above."""
+    def fetch_rows(self, root: int, rows: Sequence[int], around: int = _AROUND) -> None:
+        """Fetch the pages that hold some rows of a table, and bytes around each, at once. DamagedPage as above."""
         pages = self.pages
-        starts = [(path(pages, root, row)[-1] - 1) * pages.size for row in rows]
-        self.file.fetch([blocks_of(max(0, start - _BEFORE_PAGE), start + pages.size) for start in starts])
+        depth = len(path(pages, root, rows[0])) if rows else 0  # of the others no page of rows need be read
+        starts = [(path(pages, root, row, depth)[-1] - 1) * pages.size for row in rows]
+        missing = [start for start in starts if not self.file.is_installed(start)]
+        self.file.fetch([blocks_of(max(0, start - around), start + pages.size + around) for start in missing])
 
     def fetch_tables(self, roots: list[int], report: Report) -> None:
         """Fetch all pages of some tables but those that long values are continued on. DamagedPage as above."""

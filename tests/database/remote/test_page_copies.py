@@ -70,6 +70,7 @@ def test_the_pages_that_lead_to_rows_are_all_that_a_reader_needs(file: Path, pla
         way = path(pages, root, id_)
         assert way[0] == root
         assert way[-1] in rows
+        assert path(pages, root, id_, len(way)) == way
         found = dict(between(pages, root, id_, id_))
         assert found == {number: number == way[-1] for number in way}
     every_page = dict(between(pages, root, 0, 209))

@@ -15,6 +15,8 @@ import pytest
 
 import indexer
 from indexer.addresses import SiteAddress
+from indexer.database.bulk import page_copies
+from indexer.database.bulk.add_search import add_search
 from indexer.database.reader import Index, Interrupted
 from indexer.errors import GluscopeError
 from indexer.progress import Progress
@@ -70,6 +72,18 @@ def test_another_run_asks_for_little_more_than_the_version(server: RangeServer) 
         with indexer.open(server.url()) as index:
             index.neuron("L1N30", sample=True)
         assert server.requests - before <= requests
+
+
+def test_sequences_too_many_for_copies_are_fetched_at_once(
+    server: RangeServer, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_copies, "_MOST_OF_A_TABLE", 4096)
+    add_search(file)
+    with indexer.open(server.url()) as there, indexer.open(file) as here:
+        for name in ("L1N30", "L2N5"):
+            before = server.requests
+            assert there.neuron(name) == here.neuron(name)
+            assert server.requests - before <= 10
 
 
 def test_a_sort_reads_the_narrow_table_once_and_says_so(server: RangeServer, tiny: Path) -> None:
