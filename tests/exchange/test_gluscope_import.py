@@ -67,6 +67,7 @@ def words(folder: Path, db: Path, *more: str) -> list[str]:
     return ["import", "gluscope", *files, "--tokens", "1000", "--name", "OLMo", "--db", str(db), *more]
 
 
+@pytest.mark.slow
 def test_what_is_exported_and_imported_has_equal_figures(index: Path, imported: Path) -> None:
     with indexer.open(index) as before, indexer.open(imported) as after:
         assert after.model == before.model

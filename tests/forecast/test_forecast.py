@@ -41,6 +41,7 @@ def corpus(tmp_path: Path) -> Path:
 SETTINGS = Settings(context=64, batch_tokens=512, sample=256)
 
 
+@pytest.mark.slow
 def test_a_dry_run_is_near_the_truth_and_writes_nothing(model: Path, corpus: Path, tmp_path: Path) -> None:
     db = tmp_path / "x.db"
     found = dry_run(str(model), Inputs((str(corpus),)), db, SETTINGS, Execution(compile="on"))
@@ -79,6 +80,7 @@ def test_the_first_batch_tells_what_starting_takes(monkeypatch: pytest.MonkeyPat
     assert measured(200) == pytest.approx((200 / 9, 0))
 
 
+@pytest.mark.slow
 def test_what_follows_the_text_is_not_reported_for_a_part_or_if_it_is_left_out(
     model: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,6 +61,7 @@ def test_the_demo_shows_a_telling_neuron_and_commands_that_work(
             assert capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_demo_runs_no_model_again_if_its_index_exists(cache: Path, tmp_path: Path) -> None:
     model = tmp_path / "tiny"
     save_tiny(model, "llama")

@@ -62,6 +62,7 @@ def test_an_extension_that_is_cut_off_goes_on_and_the_shorter_index_stays_until_
     assert told(db).coverage == told(whole).coverage
 
 
+@pytest.mark.slow
 def test_shards_are_extended_one_by_one_and_joined(folder: Folder) -> None:
     for number in (300, None):
         whole = folder.make("whole.db", replace(SMALL, tokens=number))

@@ -64,6 +64,7 @@ RUNS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "texts", "batch_tokens", "rounding"), RUNS)
 def test_an_index_of_experts_says_what_the_naive_loop_says(
     name: str, texts: tuple[str, ...], batch_tokens: int, rounding: float, tmp_path: Path

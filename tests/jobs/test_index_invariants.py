@@ -240,6 +240,7 @@ def check_view(connection: sqlite3.Connection, view: str, neuron: dict[str, Any]
             assert cell["mean"][quantity] == (None if mean is None else float(np.float32(mean)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["llama", "llama_bias", "gemma3", "phi3"])
 def test_reading_aligned_equals_indexing_a_model_whose_weights_were_aligned(
     family: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -140,6 +140,7 @@ def test_without_folding_and_with_lists_that_never_fill(folder: Folder, out: Cal
         assert sampled(joined) == sampled(whole)
 
 
+@pytest.mark.slow
 def test_more_shards_than_batches_leave_empty_parts_that_can_be_joined(folder: Folder, out: Callable[[], Path]) -> None:
     many = told(folder.whole).coverage["batches"] + 2
     parts = [folder.make(f"many-{i}.db", SMALL, shard=f"{i}/{many}") for i in range(1, many + 1)]

@@ -176,6 +176,7 @@ def test_a_run_folder_that_is_not_ours_is_refused_and_left(
     assert everything(db.parent) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_persons_files_in_our_run_folder_stay(command: str, prepared: Folder, db: Path) -> None:
     run = db.with_name("a.db.run")

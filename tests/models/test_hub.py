@@ -115,6 +115,7 @@ def test_a_model_of_the_hub_is_pinned_to_its_commit_and_kept_for_when_the_hub_is
     assert "local folder" in str(fix)
 
 
+@pytest.mark.slow
 def test_what_the_hub_does_not_give_is_said_in_plain_words(hub: str, tmp_path: Path) -> None:
     wrong = [("org/none", None), ("org/gated", None), ("org/tiny", "v9")]
     (none, _), (gated, login), (revision, option) = load_from(hub, tmp_path / "cache", *wrong)
@@ -125,6 +126,7 @@ def test_what_the_hub_does_not_give_is_said_in_plain_words(hub: str, tmp_path: P
     assert "--revision" in str(option)
 
 
+@pytest.mark.slow
 def test_a_model_of_the_hub_with_nothing_but_a_pickle_is_refused(hub: str, tmp_path: Path) -> None:
     (tmp_path / "tiny" / "model.safetensors").rename(tmp_path / "tiny" / "pytorch_model.bin")
     ((cause, fix),) = load_from(hub, tmp_path / "cache", ("org/tiny", None))

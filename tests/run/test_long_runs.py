@@ -119,6 +119,7 @@ def test_an_interrupted_command_that_goes_on_from_an_index_leaves_it_as_it_was(
     assert db.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_run_that_is_to_stop_in_its_last_batch_keeps_all_that_was_read(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -296,6 +297,7 @@ def test_another_error_is_not_a_lack_of_memory(folder: Folder, monkeypatch: pyte
 # Disks and inputs
 
 
+@pytest.mark.slow
 def test_an_input_that_vanishes_ends_the_run_with_what_is_done_kept(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

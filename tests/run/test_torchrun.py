@@ -91,6 +91,7 @@ def ranks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ranks:
     return Ranks(tmp_path, monkeypatch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [2, 3, 20])
 def test_any_number_of_processes_makes_the_same_index(ranks: Ranks, tmp_path: Path, size: int) -> None:
     whole = make(ranks.model, ranks.corpus, tmp_path / "whole.db", SMALL)

@@ -110,6 +110,7 @@ PIECES = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.lists(PIECES, min_size=100, max_size=500))
 def test_whatever_the_text_windows_give_the_ids_of_the_whole_or_nothing(

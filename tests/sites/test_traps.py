@@ -64,6 +64,7 @@ def close(found: Tensor, wanted: Tensor) -> None:
     torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_trap_falcon_h1_scales_the_gate_by_a_constant_that_is_1_by_default() -> None:
     for site, x, (gate, in_, post) in captured(built("falcon_h1")).values():
         mlp: Any = site.module

@@ -268,6 +268,7 @@ def test_the_index_is_the_same(folder: Folder, mixture: ExpertFolder) -> None:
     assert same(mixture.make("a.db", compile="off"), mixture.path / "plain.db")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("following")
 def test_a_run_that_was_cut_off_goes_on_to_the_same_index(
     folder: Folder, mixture: ExpertFolder, monkeypatch: pytest.MonkeyPatch

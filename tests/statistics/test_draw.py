@@ -65,6 +65,7 @@ def older(db: Path) -> Path:
     return db
 
 
+@pytest.mark.slow
 def test_an_older_index_goes_on_as_it_began_and_joins_no_newer_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

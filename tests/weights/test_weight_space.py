@@ -223,6 +223,7 @@ def test_a_norm_that_is_not_understood_and_weights_that_cannot_be_read_are_said(
     assert not only.sites
 
 
+@pytest.mark.slow
 def test_t5s_mlps_have_a_norm_in_front_and_none_after_and_only_its_decoder_writes_tokens(tmp_path: Path) -> None:
     loaded = load(str(made(tmp_path, "t5")))
     found = model_weights(loaded, ["enc.L0", "dec.L1"], lambda _: None)

@@ -125,6 +125,7 @@ def test_some_layers_have_what_all_have_whatever_fits_into_a_table(
     )
 
 
+@pytest.mark.slow
 def test_experts_feed_shared_and_routed_ones_of_higher_layers_only(tmp_path: Path) -> None:
     loaded = load(str(made(tmp_path, "qwen2_moe")))
     body: Any = loaded.model

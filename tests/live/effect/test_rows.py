@@ -129,6 +129,7 @@ def test_rows_say_what_whole_passes_over_the_contexts_say(to: str, signs: str, l
             assert rows[neuron, ALL].main.positions
 
 
+@pytest.mark.slow
 def test_a_quadrant_that_is_never_visited_says_so(odd_index: Path) -> None:
     with Index(odd_index) as index:
         for row in measure(index, ["L1N8"], Request(contexts=2)):

@@ -43,6 +43,7 @@ def put_over(new: Path, path: Path) -> None:
     os.replace(shutil.copy(new, path.with_name("made.db")), path)
 
 
+@pytest.mark.slow
 async def test_a_replaced_index_is_reported_once_still_read_and_reopened_at_the_same_place(
     explorer_app: AppMaker, own_index: Path, later_index: Path
 ) -> None:
@@ -160,6 +161,7 @@ async def test_a_list_that_cannot_be_restored_is_named(explorer_app: AppMaker, o
         assert home_of(app).session.notice == "the index is open again, without the list peaks on paris"
 
 
+@pytest.mark.slow
 async def test_reopening_repeatedly_frees_the_earlier_screens(explorer_app: AppMaker, own_index: Path) -> None:
     def painted() -> int:
         gc.collect()

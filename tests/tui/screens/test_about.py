@@ -184,6 +184,7 @@ async def test_without_weights_the_card_says_how_to_add_them_and_panes_say_nothi
         assert here(app) == "L1N6"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signs", ["aligned", "raw"])
 async def test_each_pane_names_the_promoted_tokens_with_its_sign_of_post(
     explorer_app: AppMaker, weighted_index: Path, signs: str

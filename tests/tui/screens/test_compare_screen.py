@@ -100,6 +100,7 @@ async def test_the_pinned_neuron_comes_in_place_in_card_and_density_with_its_own
         assert str(state_of(app).shown.neuron) == "L2N7"
 
 
+@pytest.mark.slow
 async def test_an_index_beside_shows_the_same_neuron_in_both(
     explorer_app: AppMaker, weighted_index: Path, tmp_path: Path
 ) -> None:

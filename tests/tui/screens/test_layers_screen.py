@@ -85,6 +85,7 @@ async def test_cells_are_shaded_if_there_is_colour(depth: Depth, explorer_app: A
         assert (len(grounds) > 1) == (depth is not Depth.NONE)
 
 
+@pytest.mark.slow
 async def test_enter_on_a_cell_lists_the_neurons_that_it_counts(
     explorer_app: AppMaker, weighted_index: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

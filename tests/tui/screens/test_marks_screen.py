@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 import indexer
 from gluscope_tui.kept.marks import Mark, MarksFile
 from gluscope_tui.tui.app import ExplorerApp
@@ -93,6 +95,7 @@ async def test_selected_rows_are_marked_listed_and_named_in_a_command(explorer_a
         assert "of all neurons" in header_text(app)
 
 
+@pytest.mark.slow
 async def test_the_table_of_marks_is_sorted_filtered_edited_and_emptied(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(120, 40)) as pilot:

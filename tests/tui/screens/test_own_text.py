@@ -88,6 +88,7 @@ async def test_a_text_stands_under_the_header_in_the_neurons_colours(explorer_ap
         assert len(styles) > 1
 
 
+@pytest.mark.slow
 async def test_an_empty_text_takes_the_strip_away_and_earlier_texts_come_back(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5", server=server("well"))
     async with app.run_test(size=(80, 24)) as pilot:
@@ -108,6 +109,7 @@ async def test_an_empty_text_takes_the_strip_away_and_earlier_texts_come_back(ex
         assert app.screen is home_of(app)
 
 
+@pytest.mark.slow
 async def test_the_table_of_a_token_becomes_the_list(explorer_app: AppMaker, state_home: Path) -> None:
     app = explorer_app("L1N5", server=server("well"))
     async with app.run_test(size=(120, 40)) as pilot:

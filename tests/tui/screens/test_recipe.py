@@ -95,6 +95,7 @@ async def test_every_key_of_a_screen_has_a_handler_and_every_part_a_place(
 ALL_KEYS = sorted({key for action in ACTIONS for key in action.keys} | {"t", "f5", "exclamation_mark"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", [None, *OPENING], ids=lambda action: action.id if action else "home")
 async def test_a_key_that_does_nothing_here_says_where_it_works(
     explorer_app: AppMaker, weighted_index: Path, action: Action | None

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[3]
 NAMES = ("home-120x40", "home-80x24", "zoomed", "context", "neurons", "light")
 
 
+@pytest.mark.slow
 def test_the_script_makes_every_picture(hostile_index: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "screenshots" / "make.py", "--db", hostile_index, "--out", tmp_path],

@@ -35,6 +35,7 @@ def records(names: str, width: int = 12) -> list[SiteRecord]:
     ]
 
 
+@pytest.mark.slow
 async def test_h_and_l_go_by_layer_in_the_same_expert_or_the_nearest(
     explorer_app: AppMaker, expert_index: Path
 ) -> None:

@@ -413,6 +413,7 @@ def test_every_role_is_readable_on_its_background(depth: Depth, theme: str) -> N
             assert ratio(style.fg, style.bg, terminal) >= 4.5, (style, depth, theme)
 
 
+@pytest.mark.slow
 def test_contexts_of_a_real_file_are_drawn_without_a_control_character(hostile_index: Path) -> None:
     with indexer.open(hostile_index) as index:
         for number in range(0, 40, 3):
