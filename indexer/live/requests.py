@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import __version__
 from ..errors import GluscopeError
-from ..progress import Report
+from ..progress import Progress, Report
 from ..quadrants import QUADRANTS, parse_quadrant
 from .protocol import VERSION
 
@@ -161,7 +161,24 @@ def _effect(state: State, request: dict[str, Any], report: Report) -> Answer:
     return measured(session.live, session.index, neuron, options, take(request, "contexts", int), report)
 
 
+def _cosines(state: State, request: dict[str, Any], report: Report) -> Answer:
+    from ..addresses import parse_neuron
+    from ..weights.between import cosines_between
+
+    session = state.loaded
+    one, other = (session.neuron(parse_neuron(take(request, name, str))) for name in ("one", "other"))
+    report(Progress("cosines", message=f"reading the weights of {one} and {other}"))
+    found = cosines_between(session.vectors, one, other)
+    return {
+        "one": str(one),
+        "other": str(other),
+        "model": session.live.loaded.location,
+        "cosines": [[a, b, cosine] for (a, b), cosine in found.items()],
+    }
+
+
 REQUESTS: dict[str, Handler] = {
+    "cosines": _cosines,
     "effect": _effect,
     "hello": _hello,
     "load": _load,

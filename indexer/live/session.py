@@ -7,7 +7,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from ..addresses import NeuronAddress
+from ..addresses import NeuronAddress, SiteAddress
 from ..database.bulk.sampled_sites import Places, SampledSites, flips, quadrants_of
 from ..database.reader import Index
 from ..database.records import SiteRecord
@@ -16,6 +16,8 @@ from ..progress import Progress, Report
 from ..quadrants import QUADRANTS
 from ..sites import Site
 from ..sites.weights import gate_in_dot
+from ..weights.between import vectors_of
+from ..weights.vectors import SiteVectors
 from .direct import DirectEffects, Paths, find_paths
 from .model import Choice, LiveModel, open_model, silent
 from .percentiles import TextPlaces
@@ -69,6 +71,11 @@ class LiveSession:
     def records(self) -> Mapping[str, SiteRecord]:
         """The sites of the index by name; none without an index."""
         return {} if self.index is None else {one.address.name: one for one in self.index.sites}
+
+    @cached_property
+    def vectors(self) -> Mapping[SiteAddress, SiteVectors]:
+        """The vectors of the neurons, norm gains folded in."""
+        return vectors_of(self.live.loaded)
 
     def flipped(self, signs: str) -> Mapping[str, Mask]:
         """Which neurons are flipped under the signs `aligned` or `raw`, by site."""

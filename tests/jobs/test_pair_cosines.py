@@ -5,18 +5,17 @@ from __future__ import annotations
 from itertools import product
 from pathlib import Path
 
-import numpy as np
 import pytest
-from safetensors.numpy import load_file
 
 import indexer
 from gluscope_tui.cli.app import run
-from gluscope_tui.views.compare import Compared
+from gluscope_tui.views.compare import Compared, turned
 from gluscope_tui.views.compare_reading import Wish, two_neurons, with_cosines
 from indexer.addresses import parse_neuron
 from indexer.errors import GluscopeError
 from indexer.jobs.pair_cosines import pair_cosines
 from indexer.live.model import Choice
+from tests.support.neuron_vectors import plain_cosine, vectors
 from tests.support.small_runs import make, save_model, write_corpus
 
 
@@ -24,18 +23,6 @@ from tests.support.small_runs import make, save_model, write_corpus
 def db(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("db")
     return make(model, write_corpus(folder / "c.jsonl"), folder / "x.db")
-
-
-def vectors(model: Path, layer: int, neuron: int) -> dict[str, np.ndarray]:
-    """The three vectors of a neuron of a Llama, the gain of the norm before it folded in."""
-    tensors = load_file(model / "model.safetensors")
-    gain = tensors[f"model.layers.{layer}.post_attention_layernorm.weight"]
-    mlp = f"model.layers.{layer}.mlp"
-    return {
-        "gate": tensors[f"{mlp}.gate_proj.weight"][neuron] * gain,
-        "in": tensors[f"{mlp}.up_proj.weight"][neuron] * gain,
-        "out": tensors[f"{mlp}.down_proj.weight"][:, neuron],
-    }
 
 
 def quiet(_: object) -> None:
@@ -47,12 +34,11 @@ def test_cosines_are_those_of_the_models_tensors(model: Path, db: Path) -> None:
         for one, other in (("L0N3", "L1N4"), ("L1N4", "L0N3"), ("L1N2", "L1N7")):
             first, second = parse_neuron(one), parse_neuron(other)
             found = pair_cosines(index.info(), Choice(str(model)), first, second, quiet)
-            mine, theirs = (vectors(model, n.site.layer, n.index) for n in (first, second))
+            mine, theirs = (vectors(model, neuron) for neuron in (first, second))
             feeding = {"L0N3": [("out", "gate"), ("out", "in")], "L1N4": [("gate", "out"), ("in", "out")]}.get(one, [])
             assert list(found) == [("gate", "gate"), ("in", "in"), ("out", "out"), *feeding]
             for (a, b), cosine in found.items():
-                expected = mine[a] @ theirs[b] / np.linalg.norm(mine[a]) / np.linalg.norm(theirs[b])
-                assert cosine == pytest.approx(expected, abs=1e-6)
+                assert cosine == pytest.approx(plain_cosine(mine, a, theirs, b), abs=1e-6)
             raw, aligned = (two_neurons(index, first, second, Wish(signs=signs)) for signs in ("raw", "aligned"))
             flips = {n: -1 if index.neuron(n).flipped else 1 for n in (one, other)}
             for exact, plain in zip(
@@ -61,6 +47,11 @@ def test_cosines_are_those_of_the_models_tensors(model: Path, db: Path) -> None:
                 sign = (flips[one] if exact.one != "gate" else 1) * (flips[other] if exact.other != "gate" else 1)
                 assert plain.cosine == found[plain.one, plain.other]
                 assert exact.cosine == pytest.approx(sign * (plain.cosine or 0.0))
+            other_way = pair_cosines(index.info(), Choice(str(model)), second, first, quiet)
+            swapped = with_cosines(two_neurons(index, second, first, Wish()), other_way).cosines
+            for one_side, other_side in zip(turned(with_cosines(aligned, found)).cosines, swapped, strict=True):
+                assert (one_side.one, one_side.other) == (other_side.one, other_side.other)
+                assert one_side.cosine == pytest.approx(other_side.cosine, abs=1e-12)
 
 
 def test_listed_cosines_and_bounds_agree_with_the_models(model: Path, db: Path) -> None:
