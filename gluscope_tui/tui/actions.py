@@ -192,6 +192,13 @@ ACTIONS = (
         hinted=_ABOUT,
     ),
     Action(
+        "compare.weights",
+        ("W",),
+        "show",
+        "the cosines between the two, read from the model's weights; again: give up",
+        scopes=("compare",),
+    ),
+    Action(
         "about.effect",
         ("x",),
         "show",

@@ -172,7 +172,9 @@ class ExplorerApp(CrashingApp):
             return
         session = self._home.session
         if notice := session.trying.hear(message.said):
-            session.say(notice, bad=not session.trying.tried.busy or bool(session.trying.tried.problem))
+            trying = session.trying
+            bad = not trying.tried.busy or bool(trying.tried.problem) or notice == trying.between.problem
+            session.say(notice, bad=bad)
         self._home.redraw()
         if isinstance(self.screen, BaseScreen) and self.screen is not self._home:
             self.screen.follow()

@@ -230,7 +230,8 @@ def _order(pair: SharedContext) -> tuple[int, int, int, int, int, str]:
 
 def turned(compared: Compared) -> Compared:
     """The same comparison with its two sides exchanged."""
-    return replace(compared, one=compared.other, other=compared.one, names=compared.names[::-1])
+    exact = compared.exact and {(other, one): cosine for (one, other), cosine in compared.exact.items()}
+    return replace(compared, one=compared.other, other=compared.one, names=compared.names[::-1], exact=exact)
 
 
 CORRELATED = tuple(quantity.value for quantity in QUANTITIES if quantity.value != "act")

@@ -42,6 +42,7 @@ class CompareLook:
     divider: str = " │ "
     ascii_only: bool = False
     marks: tuple[str, str] | None = None  # around a peak, where bold and underline can't be seen
+    more: str = ""  # how to get the cosines between two neurons that the index doesn't have
     token: Callable[[Style], Style] = field(default=_same, compare=False)
 
 
@@ -133,9 +134,10 @@ class _Page:
     def between(self) -> Iterator[StyledLine]:
         """The cosines between the two, and how their values go together in the sample."""
         compared = self._compared
+        more = [self._look.more] if self._look.more and compared.exact is None else []
         if compared.cosines:
             alike = [one for one in compared.cosines if one.one == one.other]
-            yield from self._labelled("between", [self._cosine(one) for one in alike])
+            yield from self._labelled("between", [*(self._cosine(one) for one in alike), *more])
             feeding = [one for one in compared.cosines if one.one != one.other]
             if feeding:
                 writer, reader = self._names if feeding[0].one == "out" else self._names[::-1]
@@ -144,7 +146,7 @@ class _Page:
                     "feeds", [f"{writer} {arrow} {reader}", *(self._cosine(one) for one in feeding)]
                 )
         elif compared.same_index:
-            yield from self._labelled("between", ["no cosines: the index has no weights"])
+            yield from self._labelled("between", ["no cosines: the index has no weights", *more])
         together = [(name, compared.correlation(name)) for name in CORRELATED]
         found = [f"{name} {value:+.3f}" for name, value in together if value is not None]
         if found:

@@ -17,7 +17,17 @@ from typing import Any
 from indexer.addresses import parse_neuron
 from indexer.quadrants import QUADRANTS
 
-WILD: tuple[Any, ...] = (None, 7, [], {}, {"tokens": []}, {"rows": [{}]}, {"neuron": "x", "quadrant": ["+"]}, "text")
+WILD: tuple[Any, ...] = (
+    None,
+    7,
+    [],
+    {},
+    {"tokens": []},
+    {"rows": [{}]},
+    {"cosines": [["gate"]]},
+    {"neuron": "x", "quadrant": ["+"]},
+    "text",
+)
 
 
 def value(neuron: str, position: int, lane: int) -> float:
@@ -63,6 +73,17 @@ def effect(message: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def cosines(message: dict[str, Any]) -> dict[str, Any]:
+    """Cosines under raw signs, from hashes of the names; those of feeding between two layers only."""
+    one, other = (parse_neuron(message[name]) for name in ("one", "other"))
+    pairs = [("gate", "gate"), ("in", "in"), ("out", "out")]
+    if one.site.layer != other.site.layer:
+        feeds = [("out", "gate"), ("out", "in")]
+        pairs += feeds if one.site.layer < other.site.layer else [(reads, writes) for writes, reads in feeds]
+    found = [[a, b, round(random.Random(f"{one} {a} {other} {b}").uniform(-1, 1), 3)] for a, b in pairs]
+    return {"one": message["one"], "other": message["other"], "model": "/models/stand-in", "cosines": found}
+
+
 class StandIn:
     """The text that it was given last, and its answers."""
 
@@ -81,6 +102,8 @@ class StandIn:
             return neuron_values(self.text, message["neuron"])
         if do == "effect":
             return effect(message)
+        if do == "cosines":
+            return cosines(message)
         position = message["position"]
         rows = [self._row(f"L{layer}N{number}", position) for layer in range(4) for number in range(5)]
         return {"position": position, "target": {"id": 5, "token": " x\x1b"}, "notice": None, "rows": rows}

@@ -19,7 +19,7 @@ PROMISED = {
     "context": "J K 1 2 3 4 j k Up Down n N",
     "density": f"{WALK} Up Down PgUp PgDn",
     "card": f"{WALK} b Enter Left Right Up Down PgUp PgDn",
-    "compare": f"{WALK} P p = C Up Down PgUp PgDn",
+    "compare": f"{WALK} P p = W C Up Down PgUp PgDn",
     "effect": f"{WALK} 1 2 3 4 x Enter C Up Down PgUp PgDn",
     "neurons": "j k J K h l Up Down Left Right PgUp PgDn Home End Enter s S - / c C L O F :",
     "layers": "j k J K h l Up Down Left Right PgUp PgDn Home End Enter s - C L O F :",

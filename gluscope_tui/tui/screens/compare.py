@@ -15,12 +15,14 @@ from indexer.errors import GluscopeError
 
 from ...colour.style import StyledLine
 from ...text.cells import flow
+from ...text.clean import clean
 from ...views.compare import Compared, turned
 from ...views.compare_lines import CompareLook, compare_lines
-from ...views.compare_reading import Wish, two_indexes, two_neurons
+from ...views.compare_reading import Wish, two_indexes, two_neurons, with_cosines
 from ..error_text import told
 from ..reading.messages import ComparedLoaded
 from ..reading.opening import Opened
+from ..session.between import Between, Two
 from ..session.session import Session
 from .about import AboutScreen
 
@@ -43,6 +45,11 @@ class Pair:
     pinned: NeuronAddress | None
     signs: str
     ranking: str
+
+    @property
+    def two(self) -> Two | None:
+        """The neurons whose cosines a model gives; None for one neuron in two indexes."""
+        return None if self.pinned is None else Two(self.pinned, self.neuron)
 
 
 class CompareScreen(AboutScreen, scope="compare"):
@@ -74,6 +81,8 @@ class CompareScreen(AboutScreen, scope="compare"):
         if pair is None:
             words = (self.session.keys.filled(line) for line in NOTHING)
             return [((f" {part}", palette.text),) for line in words for part in flow([line], width - 2)]
+        if pair.two is not None:
+            self.session.trying.want_cosines(pair.two)
         self._read(pair)
         if self._shown is None:
             return [((f" {self._problem or 'being read'}", palette.faint),)]
@@ -86,15 +95,31 @@ class CompareScreen(AboutScreen, scope="compare"):
             divider=f" {palette.glyphs.vertical} ",
             ascii_only=palette.ascii_only,
             token=lambda style: palette.on_ground(style, palette.faint),
+            more="" if pair.two is None else self._more(),
         )
         shown = turned(self._shown) if self._turned else self._shown
         return [((" ", palette.text), *line) for line in compare_lines(shown, max(40, width - 2), look)]
 
+    def _more(self) -> str:
+        """What stands beside the cosines that the index gives."""
+        between, keys = self._between, self.session.keys
+        if between.asking is None:
+            return keys.filled("{compare.weights} reads them from the model")
+        return f"{clean(between.said) or 'asking the model'} ({keys.filled('{compare.weights} gives up')})"
+
     # reading
+
+    @property
+    def _between(self) -> Between:
+        """The cosines that the model gave in this session."""
+        return self.session.trying.between
 
     def _read(self, pair: Pair) -> None:
         """Show the comparison if it is kept, otherwise ask for it, once."""
         if (found := self._kept.get(pair)) is not None:
+            raw = None if pair.two is None else self._between.found.get(pair.two)
+            if found.exact is None and raw is not None:
+                found = self._kept[pair] = with_cosines(found, raw)
             self._shown = found
         elif pair != self._asked:
             self._asked = pair
@@ -128,7 +153,33 @@ class CompareScreen(AboutScreen, scope="compare"):
     # keys
 
     def handlers(self) -> Mapping[str, Callable[[], Any]]:
-        return {**super().handlers(), "compare.swap": self._turn, "keep.command": self._copy}
+        return {
+            **super().handlers(),
+            "compare.swap": self._turn,
+            "compare.weights": self._weights,
+            "keep.command": self._copy,
+        }
+
+    def _weights(self) -> None:
+        """Ask the model for the cosines, or give up."""
+        pair, trying = self.pair, self.session.trying
+        if pair is None:
+            self.say("nothing is compared yet: {compare.pin} pins this neuron")
+        elif pair.two is None:
+            self.say("cosines are between two neurons of one index: {compare.pin} pins this neuron")
+        elif self._between.asking is not None:
+            trying.stop_cosines()
+            self.say("given up")
+        elif pair.two in self._between.found:
+            self.say("these cosines are the model's")
+        else:
+            trying.want_cosines(pair.two, demanded=True)
+            self.say("the model is asked for the cosines")
+
+    def leave(self) -> None:
+        """Close, and ask for no more cosines."""
+        self.session.trying.leave_cosines()
+        super().leave()
 
     def _turn(self) -> None:
         pair = self.pair
@@ -145,6 +196,7 @@ class CompareScreen(AboutScreen, scope="compare"):
             return
         words = ["gluscope", "show", *([str(pair.pinned)] if pair.pinned else []), str(pair.neuron)]
         words += ["--compare"] if pair.pinned else ["--beside", facts.beside]
+        words += ["--model", self._between.model] if pair.two in self._between.found and self._between.model else []
         words += ["--rank-by", pair.ranking] if pair.ranking != "post" else []
         words += ["--signs", pair.signs] if pair.signs != "aligned" else []
         self.say(self.session.screens.copy_text(shlex.join([*words, "--db", facts.path])))

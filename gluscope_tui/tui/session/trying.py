@@ -1,6 +1,6 @@
 """Has a text of one's own read by the process that runs the model, and asks it about neurons. No widgets.
 
-The process measures effects, too; those need no text.
+The process measures effects and computes cosines, too; those need no text.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ from indexer.errors import GluscopeError
 from indexer.live.effect.result import from_json
 from indexer.live.records import NeuronValues, Row, Target
 
+from .between import Between, Two
 from .effects import Effects, Wanted
 from .tried import MOST_ROWS, LiveOptions, OwnText, Standing, Tried, Wished
 
 _UNKNOWN = "the process that runs the model answered in an unknown way"
-_ENDED = "the process that ran the model has ended{}: {{live.try}} tries again"
+_ENDED = "the process that ran the model has ended{}: {} tries again"
+
+_WITHOUT_TEXT = ("load", "effect", "cosines")
 
 
 class Process(Protocol):
@@ -40,6 +43,7 @@ class Trying:
         self.standing: Standing | None = None
         self.standing_problem = ""
         self.effects = Effects()
+        self.between = Between()
         self._process = process
         self._path = path
         self._loaded = False
@@ -49,7 +53,7 @@ class Trying:
 
     def try_text(self, text: str) -> None:
         """Have a text read; the model is loaded first if it isn't. "" takes the text away."""
-        for number in [number for number, (kind, _) in self._asked.items() if kind not in ("load", "effect")]:
+        for number in [number for number, (kind, _) in self._asked.items() if kind not in _WITHOUT_TEXT]:
             self._forget(number)
         self.tried.begin(text, "reading the text" if self._loaded else "starting the process that runs the model")
         if not text:
@@ -100,6 +104,33 @@ class Trying:
             self._forget(number)
         self.effects.give_up()
 
+    def want_cosines(self, two: Two, *, demanded: bool = False) -> None:
+        """Ask for the cosines between two neurons, unless they are known or others are being asked for.
+
+        Only if `demanded` is the model loaded for that, and is asked again after a failure.
+        """
+        between = self.between
+        if demanded:
+            between.by_hand = False
+        if two in between.found or between.asking is not None or between.by_hand or not (demanded or self._loaded):
+            return
+        between.begin(two)
+        self._load()
+        self._ask("cosines", two, **two.arguments())
+
+    def leave_cosines(self) -> None:
+        """The comparison was left."""
+        for number in [number for number, (kind, _) in self._asked.items() if kind == "cosines"]:
+            self._forget(number)
+        self.between.asking = None
+
+    def stop_cosines(self) -> None:
+        """No cosines are wanted until they are demanded again, nor is a model for which nothing else waits."""
+        self.leave_cosines()
+        if [kind for kind, _ in self._asked.values()] == ["load"]:
+            self._forget(next(iter(self._asked)))
+        self.between.by_hand = True
+
     @property
     def reading_rows(self) -> bool:
         return self._waits_for("rows")
@@ -128,7 +159,9 @@ class Trying:
             said = _said(message["progress"])
             if kind in ("load", "effect"):
                 self.effects.said = said
-            if kind not in ("neuron", "effect"):
+            if kind in ("load", "cosines"):
+                self.between.said = said
+            if kind not in ("neuron", "effect", "cosines"):
                 self.tried.status = said
             return ""
         if "notice" in message:
@@ -155,6 +188,8 @@ class Trying:
             self.tried.put(about[1], NeuronValues.from_object(found))
         elif kind == "effect":
             self.effects.take(about, from_json(found))
+        elif kind == "cosines":
+            self.between.take(about, found)
         elif kind == "rows":
             self.tried.status = ""
             target = found["target"]
@@ -168,25 +203,33 @@ class Trying:
             return ""
         if kind == "load":  # what was asked after it can't be answered
             self._asked.clear()
+        compared = kind in ("load", "cosines") and self.between.asking is not None
+        if compared:
+            self.between.fail(problem)
         if kind in ("load", "effect"):
             self.effects.fail(problem)
             if kind == "effect" or not self.tried.shown:
-                return ""  # its own screen says so
+                return problem if compared else ""  # the effect's own screen says so
         if kind in ("load", "prompt"):
             self.tried.fail(problem)
         return problem
 
     def _ended(self, code: Any) -> str:
         waiting = bool(self._asked)
+        if not waiting and not self._loaded:
+            return ""  # it ended before it held anything, or that was told already
         self._asked.clear()
         self._loaded = False
         how = "" if code is None else f" ({_exit(code)})"
-        problem = _ENDED.format(how)
+        problem = _ENDED.format(how, "{live.try}")
         self.effects.fail(problem.partition(":")[0])
         if waiting:
             self.standing_problem = problem
         if waiting or self.tried.shown:
             self.tried.fail(problem)
+        if self.between.asking is not None:
+            self.between.fail(_ENDED.format(how, "{compare.weights}"))
+            return self.between.problem
         return problem
 
 

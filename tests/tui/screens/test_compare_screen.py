@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 
 from gluscope_tui.tui.app import ExplorerApp
 from gluscope_tui.tui.reading.opening import Request, open_index
@@ -14,9 +16,12 @@ from gluscope_tui.tui.screens.home import HomeScreen
 from gluscope_tui.tui.widgets.header import HeaderLine
 from gluscope_tui.tui.widgets.hints import Hints
 from gluscope_tui.tui.widgets.styled_lines import StyledLines
+from indexer.addresses import parse_neuron
+from indexer.database.reader import Index
 from indexer.errors import GluscopeError
 from tests.support.index_fixture import make_index
-from tests.support.walking import AppMaker, header_text, here, home_of, press, state_of
+from tests.support.live_stand_in import cosines
+from tests.support.walking import AppMaker, header_text, here, home_of, press, state_of, typed
 
 
 def body(app: ExplorerApp) -> list[str]:
@@ -122,3 +127,90 @@ def test_an_index_of_another_shape_is_refused_at_the_start(weighted_index: Path,
     make_index(tmp_path / "narrow.db", layers=2, width=13, documents=10)
     with pytest.raises(GluscopeError, match="40 neurons"):
         open_index(Request(weighted_index, beside=tmp_path / "narrow.db"))
+
+
+def stand_in(how: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "tests.support.live_stand_in", how)
+
+
+async def until(pilot: Pilot[None], text: str) -> str:
+    """Wait until the comparison or its foot shows a text."""
+    found = ""
+    for _ in range(600):
+        await pilot.pause(0.02)
+        app = pilot.app
+        assert isinstance(app, ExplorerApp)
+        if isinstance(app.screen, CompareScreen) and text in (found := "\n".join([*body(app), foot(app)])):
+            return found
+    raise AssertionError(f"{text!r} is not shown: {found}")
+
+
+def words(path: Path, one: str, other: str, *, turn: bool = False) -> list[str]:
+    """The cosines that the stand-in gives of two neurons, as the screen writes them under aligned signs."""
+    with Index(path) as index:
+        flips = [-1 if index.neuron(parse_neuron(name)).flipped else 1 for name in (one, other)]
+    found = []
+    for a, b, cosine in cosines({"one": one, "other": other})["cosines"]:
+        signed = cosine * (flips[0] if a != "gate" else 1) * (flips[1] if b != "gate" else 1)
+        found.append(f"cos({b}, {a}) {signed:+.3f}" if turn else f"cos({a}, {b}) {signed:+.3f}")
+    return found
+
+
+async def test_the_models_process_gives_the_cosines_on_demand_and_then_of_every_pair_that_is_walked(
+    explorer_app: AppMaker, weighted_index: Path
+) -> None:
+    app = explorer_app("L1N5", path=weighted_index, server=stand_in("slow"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "P", "l", "equals_sign")
+        page = await until(pilot, "W reads them from the model")
+        assert "cos(gate, gate) not in the index" in page
+        await press(pilot, "C")
+        assert "--model" not in copied(app)
+        await press(pilot, "W")
+        page = await until(pilot, words(weighted_index, "L1N5", "L2N5")[0])
+        assert all(one in page for one in words(weighted_index, "L1N5", "L2N5"))
+        assert "W reads" not in page
+        assert "within" not in page
+        await press(pilot, "C")
+        assert "--compare --model /models/stand-in" in copied(app)
+        await press(pilot, "j", "j")
+        page = await until(pilot, words(weighted_index, "L1N5", "L2N7")[0])
+        await press(pilot, "p")
+        page = await until(pilot, words(weighted_index, "L1N5", "L2N7", turn=True)[3])
+        assert all(one in page for one in words(weighted_index, "L1N5", "L2N7", turn=True))
+        assert "feeds     L1N5 → L2N7" in page
+        await press(pilot, "W")
+        assert "these cosines are the model's" in foot(app)
+
+
+async def test_a_text_that_was_tried_has_loaded_the_model_so_no_key_is_needed(
+    explorer_app: AppMaker, weighted_index: Path
+) -> None:
+    app = explorer_app("L1N5", path=weighted_index, server=stand_in("well"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "t")
+        await typed(pilot, "cat\r")
+        await press(pilot, "P", "j", "equals_sign")
+        await until(pilot, words(weighted_index, "L1N5", "L1N6")[0])
+
+
+async def test_waiting_for_the_model_is_given_up_with_the_same_key_and_its_end_is_told(
+    explorer_app: AppMaker, weighted_index: Path
+) -> None:
+    app = explorer_app("L1N5", path=weighted_index, server=stand_in("mute"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "P", "j", "equals_sign", "W")
+        await until(pilot, "asking the model (W gives up)")
+        await press(pilot, "W")
+        await until(pilot, "W reads them from the model")
+        assert "given up" in foot(app)
+        await press(pilot, "W")
+        await until(pilot, "asking the model (W gives up)")
+        app._live.stop()
+        app._live._command = ("/nowhere/python",)
+        await press(pilot, "W", "W")
+        assert "has ended: W tries again" in await until(pilot, "has ended")
+        assert "W reads them from the model" in "\n".join(body(app))
+        app._live._command = stand_in("well")
+        await press(pilot, "W")
+        await until(pilot, words(weighted_index, "L1N5", "L1N6")[0])
