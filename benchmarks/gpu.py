@@ -10,7 +10,7 @@ Needs the repository and its dependencies, but no network: weights are random, a
 4. memory       out of memory on purpose: a batch is run in halves
 5. resuming     a killed run resumes and gives the same index
 6. weights      numbers from the weights, at the shape of Llama-3.1-8B, and against the CPU's
-7. one pass     the pass over a batch's values alone: plain, hand-written kernel, compiled
+7. one pass     the pass over a batch's values alone: by plain operations, and by the kernel with tiles of several sizes
 
 Each part runs in its own process with its own time limit; its results survive a crash. `--out` gets `gpu.json`,
 `gpu.md` (the table), and for every failure a file with the whole traceback. `--cpu` rehearses all parts on the CPU with

@@ -112,7 +112,7 @@ class _Model:
                     for address, record in self._plain.items()
                     if without_last_digits(fused[address]) != without_last_digits(record)
                 ],
-                "fallen back": [notice for notice in self._notices if "uncompiled" in notice],
+                "fallen back": [notice for notice in self._notices if "slower" in notice or "longer" in notice],
             }
         )
 

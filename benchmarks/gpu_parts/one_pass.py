@@ -1,4 +1,4 @@
-"""Part 7: the pass over a batch's values alone: plain operations, a hand-written kernel, and torch's compiled code."""
+"""Part 7: the pass over a batch's values alone: by plain operations, and by the kernel with tiles of several sizes."""
 
 from __future__ import annotations
 
@@ -25,12 +25,8 @@ def run(kit: Kit) -> None:
     dtypes = (torch.bfloat16,) if kit.small else (torch.bfloat16, torch.float32)
     names = {dtype: f"{' x '.join(map(str, shape))} {str(dtype).removeprefix('torch.')}" for dtype in dtypes}
     for dtype in dtypes:
-        with kit.case(f"by hand, {names[dtype]}") as figures:
-            _by_hand(kit, shape, dtype, figures)
-    for dtype in dtypes[:1]:
-        if kit.room(f"compiled, {names[dtype]}", 5):
-            with kit.case(f"compiled, {names[dtype]}") as figures:
-                _compiled(kit, shape, dtype, figures)
+        with kit.case(names[dtype]) as figures:
+            _one_pass(kit, shape, dtype, figures)
 
 
 def batch(
@@ -50,7 +46,7 @@ def batch(
     return values, counted, (order + 1).to(torch.float32)[:, :, None]
 
 
-def _by_hand(kit: Kit, shape: tuple[int, int, int], dtype: torch.dtype, figures: dict[str, Any]) -> None:
+def _one_pass(kit: Kit, shape: tuple[int, int, int], dtype: torch.dtype, figures: dict[str, Any]) -> None:
     values, counted, priority = batch(shape, dtype, kit.device)
     off = Fuser(False, lambda _: None)
     plain = reduce_batch(values, counted, priority, LAYOUT, off)
@@ -59,15 +55,29 @@ def _by_hand(kit: Kit, shape: tuple[int, int, int], dtype: torch.dtype, figures:
     if not kit.cuda:
         figures["kernel"] = "Triton needs a GPU"
         return
-    from .sweep_kernel import CONFIGS, sweep
+    from indexer.statistics.gpu.source import Source
+    from indexer.statistics.gpu.sweep import CONFIGS, sweep
+
+    whole = counted.view(shape[:2])
+
+    def source(of: Activations) -> Source:
+        return Source(*of.rows(), whole, whole, whole, whole, whole, False, 1, *shape[:2])
+
+    def swept(of: Activations, config: tuple[int, int, int, int]) -> Reduction:
+        infinite = torch.zeros((shape[0],), dtype=torch.int64, device=kit.device)
+        found = sweep(source(of), infinite, config)
+        priorities = plain.magnitudes[:, found.magnitudes.shape[1] :]  # the kernel finds none
+        magnitudes = torch.cat([found.magnitudes, priorities], 1)
+        return Reduction(found.counts, found.totals, magnitudes, (infinite == 0)[:, None].expand_as(plain.finite))
 
     wrong: list[str] = []
-    for config in CONFIGS if dtype == torch.bfloat16 else CONFIGS[:2]:
+    for config in CONFIGS if dtype == torch.bfloat16 else CONFIGS[:1]:
         began = time.monotonic()
-        found = sweep(values, counted, priority, config)
+        found = swept(values, config)
         torch.cuda.synchronize()
         compiling = round(time.monotonic() - began, 1)
-        took = _milliseconds(kit, partial(sweep, values, counted, priority, config))
+        infinite = torch.zeros((shape[0],), dtype=torch.int64, device=kit.device)
+        took = _milliseconds(kit, partial(sweep, source(values), infinite, config))
         figures[f"kernel {config}"] = {"ms": took, "compiling_s": compiling}
         kit.say(f"{config}: {took} ms, {unlike(plain, found) or 'right'}")
         wrong += [f"{config} {name}" for name in unlike(plain, found)]
@@ -75,25 +85,9 @@ def _by_hand(kit: Kit, shape: tuple[int, int, int], dtype: torch.dtype, figures:
     spoilt.in_[1, 3, 5] = torch.inf
     spoilt.in_[2, 3, 6] = torch.nan
     spoilt.in_[3, 0, 7] = torch.nan  # not counted
-    if not torch.equal(
-        sweep(spoilt, counted, priority).finite, reduce_batch(spoilt, counted, priority, LAYOUT, off).finite
-    ):
+    if swept(spoilt, CONFIGS[0]).finite[:, 0].tolist() != [True, False, False, True]:
         wrong.append("finite, of values that are not")
     figures |= {"wrong": wrong, "passed": not wrong}
-
-
-def _compiled(kit: Kit, shape: tuple[int, int, int], dtype: torch.dtype, figures: dict[str, Any]) -> None:
-    values, counted, priority = batch(shape, dtype, kit.device)
-    notices: list[str] = []
-    off, on = Fuser(False, notices.append), Fuser(kit.cuda, notices.append)
-    began = time.monotonic()
-    found = reduce_batch(values, counted, priority, LAYOUT, on)
-    if kit.cuda:
-        torch.cuda.synchronize()
-    figures["compiling_s"] = round(time.monotonic() - began, 1)
-    figures["ms"] = _milliseconds(kit, lambda: reduce_batch(values, counted, priority, LAYOUT, on))
-    wrong = unlike(reduce_batch(values, counted, priority, LAYOUT, off), found)
-    figures |= {"wrong": wrong, "passed": not wrong and not notices, **({"notices": notices} if notices else {})}
 
 
 def unlike(one: Reduction, other: Reduction) -> list[str]:
@@ -103,7 +97,7 @@ def unlike(one: Reduction, other: Reduction) -> list[str]:
     return found if torch.allclose(one.totals, other.totals, rtol=1e-12, atol=1e-12) else [*found, "totals"]
 
 
-def _milliseconds(kit: Kit, work: Callable[[], Reduction]) -> float:
+def _milliseconds(kit: Kit, work: Callable[[], object]) -> float:
     """The median time of some runs after a warm-up."""
     times = []
     for _ in range(3 if kit.small else 12):

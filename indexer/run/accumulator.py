@@ -42,6 +42,8 @@ _SHORT = "memory ran out"
 _TOGETHER = 2**32
 """Limits on the memory of values that wait for those of other sites: so many bytes, and"""
 _SHARE = 20  # one part in so many of a device's memory
+_ALONE = 2**28
+"""Bytes of a site's values from which copying them side by side takes longer than launching a merge of their own."""
 
 
 class Run:
@@ -115,17 +117,18 @@ class Run:
     def _together(self, site: Site) -> int:
         """How many dense sites of the same form are merged at once.
 
-        On a GPU, launching the hundred or so small operations of a merge takes the host longer than running them takes
-        the device, so several sites share them.
+        On a GPU, launching the small operations of a merge takes the host longer than running them takes the device,
+        so several sites share them. Large sites don't: they keep the device busy, and side by side means a copy.
         """
         device = home(site.device)
-        if not follows(device) or self._engines.on(device) is not self._engines.tensors:
+        if not follows(device) or (device.type == "cpu" and self._engines.on(device) is not self._engines.tensors):
             return 1
         memory = torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else _TOGETHER * _SHARE
         tokens = self._settings.batch_tokens or self._settings.context
         value: torch.dtype = getattr(torch, self._loaded.dtype)
         room: int = min(_TOGETHER, memory // _SHARE)
-        return max(1, room // (tokens * site.width * len(QUANTITIES) * value.itemsize))
+        own = tokens * site.width * len(QUANTITIES) * value.itemsize
+        return 1 if own >= _ALONE else max(1, room // own)
 
     def _stack(self, of: SiteStack) -> Stack:
         site = of.sites[0]

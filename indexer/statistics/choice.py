@@ -11,7 +11,7 @@ from ..settings import Settings
 from .activations import Activations
 from .batch import BatchView, view_batch
 from .deferred import Steps
-from .engine import Engine, Filled
+from .engine import Engine, Filled, Form
 from .fuser import Fuser, reason
 from .placement import Placement
 from .sample import PositionSample
@@ -26,15 +26,17 @@ class Engines:
         """With `loops` False the CPU uses tensor operations too."""
         self.tensors = Tensors(Fuser(compiles, notice))
         self._cpu: Engine = OnCpu(self.tensors, notice) if compiles and loops else self.tensors
+        self._cuda: Engine = OnCuda(self.tensors, notice) if compiles else self.tensors
 
     def on(self, device: torch.device) -> Engine:
         """The engine of a device."""
-        return self._cpu if device.type == "cpu" else self.tensors
+        return {"cpu": self._cpu, "cuda": self._cuda}.get(device.type, self.tensors)
 
     @property
     def name(self) -> str:
         """What has merged batches, as in `Engine.name`."""
-        return self._cpu.name if self._cpu.name == "loops" else self.tensors.name
+        names = self._cpu.name, self._cuda.name
+        return next((name for name in ("loops", "kernels") if name in names), self.tensors.name)
 
 
 class OnCpu:
@@ -86,6 +88,60 @@ class OnCpu:
         except Exception as error:  # errors of LLVM, files or memory: the run goes on without loops
             return reason(error)
         return None
+
+
+class OnCuda:
+    """Triton's kernels if they work, else tensor operations.
+
+    Kernels are tried when the first values of a kind arrive: what they make of small batches must be equal to the last
+    bit to what tensor operations make of them.
+    """
+
+    def __init__(self, otherwise: Engine, notice: Callable[[str], None]) -> None:
+        self._otherwise = otherwise
+        self._notice = notice
+        self._kernels: Engine | None = None
+        self._tried: set[tuple[object, ...]] = set()
+        self._lacking = False
+
+    @property
+    def name(self) -> str:
+        return self._otherwise.name if self._kernels is None or self._lacking else self._kernels.name
+
+    def steps(self, of: Filled, values: Activations, placement: Placement, batch: BatchView) -> Steps:
+        """As `Engine` says."""
+        return self._engine(of, values, routed=not placement.alike).steps(of, values, placement, batch)
+
+    def _engine(self, of: Filled, values: Activations, *, routed: bool) -> Engine:
+        width = 48 if of.form.width % 16 == 0 else 41  # kernels are compiled apart for the two
+        shape, dtype, device = of.form._replace(width=width), values.gate.dtype, values.gate.device
+        kind = (shape, of.settings, dtype, device, routed)
+        if kind not in self._tried and not self._lacking:
+            self._tried.add(kind)
+            lacking = self._try(of, shape, dtype, device, routed=routed)
+            if lacking is not None:
+                self._lacking = True
+                self._notice(f"Triton's kernels can't be used here, the statistics take longer: {lacking}")
+        return self._otherwise if self._kernels is None or self._lacking else self._kernels
+
+    def _try(self, of: Filled, shape: Form, dtype: torch.dtype, device: torch.device, *, routed: bool) -> str | None:
+        """Compile the kernels for a kind of values. Returns None, or why they can't be used here."""
+        try:
+            from .gpu.kernels import Kernels, lacking
+            from .gpu.trial import difference
+        except (ImportError, OSError) as error:
+            return reason(error)
+        if (lack := lacking(of)) is not None:
+            return lack
+        self._kernels = self._kernels or Kernels()
+        plain = Tensors(Fuser(False, self._notice))
+        try:
+            unlike = difference((plain, self._kernels), shape, of.settings, dtype, device, routed)
+        except (torch.OutOfMemoryError, MemoryError):
+            raise
+        except Exception as error:  # errors of Triton and LLVM: the run goes on without kernels
+            return reason(error)
+        return None if unlike is None else f"they give another {unlike}"
 
 
 def _feed(dtype: torch.dtype, engine: Engine) -> None:

@@ -55,7 +55,9 @@ class DeferredSteps:
         self._under_way.append(_UnderWay(owner, words, steps, held))
         self._step(self._under_way[-1])
         for each in before:
-            if each.arrived() or sum(other.held for other in self._under_way) > _HELD:
+            if sum(other.held for other in self._under_way) > _HELD:
+                self._finish(each)  # all of it: waiting for a step of each would wait for the last one launched
+            elif each in self._under_way and each.arrived():
                 self._step(each)
 
     def finish(self) -> None:

@@ -72,7 +72,9 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """How batches were merged: by numba's "loops", or by torch operations, "compiled" or as plain "tensors"."""
+        """How batches were merged: by numba's "loops", by Triton's "kernels", or by torch operations, "compiled" or as
+        plain "tensors".
+        """
 
     def steps(self, of: Filled, values: Activations, placement: Placement, batch: BatchView) -> Steps:
         """Merge the values that the sites of a stack computed for a batch, in any dtype.

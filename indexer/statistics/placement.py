@@ -45,6 +45,15 @@ class Kept(NamedTuple):
     position: Tensor  # in the sequence
 
 
+class Listed(NamedTuple):
+    """The rows that count, cell by cell, and the row of each position; int64."""
+
+    start: Tensor  # cell: the place of its first row in the two below, and at the end their number
+    row: Tensor
+    position: Tensor
+    at: Tensor  # cell position: -1 for none
+
+
 class Gathered(NamedTuple):
     """Some cells whose rows are fetched, padded to one length by repeating each cell's last row."""
 
@@ -107,6 +116,10 @@ class Placement(ABC):
     @abstractmethod
     def kept(self) -> Kept:
         """The rows that count. Unless rows are routed, this asks the device how many there are."""
+
+    def listed(self) -> Listed | None:
+        """The rows that count, if they are not side by side as in the batch."""
+        return None
 
     @abstractmethod
     def parts(self) -> Iterator[Part]:
@@ -174,6 +187,12 @@ class Routed(Placement):
 
     def kept(self) -> Kept:
         return self._kept
+
+    def listed(self) -> Listed:
+        start = np.zeros(len(self.counts) + 1, dtype=np.int64)
+        np.cumsum(self.counts, out=start[1:])
+        kept = self._kept
+        return Listed(upload(start, kept.row.device), kept.row, kept.position, self._at)
 
     def parts(self) -> Iterator[Part]:
         start = np.cumsum(self.counts) - self.counts

@@ -126,6 +126,8 @@ class Stack:
             site, slot, row = sampling.site, batch.sampled[0].repeat(len(self.states)), sampling.row
         else:
             site, slot, row = self.samples.enter(placement, batch, sampling, numbers)
+        if not len(slot):
+            return
         for lane, value in enumerate((values.gate, values.in_, values.act)[: self.sample.shape[1]]):
             self._sampled[site, lane, slot] = narrowed(value[row])
 

@@ -10,6 +10,7 @@ from ..settings import ONE_A_SEQUENCE
 from .activations import Activations
 from .batch import BatchView, NonFiniteError
 from .best_k import NO_OFFER, BestK, Offers, beating, drawn_keys
+from .by_rank import LastByRank
 from .deferred import Steps
 from .engine import Filled
 from .fuser import Fuser
@@ -19,8 +20,8 @@ from .reduction import FETCHED, Peaks, first_places, in_quadrant, peak_positions
 from .sample import Ints
 from .windows import gather_windows
 
-TOGETHER = 65536
-"""Windows that are gathered at once."""
+TOGETHER, TOGETHER_ON_GPU = 2**16, 2**18
+"""Windows that are gathered at once: larger steps need fewer launches, and more memory."""
 
 _SCATTERED = 16  # times as long takes a value that is fetched alone than one that is read with its neighbours
 
@@ -30,6 +31,7 @@ class Tensors:
 
     def __init__(self, fuse: Fuser) -> None:
         self.fuse = fuse
+        self._ranks = LastByRank()
 
     @property
     def name(self) -> str:
@@ -38,7 +40,7 @@ class Tensors:
     def steps(self, of: Filled, values: Activations, placement: Placement, batch: BatchView) -> Steps:
         """As in `Engine`. It never waits for a device: it yields the tensors whose numbers it needs."""
         values = values.readable()
-        merging = _Merging(of, values, placement, batch, self.fuse)
+        merging = _Merging(of, values, placement, batch, self.fuse, self._ranks)
         found = merging.survey()
         sampling = of.sampling(placement, batch)
         cells = placement.sites * placement.sequences
@@ -62,12 +64,21 @@ class Tensors:
 class _Merging:
     """One batch on its way into a stack."""
 
-    def __init__(self, of: Filled, values: Activations, placement: Placement, batch: BatchView, fuse: Fuser) -> None:
+    def __init__(
+        self,
+        of: Filled,
+        values: Activations,
+        placement: Placement,
+        batch: BatchView,
+        fuse: Fuser,
+        ranks: LastByRank,
+    ) -> None:
         self._of = of
         self._values = values
         self._placement = placement
         self._batch = batch
         self._fuse = fuse
+        self._ranks = ranks
         self.rows = values.rows()
         self._parts = list(placement.parts())
         self._list_rows = Rows.of(of)
@@ -121,7 +132,7 @@ class _Merging:
         place = rows.clamp(min=0), (column % best.width)[:, None]
         inside = in_quadrant(self.rows.gate[place], self.rows.in_[place], quadrant[:, None]) & (rows >= 0)  # pair rank
         if self._of.settings.duplicates == "fold":
-            inside = _without_duplicates(inside, batch.folds[row[:, None], position])
+            inside = _firsts(inside, self._ranks.of(batch, fold=True).group[row])
         left = torch.where(inside, torch.arange(length, 0, -1, device=row.device), 0)
         left = left.topk(min(best.k, length), dim=1).values
         return torch.where(left > 0, length - left, -1)
@@ -175,7 +186,8 @@ class _Merging:
         before, after = self._of.settings.window
         around = torch.arange(-before, after + 1, device=row.device)
         cell = self._cell(best, row, column)
-        for place, block in zip(torch.split(slot, TOGETHER), torch.split(offer, TOGETHER), strict=True):
+        step = TOGETHER if row.device.type == "cpu" else TOGETHER_ON_GPU
+        for place, block in zip(torch.split(slot, step), torch.split(offer, step), strict=True):
             neuron = column[block] % best.width
             window = self._placement.rows_at(cell[block][:, None], position[block][:, None] + around)  # peak offset
             codes, scale = self._fuse(gather_windows, lanes, window, neuron)
@@ -184,15 +196,10 @@ class _Merging:
             best.keep(place, codes, scale, values)
 
 
-def _without_duplicates(inside: Tensor, folds: Tensor) -> Tensor:
+def _firsts(inside: Tensor, group: Tensor) -> Tensor:
     """`inside` without the positions that repeat the fold key of an earlier position inside: both pair rank."""
-    order = folds.argsort(dim=1, stable=True)
-    again = torch.zeros_like(inside)
-    sorted_folds = folds.gather(1, order)
-    again[:, 1:] = sorted_folds[:, 1:] == sorted_folds[:, :-1]
-    place = torch.arange(inside.shape[1], device=inside.device)
-    start = torch.where(again, 0, place).cummax(1).values  # where the duplicates of each begin
-    mine = inside.gather(1, order)
-    before = mine.cumsum(1) - mine.to(torch.int64)  # how many inside precede each
-    first = mine & (before == before.gather(1, start))
-    return torch.zeros_like(inside).scatter(1, order, first)
+    length = inside.shape[1]
+    rank = torch.arange(length, device=inside.device)
+    none = torch.full_like(group, length)
+    first = none.scatter_reduce(1, group, torch.where(inside, rank, length), "amin")
+    return inside & (first.gather(1, group) == rank)
