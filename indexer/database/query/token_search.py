@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import sys
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from heapq import merge
-from itertools import accumulate, count, islice
+from itertools import compress, islice
 from struct import unpack
 
 from ...addresses import NeuronAddress
 from ...errors import GluscopeError
 from ...quadrants import QUADRANTS, Quadrant
 from ..format.kinds import BLOB, COUNT, FLAG
-from ..format.schema import BLOCK
-from ..format.token_lists import KINDS, PLACES, STRONGEST_HALF, TOGETHER, WRITTEN, flipped, postings_id
+from ..format.token_lists import KINDS, PLACES, STRONGEST_HALF, WRITTEN, flipped
 from ..read.connection import Connection, Row
-from ..read.inflate import DamagedValue, inflate
+from ..read.inflate import DamagedValue
 from ..read.lacking import not_built, not_computed
 from ..read.texts import Texts
-from ..read.unpacking import from_planes, integers
 from ..read.weight_lists import unpack_lists
 from ..records import ListedToken, SiteRecord, TokenHit
 from .sought import Sought
 from .table import Table
+from .token_postings import TokenPostings
 from .vocabulary import Shown, Vocabulary
 
-_WIDTH = 8  # bytes of a posting
 _TOGETHER = 128  # hits made at a time
 _NUMBERS = tuple(f"{name}_{q.letters}" for name in ("count", "extreme_post", "frequency") for q in QUADRANTS)
 
@@ -53,7 +50,7 @@ class TokenSearch:
         self._firsts = [site.first_neuron for site in sites]
         self._table = table
         self._vocabulary = vocabulary
-        self._last: tuple[int, bytes | None] = -1, None
+        self._postings = TokenPostings(connection)
 
     def find(
         self,
@@ -106,7 +103,8 @@ class TokenSearch:
         for kind in kinds:
             self._demand_tables(kind)
             for token in self._vocabulary.tokens(sought):
-                found.update(neuron for _, neuron, list_, _ in self._of_token(token, kind) if list_ in wanted)
+                for _, lists, neurons in self._postings.columns(token, kind):
+                    found.update(compress(neurons, map(wanted.__contains__, lists)))
         return array("q", sorted(found))
 
     def _demand_tables(self, kind: int) -> None:
@@ -128,6 +126,9 @@ class TokenSearch:
     def _in_any(self, tokens: Sequence[Sequence[int]], kind: int) -> Iterator[Entry]:
         """The first entry of each neuron and list, the strongest first."""
         distinct = dict.fromkeys(token for group in tokens for token in group)
+        if len(distinct) == 1:  # no list holds a token twice
+            yield from self._of_token(next(iter(distinct)), kind)
+            return
         seen = set()
         for entry in merge(*(self._of_token(token, kind) for token in distinct)):
             if entry[1:3] not in seen:
@@ -136,45 +137,27 @@ class TokenSearch:
 
     def _in_every(self, tokens: Sequence[Sequence[int]], kind: int) -> Iterator[Entry]:
         """The neurons and lists that hold a token of each group, as strong as the weakest of these."""
-        joined: dict[tuple[int, int], tuple[int, tuple[tuple[int, int], ...]]] | None = None
-        for group in tokens:
-            own = {entry[1:3]: (entry[0], entry[3]) for entry in self._in_any([group], kind)}
-            if joined is None:
-                joined = own
-            else:
-                joined = {
-                    key: (max(weakness, own[key][0]), (*found, *own[key][1]))
-                    for key, (weakness, found) in joined.items()
-                    if key in own
-                }
-        return iter(sorted((weakness, *key, found) for key, (weakness, found) in (joined or {}).items()))
+        of_group: dict[int, dict[tuple[int, int], Entry]] = {}
+        both: Collection[tuple[int, int]] | None = None
+        for place in sorted(
+            range(len(tokens)), key=lambda place: self._postings.size(tokens[place], kind)
+        ):  # rare ones first
+            own = {
+                entry[1:3]: entry for entry in self._in_any([tokens[place]], kind) if both is None or entry[1:3] in both
+            }
+            of_group[place] = both = own
+        found = []
+        for key in both or ():
+            own_entries = [of_group[place][key] for place in range(len(tokens))]
+            together = tuple(pair for entry in own_entries for pair in entry[3])
+            found.append((max(entry[0] for entry in own_entries), *key, together))
+        return iter(sorted(found))
 
     def _of_token(self, token: int, kind: int) -> Iterator[Entry]:
         """The postings of a token, the strongest first, each block read on request."""
-        for block in count():
-            raw = self._block(postings_id(token, kind, block))
-            if raw is None:
-                return
-            tokens = raw[: len(raw) // _WIDTH]
-            try:
-                yield from _entries(raw, tokens, token)
-            except DamagedValue as error:
-                raise self._connection.damaged(f"postings of tokens: {error}") from error
-            if tokens and tokens[-1] > token % TOGETHER:
-                return
-
-    def _block(self, key: int) -> bytes | None:
-        """The postings under a key; None if there are none. The last ones are kept: neighbouring tokens share them."""
-        last, raw = self._last
-        if last == key:
-            return raw
-        rows = self._connection.rows("SELECT neurons FROM token_neurons WHERE id = ?", (BLOB,), (key,))
-        try:
-            found = inflate(rows[0][0], BLOCK * _WIDTH) if rows else None
-        except DamagedValue as error:
-            raise self._connection.damaged(f"postings of tokens: {error}") from error
-        self._last = key, found
-        return found
+        for weaknesses, lists, neurons in self._postings.columns(token, kind):
+            for weakness, list_, neuron in zip(weaknesses, lists, neurons, strict=True):
+                yield weakness, neuron, list_, ((token, weakness),)
 
     def _hits(self, entries: Iterator[Entry], signs: str) -> Iterator[TokenHit]:
         size = 8  # few are wanted as a rule
@@ -225,24 +208,6 @@ class TokenSearch:
         raise DamagedValue("a token that is searched for isn't in its list")
 
 
-def _entries(raw: bytes, tokens: bytes, token: int) -> Iterator[Entry]:
-    """The postings of a token among those of a block; `tokens`: the places in their group, ascending."""
-    size = len(tokens)
-    if len(raw) != size * _WIDTH:
-        raise DamagedValue("the length is wrong")
-    own = bytes((token % TOGETHER,))
-    start, stop = tokens.find(own), tokens.rfind(own) + 1
-    if not stop:
-        return
-    planes = [raw[size * plane + start : size * plane + stop] for plane in range(1, _WIDTH)]
-    weaknesses = list(accumulate(_halves(planes[0] + planes[1])))
-    lists, neurons = planes[2], integers(from_planes(b"".join(planes[3:]), 4))
-    if not 0 < weaknesses[0] <= weaknesses[-1] <= STRONGEST_HALF or max(lists) >= len(PLACES):
-        raise DamagedValue("a strength or a list is impossible")
-    for weakness, list_, neuron in zip(weaknesses, lists, neurons, strict=True):
-        yield weakness, neuron, list_, ((token, weakness),)
-
-
 def _concerns(where: str, quadrant: Quadrant, extreme_post: float | None) -> bool:
     """Whether a neuron writes or reads the tokens of a list in a quadrant. `extreme_post`: the largest post there, None
     in a quadrant without tokens, where post would have the sign of gate times in."""
@@ -253,11 +218,3 @@ def _concerns(where: str, quadrant: Quadrant, extreme_post: float | None) -> boo
         return quadrant.in_sign == sign
     post = quadrant.gate_sign * quadrant.in_sign if extreme_post is None else extreme_post
     return post * sign > 0
-
-
-def _halves(planes: bytes) -> array[int]:
-    """Numbers of two bytes from their byte planes."""
-    found = array("H", bytes(from_planes(planes, 2)))
-    if sys.byteorder == "big":
-        found.byteswap()
-    return found
