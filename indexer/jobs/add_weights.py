@@ -7,7 +7,6 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from ..database.bulk.page_copies import write_page_copies
 from ..database.bulk.stored import StoredIndex
@@ -15,8 +14,8 @@ from ..database.bulk.weight_writing import replace_weights
 from ..database.bulk.wiring_storage import replace_wiring
 from ..disk import refused
 from ..errors import GluscopeError
+from ..index_file.same_weights import demand_same_weights
 from ..models.load import load
-from ..models.loaded import LoadedModel
 from ..progress import Progress, Report
 from ..run.folder import under_way
 from ..run.output_file import changed_copy
@@ -53,7 +52,7 @@ def add_weights(model: str, db: Path, execution: Execution, *, overwrite: bool, 
         device_map=execution.device_map,
         trust_remote_code=execution.trust_remote_code,
     )
-    _demand_same_model(loaded, info, db)
+    demand_same_weights(loaded, model, info["model"], db)
     with changed_copy(db, lambda message: progress(Progress("notice", message=message))) as made:
         if whole:
             put = partial(replace_wiring, wiring=model_wiring(loaded, first_neuron, progress))
@@ -67,12 +66,3 @@ def add_weights(model: str, db: Path, execution: Execution, *, overwrite: bool, 
         except sqlite3.OperationalError as error:
             raise refused(made, error, "is its disk whole, and writable?") from error
     return db
-
-
-def _demand_same_model(loaded: LoadedModel, info: dict[str, Any], db: Path) -> None:
-    """GluscopeError if the index was made with other weights."""
-    if loaded.fingerprint == info["model"]["fingerprint"]:
-        return
-    made_with = str(info["model"]["name"])
-    other = f"other weights of {loaded.name}" if loaded.name == made_with else f"{made_with}, not with {loaded.name}"
-    raise GluscopeError(f"{db} was made with {other}", f"name the model that it was made with: {made_with}")

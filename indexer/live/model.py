@@ -12,6 +12,7 @@ from ..capture.expert_proof import prove_expert_forms
 from ..capture.proof import prove_forms
 from ..database.records import IndexInfo
 from ..errors import GluscopeError
+from ..index_file.same_weights import demand_same_weights
 from ..models.load import load
 from ..models.loaded import LoadedModel
 from ..models.probe import read_by_text
@@ -71,7 +72,7 @@ def open_model(info: IndexInfo | None, choice: Choice, report: Report = silent) 
     dtype = choice.dtype if info is None else str(info.model.get("dtype") or "auto")
     loaded = _loaded(named, info, choice, dtype)
     if info is not None:
-        _demand_same_weights(loaded, info, named)
+        demand_same_weights(loaded, named, info.model, info.path)
         if choice.dtype not in ("auto", dtype):
             report(Progress("notice", message=f"the index was made in {dtype}: its values differ by rounding"))
             report(Progress("loading", message=f"loading {named} in {choice.dtype}"))
@@ -116,17 +117,6 @@ def _loaded(named: str, info: IndexInfo | None, choice: Choice, dtype: str) -> L
 
 def _layers(info: IndexInfo) -> tuple[int, ...]:
     return tuple(sorted({site.address.layer for site in info.sites}))
-
-
-def _demand_same_weights(loaded: LoadedModel, info: IndexInfo, named: str) -> None:
-    """GluscopeError, with both fingerprints, if the index was made with other weights."""
-    made = info.model.get("fingerprint")
-    if loaded.fingerprint == made:
-        return
-    raise GluscopeError(
-        f"{named} has other weights ({loaded.fingerprint}) than {info.model['name']} ({made}), which made {info.path}",
-        "name the model that made the index with --model, or another index with --db",
-    )
 
 
 def _sites(loaded: LoadedModel, info: IndexInfo | None, report: Report) -> tuple[Site, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,29 @@ def test_a_document_of_the_corpus_gives_the_values_that_the_index_keeps(live_ind
                             assert float(found[quantity][example.position, number]) == kept
                             compared += 1
     assert compared > 1000
+
+
+def test_parts_of_long_documents_read_in_larger_batches_agree_within_rounding(live_index: Path, tmp_path: Path) -> None:
+    """A part's text is read as it was, where the tokenizer splits it as it did within the document."""
+    folder = live_index.parent
+    settings = replace(SETTINGS, batch_tokens=400)
+    db = make(folder / "model", folder / "t.jsonl", tmp_path / "g.db", settings)
+    live = open_model(info(db), Choice())
+    parts = set()
+    with Index(db) as index:
+        for number in range(10):
+            record = index.neuron(f"L1N{number}", signs="raw")
+            for example in (e for q in record.quadrants.values() for list_ in q.examples.values() for e in list_):
+                text = "".join(index.sequence(example.document, example.part).tokens[1:])
+                ids = encode_text_cut(live, text, 48)
+                if ids.tolist() != list(index.token_ids(example.document, example.part).tokens):
+                    continue
+                found = run_text(live, ids).sites["L1"]
+                for quantity in ("gate", "in", "act", "post"):
+                    kept = example.values(quantity)[example.peak]
+                    assert float(found[quantity][example.position, number]) == pytest.approx(kept, rel=1e-4, abs=1e-6)
+                parts.add(example.part)
+    assert {0, 1} <= parts
 
 
 def encode_text_cut(live: Any, text: str, length: int) -> Any:
@@ -116,7 +140,10 @@ def test_other_weights_are_refused_with_both_fingerprints(live_index: Path, tmp_
         open_model(made, Choice(str(other)))
     assert made.model["fingerprint"] in caught.value.cause
     assert len(caught.value.cause.split("(")) > 2  # the other fingerprint too
-    assert "--model" in caught.value.fix
+    assert "name model" in caught.value.fix
+    made.model["fingerprint"] = None  # of an index that was imported
+    with pytest.raises(GluscopeError, match="doesn't say which weights"):
+        open_model(made, Choice(str(other)))
 
 
 def test_a_model_that_moved_is_asked_for_and_taken_from_where_it_is(tmp_path: Path) -> None:
