@@ -2,15 +2,17 @@
 
     python benchmarks/effect.py MODEL TEXT [--neurons 100] [--layers 0,15,29] [--sequences 8] [--context 192] [--save]
 
-Whole passes run the whole body for every neuron and quadrant, and compute the logits of every position. Both ways are
-timed in turns, 16 neurons at a time as the command takes them, on the same sequences, after one quadrant that isn't
-timed; with fewer neurons than 100 the seconds are those of 100 at the same pace. Processor time (of all threads) stands
-beside the clock's, since a busy machine moves it less. The text's first sequences that fill the context are read.
+Whole passes run the whole body for every neuron and quadrant, and compute the logits of every position; a bare pass
+is the body alone, once. The ways are timed in turns, 16 neurons at a time as the command takes them, on the same
+sequences, after one quadrant that isn't timed; with fewer neurons than 100 the seconds are those of 100 at the same
+pace. Processor time (of all threads) stands beside the clock's, since a busy machine moves it less. The text's first
+sequences that fill the context are read.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -26,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks import results  # noqa: E402
 from indexer.corpus import open_corpus  # noqa: E402
 from indexer.live.effect.alter import Alteration, Part  # noqa: E402
-from indexer.live.effect.measures import Measured, Tally  # noqa: E402
+from indexer.live.effect.measures import Measured, Reach, Tally  # noqa: E402
 from indexer.live.effect.predictions import Predictions  # noqa: E402
 from indexer.live.effect.rows import TOGETHER  # noqa: E402
 from indexer.live.effect.stream import run_whole  # noqa: E402
@@ -59,13 +61,21 @@ class Whole:
     def measure(self, variants: Sequence[Variant]) -> None:
         every = torch.arange(len(self._ids))
         with torch.inference_mode():
-            plain = Predictions(self._head, run_whole(self._loaded, self._ids), self._ids, self._real)
+            plain = Predictions(self._head, self._run(), self._ids, self._real)
             for variant in variants:
                 parts = [Part(variant, slice(0, len(self._ids)))]
                 alteration = Alteration(parts, self._counted)
                 with alteration.running():
-                    hidden = run_whole(self._loaded, self._ids)
-                Measured(self._head, plain, every, self._real, later=True).run(hidden, parts, {0: Tally()})
+                    hidden = self._run()
+                Measured(self._head, plain, every, self._real, Reach.LATER).run(hidden, parts, {0: Tally()})
+
+    def bare(self) -> None:
+        """The body alone, once."""
+        with torch.inference_mode():
+            self._run()
+
+    def _run(self) -> torch.Tensor:
+        return run_whole(self._loaded, self._ids, self._real)
 
 
 def variants(site: Site, index: int) -> list[Variant]:
@@ -81,18 +91,19 @@ def timed(function: Callable[[], object]) -> tuple[float, float]:
 
 
 def compare(loaded: LoadedModel, head: Head, read: Sequence[TokenSequence], site: Site, neurons: int) -> dict[str, Any]:
-    """Seconds of both ways for some neurons of a site, scaled to 100: [clock, processor]."""
+    """Seconds of both ways for some neurons of a site, scaled to 100, and of a bare pass: [clock, processor]."""
     study = Study(loaded, head, BATCH_TOKENS)
     whole = Whole(loaded, head, read)
     step = max(1, site.width // (neurons + 1))
     study.measure(variants(site, 0)[:1], read)
-    sums = {"seconds": [0.0, 0.0], "whole": [0.0, 0.0]}
+    sums = {"seconds": [0.0, 0.0], "whole": [0.0, 0.0], "bare": [0.0, 0.0]}
     for start in range(1, neurons + 1, TOGETHER):
         group = range(start, min(start + TOGETHER, neurons + 1))
         asked = [variant for place in group for variant in variants(site, place * step)]
         ways: dict[str, Callable[[], object]] = {
             "seconds": partial(study.measure, asked, read),
             "whole": partial(whole.measure, asked),
+            "bare": whole.bare,
         }
         for name, way in ways.items():
             found = timed(way)
@@ -100,8 +111,9 @@ def compare(loaded: LoadedModel, head: Head, read: Sequence[TokenSequence], site
             print(
                 f"{site.address.name}, {len(group)} neurons, {name}: {found[0]:.1f} s, {found[1]:.1f} of the processor"
             )
+    bare = [round(one / math.ceil(neurons / TOGETHER), 2) for one in sums.pop("bare")]
     scaled = {name: [round(one * SCALED_TO / neurons) for one in each] for name, each in sums.items()}
-    return {"layer": site.address.layer, "neurons": neurons, **scaled}
+    return {"layer": site.address.layer, "neurons": neurons, **scaled, "bare": bare}
 
 
 def first_sequences(loaded: LoadedModel, text: str, number: int, context: int) -> list[TokenSequence]:
@@ -138,7 +150,7 @@ def main() -> None:
     layers = [int(layer) for layer in options.layers.split(",")]
     rows = [compare(loaded, head, read, site, options.neurons) for site in select(find_sites(loaded.model), layers)]
     for row in rows:
-        print(f"layer {row['layer']}: {row['seconds']} s, whole passes {row['whole']} s")
+        print(f"layer {row['layer']}: {row['seconds']} s, whole passes {row['whole']} s, a bare pass {row['bare']} s")
     if options.save:
         words = f"python benchmarks/effect.py MODEL TEXT --neurons {options.neurons} --layers {options.layers}"
         facts = {"model": loaded.name, "sequences": len(read), "context": options.context}

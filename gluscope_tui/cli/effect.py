@@ -64,9 +64,9 @@ def command(
         int, typer.Option("--contexts", "-n", min=1, max=4096, metavar="N", help="Contexts of each kind a quadrant.")
     ] = 8,
     controls: Annotated[
-        int | None,
-        typer.Option(min=0, max=1000, metavar="K", help="Neurons alike to compare with; 8 for one neuron, else 0."),
-    ] = None,
+        int,
+        typer.Option(min=0, max=1000, metavar="K", help="Neurons alike to compare each with; 0, for none, is faster."),
+    ] = 8,
     together: Annotated[bool, typer.Option("--together", help="Alter all the neurons at once: one set.")] = False,
     where: Where = None,
     out: Annotated[
@@ -102,7 +102,7 @@ def command(
         addresses = _addresses(index, named, where)
         from indexer.jobs.effect import Job, effect
         from indexer.live.effect.replacement import parse_replacement
-        from indexer.live.effect.request import CONTROLS, LABELS, Request, parse_label, targets
+        from indexer.live.effect.request import LABELS, Request, parse_label, targets
         from indexer.live.model import Choice
 
         asked = {parse_label(one.removeprefix("=")) for one in quadrant} if quadrant else set(LABELS)
@@ -111,12 +111,11 @@ def command(
         if not quadrant and not together:  # a quadrant beside an address is the only one of it that is asked for
             own = {address: beside.value for address, beside in addresses if beside is not None}
             wanted = [one for one in wanted if own.get(one.neurons[0], one.label) == one.label]
-        alone = len({target.neurons for target in wanted}) == 1 and not together
         request = Request(
             to=parse_replacement(to),
             signs=signs,
             contexts=contexts,
-            controls=(CONTROLS if alone else 0) if controls is None else 0 if together else controls,
+            controls=0 if together else controls,
         )
         job = Job(tuple(wanted), request, _source(files, prompt, column, context, long, tokens))
         choice = Choice(

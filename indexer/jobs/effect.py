@@ -62,6 +62,7 @@ def identity(effects: Effects, index: Index | None, job: Job) -> dict[str, Any]:
 
 def _rows(effects: Effects, targets: Sequence[Target], kept: KeptRows | None, progress: Report) -> Iterator[Effect]:
     have = {} if kept is None else kept.rows
+    effects.alone.remember(have.values())
     left = [target for target in targets if target.key not in have]
     if kept is not None and len(left) < len(targets):
         number = len(targets) - len(left)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import torch
@@ -19,7 +19,7 @@ from .numbering import addresses, in_a_layer
 from .odd import ODD, REFUSED, Form
 from .refuse import not_gated, refusal
 from .shapes import linear_shape
-from .site import Site
+from .site import Site, place_in_model
 
 
 def find_sites(model: nn.Module) -> tuple[Site, ...]:
@@ -32,7 +32,7 @@ def find_sites(model: nn.Module) -> tuple[Site, ...]:
     if reason := wants_more(body):
         raise refusal(body, reason)
     routed = tuple(find_experts(body))
-    sites = _ordered([*with_shared(dense_sites(body), routed), *routed])
+    sites = tuple(sorted([*with_shared(dense_sites(body), routed), *routed], key=place_in_model))
     if not sites:
         raise not_gated(body)
     for one, other in pairwise(sites):
@@ -46,12 +46,7 @@ def dense_sites(body: nn.Module) -> tuple[Site, ...]:
     found = list(_candidates(body))
     numbered = addresses(body, [path for path, _, _ in found])
     sites = [_site(body, path, module, layout, numbered[path]) for path, module, layout in found]
-    return _ordered(sites)
-
-
-def _ordered(sites: Iterable[Site]) -> tuple[Site, ...]:
-    """By address, encoder before decoder, though "dec" sorts first."""
-    return tuple(sorted(sites, key=lambda site: (site.address.stack == "dec", site.address)))
+    return tuple(sorted(sites, key=place_in_model))
 
 
 def _candidates(body: nn.Module) -> Iterator[tuple[str, nn.Module, Layout]]:

@@ -57,6 +57,11 @@ class Site:
         return (first, second) if self.gate_first else (second, first)
 
 
+def place_in_model(site: Site) -> tuple[bool, SiteAddress]:
+    """Its place among the sites of a model: by address, an encoder's before a decoder's, though "dec" sorts first."""
+    return site.address.stack == "dec", site.address
+
+
 def tensors(module: nn.Module) -> list[Tensor]:
     """Parameters and buffers: quantised linear maps may have no parameter at all."""
     return [*module.parameters(), *module.buffers()]

@@ -21,12 +21,13 @@ from ..models.families.tiny import families, tiny_config
 from ..support.small_runs import save_model
 from ..support.tiny_experts import randomise, save_mixture
 from ..support.tiny_models import tiny_tokenizer
+from ..support.two_stacks import save_two_stacks
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 TEXT = "the cat sat on the mat; 猫が座った。"
 AFTER = {"gemma2": "post_feedforward_layernorm", "olmo2": "post_feedforward_layernorm", "glm4": "post_mlp_layernorm"}
-"""The norms behind the MLPs of those that have one."""
+"""The norms after the MLPs of those that have one."""
 FAMILIES = ["llama", "llama_bias", "cohere", "granite", "gemma2", "olmo2", "glm4"]
 
 
@@ -40,15 +41,21 @@ def opened(folder: Path) -> tuple[LiveModel, Paths, Values]:
 class Plain:
     """The model with its head, run by transformers, and what went through modules named by hand."""
 
-    def __init__(self, folder: Path, ids: Any, watched: tuple[str, ...]) -> None:
-        auto: Any = transformers.AutoModelForCausalLM
+    def __init__(self, folder: Path, ids: Any, watched: tuple[str, ...], *, two: bool = False) -> None:
+        """`two`: an encoder-decoder, both of whose stacks read the ids, the encoder all but the first."""
+        auto: Any = transformers.AutoModelForSeq2SeqLM if two else transformers.AutoModelForCausalLM
         self.model: Any = auto.from_pretrained(folder).eval()
         self.seen: dict[str, tuple[Tensor, Tensor]] = {}
         for name in watched:
             module = self.model.get_submodule(name)
             module.register_forward_hook(lambda _m, args, out, name=name: self._keep(name, args[0], out))
+        inputs = {"input_ids": torch.tensor([ids.tolist()])}
+        if two:
+            seen = torch.ones_like(inputs["input_ids"])
+            seen[0, 0] = 0
+            inputs |= {"decoder_input_ids": inputs["input_ids"], "attention_mask": seen}
         with torch.no_grad():
-            self.logits = self.model(torch.tensor([ids.tolist()]), use_cache=False).logits[0]
+            self.logits = self.model(**inputs, use_cache=False).logits[0]
 
     def _keep(self, name: str, entered: Tensor, left: Any) -> None:
         self.seen[name] = entered.detach()[0], (left[0] if isinstance(left, tuple) else left).detach()[0]
@@ -72,12 +79,7 @@ def test_the_effects_of_a_layers_neurons_sum_to_the_mlps_direct_contribution(fam
     settings: dict[str, Any] = {"tie_word_embeddings": False} if family == "llama" else {}
     folder = save_model(tmp_path / "m", family, **settings)
     live, paths, values = opened(folder)
-    after = {
-        "gemma2": "post_feedforward_layernorm",
-        "olmo2": "post_feedforward_layernorm",
-        "glm4": "post_mlp_layernorm",
-    }
-    between = f"model.layers.1.{after[family]}" if family in after else None
+    between = f"model.layers.1.{AFTER[family]}" if family in AFTER else None
     watched = ("model.layers.1.mlp", "model.norm", *([between] if between else []))
     plain = Plain(folder, values.ids, watched)
     config = plain.model.config
@@ -119,6 +121,41 @@ def test_norms_and_multipliers_inside_an_mlp_count(family: str, mlp: str, norm: 
         assert effects is not None
         expected = float(wanted[position, 30].detach())
         assert abs(float(effects.sum()) - expected) <= 1e-4 * max(abs(expected), float(effects.abs().sum()))
+
+
+@pytest.mark.parametrize(
+    ("family", "mlp", "after", "norm"),
+    [
+        ("mt5", "decoder.block.1.layer.2.DenseReluDense", None, "decoder.final_layer_norm"),
+        (
+            "t5gemma",
+            "model.decoder.layers.1.mlp",
+            "model.decoder.layers.1.post_feedforward_layernorm",
+            "model.decoder.norm",
+        ),
+    ],
+)
+def test_neurons_of_a_decoder_sum_to_their_mlp_and_those_of_the_encoder_have_no_direct_path(
+    family: str, mlp: str, after: str | None, norm: str, tmp_path: Path
+) -> None:
+    folder = save_two_stacks(tmp_path / "m", family)
+    live, paths, values = opened(folder)
+    plain = Plain(folder, values.ids, (mlp, norm, *([after] if after else [])), two=True)
+    gain = (lambda weight: 1 + weight) if family == "t5gemma" else (lambda weight: weight)
+    written = plain.seen[mlp][1]
+    if after:
+        written = frozen(plain, after, written, gain)
+    wanted = frozen(plain, norm, written, gain) @ plain.model.get_output_embeddings().weight.T  # position token
+    direct = DirectEffects(live, paths, values)
+    for position in (1, len(values.ids) - 1):
+        for token in (7, 250):
+            effects = direct.effects(live.names["dec.L1"], position, token)
+            assert effects is not None
+            expected = float(wanted[position, token].detach())
+            assert abs(float(effects.sum()) - expected) <= 1e-4 * max(abs(expected), float(effects.abs().sum()))
+        assert direct.effects(live.names["enc.L1"], position, 7) is None
+        assert direct.predicted(position) == int(plain.logits[position].argmax())
+    assert "encoder" in paths.reasons["enc.L1"]
 
 
 def with_head(folder: Path, config: Any) -> Path:

@@ -57,18 +57,24 @@ class Change:
 class PlainModel:
     """A saved model with its head, run position by position through plain hooks."""
 
+    parts = ("gate_proj", "up_proj", "down_proj")
+
     def __init__(self, folder: Path, dtype: torch.dtype = torch.float32) -> None:
         auto: Any = transformers.AutoModelForCausalLM
         self.model = auto.from_pretrained(folder, dtype=dtype).eval()
 
-    def layer(self, number: int) -> Any:
-        """A decoder layer."""
-        return self.model.model.layers[number]
+    def mlp(self, layer: int) -> Any:
+        """The MLP of a layer."""
+        return self.model.model.layers[layer].mlp
+
+    def inputs(self, ids: list[int]) -> dict[str, Tensor]:
+        """What the model is given."""
+        return {"input_ids": torch.tensor([ids])}
 
     def log_probabilities(self, ids: list[int]) -> Floats:
         """position token."""
         with torch.no_grad():
-            logits: Floats = self.model(torch.tensor([ids]), use_cache=False).logits[0].double().numpy()
+            logits: Floats = self.model(**self.inputs(ids), use_cache=False).logits[0].double().numpy()
         shifted = logits - logits.max(-1, keepdims=True)
         found: Floats = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
         return found
@@ -111,11 +117,11 @@ class PlainModel:
 
     @contextmanager
     def _dense(self, layer: int, index: int, each: Callable[[int, float, float, float], float]) -> Iterator[None]:
-        mlp = self.layer(layer).mlp
-        held: dict[str, Tensor] = {}
+        mlp, held = self.mlp(layer), dict[str, Tensor]()
+        gate, in_, down = (getattr(mlp, name) for name in self.parts)
         handles = [
-            mlp.gate_proj.register_forward_hook(lambda _m, _a, out: held.__setitem__("gate", out)),
-            mlp.up_proj.register_forward_hook(lambda _m, _a, out: held.__setitem__("in", out)),
+            gate.register_forward_hook(lambda _m, _a, out: held.__setitem__("gate", out)),
+            in_.register_forward_hook(lambda _m, _a, out: held.__setitem__("in", out)),
         ]
 
         def enter(_module: Any, args: tuple[Tensor]) -> tuple[Tensor]:
@@ -125,7 +131,7 @@ class PlainModel:
                 post[at] = each(position, float(held["gate"][at]), float(held["in"][at]), float(post[at]))
             return (post,)
 
-        handles.append(mlp.down_proj.register_forward_pre_hook(enter))
+        handles.append(down.register_forward_pre_hook(enter))
         try:
             yield
         finally:
@@ -136,7 +142,7 @@ class PlainModel:
     def _expert(
         self, layer: int, expert: int, index: int, each: Callable[[int, float, float, float], float]
     ) -> Iterator[None]:
-        module = self.layer(layer).mlp.experts
+        module = self.mlp(layer).experts
 
         def forward(hidden: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
             rows = []
@@ -152,3 +158,29 @@ class PlainModel:
             yield
         finally:
             del module.forward
+
+
+class PlainTwoStacks(PlainModel):
+    """The same for the neurons of one stack of an encoder-decoder, both of whose stacks read the same ids.
+
+    The encoder does not see the first, which only decoders begin with.
+    """
+
+    def __init__(self, folder: Path, family: str, stack: str) -> None:
+        """`family`: mt5 or t5gemma; `stack`: enc or dec."""
+        auto: Any = transformers.AutoModelForSeq2SeqLM
+        self.model = auto.from_pretrained(folder, dtype=torch.float32).eval()
+        name = {"enc": "encoder", "dec": "decoder"}[stack]
+        if family == "mt5":
+            self.parts = ("wi_0", "wi_1", "wo")
+            self._mlps = [block.layer[-1].DenseReluDense for block in getattr(self.model, name).block]
+        else:
+            self._mlps = [layer.mlp for layer in getattr(self.model.model, name).layers]
+
+    def mlp(self, layer: int) -> Any:
+        return self._mlps[layer]
+
+    def inputs(self, ids: list[int]) -> dict[str, Tensor]:
+        seen = torch.ones(1, len(ids), dtype=torch.int64)
+        seen[0, 0] = 0
+        return {"input_ids": torch.tensor([ids]), "attention_mask": seen, "decoder_input_ids": torch.tensor([ids])}

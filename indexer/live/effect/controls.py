@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator, Sequence
 
-from ...addresses import NeuronAddress
+from ...addresses import NeuronAddress, parse_neuron
 from ...database.reader import Index
 from ...quadrants import Quadrant
-from .result import Controls
+from .result import Controls, Effect, Interval
 
 
 def alike(index: Index, neuron: NeuronAddress, quadrant: Quadrant, number: int, signs: str) -> list[NeuronAddress]:
@@ -29,8 +30,29 @@ def alike(index: Index, neuron: NeuronAddress, quadrant: Quadrant, number: int, 
     return [NeuronAddress(neuron.site, row) for row in nearest[:number]]
 
 
-def compared(own: float | None, neurons: list[NeuronAddress], found: list[float | None]) -> Controls:
-    """A neuron's |nll_at| among those of its controls; those without a value don't count."""
-    known = [abs(value) for value in found if value is not None]
-    place = None if own is None else 1 + sum(value > abs(own) for value in known)
-    return Controls(len(known), place, tuple(neuron.name for neuron in neurons), tuple(found))
+class NeuronsAlone:
+    """What altering single neurons changes, as far as it is measured: none is measured twice, as a row and as a control
+    of others."""
+
+    def __init__(self) -> None:
+        self._nll_at: dict[tuple[NeuronAddress, str], float | None] = {}  # by neuron and quadrant
+
+    def __iter__(self) -> Iterator[tuple[NeuronAddress, str]]:
+        return iter(self._nll_at)
+
+    def add(self, neuron: NeuronAddress, label: str, found: Interval | None) -> None:
+        """Note the change of a neuron in a quadrant."""
+        self._nll_at[neuron, label] = None if found is None else found.mean
+
+    def remember(self, rows: Iterable[Effect]) -> None:
+        """Note rows that were measured earlier; those of sets are none of single neurons."""
+        for row in rows:
+            if "+" not in row.neuron:
+                self.add(parse_neuron(row.neuron), row.quadrant, row.main.nll_at)
+
+    def compare(self, own: Interval | None, neurons: Sequence[NeuronAddress], label: str) -> Controls:
+        """A neuron's |nll_at| among those of its controls, which were measured; those without a value don't count."""
+        found = tuple(self._nll_at[neuron, label] for neuron in neurons)
+        known = [abs(value) for value in found if value is not None]
+        place = None if own is None else 1 + sum(value > abs(own.mean) for value in known)
+        return Controls(len(known), place, tuple(neuron.name for neuron in neurons), found)

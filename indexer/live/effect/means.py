@@ -64,9 +64,10 @@ class TextMeans:
             stack.enter_context(capture_experts(expert_layers(sites), self._experts))
             for batch in plan(sequences, batch_tokens, alike=loaded.alike):
                 ids = torch.from_numpy(batch.ids)
-                self._counted = torch.arange(ids.shape[1])[None] < torch.from_numpy(batch.lengths)[:, None]
+                real = torch.arange(ids.shape[1])[None] < torch.from_numpy(batch.lengths)[:, None]
+                self._counted = real.clone()
                 self._counted[:, 0] &= count_first
-                run_body(loaded, ids, None, sites)
+                run_body(loaded, ids, real.to(ids.dtype), sites)
 
     def of(self, site: Site, index: int) -> Means:
         """The means of a neuron."""

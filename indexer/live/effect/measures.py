@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 import torch
 from torch import Tensor
 
 from ..head import Head
 from .alter import Part
+from .intervals import interval
 from .predictions import Predictions, blocks, log_probabilities
+from .result import Interval
+
+
+class Reach(IntEnum):
+    """The positions whose predictions an alteration can change."""
+
+    HERE = 0  # the altered ones
+    LATER = 1  # those after them too
+    ALL = 2  # those before them too: an encoder's
+
 
 AT = ("nll_at", "kl_at", "entropy_at", "top1_changed")
+
+_COUNTS = {"nll_at": "predicting", "nll_all": "following", "kl_at": "altered", "entropy_at": "altered"}
+"""What each measure is a mean over."""
 
 
 @dataclass
@@ -27,6 +42,11 @@ class Tally:
     tokens: Tensor | None = None  # token: summed changes of log-probabilities at altered positions, float32
     marks: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)  # sequence -> altered, change of nll
 
+    def mean(self, name: str) -> Interval | None:
+        """One of `sums` as a mean over its positions; None if nothing is altered."""
+        counts: list[int] = getattr(self, _COUNTS[name])
+        return interval(self.sums[name], counts) if sum(self.altered) else None
+
     def add(self, number: int, following: int) -> None:
         """A sequence in which nothing is altered."""
         self.sequences.append(number)
@@ -40,21 +60,25 @@ class Tally:
 class Measured:
     """The measures of the rows of one altered batch."""
 
-    def __init__(self, head: Head, plain: Predictions, source: Tensor, altered: Tensor, *, later: bool) -> None:
-        """`source`: the row of the plain batch that each row repeats; `altered`: row position, bool, real ones only.
-
-        `later`: whether a position after an altered one can change too.
-        """
+    def __init__(self, head: Head, plain: Predictions, source: Tensor, altered: Tensor, reach: Reach) -> None:
+        """`source`: the row of the plain batch that each row repeats; `altered`: row position, bool, real ones only."""
         self._head, self._plain = head, plain
         device = plain.target.device
         length = altered.shape[1]
         self.altered = altered.to(device)
-        begun = self.altered.cumsum(1) > 0 if later else self.altered
+        reached = self._reached(reach)
         self.follows = plain.follows.to(device)[source.to(device)]  # row position
-        self._asked = (self.altered | (begun & self.follows)).reshape(-1)
+        self._asked = (self.altered | (reached & self.follows)).reshape(-1)
         self._place = (source.to(device)[:, None] * length + torch.arange(length, device=device)).reshape(-1)
         # row position: the change; 0 where nothing changes
         self.nll, self.kl, self.entropy, self.top = (torch.zeros(altered.shape, device=device) for _ in range(4))
+
+    def _reached(self, reach: Reach) -> Tensor:
+        """Where a prediction can have changed (# row position, bool)."""
+        if reach is Reach.HERE:
+            return self.altered
+        begun = self.altered.cumsum(1) if reach is Reach.LATER else self.altered.sum(1, keepdim=True)
+        return (begun > 0).expand_as(self.altered)
 
     def run(self, hidden: Tensor, parts: list[Part], tallies: dict[int, Tally]) -> None:
         """Fill the measures from last states (# row position d_model), and the tallies' token changes, by part."""

@@ -1,4 +1,4 @@
-"""From a model that is open and a request to what measures its rows. Refuses models that predict no next token."""
+"""From a model that is open and a request to what measures its rows. Refuses encoders, which predict no next token."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from ...corpus import open_corpus
 from ...database.reader import Index
 from ...database.records import IndexInfo
 from ...errors import GluscopeError
-from ...models.loaded import LoadedModel
 from ...sequences.sequences import TokenSequence, sequences
 from ...sequences.tokenizer import text_encoder
 from ...settings import Inputs
@@ -43,8 +42,8 @@ class Source:
 
 def demand_causal(info: IndexInfo) -> None:
     """GluscopeError if an index says that its model is an encoder: known before the model is loaded."""
-    if info.model.get("causal") is False:
-        raise _not_causal(str(info.model["name"]), "tokens of it see those after them")
+    if info.model.get("causal") is False and not any(site.address.stack for site in info.sites):
+        raise _encoder(str(info.model["name"]))
 
 
 def open_effects(
@@ -52,7 +51,9 @@ def open_effects(
 ) -> Effects:
     """Ready to measure. GluscopeError if the model predicts no next token, or there is nothing to measure on."""
     loaded = live.loaded
-    _demand_next_token(loaded)
+    two_stacks = is_encoder_decoder(loaded.model)
+    if not loaded.causal and not two_stacks:
+        raise _encoder(loaded.name)
     if index is None and not source.given:
         raise GluscopeError("there is nothing to measure on", "give a text with --text or --prompt, or an index")
     head = find_head(loaded)
@@ -60,6 +61,8 @@ def open_effects(
         raise GluscopeError(f"effect needs a model that predicts the next token: {head}", "use the whole model")
     if loaded.dtype in ("bfloat16", "float16"):
         notice(f"in {loaded.dtype} rounding alone moves a likelihood by some 0.01 nats: --dtype float32 is finer")
+    if two_stacks:
+        notice("the decoder predicts the next token of a text that the encoder has read whole, as in the index")
     study = Study(
         loaded,
         head.widened(),
@@ -70,15 +73,11 @@ def open_effects(
     return Effects(live, index, request, _text(live, source), study)
 
 
-def _demand_next_token(loaded: LoadedModel) -> None:
-    if is_encoder_decoder(loaded.model):
-        raise _not_causal(loaded.name, "its encoder sees the whole text, the next token too")
-    if not loaded.causal:
-        raise _not_causal(loaded.name, "tokens of it see those after them")
-
-
-def _not_causal(name: str, why: str) -> GluscopeError:
-    return GluscopeError(f"effect needs a causal model, and {name} is not one: {why}", "use a model that writes text")
+def _encoder(name: str) -> GluscopeError:
+    return GluscopeError(
+        f"effect needs a causal model or a decoder, and {name} is an encoder: it predicts no next token",
+        "use a model that writes text",
+    )
 
 
 def _text(live: LiveModel, source: Source) -> Text | None:

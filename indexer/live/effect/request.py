@@ -18,9 +18,6 @@ LABELS = (*(quadrant.value for quadrant in QUADRANTS), ALL)
 CONTEXTS = 8
 """Contexts of each kind, by default."""
 
-CONTROLS = 8
-"""Neurons that one neuron is compared with, by default."""
-
 
 def parse_label(text: str) -> str:
     """A quadrant's sign name, or `all`; GluscopeError otherwise."""

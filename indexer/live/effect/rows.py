@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -16,12 +16,11 @@ from ...quadrants import Quadrant
 from ...sequences.sequences import TokenSequence
 from ..model import LiveModel
 from .contexts import EXTREMES, RANDOM, Contexts
-from .controls import alike, compared
+from .controls import NeuronsAlone, alike
 from .edits import Edits
-from .intervals import interval
 from .measures import Tally
 from .request import Request, Target, quadrants_of
-from .result import ALL, Effect, Interval, Marked, Measured
+from .result import ALL, Effect, Marked, Measured
 from .spelling import Spelling
 from .study import Study
 from .variant import Variant
@@ -46,11 +45,11 @@ class _Plan:
     main: Variant
     extremes: Variant | None
     controls: tuple[NeuronAddress, ...]
-    compared: tuple[Variant, ...]
+    compared: Mapping[NeuronAddress, Variant]  # the controls that aren't measured elsewhere
 
     @property
     def variants(self) -> list[Variant]:
-        return [self.main, *([] if self.extremes is None else [self.extremes]), *self.compared]
+        return [self.main, *([] if self.extremes is None else [self.extremes]), *self.compared.values()]
 
 
 class Effects:
@@ -64,6 +63,7 @@ class Effects:
         self._spelling = Spelling(live.loaded.tokenizer, study.head.rows.shape[0])
         self._contexts = None if index is None or text is not None else Contexts(index, request.contexts, request.signs)
         self._edits = Edits(live, index, request, study, () if text is None else text.sequences)
+        self.alone = NeuronsAlone()
         if self._contexts is not None and not self._contexts.kinds:
             raise GluscopeError("the index keeps no contexts to measure on", "give a text: --text FILE")
 
@@ -104,7 +104,7 @@ class Effects:
     def measure(self, targets: Sequence[Target], done: Callable[[int, int], None] = lambda *_: None) -> list[Effect]:
         """The rows of one group; `done` is told how many of how many runs of a sequence are over."""
         self._edits.look_up(neuron for target in targets for neuron in target.neurons)
-        plans = [self._plan(target) for target in targets]
+        plans = self._plans(targets)
         variants = [variant for plan in plans for variant in plan.variants]
         sequences = self._sequences(variants)
         total = sum(variant.wants(sequence.number) for variant in variants for sequence in sequences)
@@ -116,7 +116,22 @@ class Effects:
             done(so_far, total)
 
         tallies = iter(self._study.measure(variants, sequences, further))
-        return [self._effect(plan, [next(tallies) for _ in plan.variants]) for plan in plans]
+        measured = [(plan, [next(tallies) for _ in plan.variants]) for plan in plans]
+        for plan, own in measured:
+            if len(plan.target.neurons) == 1:
+                self.alone.add(plan.target.neurons[0], plan.target.label, own[0].mean("nll_at"))
+            for neuron, tally in zip(plan.compared, own[len(own) - len(plan.compared) :], strict=True):
+                self.alone.add(neuron, plan.target.label, tally.mean("nll_at"))
+        return [self._effect(plan, own) for plan, own in measured]
+
+    def _plans(self, targets: Sequence[Target]) -> list[_Plan]:
+        """The plans of a group, in which no neuron is measured twice in a quadrant."""
+        known = {*self.alone, *((one.neurons[0], one.label) for one in targets if len(one.neurons) == 1)}
+        plans = []
+        for target in targets:
+            plans.append(self._plan(target, known))
+            known |= {(neuron, target.label) for neuron in plans[-1].compared}
+        return plans
 
     def _sequences(self, variants: Iterable[Variant]) -> Sequence[TokenSequence]:
         if self._contexts is None:
@@ -124,21 +139,23 @@ class Effects:
             return self.text.sequences
         return self._contexts.sequences(number for variant in variants for number in variant.wanted or ())
 
-    def _plan(self, target: Target) -> _Plan:
+    def _plan(self, target: Target, known: Collection[tuple[NeuronAddress, str]]) -> _Plan:
+        """`known`: what is measured elsewhere."""
         over = self.over
         request = self._request
         controls: list[NeuronAddress] = []
         if request.controls and self._index is not None and target.label != ALL and len(target.neurons) == 1:
             quadrant = Quadrant(target.label)
             controls = alike(self._index, target.neurons[0], quadrant, request.controls, request.signs)
-            self._edits.look_up(controls)
+        new = [neuron for neuron in controls if (neuron, target.label) not in known]
+        self._edits.look_up(new)
         both = over == RANDOM and request.extremes and self._contexts is not None and EXTREMES in self._contexts.kinds
         return _Plan(
             target,
             self._variant(target, over, marked=request.marked),
             self._variant(target, EXTREMES, marked=request.marked) if both else None,
             tuple(controls),
-            tuple(self._variant(Target((neuron,), target.label), over) for neuron in controls),
+            {neuron: self._variant(Target((neuron,), target.label), over) for neuron in new},
         )
 
     def _variant(self, target: Target, kind: str, *, marked: bool = False) -> Variant:
@@ -151,13 +168,10 @@ class Effects:
 
     def _effect(self, plan: _Plan, tallies: list[Tally]) -> Effect:
         target = plan.target
-        main, *others = tallies
+        main = tallies[0]
         own = self._measured(main, target)
-        extremes = None if plan.extremes is None else others.pop(0)
-        controls = None
-        if plan.controls:
-            nlls = [None if (found := _mean(tally, "nll_at")) is None else found.mean for tally in others]
-            controls = compared(None if own.nll_at is None else own.nll_at.mean, list(plan.controls), nlls)
+        extremes = None if plan.extremes is None else tallies[1]
+        controls = self.alone.compare(own.nll_at, plan.controls, target.label) if plan.controls else None
         raised, lowered = self._expected(target, own.post_change)
         return Effect(
             neuron=target.name,
@@ -189,10 +203,10 @@ class Effects:
             positions=positions,
             sequences=len(tally.sequences),
             visited=visited,
-            nll_at=_mean(tally, "nll_at"),
-            nll_all=_mean(tally, "nll_all"),
-            kl_at=_mean(tally, "kl_at"),
-            entropy_at=_mean(tally, "entropy_at"),
+            nll_at=tally.mean("nll_at"),
+            nll_all=tally.mean("nll_all"),
+            kl_at=tally.mean("kl_at"),
+            entropy_at=tally.mean("entropy_at"),
             top1_changed=sum(tally.sums["top1_changed"]) / positions,
             post_change=sign * tally.shift / positions if alone else None,
             raised=raised,
@@ -234,12 +248,3 @@ class Effects:
 def _layer(targets: Sequence[Target]) -> tuple[str, int]:
     first = targets[0].neurons[0].site
     return first.stack, first.layer
-
-
-_COUNTS = {"nll_at": "predicting", "nll_all": "following", "kl_at": "altered", "entropy_at": "altered"}
-"""What each measure is a mean over."""
-
-
-def _mean(tally: Tally, name: str) -> Interval | None:
-    counts: list[int] = getattr(tally, _COUNTS[name])
-    return interval(tally.sums[name], counts) if sum(tally.altered) else None

@@ -19,8 +19,8 @@ from ...sites import Site
 _SAME_AS_ROUNDING = 4.0  # times the tolerance: several layers round
 
 
-def run_whole(loaded: LoadedModel, ids: Tensor) -> Tensor:
-    """The body's last hidden states (# row position d_model) for ids (# row position)."""
+def run_whole(loaded: LoadedModel, ids: Tensor, real: Tensor) -> Tensor:
+    """The body's last hidden states (# row position d_model) for ids (# row position); `real`: those not padding."""
     found: list[Tensor] = []
 
     def end(_module: nn.Module, _args: Any, output: Any) -> None:
@@ -28,7 +28,7 @@ def run_whole(loaded: LoadedModel, ids: Tensor) -> Tensor:
 
     handle = loaded.model.register_forward_hook(end)
     try:
-        run_body(loaded, ids)
+        run_body(loaded, ids, real.to(ids.dtype))
     finally:
         handle.remove()
     return found[0]
@@ -78,7 +78,7 @@ class Stream:
                 stack.enter_context(_passed_by(layer))
             yield
 
-    def prove(self, loaded: LoadedModel, ids: Tensor, stream: Tensor | None, expected: Tensor) -> None:
+    def prove(self, loaded: LoadedModel, ids: Tensor, real: Tensor, stream: Tensor | None, expected: Tensor) -> None:
         """Run a batch from the kept stream, and compare the end (# row position d_model) with that of the whole run.
 
         Where they differ, or the run fails, `alone` stays False: the model passes more than the stream.
@@ -87,7 +87,7 @@ class Stream:
             return
         try:
             with self.from_here(stream):
-                found = run_whole(loaded, ids)
+                found = run_whole(loaded, ids, real)
         except Exception:  # a model may fail in any way without what its lower layers give: the whole run is right
             return
         if found.shape == expected.shape:

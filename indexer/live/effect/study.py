@@ -6,7 +6,7 @@
 3. The other rows (a variant, a sequence) of one layer become batches, which run from that layer on. Post is altered on
    the way, by the gate and in of that very run.
 4. Logits are computed where a prediction can have changed: at altered positions and, for the next token's likelihood,
-   after the first of them.
+   after the first of them (in an encoder-decoder everywhere: its decoder sees all positions of its encoder).
 
 Variants with neurons in several layers start at the lowest of them.
 """
@@ -26,10 +26,11 @@ from ...models.loaded import LoadedModel
 from ...quadrants import QUADRANTS
 from ...sequences.batches import Batch, plan
 from ...sequences.sequences import TokenSequence
-from ...sites import Site
+from ...sites import Site, is_encoder_decoder
+from ...sites.site import place_in_model
 from ..head import Head
 from .alter import Alteration, Part, Survey
-from .measures import Measured, Tally
+from .measures import Measured, Reach, Tally
 from .predictions import KEPT_BYTES, Predictions
 from .stream import Stream, run_whole, unaltered_stay
 from .variant import Edit, Variant
@@ -50,7 +51,7 @@ class Study:
     notice: Callable[[str], None] = lambda _: None
     _told: bool = False
     _streams: dict[str, Stream] = field(default_factory=dict)
-    _later: dict[str, bool] = field(default_factory=dict)  # path of a site -> an alteration reaches later positions
+    _reach: dict[str, Reach] = field(default_factory=dict)  # of an alteration, by the path of the site
 
     def measure(
         self, variants: Sequence[Variant], sequences: Iterable[TokenSequence], done: Done = lambda _: None
@@ -84,26 +85,31 @@ class Study:
 
     def lowest(self, variant: Variant) -> Site:
         """The first of a variant's sites in the order of the model."""
-        return min(variant.sites, key=lambda site: site.address)
+        return min(variant.sites, key=place_in_model)
 
     def prove(self, site: Site, plain: _Plain) -> None:
         """Find out once, on a batch, how far altering a site reaches, and whether runs may start at its layer."""
-        if site.path in self._later:
+        if site.path in self._reach:
             return
         stream = self.stream(site)
         if not stream.alone and not self.whole:
-            stream.prove(self.loaded, plain.ids, plain.kept.get(stream), plain.hidden)
+            stream.prove(self.loaded, plain.ids, plain.real, plain.kept.get(stream), plain.hidden)
             if not stream.alone and not self._told:
                 self._told = True
                 self.notice(
                     f"{self.loaded.architecture} passes more than the residual stream between its layers, "
                     "so all of them run for every variant"
                 )
-        self._later[site.path] = not (stream.last and self._stays(site, plain))
+        near = stream.last and site.address.stack != "enc" and self._stays(site, plain)
+        self._reach[site.path] = Reach.HERE if near else self._widest
 
-    def reaches_later(self, site: Site) -> bool:
-        """Whether an alteration of a site, which was proven, can change the positions after it."""
-        return self._later[site.path]
+    @property
+    def _widest(self) -> Reach:
+        return Reach.ALL if is_encoder_decoder(self.loaded.model) else Reach.LATER
+
+    def reach(self, variant: Variant) -> Reach:
+        """Where a variant, whose first site was proven, can change predictions."""
+        return self._reach[self.lowest(variant).path] if len(variant.sites) == 1 else self._widest
 
     def _stays(self, site: Site, plain: _Plain) -> bool:
         """Whether zeroing a whole site in every second position leaves the other positions' last states as they are."""
@@ -119,17 +125,18 @@ class Study:
     def run(self, start: Site, plain: _Plain, source: Tensor, alteration: Alteration) -> Tensor:
         """Last states (# row position d_model) of an altered batch whose rows repeat rows of the plain one."""
         stream = self.stream(start)
-        ids = plain.ids[source]
+        ids, real = plain.ids[source], plain.real[source]
         with alteration.running():
             if self.whole or not stream.alone:
-                return self.last_states(ids)
+                return self.last_states(ids, real)
             kept = plain.kept[stream]
             with stream.from_here(kept[source.to(kept.device)]):
-                return self.last_states(ids)
+                return self.last_states(ids, real)
 
-    def last_states(self, ids: Tensor) -> Tensor:
-        """The body's last states (# row position d_model) for ids (# row position), where the head is."""
-        return run_whole(self.loaded, ids).to(self.head.rows.device)
+    def last_states(self, ids: Tensor, real: Tensor) -> Tensor:
+        """The body's last states (# row position d_model) for ids (# row position; `real`: not padding), where the
+        head is."""
+        return run_whole(self.loaded, ids, real).to(self.head.rows.device)
 
 
 def _layer_place(site: Site) -> int:
@@ -194,7 +201,7 @@ class _BatchRun:
             stack.enter_context(survey.running())
             for stream in streams:
                 stack.enter_context(stream.kept(partial(kept.__setitem__, stream)))
-            hidden = self._study.last_states(ids)
+            hidden = self._study.last_states(ids, real)
         return _Plain(ids, real, counted, hidden, kept, survey.visited)
 
     def _following(self, plain: _Plain) -> list[int]:
@@ -217,10 +224,10 @@ class _BatchRun:
             parts.append(Part(self._variants[place], slice(begin, end)))
             begin = end
         alteration = Alteration(parts, plain.counted[source])
-        start = min((self._starts[place] for place in places), key=lambda site: site.address)
+        start = min((self._starts[place] for place in places), key=place_in_model)
         hidden = study.run(start, plain, source, alteration)
-        later = any(len(self._variants[p].sites) > 1 or study.reaches_later(self._starts[p]) for p in places)
-        measured = Measured(study.head, predictions, source, alteration.altered, later=later)
+        reach = max(study.reach(self._variants[place]) for place in places)
+        measured = Measured(study.head, predictions, source, alteration.altered, reach)
         measured.run(hidden, parts, {number: tallies[place] for number, place in enumerate(places)})
         rows = measured.rows()
         for row, (place, of) in enumerate(chunk):

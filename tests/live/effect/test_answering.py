@@ -41,7 +41,7 @@ def test_the_process_answers_as_the_command_does_and_marks_what_was_altered(live
             tuple(ids) for ranking in ("random", "post") for ids in plain.ids("L1N3", Quadrant.PN, ranking, 3, "raw")
         }
         lists = [list(ids) for ids in both]
-        changes = plain.changes("L1N3", Quadrant.PN, {"+-": 0.0}, lists)
+        changes = plain.changes("L1N3", Quadrant.PN, lambda _quadrant, _post: 0.0, lists)
     assert same.as_json() == {key: value for key, value in answer.items() if key != "marked"}
     expected = [change for change in changes if change.altered.any()]
     assert len(row.marked) == len(expected)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +14,36 @@ from indexer.addresses import NeuronAddress, parse_neuron
 from indexer.database.reader import Index
 from indexer.errors import GluscopeError
 from indexer.jobs.effect import Job, effect
-from indexer.jobs.index import index as make_index
 from indexer.live.effect.controls import alike
 from indexer.live.effect.kept_rows import KeptRows
+from indexer.live.effect.measures import Tally
 from indexer.live.effect.opening import Source
 from indexer.live.effect.replacement import parse_replacement
 from indexer.live.effect.request import LABELS, Request, Target, targets
 from indexer.live.effect.result import ALL, Effect, from_json
+from indexer.live.effect.study import Study
+from indexer.live.effect.variant import Variant
 from indexer.live.model import Choice
 from indexer.progress import Progress
 from indexer.quadrants import QUADRANTS, Quadrant
-from indexer.settings import Execution, Inputs, Settings
+from indexer.settings import Inputs
 
 from ...models.families.tiny import families, tiny_config, tiny_model
-from ...support.plain_effects import Change, PlainModel, replaced
+from ...support.plain_effects import Change, PlainModel, PlainTwoStacks, replaced
+from ...support.small_runs import make, save_model, write_corpus
+from ...support.tiny_experts import save_mixture
 from ...support.tiny_models import tiny_tokenizer
+from ...support.two_stacks import save_two_stacks
+from ..conftest import SETTINGS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+USABLE = range(1, len(tiny_tokenizer()))
+"""The tokens but <pad>, of which a text never consists."""
+
+New = Callable[[str, float], float]
+"""A raw quadrant and post -> what takes the place of post."""
 
 
 def silent(_progress: Progress) -> None:
@@ -63,19 +76,34 @@ def measure(
 class Plain:
     """The same by whole passes, over sequences of the index."""
 
-    def __init__(self, index: Index, model: Path) -> None:
-        self.index, self.model = index, PlainModel(model)
+    def __init__(self, index: Index, model: Path | PlainModel) -> None:
+        self.index, self.model = index, PlainModel(model) if isinstance(model, Path) else model
 
     def ids(self, neuron: str, quadrant: Quadrant, ranking: str, most: int, signs: str) -> list[list[int]]:
         record = self.index.neuron(neuron, signs=signs, rankings=(ranking,), limit=most)
         places = sorted({(one.document, one.part) for one in record.quadrants[quadrant].examples[ranking]})
         return [list(self.index.token_ids(*place).tokens) for place in places]
 
-    def changes(self, neuron: str, raw: Quadrant, values: dict[str, float], lists: list[list[int]]) -> list[Change]:
+    def changes(self, neuron: str, raw: Quadrant, new: New, lists: list[list[int]]) -> list[Change]:
         address = parse_neuron(neuron)
-        place = (address.site.layer, None, address.index)
-        alter = replaced({raw.value}, lambda quadrant, _post: values[quadrant])
-        return [self.model.change(ids, place, alter, first=False) for ids in lists]
+        place = (address.site.layer, address.site.expert, address.index)
+        return [self.model.change(ids, place, replaced({raw.value}, new), first=False) for ids in lists]
+
+
+def new_posts(index: Index, neuron: str, to: str) -> New:
+    """What takes the place of post in a raw quadrant."""
+    record = index.neuron(neuron, signs="raw", rankings=())
+    posts = {q.value: record.quadrants[q].mean.post or 0.0 for q in QUADRANTS}
+    total = sum(record.quadrants[q].count * posts[q.value] for q in QUADRANTS) / record.tokens_counted
+    known: dict[str, New] = {
+        "zero": lambda _quadrant, _post: 0.0,
+        "mean": lambda _quadrant, _post: total,
+        "quadrant": lambda quadrant, _post: posts[quadrant],
+        "-0.75": lambda _quadrant, _post: -0.75,
+        "x-1": lambda _quadrant, post: -post,
+        "x3": lambda _quadrant, post: 3 * post,
+    }
+    return known[to]
 
 
 def mean_at(changes: Sequence[Change]) -> tuple[int, float]:
@@ -87,46 +115,68 @@ def model_of(db: Path) -> Path:
     return db.parent / "model"
 
 
+def compare(index: Index, folder: Path, site: str, to: str, signs: str, contexts: int) -> None:
+    """Rows of a flipped and an unflipped neuron say what whole passes of the model in the folder say."""
+    where = f"site = '{site}' and frequency_pp > 0"
+    flips = {bool(row[0]): str(row[1]) for row in index.rows(("flipped", "neuron"), where=where)}
+    request = Request(to=parse_replacement(to), signs=signs, contexts=contexts)
+    rows = {(row.neuron, row.quadrant): row for row in measure(index, sorted(flips.values()), request)}
+    plain = Plain(index, folder)
+    assert len(rows) == 2 * len(LABELS)
+    for flip, neuron in flips.items():
+        new = new_posts(index, neuron, to)
+        for quadrant in QUADRANTS:
+            row = rows[neuron, quadrant.value]
+            turned = flip and signs == "aligned"
+            for ranking, found in (("random", row.main), ("post", row.extremes)):
+                assert found is not None
+                lists = plain.ids(neuron, quadrant, ranking, contexts, signs)
+                assert found.sequences == len(lists)
+                if not lists:
+                    assert found.positions == 0
+                    assert found.nll_at is None
+                    continue
+                changes = plain.changes(neuron, quadrant.flipped if turned else quadrant, new, lists)
+                positions, nll = mean_at(changes)
+                assert found.positions == positions
+                assert found.nll_at is not None
+                assert found.nll_at.mean == pytest.approx(nll, rel=1e-3, abs=2e-6)
+                moved = (sum(change.tokens[change.altered].sum(0) for change in changes) / positions)[USABLE]
+                assert found.raised[0].change == pytest.approx(moved.max(), rel=1e-3, abs=1e-5)
+                assert found.lowered[0].change == pytest.approx(moved.min(), rel=1e-3, abs=1e-5)
+                shift = sum(change.shift.sum() for change in changes) / positions
+                assert found.post_change == pytest.approx((-1 if turned else 1) * shift, rel=1e-3, abs=1e-6)
+        assert rows[neuron, ALL].main.positions
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("to", ["zero", "mean", "quadrant", "-0.75"])
 @pytest.mark.parametrize("signs", ["aligned", "raw"])
 def test_rows_say_what_whole_passes_over_the_contexts_say(to: str, signs: str, live_index: Path) -> None:
     with Index(live_index) as index:
-        flips = [row[0] for row in index.rows(("flipped",), where="layer = 1")]
-        neurons = [f"L1N{flips.index(1)}", f"L1N{flips.index(0)}"]
-        request = Request(to=parse_replacement(to), signs=signs, contexts=3)
-        rows = {(row.neuron, row.quadrant): row for row in measure(index, neurons, request)}
-        plain = Plain(index, model_of(live_index))
-        assert len(rows) == len(neurons) * len(LABELS)
-        for neuron, flipped in zip(neurons, (True, False), strict=True):
-            record = index.neuron(neuron, signs="raw", rankings=())
-            posts = {q.value: record.quadrants[q].mean.post or 0.0 for q in QUADRANTS}
-            total = sum(record.quadrants[q].count * posts[q.value] for q in QUADRANTS) / record.tokens_counted
-            numbers = {"zero": 0.0, "mean": total, "-0.75": -0.75}
-            values = posts if to == "quadrant" else dict.fromkeys(posts, numbers[to])
-            for quadrant in QUADRANTS:
-                row = rows[neuron, quadrant.value]
-                raw = quadrant.flipped if flipped and signs == "aligned" else quadrant
-                for ranking, found in (("random", row.main), ("post", row.extremes)):
-                    assert found is not None
-                    lists = plain.ids(neuron, quadrant, ranking, 3, signs)
-                    assert found.sequences == len(lists)
-                    if not lists:
-                        assert found.positions == 0
-                        assert found.nll_at is None
-                        continue
-                    changes = plain.changes(neuron, raw, values, lists)
-                    positions, nll = mean_at(changes)
-                    assert found.positions == positions
-                    assert found.nll_at is not None
-                    assert found.nll_at.mean == pytest.approx(nll, rel=1e-3, abs=2e-6)
-                    moved = sum(change.tokens[change.altered].sum(0) for change in changes) / positions
-                    assert found.raised[0].change == pytest.approx(moved.max(), rel=1e-3, abs=1e-5)
-                    assert found.lowered[0].change == pytest.approx(moved.min(), rel=1e-3, abs=1e-5)
-                    shift = sum(change.shift.sum() for change in changes) / positions
-                    sign = -1 if flipped and signs == "aligned" else 1
-                    assert found.post_change == pytest.approx(sign * shift, rel=1e-3, abs=1e-6)
-            assert rows[neuron, ALL].main.positions
+        compare(index, model_of(live_index), "L1", to, signs, 3)
+
+
+@pytest.fixture(scope="module")
+def other_indexes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Indexes of a mixture of experts, and of a model whose unembedding is its embeddings."""
+    folder = tmp_path_factory.mktemp("others")
+    corpus = write_corpus(folder / "t.jsonl")
+    sizes = {"num_hidden_layers": 2, "intermediate_size": 12, "sliding_window": 500}
+    save_mixture(folder / "experts" / "model", "MixtralConfig", **sizes)
+    save_model(folder / "tied" / "model", tie_word_embeddings=True)
+    return {
+        name: make(folder / name / "model", corpus, folder / name / "g.db", SETTINGS, compile="off")
+        for name in ("experts", "tied")
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("to", ["mean", "quadrant", "x-1", "x3"])
+@pytest.mark.parametrize(("name", "site"), [("experts", "L1E2"), ("tied", "L0")])
+def test_experts_and_tied_embeddings_too(name: str, site: str, to: str, other_indexes: dict[str, Path]) -> None:
+    with Index(other_indexes[name]) as index:
+        compare(index, model_of(other_indexes[name]), site, to, "aligned", 2)
 
 
 @pytest.mark.slow
@@ -159,6 +209,36 @@ def test_controls_are_the_nearest_by_frequency_and_strength_and_place_the_neuron
         assert row.controls.neurons == tuple(map(str, expected))
         assert row.main.nll_at is not None
         assert row.controls.place == 1 + sum(abs(value) > abs(row.main.nll_at.mean) for value in values)
+
+
+def test_a_neuron_is_measured_once_as_a_row_and_as_a_control_of_others(
+    live_index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[tuple[str, int]] = []
+    of = Study.measure
+
+    def counted(self: Study, variants: Sequence[Variant], *rest: Any) -> list[Tally]:
+        measured.extend((one.edits[0].site.address.name, one.edits[0].index) for one in variants)
+        return of(self, variants, *rest)
+
+    monkeypatch.setattr(Study, "measure", counted)
+    names = [f"L0N{number}" for number in range(10)]
+    source = Source(prompt="the cat sat on the mat and the dog sat on the cat")
+    request = Request(controls=9)
+    with Index(live_index) as index:
+        rows = measure(index, names, request, labels=["++"], source=source)
+        assert sorted(measured) == [("L0", number) for number in range(10)]
+        found = {row.neuron: None if row.main.nll_at is None else row.main.nll_at.mean for row in rows}
+        for row in rows:
+            if row.controls is not None:
+                assert row.controls.nll_at == tuple(found[name] for name in row.controls.neurons)
+        measured.clear()
+        (alone,) = measure(index, names[4:5], request, labels=["++"], source=source)
+        assert len(measured) == len(set(measured)) > 1
+    (same,) = [row for row in rows if row.neuron == names[4]]
+    assert alone.controls is not None
+    assert same.controls is not None
+    assert alone.controls.place == same.controls.place
 
 
 @pytest.mark.parametrize("to", ["mean", "quadrant"])
@@ -230,21 +310,39 @@ def test_two_runs_dont_write_one_file(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.parametrize(("family", "why"), [("modernbert", "those after them"), ("t5gemma", "the whole text")])
-def test_models_that_predict_no_next_token_are_refused(family: str, why: str, tmp_path: Path) -> None:
-    model: Any = tiny_model(tiny_config(families()[family]))
+def test_an_encoder_predicts_no_next_token_and_is_refused(tmp_path: Path) -> None:
+    model: Any = tiny_model(tiny_config(families()["modernbert"]))
     model.save_pretrained(tmp_path / "model")
     tiny_tokenizer().save_pretrained(tmp_path / "model")
-    site = "L0" if family == "modernbert" else "dec.L0"
-    with pytest.raises(GluscopeError, match=f"effect needs a causal model.*{why}"):
-        measure(None, [f"{site}N0"], source=Source(prompt="the cat"), model=tmp_path / "model")
-    if family == "modernbert":
-        (tmp_path / "t.txt").write_text("the cat sat on the mat")
-        inputs = Inputs((str(tmp_path / "t.txt"),))
-        run = Execution(compile="off")
-        db = make_index(str(tmp_path / "model"), inputs, tmp_path / "x.db", Settings(), run)
-        with Index(db) as index, pytest.raises(GluscopeError, match="effect needs a causal model"):
-            measure(index, ["L0N0"], model=tmp_path / "nowhere")
+    with pytest.raises(GluscopeError, match="model is an encoder"):
+        measure(None, ["L0N0"], source=Source(prompt="the cat"), model=tmp_path / "model")
+    (tmp_path / "t.txt").write_text("the cat sat on the mat")
+    db = make(tmp_path / "model", tmp_path / "t.txt", tmp_path / "x.db", compile="off")
+    with Index(db) as index, pytest.raises(GluscopeError, match="model is an encoder"):
+        measure(index, ["L0N0"], model=tmp_path / "nowhere")
+
+
+@pytest.mark.slow
+def test_an_encoder_decoder_is_measured_as_its_index_read_it(tmp_path: Path) -> None:
+    folder = save_two_stacks(tmp_path / "model", "mt5")
+    db = make(folder, write_corpus(tmp_path / "t.jsonl"), tmp_path / "g.db", SETTINGS, compile="off")
+    told: list[str] = []
+    with Index(db) as index:
+        for stack in ("enc", "dec"):
+            neuron = f"{stack}.L1N3"
+            for row in measure(index, [neuron], Request(contexts=2, signs="raw", controls=2), told=told):
+                if row.quadrant == ALL:
+                    continue
+                plain = Plain(index, PlainTwoStacks(folder, "mt5", stack))
+                lists = plain.ids(neuron, Quadrant(row.quadrant), "random", 2, "raw")
+                changes = plain.changes(neuron, Quadrant(row.quadrant), lambda _quadrant, _post: 0.0, lists)
+                positions, nll = mean_at(changes)
+                assert row.main.positions == positions > 0
+                assert row.main.nll_at is not None
+                assert row.main.nll_at.mean == pytest.approx(nll, rel=2e-3, abs=3e-6)
+                assert row.controls is not None
+                assert all(name.startswith(f"{stack}.L1N") for name in row.controls.neurons)
+    assert any("that the encoder has read whole" in message for message in told)
 
 
 def test_a_set_is_one_row_and_a_neuron_that_isnt_there_is_named(live_index: Path) -> None:

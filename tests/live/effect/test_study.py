@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from indexer.live.effect.measures import Tally
+from indexer.live.effect.measures import Reach, Tally
 from indexer.live.effect.study import Study
 from indexer.live.effect.variant import Block, Edit, Variant
 from indexer.live.head import Head, find_head
@@ -21,9 +21,10 @@ from indexer.quadrants import QUADRANTS, Quadrant
 from indexer.sequences.sequences import TokenSequence
 from indexer.sites import Site, find_sites
 
-from ...support.plain_effects import Change, PlainModel, replaced
+from ...support.plain_effects import Change, PlainModel, PlainTwoStacks, replaced
 from ...support.tiny_experts import save_mixture
 from ...support.tiny_models import save_tiny
+from ...support.two_stacks import save_two_stacks
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -140,6 +141,30 @@ def test_variants_of_several_layers_in_one_batch_say_what_whole_passes_say(case:
         agree(tally, {n: plain.change(lists[n], neuron, alter, first=first) for n in numbers}, first=first)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["mt5", "t5gemma"])
+def test_neurons_of_both_stacks_change_what_the_decoder_predicts(family: str, tmp_path: Path) -> None:
+    """An encoder's alteration changes positions before it, too: the decoder sees all of its encoder."""
+    folder = save_two_stacks(tmp_path / "model", family)
+    loaded, sites, head = opened(folder)
+    assert loaded.hides_start
+    lists = [[loaded.decoder_start or 0, *one[1:]] for one in ids()]
+    study = Study(loaded, head, batch_tokens=60)
+    quadrants = [frozenset((quadrant,)) for quadrant in QUADRANTS]
+    asked = [(stack, layer, one) for stack in ("enc", "dec") for layer in (0, 1) for one in quadrants]
+    variants = [Variant((Edit(sites[f"{stack}.L{layer}"], 5, one, factor=-2.0),)) for stack, layer, one in asked]
+    both = Variant((Edit(sites["dec.L0"], 3, ALL), Edit(sites["enc.L1"], 4, ALL)))
+    assert study.lowest(both).address.name == "enc.L1"
+    tallies = study.measure(variants, sequences(lists))
+    plain = {stack: PlainTwoStacks(folder, family, stack) for stack in ("enc", "dec")}
+    for (stack, layer, one), tally in zip(asked, tallies, strict=True):
+        alter = replaced({quadrant.value for quadrant in one}, lambda _q, post: -2.0 * post)
+        changes = {n: plain[stack].change(ids, (layer, None, 5), alter, first=False) for n, ids in enumerate(lists)}
+        agree(tally, changes, first=False)
+    assert study.reach(variants[0]) is Reach.ALL
+    assert study.reach(variants[-1]) is Reach.HERE
+
+
 def test_rows_that_share_a_batch_say_what_they_say_alone_and_from_the_first_layer_on(tmp_path: Path) -> None:
     loaded, sites, head = opened(save_tiny(tmp_path / "model", "llama"))
     given = sequences(ids())
@@ -163,10 +188,10 @@ def test_only_the_last_layer_spares_the_positions_after_an_altered_one(tmp_path:
     loaded, sites, head = opened(save_tiny(tmp_path / "model", "llama"))
     study = Study(loaded, head, batch_tokens=100)
     study.measure([Variant((Edit(site, 0, ALL),)) for site in sites.values()], sequences(ids()))
-    assert {site.address.name: study.reaches_later(site) for site in sites.values()} == {
-        "L0": True,
-        "L1": True,
-        "L2": False,
+    assert {name: study.reach(Variant((Edit(site, 0, ALL),))) for name, site in sites.items()} == {
+        "L0": Reach.LATER,
+        "L1": Reach.LATER,
+        "L2": Reach.HERE,
     }
 
 
