@@ -169,7 +169,8 @@ def test_it_reads(reading_only: Path, truth: Truth, tmp_path: Path) -> None:
 
 
 def test_what_runs_models_says_in_one_line_what_to_install(reading_only: Path, truth: Truth) -> None:
-    commands = {"index": ["m", "t"], "bench": ["m", "t"], "demo": [], "merge": ["o", "i"], "models": []}
+    commands: dict[str, list[str]] = {"index": ["m", "t"], "bench": ["m", "t"], "demo": [], "merge": ["o", "i"]}
+    commands |= {"models": [], "prompt": ["a text"], "effect": ["L0N1"]}
     told = gluscope(
         reading_only,
         *([name, *arguments] for name, arguments in commands.items()),

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import transformers
 
+from gluscope_tui.cli.app import run as command_line
 from indexer.addresses import NeuronAddress, SiteAddress
 from indexer.database.reader import Index
 from indexer.errors import GluscopeError
@@ -19,7 +20,9 @@ from indexer.jobs.merge import merge
 from indexer.jobs.prepare import silent
 from indexer.settings import Execution, Inputs, Settings
 
+from ..support import content as contents
 from ..support.compare import compare
+from ..support.long_runs import CutOff, cut_off
 from ..support.reference import Cut, Reference
 from ..support.reference_experts import ExpertReference
 from ..support.small_runs import save_model
@@ -58,7 +61,8 @@ def give_template(model: Path) -> Path:
 
 
 def make(model: Path, text: Path, db: Path, settings: Settings = ONE, **options: Any) -> Path:
-    execution = Execution(compile=options.pop("compile", "on"), shard=options.pop("shard", None), weights=False)
+    chosen = {name: options.pop(name) for name in ("compile", "shard", "checkpoint_every") if name in options}
+    execution = Execution(**{"compile": "on", **chosen}, weights=False)
     inputs = Inputs((str(text),), column="talk", **options)
     return index(str(model), inputs, db, settings, execution)
 
@@ -159,6 +163,46 @@ def test_shards_joined_and_an_extended_index_are_those_of_one_run(tmp_path: Path
     with Index(short) as extended, Index(whole) as one:
         assert extended.info().corpus["tokens"] == one.info().corpus["tokens"]
         assert [site.tokens_counted for site in extended.sites] == [site.tokens_counted for site in one.sites]
+
+
+def test_a_run_that_is_cut_off_after_any_batch_ends_as_if_it_never_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = give_template(save_model(tmp_path / "model"))
+    text = write(tmp_path / "texts.jsonl")
+    settings = replace(ONE, batch_tokens=60, sinks="drop")
+    whole = make(model, text, tmp_path / "whole.db", settings)
+    with Index(whole) as index:
+        batches = index.info().coverage["batches"]
+    assert batches > 4
+    for after in range(1, batches + 1):
+        db = tmp_path / f"{after}.db"
+        cut_off(monkeypatch, after=after)
+        with pytest.raises(CutOff):
+            make(model, text, db, settings, checkpoint_every=0.0)
+        assert not db.exists()
+        make(model, text, db, settings, checkpoint_every=0.0)
+        assert contents.content(db) == contents.content(whole)
+        same(db, whole)
+        assert not db.with_name(f"{db.name}.run").exists()
+
+
+def test_a_dry_run_reads_the_conversations_and_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = save_model(tmp_path / "model")
+    text, db = write(tmp_path / "texts.jsonl"), tmp_path / "x.db"
+    command = ["index", str(model), str(text), "--db", str(db), "--column", "talk", "--roles", "assistant"]
+    command += ["--context", "48", "--batch-tokens", "60", "--dry-run", "-f", "json"]
+    assert command_line(command) == 2
+    assert "--chat-template FILE" in capsys.readouterr().err
+    give_template(model)
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    assert command_line(command) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+    with Index(make(model, text, db)) as index:
+        assert told["tokens"] == index.info().corpus["tokens"]
 
 
 @pytest.mark.parametrize(
