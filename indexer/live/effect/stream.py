@@ -1,6 +1,6 @@
 """The residual stream between layers: kept where a layer begins, so that runs of the layers above can start there.
 
-Whether a model passes nothing else from layer to layer is tried, not believed: see `Stream.proven`.
+Whether a model passes nothing else from layer to layer is tried, not believed: see `Stream.prove`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ...capture.proof import relative_error, tolerance
@@ -46,6 +47,7 @@ class Stream:
         self.last = number == len(layers) - 1
         self._layer: Any = layers[number]
         self._below: list[Any] = layers[:number]
+        self._more = False  # a layer below gives more than a tensor
         self.alone = False  # proven: nothing but the stream goes from layer to layer
 
     @contextmanager
@@ -57,11 +59,14 @@ class Stream:
             if isinstance(stream, Tensor):
                 keep(stream.clone())  # a layer may add to it in place
 
-        handle = self._layer.register_forward_pre_hook(entered, with_kwargs=True)
-        try:
+        def left(_module: nn.Module, _args: Any, output: Any) -> None:
+            self._more |= not isinstance(output, Tensor)
+
+        with ExitStack() as stack:
+            stack.callback(self._layer.register_forward_pre_hook(entered, with_kwargs=True).remove)
+            for layer in self._below:
+                stack.callback(layer.register_forward_hook(left).remove)
             yield
-        finally:
-            handle.remove()
 
     @contextmanager
     def from_here(self, stream: Tensor) -> Iterator[None]:
@@ -81,15 +86,19 @@ class Stream:
     def prove(self, loaded: LoadedModel, ids: Tensor, real: Tensor, stream: Tensor | None, expected: Tensor) -> None:
         """Run a batch from the kept stream, and compare the end (# row position d_model) with that of the whole run.
 
-        Where they differ, or the run fails, `alone` stays False: the model passes more than the stream.
+        Its rows run in another order, one of them twice, as altered rows will. Where the ends differ, the run fails, or
+        layers give more than a tensor (which could be unpacked by mistake), `alone` stays False: the model passes more
+        than the stream.
         """
-        if stream is None:
+        if self._more or stream is None or stream.shape[:-1] != ids.shape:
             return
+        rows = torch.tensor([*reversed(range(len(ids))), 0])
         try:
-            with self.from_here(stream):
-                found = run_whole(loaded, ids, real)
+            with self.from_here(stream[rows.to(stream.device)]):
+                found = run_whole(loaded, ids[rows], real[rows])
         except Exception:  # a model may fail in any way without what its lower layers give: the whole run is right
             return
+        expected = expected[rows.to(expected.device)]
         if found.shape == expected.shape:
             allowed = _SAME_AS_ROUNDING * tolerance(found.dtype)
             self.alone = relative_error(found.to(expected.device), expected) <= allowed
