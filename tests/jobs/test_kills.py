@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from ..support.small_runs import save_model, write_corpus
-from .test_chats import CHATS, give_template, write
 
 
 @pytest.mark.slow
@@ -27,20 +26,3 @@ def test_a_kill_at_any_moment_loses_nothing(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("2 kills") == 8
-
-
-@pytest.mark.slow
-def test_nor_does_one_while_conversations_are_read(tmp_path: Path) -> None:
-    model = give_template(save_model(tmp_path / "model"))
-    corpus = write(tmp_path / "texts.jsonl", CHATS * 3)
-    command = [sys.executable, "-m", "tests.support.kills", "--model", str(model), "--times", "3", "--seed", "2"]
-    options = ["--column", "talk", "--roles", "assistant", "--sinks", "drop", "--batch-tokens", "64", "--context", "48"]
-    done = subprocess.run(
-        [*command, str(corpus), "--only", "index --snapshot", "--tokens", "300,900", *options],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(__file__).parents[2],
-    )
-    assert done.returncode == 0, done.stderr
-    assert "index --snapshot: 3 kills" in done.stdout
