@@ -63,6 +63,8 @@ def open_effects(
         notice(f"in {loaded.dtype} rounding alone moves a likelihood by some 0.01 nats: --dtype float32 is finer")
     if two_stacks:
         notice("the decoder predicts the next token of a text that the encoder has read whole, as in the index")
+    if request.controls and index is not None and loaded.device == "cpu":
+        notice(f"{request.controls} neurons alike beside each take most of the time: --controls 0 leaves them out")
     study = Study(
         loaded,
         head.widened(),
