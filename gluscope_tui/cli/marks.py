@@ -12,7 +12,7 @@ from indexer.errors import GluscopeError
 from indexer.quadrants import Quadrant
 
 from ..kept.files import file_name, index_folder
-from ..kept.marks import Key, Mark, MarksFile, dated, has_words, now, parse_text
+from ..kept.marks import Key, Mark, MarksFile, dated, has_words, parse_text
 from ..views.numbers import counted
 from .asked import Addresses, named
 from .columns import Where
@@ -73,7 +73,7 @@ def command(
         marks = _filtered(file.read(), path, wanted)
         _write(marks, path, Printer(format, color, scripts="tsv"), limit, filtered=wanted != Wanted())
     elif action == "add":
-        _add(file, path, names, quadrants, note or "", tags)
+        _add(file, path, names, quadrants, note, tags)
     elif action == "remove":
         _remove(file, names, quadrants)
     elif action == "import":
@@ -147,11 +147,20 @@ def _report(marks: Sequence[Mark], path: str, limit: int) -> None:
 
 
 def _add(
-    file: MarksFile, path: str, names: Sequence[str], quadrants: Sequence[Quadrant], note: str, tags: Sequence[str]
+    file: MarksFile,
+    path: str,
+    names: Sequence[str],
+    quadrants: Sequence[Quadrant],
+    note: str | None,
+    tags: Sequence[str],
 ) -> None:
-    """Mark neurons: as a whole, in the quadrants asked for, or in the one beside the address."""
-    text, own = parse_text(note)
-    kept = tuple(dict.fromkeys((*own, *("-".join(tag.split()) for tag in tags if tag.strip()))))
+    """Mark neurons: as a whole, in the quadrants asked for, or in the one beside the address.
+
+    A mark that is there keeps its tags, and its note unless another is given: tags alone are none.
+    """
+    text, own = parse_text(note or "")
+    words = (*own, *("-".join(tag.split()) for tag in tags if tag.strip()))
+    given = None if note is None or (own and not text) else text
     with open_index(path) as index:
         addresses = Addresses(index, names)
         asked: dict[Key, None] = {}
@@ -160,8 +169,15 @@ def _add(
     if not asked and not addresses.refused:
         raise GluscopeError("no neuron is named", "name some: gluscope marks add L12N345, or - for stdin")
     if asked:
-        file.put(Mark(neuron, text, quadrant, kept, now()) for neuron, quadrant in asked)
-        tell(f"{counted(len(asked), 'mark')} kept in {file.path}")
+        there = file.change(asked, lambda mark: mark.with_added(given, words))
+        changed = sum(mark.with_added(given, words) != mark for mark in there)
+        same = len(there) - changed
+        if new := len(asked) - len(there):
+            tell(f"{counted(new, 'mark')} kept in {file.path}")
+        if changed:
+            tell(f"{counted(changed, 'mark')} changed in {file.path}")
+        if same:
+            tell(f"{counted(same, 'mark')} {'stays as it was' if same == 1 else 'stay as they were'}")
     if addresses.refused:
         raise typer.Exit(2)
 

@@ -59,6 +59,12 @@ class Mark:
         note, tags = parse_text(text)
         return replace(self, note=note, tags=tags, date=now())
 
+    def with_added(self, note: str | None, tags: Iterable[str]) -> Mark:
+        """The mark with more tags and, unless it is None, another note; of now if that changes it."""
+        words = tuple(dict.fromkeys((*self.tags, *tags)))
+        text = self.note if note is None else note
+        return self if (text, words) == (self.note, self.tags) else replace(self, note=text, tags=words, date=now())
+
     @property
     def fields(self) -> tuple[str, ...]:
         """The values of FIELDS as text."""
@@ -130,21 +136,34 @@ class MarksFile:
     def put(self, marks: Iterable[Mark]) -> None:
         """Add marks, or replace those with the same key where they stand. Their own columns stay."""
         new = {mark.key: mark for mark in marks}
+        self.change(new, lambda before: replace(new[before.key], more=new[before.key].more or before.more))
+
+    def change(self, keys: Iterable[Key], changed: Callable[[Mark], Mark]) -> tuple[Mark, ...]:
+        """Change the marks with these keys where they stand. Returns them as they were.
+
+        Keys that are not there are added: an empty mark of now is changed.
+        """
+        wanted = dict.fromkeys(keys)
+        there: dict[Key, Mark] = {}
 
         def change(lines: list[str]) -> list[str]:
+            marks = [parse_line(line) for line in lines]
+            there.update((mark.key, mark) for mark in marks if mark is not None and mark.key in wanted)
             kept: list[str] = []
             done = set()
-            for line in lines:
-                before = parse_line(line)
-                if before is None or before.key not in new:
+            for line, mark in zip(lines, marks, strict=True):
+                if mark is None or mark.key not in wanted:
                     kept.append(line)
-                elif before.key not in done:
-                    done.add(before.key)
-                    kept.append(replace(new[before.key], more=new[before.key].more or before.more).line)
-            added = [mark.line for key, mark in new.items() if key not in done]
+                elif mark.key not in done:
+                    done.add(mark.key)
+                    before = there[mark.key]
+                    after = changed(before)
+                    kept.append(line if after == before == mark else after.line)
+            added = [changed(Mark(key[0], quadrant=key[1], date=now())).line for key in wanted if key not in done]
             return [*(kept or [HEADING]), *added]
 
         self._change(change)
+        return tuple(there.values())
 
     def remove(self, keys: Iterable[Key]) -> tuple[Mark, ...]:
         """Remove the marks with these keys. Returns those that were there."""

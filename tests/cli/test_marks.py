@@ -63,6 +63,20 @@ def test_marks_are_added_listed_filtered_and_removed(truth: Truth, capsys: Captu
     assert told(capsys, truth).startswith("L0N1\t")
 
 
+def test_adding_to_a_mark_keeps_its_note_and_tags(truth: Truth, capsys: Capture) -> None:
+    for arguments, said, note, tags in (
+        (["--note", "precious #a", "-t", "b"], ["1 mark kept"], "precious", "a b"),
+        (["-t", "new", "-t", "a"], ["1 mark changed"], "precious", "a b new"),
+        (["--note", "#c"], ["1 mark changed"], "precious", "a b new c"),
+        ([], ["1 mark stays as it was"], "precious", "a b new c"),
+        (["L0N2", "--note", "other"], ["1 mark kept", "1 mark changed"], "other", "a b new c"),
+        (["--note", ""], ["1 mark changed"], "", "a b new c"),
+    ):
+        assert run(["marks", "add", "L0N1", *arguments, "--db", str(truth.path)]) == 0
+        assert [line.split(" in /")[0] for line in capsys.readouterr().err.splitlines()] == said
+        assert told(capsys, truth).splitlines()[0].split("\t")[2:4] == [note, tags]
+
+
 def test_what_is_printed_is_imported_again(
     truth: Truth, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
