@@ -12,15 +12,15 @@ from indexer.errors import GluscopeError
 from indexer.quadrants import Quadrant
 
 from ..kept.files import file_name, index_folder
-from ..kept.marks import Key, Mark, MarksFile, dated, has_words, parse_text
+from ..kept.marks import Key, Mark, MarksFile, has_words, parse_text
 from ..views.numbers import counted
 from .asked import Addresses, named
 from .columns import Where
+from .marked import import_marks, of_index
 from .opening import open_index, reading_name
 from .options import MOST, Color, Db, Quadrants, parse_quadrants, require_utf8
 from .output import complain, emit_lines, tell
 from .printing import Printer
-from .streams import stdin_lines
 
 _ACTIONS = ("list", "add", "remove", "import")
 _CONTEXTS = 3  # a quadrant, in a report
@@ -77,7 +77,8 @@ def command(
     elif action == "remove":
         _remove(file, names, quadrants)
     elif action == "import":
-        _import(file, names, replace=replace)
+        with open_index(path) as index:
+            import_marks(file, index, names, replace=replace)
     elif action == "list":
         raise GluscopeError(f"list takes no {names[0]!a}", "filter with --tag, --quadrant or --where")
     else:
@@ -129,6 +130,9 @@ def _report(marks: Sequence[Mark], path: str, limit: int) -> None:
 
     refused = 0
     with open_index(path) as index:
+        marks = of_index(index, marks)
+        if not marks:
+            raise GluscopeError("none of the marked neurons is in this index", "gluscope marks lists them")
         rankings = ("post",) if "post" in index.rankings else index.rankings[:1]
         headed = False
         for mark in marks:
@@ -199,38 +203,3 @@ def _remove(file: MarksFile, names: Sequence[str], quadrants: Sequence[Quadrant]
     if not removed:
         tell("none of these is marked")
         raise typer.Exit(1)
-
-
-def _import(file: MarksFile, names: Sequence[str], *, replace: bool) -> None:
-    """Take the marks of files. One that is there already stays, unless it says nothing."""
-    from ..kept.marks_import import read_marks
-
-    if not names:
-        raise GluscopeError("no file to import is named", "name some, or - for stdin: gluscope marks import others.tsv")
-    refused = 0
-    for name in names:
-        found = read_marks(list(stdin_lines()) if name == "-" else _lines(name))
-        for number, reason in found.refused:
-            tell(f"line {number} of {'stdin' if name == '-' else name}: {reason}")
-        refused += len(found.refused)
-        if found.unknown:
-            tell(f"left out of {name}: {', '.join(found.unknown)}")
-        before = {mark.key: mark.text for mark in file.read()}
-        other = [mark for mark in found.marks if before.get(mark.key) not in (None, "", mark.text)]
-        same = [mark for mark in found.marks if mark.text and before.get(mark.key) == mark.text]
-        stay = same if replace else [*same, *other]
-        new = [dated(mark) for mark in found.marks if mark not in stay]
-        file.put(new)
-        tell(f"{counted(len(new), 'mark')} taken from {name}")
-        if other and not replace:
-            tell(f"{counted(len(other), 'mark')} with another note stay as they are: --replace takes the imported ones")
-    if refused:
-        raise typer.Exit(2)
-
-
-def _lines(name: str) -> list[str]:
-    try:
-        with open(name, encoding="utf-8-sig", errors="replace") as file:
-            return file.read().splitlines()
-    except OSError as error:
-        raise GluscopeError(f"{name} can't be read: {error.strerror}", "name a file of marks, or - for stdin") from None

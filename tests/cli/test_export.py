@@ -151,8 +151,10 @@ def test_marks_are_exported_with_their_notes(
     plain, other = parse_neuron("L1N4"), parse_neuron("L0N3")
     marks.put([Mark(plain, "says <b>France</b>"), Mark(other, "often", Quadrant.NP, ("geo",)), Mark(other, "flips")])
     marks.put([Mark(parse_neuron("L9N9"), "of another index")])
-    assert export(index, "html", "--marks", "--out", str(tmp_path / "site")) == 2
-    assert "a mark: there is no L9" in capsys.readouterr().err
+    assert export(index, "html", "--marks", "--out", str(tmp_path / "site")) == 0
+    err = capsys.readouterr().err
+    assert "1 mark left out, whose neuron this index lacks: L9N9\n" in err
+    assert "error" not in err
     assert names(tmp_path / "site") == {"L1N4.html", "L0N3.html", "index.html", MANIFEST}
     notes = ["says <b>France</b>", "-+ often #geo; flips"]
     for name, note in zip(("L1N4", "L0N3"), notes, strict=True):

@@ -103,6 +103,25 @@ def test_what_is_printed_is_imported_again(
     assert "L0N5\t-+\tfrom a pipe" in told(capsys, truth)
 
 
+def test_neurons_that_the_index_lacks_are_left_out(truth: Truth, capsys: Capture, tmp_path: Path) -> None:
+    lacking = [f"L0N{index}" for index in range(24, 30)] + ["L99N2"]
+    (tmp_path / "others.tsv").write_text("\n".join(["L0N1\t\tmine", *lacking]))
+    arguments = ["marks", "import", str(tmp_path / "others.tsv"), "--db", str(truth.path)]
+    assert run(arguments) == 2
+    err = capsys.readouterr().err.splitlines()
+    assert err == [
+        f"7 marks of {tmp_path}/others.tsv left out, whose neurons this index lacks: "
+        "L0N24, L0N25, L0N26, L0N27, L0N28 and 2 more",
+        f"1 mark taken from {tmp_path}/others.tsv",
+    ]
+    assert [line.split("\t")[0] for line in told(capsys, truth).splitlines()] == ["L0N1"]
+    marks = index_folder(truth.path) / "marks.tsv"
+    marks.write_text(marks.read_text() + "L99N2\t\tof another index\n")
+    assert told(capsys, truth, "-f", "md").startswith("# 1 mark in `a.db`\n")
+    marks.write_text("L99N2\n")
+    assert told(capsys, truth, "-f", "md", code=2) == ""
+
+
 def test_the_report_has_a_section_a_mark_with_the_contexts_of_its_quadrant(truth: Truth, capsys: Capture) -> None:
     with Index(truth.path) as index:
         record = index.neuron("L0N1", rankings=("post",), limit=2)

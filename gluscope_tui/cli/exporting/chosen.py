@@ -14,7 +14,7 @@ from indexer.errors import GluscopeError
 from ...kept.files import index_folder, name_for_others
 from ...kept.marks import Mark, MarksFile
 from ..asked import Addresses
-from ..output import complain
+from ..marked import of_index
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def chosen(index: Index, request: Request) -> Chosen:
         other = "--where" if request.where is not None else "--marks"
         raise GluscopeError(f"{named} and {other} is given", "give one of them")
     if request.marks:
-        return _some(_marked(index), "nothing is marked in this index yet")
+        return _marked(index)
     if request.where is not None:
         rows = index.rows(("neuron",), where=request.where, signs=request.signs)
         return _some(Chosen(tuple(parse_neuron(str(name)) for (name,) in rows)), "no neuron meets the condition")
@@ -80,16 +80,14 @@ def chosen(index: Index, request: Request) -> Chosen:
 
 
 def _marked(index: Index) -> Chosen:
-    """The neurons marked in the explorer or by `gluscope marks`, in the order of the file."""
+    """The neurons marked in the explorer or by `gluscope marks`, in the order of the file.
+
+    Those that the index lacks are left out; a notice names them.
+    """
     marks = MarksFile(index_folder(index.path) / "marks.tsv").read()
-    found, refused = [], 0
-    for neuron in dict.fromkeys(mark.neuron for mark in marks):
-        try:
-            found.append(index.address(neuron))
-        except GluscopeError as error:
-            refused += 1
-            complain(GluscopeError(f"a mark: {error.cause}", error.fix))
-    return Chosen(tuple(found), refused, marks)
+    there = of_index(index, marks)
+    otherwise = "none of the marked neurons is in this index" if marks else "nothing is marked in this index yet"
+    return _some(Chosen(tuple(dict.fromkeys(mark.neuron for mark in there)), marks=there), otherwise)
 
 
 def ranking(index: Index, request: Request) -> str:
