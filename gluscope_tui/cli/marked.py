@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from io import StringIO
+from pathlib import Path
 
 import typer
 
@@ -12,7 +14,7 @@ from indexer.errors import GluscopeError
 from ..kept.marks import Mark, MarksFile, dated
 from ..views.numbers import counted
 from .output import tell
-from .streams import stdin_lines
+from .streams import file_text, stdin_text
 
 _TOLD = 5  # names or lines, of many that are left out
 
@@ -48,9 +50,12 @@ def import_marks(file: MarksFile, index: Index, names: Sequence[str], *, replace
     refused = 0
     for name in names:
         source = "stdin" if name == "-" else name
-        found = read_marks(list(stdin_lines()) if name == "-" else _lines(name))
-        for number, reason in found.refused:
+        text = stdin_text() if name == "-" else file_text(Path(name))
+        found = read_marks(list(StringIO(text, newline=None)))
+        for number, reason in found.refused[:_TOLD]:
             tell(f"line {number} of {source}: {reason}")
+        if (more := len(found.refused) - _TOLD) > 0:
+            tell(f"and {more:,} more")
         if found.unknown:
             tell(f"left out of {source}: {', '.join(found.unknown)}")
         marks = of_index(index, found.marks, source)
@@ -67,11 +72,3 @@ def import_marks(file: MarksFile, index: Index, names: Sequence[str], *, replace
             tell(f"{counted(len(other), 'mark')} with another note stay as they are: --replace takes the imported ones")
     if refused:
         raise typer.Exit(2)
-
-
-def _lines(name: str) -> list[str]:
-    try:
-        with open(name, encoding="utf-8-sig", errors="replace") as file:
-            return file.read().splitlines()
-    except OSError as error:
-        raise GluscopeError(f"{name} can't be read: {error.strerror}", "name a file of marks, or - for stdin") from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +33,7 @@ from .options import (
 from .output import tell
 from .printing import Printer, emit_object, emit_objects
 from .processors import let_workers_sleep
+from .streams import file_text, stdin_text
 
 if TYPE_CHECKING:
     from indexer.live.records import Prompted
@@ -104,7 +104,7 @@ def command(
     gluscope prompt 'Hello' --neuron L12N345 -f json.
     """
     require_index_extra("prompt")
-    texts = [*_texts(text or ()), *(_file(path) for path in file or ())]
+    texts = [*_texts(text or ()), *map(file_text, file or ())]
     if not texts:
         raise GluscopeError("there is no text", "give one: gluscope prompt 'The capital of France is'")
     quadrants = parse_quadrants(quadrant)
@@ -141,25 +141,7 @@ def command(
 
 def _texts(arguments: Iterable[str]) -> Iterator[str]:
     for one in arguments:
-        if one != "-":
-            yield require_utf8(one) or ""
-            continue
-        from indexer.corpus.decoding import decode
-
-        try:
-            yield decode(sys.stdin.buffer.read(), "stdin").removesuffix("\n")
-        except OSError as error:
-            raise GluscopeError(f"stdin can't be read: {error.strerror}", "pipe a text into the command") from None
-
-
-def _file(path: Path) -> str:
-    """The text of a file, as indexing reads it."""
-    from indexer.corpus.decoding import decode
-
-    try:
-        return decode(path.read_bytes(), str(path))
-    except OSError as error:
-        raise GluscopeError(f"{path} can't be read: {error.strerror}", "check the path and its permissions") from None
+        yield stdin_text().removesuffix("\n") if one == "-" else require_utf8(one) or ""
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from io import FileIO, TextIOWrapper
+from pathlib import Path
 from typing import Any
 
 from indexer.errors import GluscopeError
@@ -66,3 +67,24 @@ def stdin_lines() -> Iterator[str]:
             yield line if number else line.removeprefix("\ufeff")
     except OSError as error:
         raise GluscopeError(f"stdin can't be read: {error.strerror}", "pipe something into the command") from None
+
+
+def stdin_text() -> str:
+    """All of stdin, as indexing reads a text. GluscopeError if it can't be read or is not text."""
+    from indexer.decoding import whole_text
+
+    try:
+        return whole_text(sys.stdin.buffer, "stdin")
+    except OSError as error:
+        raise GluscopeError(f"stdin can't be read: {error.strerror}", "pipe a text into the command") from None
+
+
+def file_text(path: Path) -> str:
+    """All of a file, as indexing reads a text. GluscopeError if it can't be read or is not text."""
+    from indexer.decoding import whole_text
+
+    try:
+        with path.open("rb") as file:
+            return whole_text(file, str(path))
+    except OSError as error:
+        raise GluscopeError(f"{path} can't be read: {error.strerror}", "check the path and its permissions") from None

@@ -8,13 +8,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from ..decoding import NotTextError, decode, whole_text
 from ..errors import GluscopeError
 from .columns import Cell, Column
-from .decoding import NotTextError, decode
 from .document import Document
 from .hub import HubDataset
 from .inputs import STDIN, InputFile, LeftOut, expand, printable
-from .rows import check_file, is_json_line, json_lines, read_file, whole_text
+from .rows import check_file, is_json_line, json_lines, read_file
 from .streams import Meter
 
 Notice = Callable[[str], None]

@@ -10,15 +10,15 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
-from typing import IO, Any
+from typing import Any
 
+from ..decoding import NotTextError, blocks, lines, refuse_binary, whole_text, wide_encoding
 from ..errors import GluscopeError
 from .columns import Cell, Column, ColumnError, kind_of, missing_column
-from .decoding import NotTextError, blocks, decode, lines, refuse_binary, wide_encoding
 from .inputs import InputFile
 from .json_array import elements
 from .parquet import check_parquet, read_parquet
-from .streams import HEAD, Meter, open_bytes, unreadable
+from .streams import Meter, open_bytes, unreadable
 
 Pair = tuple[str, Cell]
 """A source and its text, or its conversation."""
@@ -60,19 +60,6 @@ def check_file(file: InputFile, column: Column) -> None:
 def _read_text(file: InputFile, column: Column, meter: Meter) -> Iterator[Pair]:  # noqa: ARG001
     with open_bytes(file, meter) as (_, stream):
         yield file.label, whole_text(stream, file.label)
-
-
-def whole_text(stream: IO[bytes], label: str) -> str:
-    """All of a text; GluscopeError if it is not text or does not fit into memory."""
-    try:
-        data = stream.read()
-        refuse_binary(data[:HEAD], label)
-        return decode(data, label)
-    except MemoryError:
-        raise GluscopeError(
-            f"{label} does not fit into memory as one document",
-            "split it, or write it as JSON lines",
-        ) from None
 
 
 def _read_jsonl(file: InputFile, column: Column, meter: Meter) -> Iterator[Pair]:

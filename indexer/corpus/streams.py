@@ -16,11 +16,9 @@ from typing import Any, Protocol
 
 import zstandard
 
+from ..decoding import HEAD
 from ..errors import GluscopeError
 from .inputs import InputFile
-
-HEAD = 8192
-"""Bytes at the start of a file by which its encoding, and whether it is text, are judged."""
 
 _BUFFER = 1 << 18
 _ZSTD_INPUT = 1 << 11  # bytes given to the decompressor at a time: bounds what one step may expand to

@@ -150,6 +150,39 @@ def test_mistakes_are_told_and_keep_the_rest(truth: Truth, capsys: Capture) -> N
         assert len(capsys.readouterr().err.strip().splitlines()) <= 2
 
 
+def test_files_that_are_not_text_are_refused_at_once(
+    truth: Truth, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = io.TextIOWrapper(io.BufferedReader(Endless()))
+    monkeypatch.setattr(sys, "stdin", endless)
+    for name in (str(truth.path), "-"):
+        assert run(["marks", "import", name, "--db", str(truth.path)]) == 2
+        err = capsys.readouterr().err.splitlines()
+        assert len(err) == 2
+        assert "is a binary file, not text" in err[0] or "is not UTF-8 text" in err[0]
+    (tmp_path / "words.txt").write_text("word\n" * 1005 + "L0N1\n")
+    assert run(["marks", "import", str(tmp_path / "words.txt"), "--db", str(truth.path)]) == 2
+    err = capsys.readouterr().err.splitlines()
+    assert [line.split(" of ")[0] for line in err[:5]] == [f"line {number}" for number in range(1, 6)]
+    assert err[5:] == ["and 1,000 more", f"1 mark taken from {tmp_path}/words.txt"]
+
+
+class Endless(io.RawIOBase):
+    """A binary stream whose start is enough to know it: reading on fails."""
+
+    def __init__(self) -> None:
+        self._read = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]  # Buffer: Python 3.12
+        self._read += len(buffer)
+        assert self._read < 100_000, "all of it is read"
+        buffer[:] = bytes(len(buffer))
+        return len(buffer)
+
+
 def test_the_table_fits_the_terminal(truth: Truth, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     told(capsys, truth, "add", "L0N1", "-q", "++", "--note", "word " * 40)

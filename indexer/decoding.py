@@ -5,9 +5,12 @@ from __future__ import annotations
 import codecs
 import io
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 
-from ..errors import GluscopeError
+from .errors import GluscopeError
+
+HEAD = 8192
+"""Bytes at the start of a file by which its encoding, and whether it is text, are judged."""
 
 _MARKS = (  # UTF-32 first: its little-endian mark starts with the mark of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -62,6 +65,19 @@ def decode(data: bytes, label: str) -> str:
         return data.decode(encoding) if encoding else data[skipped:].decode("utf-8")
     except UnicodeDecodeError as error:
         raise _not_utf8(label, data[skipped:], error, skipped, encoding or "utf-8") from None
+
+
+def whole_text(stream: IO[bytes], label: str) -> str:
+    """All of a text; GluscopeError if it is not text, as its first bytes may tell, or does not fit into memory."""
+    try:
+        head = stream.read(HEAD)
+        refuse_binary(head, label)
+        return decode(head + stream.read(), label)
+    except MemoryError:
+        raise GluscopeError(
+            f"{label} does not fit into memory as one document",
+            "split it, or write it as JSON lines",
+        ) from None
 
 
 def lines(stream: io.BufferedReader[Any], head: bytes, label: str) -> Iterator[str]:
