@@ -209,6 +209,11 @@ def _print(printer: Printer, rows: Iterable[Effect], sort: str | None, *, single
     if printer.format == "json" and single:
         emit_object(shown[0].as_json())
         return
-    printer.write(shown, view.COLUMNS, lambda found: view.lines(found, printer.width, printer.depth))
-    if printer.format == "table":
-        tell("nats a token; [95 % interval over sequences]; quadrants don't add up to all: later layers answer")
+    if printer.format != "table":
+        printer.write(shown, view.COLUMNS)
+        return
+    lines, without_room = view.lines(shown, printer.width, printer.depth)
+    printer.paint(lines)
+    if without_room:
+        tell(f"{', '.join(without_room)}: no room, -f csv has all columns")
+    tell("nats a token; [95 % interval over sequences]; quadrants don't add up to all: later layers answer")

@@ -64,22 +64,24 @@ _HEADS = (
 _RIGHT = range(3, 9)
 
 
-def lines(rows: Iterable[Effect], width: int, depth: Depth = Depth.PLAIN) -> Iterator[StyledLine]:
-    """The table, a line for each text that a row is measured on, and for few neurons the tokens of each row."""
+def lines(rows: Iterable[Effect], width: int, depth: Depth = Depth.PLAIN) -> tuple[list[StyledLine], list[str]]:
+    """The table, a line for each text that a row is measured on, and for few neurons the tokens of each row.
+
+    With it the names of the columns that have no room.
+    """
     shown = list(rows)
     bold = PLAIN if depth is Depth.PLAIN else Style(bold=True)
     table = [cells for row in shown for cells in _cells(row)]
     widths = [
         max([*(cell_len(cells[place]) for cells in table), *map(cell_len, head)]) for place, head in enumerate(_HEADS)
     ]
-    kept = _fitting(widths, width)
-    for which in (0, 1):
-        yield ((_line([head[which] for head in _HEADS], widths, kept), bold),)
-    for cells in table:
-        yield ((_line(cells, widths, kept), PLAIN),)
+    kept = _fitting(table, widths, width)
+    found: list[StyledLine] = [((_line([head[which] for head in _HEADS], widths, kept), bold),) for which in (0, 1)]
+    found += [((_line(cells, widths, kept), PLAIN),) for cells in table]
     if len({row.neuron for row in shown}) <= _MANY:
-        for row in shown:
-            yield from tokens(row, width, bold)
+        found += [line for row in shown for line in tokens(row, width, bold)]
+    filled = [place for place in range(len(_HEADS)) if any(cells[place] for cells in table)]
+    return found, [" ".join(filter(None, _HEADS[place])) for place in filled if place not in kept]
 
 
 def _cells(row: Effect) -> Iterator[list[str]]:
@@ -104,13 +106,18 @@ def _of(row: Effect, over: str, found: Measured, place: str) -> list[str]:
     ]
 
 
-_FIRST_OUT = (0, 9, 7, 5)
-"""Columns that a narrow terminal leaves out, the first ones first: neuron, place, entropy, nll all."""
+_NEURON, _PLACE = 0, 9
+_FIRST_OUT = (_PLACE, 7, 5, 8, 6, 3, 2)
+"""Columns that a narrow terminal leaves out, the first ones first: place, entropy, nll all, top 1, kl, tokens, over."""
 
 
-def _fitting(widths: Sequence[int], width: int) -> list[int]:
+def _fitting(table: Sequence[Sequence[str]], widths: Sequence[int], width: int) -> list[int]:
+    """The columns that have room. One without values goes first; that of the neuron last, unless there is only one."""
+    alone = len({cells[_NEURON] for cells in table}) <= 1
+    order = [_NEURON, *_FIRST_OUT] if alone else [*_FIRST_OUT, _NEURON]
+    order.sort(key=lambda place: any(cells[place] for cells in table))
     kept = list(range(len(widths)))
-    for place in _FIRST_OUT:
+    for place in order:
         if sum(widths[one] + len(_GAP) for one in kept) - len(_GAP) <= width:
             break
         kept.remove(place)
