@@ -113,9 +113,10 @@ def command(
     printer = Printer(format, color)
     let_workers_sleep()
     with telling_what_is_left(lambda: "stopped"), _opened(db, without=no_index, model=model) as index:
-        from indexer.live.asking import Question, ask
+        from indexer.live.asking import Question, ask, demand_known
         from indexer.live.model import Choice
         from indexer.live.session import LiveSession
+        from indexer.live.text import demand_text
 
         from .progress import narrator
 
@@ -131,6 +132,9 @@ def command(
             where=where,
             signs=signs,
         )
+        demand_known(index, question)
+        for one in () if chat else texts:
+            demand_text(one)
         with narrator() as report, LiveSession(index, choice, report) as session:
             found = [ask(session, one, question, chat=chat, report=report) for one in texts]
     _print(found, printer, by_neuron=bool(named))

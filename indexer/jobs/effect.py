@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ..database.reader import Index
+from ..live.effect.contexts import Contexts
 from ..live.effect.kept_rows import KeptRows, text_identity
-from ..live.effect.opening import Source, demand_causal, open_effects
+from ..live.effect.opening import Source, demand_causal, open_effects, open_source
 from ..live.effect.request import Request, Target
 from ..live.effect.result import Effect
 from ..live.effect.rows import Effects
-from ..live.model import Choice, open_model
+from ..live.model import Choice, open_model, settings_of
 from ..progress import Meter, Progress, Report
 
 
@@ -35,14 +36,42 @@ def effect(index: Index | None, choice: Choice, job: Job, out: Path | None, prog
     """
     if index is not None:
         demand_causal(index.info())
-    live = open_model(None if index is None else index.info(), choice, progress)
-    effects = open_effects(
-        live, index, job.request, job.source, lambda message: progress(Progress("notice", message=message))
-    )
-    effects.demand(job.targets)
-    settings = identity(effects, index, job)
-    with nullcontext() if out is None else KeptRows(out, settings) as kept:
+    corpus = open_source(index, job.source)
+    known = known_identity(index, choice, job)
+    with nullcontext() if out is None else KeptRows(out, known) as kept:
+        if kept is not None and {"model", "text"} <= known.keys() and all(one.key in kept.rows for one in job.targets):
+            kept.demand(known)
+            _tell_kept(kept, job.targets, progress)
+            yield from (kept.rows[target.key] for target in job.targets)
+            return
+        live = open_model(None if index is None else index.info(), choice, progress)
+
+        def notice(message: str) -> None:
+            progress(Progress("notice", message=message))
+
+        effects = open_effects(live, index, job.request, job.source, notice, corpus)
+        effects.demand(job.targets)
+        if kept is not None:
+            kept.demand(identity(effects, index, job))
         yield from _rows(effects, job.targets, kept, progress)
+
+
+def known_identity(index: Index | None, choice: Choice, job: Job) -> dict[str, Any]:
+    """What is known of `identity` before the model is loaded; all of it if "model" and "text" are."""
+    source = job.source
+    known: dict[str, Any] = {**job.request.as_dict(), "index": None}
+    if source.given:
+        known["over"] = "text" if source.prompt is None else "prompt"
+    if index is None:
+        return known
+    info = index.info()
+    known |= {"index": info.corpus.get("hash"), "count first": settings_of(info).count_first}
+    dtype, weights = info.model.get("dtype"), info.model.get("fingerprint")
+    if dtype and weights and choice.dtype in ("auto", dtype):
+        known |= {"model": weights, "dtype": dtype}
+    if not source.given and (kinds := Contexts(index, job.request.contexts, job.request.signs).kinds):
+        known |= {"over": kinds[0], "text": None}
+    return known
 
 
 def identity(effects: Effects, index: Index | None, job: Job) -> dict[str, Any]:
@@ -64,15 +93,19 @@ def _rows(effects: Effects, targets: Sequence[Target], kept: KeptRows | None, pr
     have = {} if kept is None else kept.rows
     effects.alone.remember(have.values())
     left = [target for target in targets if target.key not in have]
-    if kept is not None and len(left) < len(targets):
-        number = len(targets) - len(left)
-        progress(Progress("notice", message=f"{kept.path} has {number:,} of {len(targets):,} rows already"))
+    if kept is not None:
+        _tell_kept(kept, targets, progress)
     made = _measured(effects, left, kept, progress)
     ready: dict[tuple[str, str], Effect] = {}
     for target in targets:
         while target.key not in have and target.key not in ready:
             ready |= {(row.neuron, row.quadrant): row for row in next(made)}
         yield ready.pop(target.key) if target.key in ready else have[target.key]
+
+
+def _tell_kept(kept: KeptRows, targets: Sequence[Target], progress: Report) -> None:
+    if number := sum(target.key in kept.rows for target in targets):
+        progress(Progress("notice", message=f"{kept.path} has {number:,} of {len(targets):,} rows already"))
 
 
 def _measured(

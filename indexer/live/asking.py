@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..addresses import NeuronAddress
+from ..database.reader import Index
 from ..errors import GluscopeError
 from ..library_errors import in_a_line
 from ..progress import Report
 from ..quadrants import QUADRANTS, Quadrant
 from .model import silent
 from .records import Prompted, Target
-from .session import LiveSession, ReadText
+from .session import LiveSession, ReadText, where_needs_an_index
 from .standing_out import Mask, Wish
 from .targets import find_positions, find_target
 from .text import special_tokens_in
@@ -33,6 +34,20 @@ class Question:
     layers: tuple[int, ...] | None = None
     where: str | None = None  # a condition on neurons
     signs: str = "aligned"
+
+
+def demand_known(index: Index | None, question: Question) -> None:
+    """GluscopeError for neurons, layers and a condition that an index doesn't have, before its model is loaded."""
+    if index is None:
+        if question.where is not None:
+            raise where_needs_an_index()
+        return
+    for address in question.neurons:
+        index.address(address)
+    if question.layers is not None:
+        _demand_layers(question.layers, {site.address.layer for site in index.sites})
+    if question.where is not None:
+        next(iter(index.rows(("neuron",), question.where, limit=1, signs=question.signs)), None)
 
 
 def ask(
@@ -76,9 +91,7 @@ def _chosen(session: LiveSession, question: Question, neurons: tuple[NeuronAddre
     masks = session.masks(question.where, question.signs)
     sites = session.live.names
     if question.layers is not None:
-        present = {site.address.layer for site in sites.values()}
-        if missing := [layer for layer in question.layers if layer not in present]:
-            raise GluscopeError(f"layer {missing[0]} is not among the layers that are read", "see gluscope info")
+        _demand_layers(question.layers, {site.address.layer for site in sites.values()})
         within = {name: np.full(site.width, site.address.layer in question.layers) for name, site in sites.items()}
         masks = within if masks is None else {name: mask & masks[name] for name, mask in within.items()}
     if neurons:
@@ -87,6 +100,11 @@ def _chosen(session: LiveSession, question: Question, neurons: tuple[NeuronAddre
             named[address.site.name][address.index] = True
         masks = named if masks is None else {name: mask & masks[name] for name, mask in named.items()}
     return masks
+
+
+def _demand_layers(layers: Iterable[int], present: Collection[int]) -> None:
+    if missing := [layer for layer in layers if layer not in present]:
+        raise GluscopeError(f"layer {missing[0]} is not among the layers that are read", "see gluscope info")
 
 
 def _notices(session: LiveSession, text: str, target: str | None, *, chat: bool) -> list[str]:

@@ -84,7 +84,9 @@ def open_model(info: IndexInfo | None, choice: Choice, report: Report = silent) 
     sites = _sites(loaded, info, report)
     prove_forms(dense_sites(sites))
     prove_expert_forms(expert_layers(sites))
-    return LiveModel(loaded, sites, _settings(loaded, info))
+    own = Settings()
+    settings = settings_of(info) if info is not None else replace(own, context=loaded.positions or own.context)
+    return LiveModel(loaded, sites, settings)
 
 
 def _whereabouts(info: IndexInfo) -> str:
@@ -135,9 +137,8 @@ def _sites(loaded: LoadedModel, info: IndexInfo | None, report: Report) -> tuple
     return sites
 
 
-def _settings(loaded: LoadedModel, info: IndexInfo | None) -> Settings:
-    if info is None:
-        return replace(Settings(), context=loaded.positions or Settings().context)
+def settings_of(info: IndexInfo) -> Settings:
+    """The settings of an index. GluscopeError if they are not gluscope's."""
     try:
         return Settings.from_json(info.settings)
     except (KeyError, TypeError, ValueError) as error:

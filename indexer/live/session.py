@@ -28,6 +28,11 @@ from .text import encode_chat, encode_text
 from .values import Values, run_text
 
 
+def where_needs_an_index() -> GluscopeError:
+    """The error for a condition when there is no index."""
+    return GluscopeError("--where needs an index", "name one with --db, or leave --where out")
+
+
 class LiveSession:
     """A model, the index that it made if there is one, and what is known of the paths to its logits.
 
@@ -102,7 +107,7 @@ class LiveSession:
         if where is None:
             return None
         if self.index is None:
-            raise GluscopeError("--where needs an index", "name one with --db, or leave --where out")
+            raise where_needs_an_index()
         firsts = {name: one.first_neuron for name, one in self.records.items()}
         return masks(self.live.sites, firsts, self.index.table.order(where, signs=signs))
 

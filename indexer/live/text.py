@@ -24,7 +24,7 @@ def encode_text(live: LiveModel, text: str) -> Ids:
     room = live.settings.context - (front is not None) - (back is not None)
     ids = text_encoder(live.loaded.tokenizer, room + 1)([text])[0]
     if len(ids) == 0:
-        raise GluscopeError("the text gives no tokens", "give a text that the tokenizer knows")
+        raise _no_tokens()
     if len(ids) > room:
         raise _too_long(live, room)
     before, after = ([] if id_ is None else [id_] for id_ in (front, back))
@@ -66,6 +66,16 @@ def _messages(text: str) -> Messages:
     if not found or not looks_like_messages(found):
         found = [{"role": "user", "content": text}]
     return messages_of(found, "the conversation")
+
+
+def demand_text(text: str) -> None:
+    """GluscopeError for an empty text, which no tokenizer has to be loaded for."""
+    if not text:
+        raise _no_tokens()
+
+
+def _no_tokens() -> GluscopeError:
+    return GluscopeError("the text gives no tokens", "give a text that the tokenizer knows")
 
 
 def _too_long(live: LiveModel, room: int) -> GluscopeError:

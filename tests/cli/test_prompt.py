@@ -98,6 +98,28 @@ def test_what_the_user_can_mend_is_told_in_two_lines(
         assert len([line for line in err.splitlines() if not line.startswith(("loading", "looking"))]) <= 2
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((TEXT, ""), "no tokens"),
+        ((TEXT, "--neuron", "L1N999"), "999"),
+        ((TEXT, "--layers", "0,99"), "layer 99 is not among"),
+        ((TEXT, "--where", "foo > 1"), "foo"),
+        ((TEXT, "--no-index", "--model", "m", "--where", "layer = 1"), "--where needs an index"),
+    ],
+)
+def test_what_needs_no_model_is_told_before_it_is_loaded(
+    words: tuple[str, ...],
+    told: str,
+    small_index: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("indexer.live.session.open_model", lambda *_: pytest.fail("the model was loaded"))
+    _, err = prompt(capsys, small_index, *words, code=2)
+    assert told in err
+
+
 def test_nothing_found_is_exit_code_one(small_index: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, err = prompt(capsys, small_index, TEXT, "--where", "layer = 1 and layer = 0", "-f", "jsonl", code=1)
     assert out == ""

@@ -30,14 +30,16 @@ class KeptRows:
     """The rows that a file has, and those that are added. Use it in a `with`."""
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
-        """`settings`: what must be the same to continue, by the names of the options.
+        """`settings`: what must be the same to continue, by the names of the options, as far as it is known.
 
         A line that a kill left unfinished is dropped. GluscopeError if the file holds rows of other settings or
         something else, or if another process writes it.
         """
         self.path = path
         self._settings = dict(settings)
+        self._runs: list[dict[str, Any]] = []  # the settings of the rows
         self.rows: dict[tuple[str, str], Effect] = {}
+        self._new = not path.exists()
         try:
             self._file: BinaryIO = open(path, "a+b")  # noqa: SIM115  # closed in __exit__
         except OSError as error:
@@ -55,7 +57,15 @@ class KeptRows:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._new and not self.rows:
+            self.path.unlink(missing_ok=True)
         self._file.close()
+
+    def demand(self, settings: Mapping[str, Any]) -> None:
+        """All that must be the same is known. GluscopeError if the file holds rows of other settings."""
+        self._settings = dict(settings)
+        for run in self._runs:
+            self._compare(run, {**settings, **run})
 
     def add(self, rows: Iterable[Effect]) -> None:
         """Add rows; they are on the disk when this returns."""
@@ -97,16 +107,21 @@ class KeptRows:
             row = from_json(found)
         except (ValueError, KeyError, TypeError, RecursionError, GluscopeError):
             raise self._foreign() from None
-        for name in {**self._settings, **run} if isinstance(run, dict) else ():
+        if not isinstance(run, dict):
+            raise self._foreign()
+        if run not in self._runs:
+            self._compare(run, self._settings)
+            self._runs.append(run)
+        self.rows[row.neuron, row.quadrant] = row
+
+    def _compare(self, run: Mapping[str, Any], names: Iterable[str]) -> None:
+        for name in names:
             ours, theirs = self._settings.get(name), run.get(name)
             if ours != theirs:
                 raise GluscopeError(
                     f"{self.path} has rows of other settings: {name} was {_short(theirs)}, and is {_short(ours)}",
                     "give the same options to continue it, or name another --out",
                 )
-        if not isinstance(run, dict):
-            raise self._foreign()
-        self.rows[row.neuron, row.quadrant] = row
 
     def _foreign(self) -> GluscopeError:
         return GluscopeError(f"{self.path} holds something other than rows of gluscope effect", "name another --out")

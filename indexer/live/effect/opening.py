@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ...corpus import open_corpus
+from ...corpus import Corpus, open_corpus
 from ...database.reader import Index
 from ...database.records import IndexInfo
 from ...errors import GluscopeError
@@ -15,7 +15,7 @@ from ...settings import Inputs
 from ...sites import is_encoder_decoder
 from ..head import find_head
 from ..model import LiveModel
-from ..text import encode_text
+from ..text import demand_text, encode_text
 from .request import Request
 from .rows import Effects, Text
 from .study import Study
@@ -46,16 +46,36 @@ def demand_causal(info: IndexInfo) -> None:
         raise _encoder(str(info.model["name"]))
 
 
+def open_source(index: Index | None, source: Source) -> Corpus | None:
+    """The documents of the text, if it has inputs. It needs no model.
+
+    GluscopeError for inputs that can't be read, an empty prompt, and if there is nothing to measure on.
+    """
+    if index is None and not source.given:
+        raise GluscopeError("there is nothing to measure on", "give a text with --text or --prompt, or an index")
+    if source.prompt is not None:
+        demand_text(source.prompt)
+    if source.inputs is None:
+        return None
+    inputs = source.inputs
+    return open_corpus(
+        inputs.paths, column=inputs.column, dataset=inputs.dataset, config=inputs.config, split=inputs.split
+    )
+
+
 def open_effects(
-    live: LiveModel, index: Index | None, request: Request, source: Source, notice: Callable[[str], None]
+    live: LiveModel,
+    index: Index | None,
+    request: Request,
+    source: Source,
+    notice: Callable[[str], None],
+    corpus: Corpus | None = None,
 ) -> Effects:
-    """Ready to measure. GluscopeError if the model predicts no next token, or there is nothing to measure on."""
+    """Ready to measure. `corpus`: as `open_source` returns it. GluscopeError if the model predicts no next token."""
     loaded = live.loaded
     two_stacks = is_encoder_decoder(loaded.model)
     if not loaded.causal and not two_stacks:
         raise _encoder(loaded.name)
-    if index is None and not source.given:
-        raise GluscopeError("there is nothing to measure on", "give a text with --text or --prompt, or an index")
     head = find_head(loaded)
     if isinstance(head, str):
         raise GluscopeError(f"effect needs a model that predicts the next token: {head}", "use the whole model")
@@ -72,7 +92,7 @@ def open_effects(
         count_first=live.settings.count_first,
         notice=notice,
     )
-    return Effects(live, index, request, _text(live, source), study)
+    return Effects(live, index, request, _text(live, source, corpus), study)
 
 
 def _encoder(name: str) -> GluscopeError:
@@ -82,20 +102,16 @@ def _encoder(name: str) -> GluscopeError:
     )
 
 
-def _text(live: LiveModel, source: Source) -> Text | None:
+def _text(live: LiveModel, source: Source, corpus: Corpus | None) -> Text | None:
     """The sequences of the text that was given, encoded as the index's were."""
     if source.prompt is not None:
         ids = encode_text(live, source.prompt)
         return Text("prompt", (TokenSequence(0, 0, 0, ids, "the prompt"),))
-    if source.inputs is None:
+    if corpus is None:
         return None
     chosen = {"context": source.context, "long": source.long}
     given = {name: value for name, value in chosen.items() if value is not None}
     settings = replace(live.settings, tokens=source.tokens, **given)  # type: ignore[arg-type]  # of the right types
-    inputs = source.inputs
-    corpus = open_corpus(
-        inputs.paths, column=inputs.column, dataset=inputs.dataset, config=inputs.config, split=inputs.split
-    )
     enough = settings.context if settings.long == "truncate" else None
     with sequences(corpus, text_encoder(live.loaded.tokenizer, enough), settings, *live.around) as read:
         return Text("text", tuple(read))

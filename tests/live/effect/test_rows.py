@@ -13,7 +13,7 @@ import pytest
 from indexer.addresses import NeuronAddress, parse_neuron
 from indexer.database.reader import Index
 from indexer.errors import GluscopeError
-from indexer.jobs.effect import Job, effect
+from indexer.jobs.effect import Job, effect, known_identity
 from indexer.live.effect.controls import alike
 from indexer.live.effect.kept_rows import KeptRows
 from indexer.live.effect.measures import Tally
@@ -299,6 +299,39 @@ def test_a_file_of_rows_is_continued_after_a_kill_and_only_under_the_same_settin
         with pytest.raises(GluscopeError, match="something other than rows"), KeptRows(tmp_path / "notes", {}):
             pass
         assert (tmp_path / "notes").read_bytes() == foreign
+
+
+def test_what_needs_no_model_is_told_before_it_is_loaded(
+    live_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, request = tmp_path / "rows.jsonl", Request(contexts=2)
+    with Index(live_index) as index:
+        whole = measure(index, ["L0N1"], request, labels=["++", "all"], out=out)
+        (line, *_) = map(json.loads, out.read_text().splitlines())
+        job = Job((), request, Source())
+        assert known_identity(index, Choice(), job) == line["run"]
+        assert "model" not in known_identity(index, Choice(dtype="bfloat16"), job)
+        monkeypatch.setattr("indexer.jobs.effect.open_model", lambda *_: pytest.fail("the model was loaded"))
+        told: list[str] = []
+        again = measure(index, ["L0N1"], request, labels=["++", "all"], out=out, told=told)
+        assert [row.as_json() for row in again] == [row.as_json() for row in whole]
+        assert told == [f"{out} has 2 of 2 rows already"]
+        for source, to, message in (
+            (Source(inputs=Inputs(paths=(str(tmp_path / "none.txt"),))), None, "none.txt"),
+            (Source(prompt=""), None, "no tokens"),
+            (Source(), tmp_path / "nowhere" / "x.jsonl", "can't be written"),
+            (Source(prompt="the cat"), out, 'over was "random", and is "prompt"'),
+        ):
+            with pytest.raises(GluscopeError, match=message):
+                measure(index, ["L0N1"], request, source=source, out=to)
+        with pytest.raises(GluscopeError, match="contexts was 2, and is 3"):
+            measure(index, ["L0N1"], Request(contexts=3), out=out)
+        unused = tmp_path / "unused.jsonl"
+        with pytest.raises(pytest.fail.Exception):
+            measure(index, ["L0N1"], request, out=unused)
+        assert not unused.exists()
+    with pytest.raises(GluscopeError, match="nothing to measure on"):
+        measure(None, ["L0N1"], model=tmp_path)
 
 
 def test_two_runs_dont_write_one_file(tmp_path: Path) -> None:
