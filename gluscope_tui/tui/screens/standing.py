@@ -159,6 +159,8 @@ class StandingScreen(TableScreen, scope="standing"):
         if self.selected:
             command = showing(list(self.selected), path)
             self.say(f"command that shows {rows_of(len(self.selected))}: {copy(command)}")
+        elif self._why_not:
+            self.say(self._why_not)
         else:
             self.say(f"command that prints these: {copy(self._table.wanted.command(path, self._trying.options))}")
 

@@ -188,6 +188,13 @@ async def test_the_explorer_stays_quick_while_the_process_says_nothing_and_it_en
         await typed(pilot, "abc\r")
         await press(pilot, "T")
         assert "your text is still being read" in app.screen.query_one(Table).render_line(1).text
+        said: list[str] = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(app, "copy_text", said.append)
+            patch.setattr(app.screen, "say", said.append)
+            await press(pilot, "C")
+        (notice,) = filter(None, said)
+        assert notice.startswith("your text is still being read")
         await press(pilot, "q", *"jjj")
         assert here(app) == "L1N8"
         assert "starting the process" in strip(app)[-1]
