@@ -18,7 +18,7 @@ from .records import Prompted, Target
 from .session import LiveSession, ReadText, where_needs_an_index
 from .standing_out import Mask, Wish
 from .targets import find_positions, find_target
-from .text import special_tokens_in
+from .text import special_tokens_in, why_no_messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,8 @@ def _notices(session: LiveSession, text: str, target: str | None, *, chat: bool)
         found.append(f"no logits: {reason}")
     elif session.capped:
         found.append("this model caps its logits softly: effects are those before the cap")
+    if chat and (why := why_no_messages(text)) is not None:
+        found.append(f"the text begins like JSON messages and is read as one message of a user: {why}")
     if not chat and (names := special_tokens_in(session.live, text)):
         shown = in_a_line(", ".join(names[:3]))
         found.append(f"text is text: {shown} in it is not the special token of that name (--chat makes real ones)")

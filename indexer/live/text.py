@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from ..sequences.chat import ChatEncoder
 from ..sequences.cutting import Ids
 from ..sequences.tokenizer import text_encoder
 from .model import LiveModel
+
+_LIKE_MESSAGES = re.compile(r'\s*(?:\[\s*\{|\{\s*"(?:role|from|messages)")')
+"""The beginning of JSON messages, in a list or not."""
 
 
 def encode_text(live: LiveModel, text: str) -> Ids:
@@ -57,15 +61,32 @@ def special_tokens_in(live: LiveModel, text: str) -> list[str]:
     return [name for name in dict.fromkeys(live.loaded.tokenizer.all_special_tokens) if name and name in text]
 
 
+def why_no_messages(text: str) -> str | None:
+    """Why a text that begins like JSON messages isn't a list of them, but is a user's message; None otherwise."""
+    if not _LIKE_MESSAGES.match(text) or _as_json(text) is not None:
+        return None
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return f"the JSON is broken at line {error.lineno}, column {error.colno}"
+    except (ValueError, RecursionError):
+        return "the JSON is broken"
+    return "it is no list of objects that each have a role"
+
+
 def _messages(text: str) -> Messages:
     """The conversation that a text is: one message of the user unless it is a JSON list of messages."""
+    return messages_of(_as_json(text) or [{"role": "user", "content": text}], "the conversation")
+
+
+def _as_json(text: str) -> list[Any] | None:
+    """The messages of a JSON list; None if the text is anything else, or the list is empty."""
+    found: list[Any] | None
     try:
         found = json.loads(text) if text.lstrip().startswith("[") else None
     except (ValueError, RecursionError):
-        found = None
-    if not found or not looks_like_messages(found):
-        found = [{"role": "user", "content": text}]
-    return messages_of(found, "the conversation")
+        return None
+    return found if found and looks_like_messages(found) else None
 
 
 def demand_text(text: str) -> None:

@@ -168,3 +168,23 @@ def test_a_neuron_with_a_gate_of_zero_is_in_no_row(session: LiveSession) -> None
     assert len(found) == 19
     assert read.neuron(NeuronAddress(SiteAddress("", 0), 2)).quadrant[3] is None
     assert all(row.quadrant in QUADRANTS for row in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('[{"role": "user"', "broken at line 1, column 17"),
+        (' [{"name": "user"}]', "no list of objects that each have a role"),
+        ('{"role": "user", "content": "a"}', "no list of objects that each have a role"),
+        ('[{"role": "user", "content": "a"}]', None),
+        ("[a list", None),
+    ],
+)
+def test_json_that_is_no_messages_is_told_to_be_read_as_text(
+    text: str, why: str | None, session: LiveSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template = "<s>{% for m in messages %}{{ m.role }}:{{ m.content }}</s>{% endfor %}A:"
+    monkeypatch.setattr(session.live.loaded.tokenizer, "chat_template", template)
+    notices = [one for one in ask(session, text, Question(limit=1), chat=True).notices if "JSON" in one]
+    assert len(notices) == (why is not None)
+    assert why is None or why in notices[0]
