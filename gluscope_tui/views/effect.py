@@ -30,7 +30,9 @@ def interval_text(found: Interval | None) -> str:
 
 def _short(value: float) -> str:
     """Two significant digits are enough for a bound."""
-    return signed(float(f"{value:.2g}")).rstrip("0").rstrip(".") if abs(value) < 1 and value else signed(value)
+    digits, power, exponent = signed(float(f"{value:.2g}")).partition("e")
+    short = digits.rstrip("0").rstrip(".") if abs(value) < 1 and value else digits
+    return short + power + exponent
 
 
 def mean_text(found: Interval | None) -> str:

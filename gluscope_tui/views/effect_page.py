@@ -67,12 +67,12 @@ def _measures(row: Effect, width: int) -> Iterator[str]:
         yield _aside(label, [tell(one) for one in found], half)
 
 
-_LABEL = 24
+_LABEL = 21
 _HEADS = {"random": "random contexts", "extremes": "extreme contexts", "text": "the text", "prompt": "the prompt"}
 
 
 def _aside(label: str, cells: Sequence[str], half: int) -> str:
-    return (fit(label, _LABEL) + "".join(fit(cell, half) for cell in cells)).rstrip()
+    return (fit(label, _LABEL) + "".join(f"{fit(cell, half - 1)} " for cell in cells)).rstrip()
 
 
 def _positions(found: Measured) -> str:
@@ -83,8 +83,8 @@ def _positions(found: Measured) -> str:
 
 _LINES = (
     ("tokens altered", _positions),
-    ("next token, nll there", lambda found: interval_text(found.nll_at)),
-    ("next token, nll overall", lambda found: interval_text(found.nll_all)),
+    ("next nll, there", lambda found: interval_text(found.nll_at)),
+    ("next nll, overall", lambda found: interval_text(found.nll_all)),
     ("kl there", lambda found: interval_text(found.kl_at)),
     ("entropy there", lambda found: interval_text(found.entropy_at)),
     ("first choice changes", lambda found: share_text(found.top1_changed)),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from indexer.database.records import IndexInfo
 
 from .info import size, state
-from .numbers import full_count, short_count
+from .numbers import counted, full_count, short_count
 
 _SHOWN = 4  # sinks
 
@@ -17,8 +17,8 @@ def lines(info: IndexInfo, path: str) -> Iterator[str]:
     whole = "" if info.complete else f" ({state(info)})"
     yield f"{path} is ready{whole}: {full_count(info.neurons)} neurons, {size(info.size)}"
     yield _speed(info)
-    if (counted := _counted(info)) is not None:
-        yield counted
+    if (said := _counted(info)) is not None:
+        yield said
     if (sinks := _sinks(info)) is not None:
         yield sinks
     if info.settings.get("roles") is not None and not any(site.tokens_counted for site in info.sites):
@@ -33,8 +33,8 @@ def lines(info: IndexInfo, path: str) -> Iterator[str]:
 
 def _speed(info: IndexInfo) -> str:
     rate, share = info.run.get("tokens_per_second"), info.run.get("share_of_bare")
-    often = f"{full_count(info.corpus['tokens'])} tokens in {full_count(info.corpus.get('documents', 0))} documents"
-    speed = "" if rate is None else f", {short_count(round(rate))} tokens/s"
+    often = f"{counted(info.corpus['tokens'], 'token')} in {counted(info.corpus.get('documents', 0), 'document')}"
+    speed = "" if rate is None else f", {short_count(round(rate)) if rate >= 10 else f'{rate:.1f}'} tokens/s"
     return often + speed + ("" if share is None else f", about {share:.2f} of the bare model's speed")
 
 
@@ -42,8 +42,8 @@ def _counted(info: IndexInfo) -> str | None:
     """How much of a conversation was counted."""
     if info.settings.get("roles") is None:
         return None
-    counted = max((site.tokens_counted for site in info.sites), default=0)
-    return f"counted: {full_count(counted)} tokens that {' and '.join(info.settings['roles'])} said"
+    most = max((site.tokens_counted for site in info.sites), default=0)
+    return f"counted: {counted(most, 'token')} that {' and '.join(info.settings['roles'])} said"
 
 
 def _sinks(info: IndexInfo) -> str | None:

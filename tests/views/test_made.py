@@ -38,6 +38,11 @@ def test_what_is_not_known_is_left_out() -> None:
     ]
 
 
+def test_a_small_run_is_told_in_good_english() -> None:
+    small = replace(made(), run={"tokens_per_second": 1.44}, corpus={"tokens": 182, "documents": 1})
+    assert list(lines(small, "a.db"))[1] == "182 tokens in 1 document, 1.4 tokens/s"
+
+
 def test_a_part_says_that_it_is_one() -> None:
     coverage = {"batches": 10, "cells": [{"sites": None, "count": 4, "tokens": 400}], "borders": [], "finished": False}
     first, *_ = lines(replace(made(), complete=False, coverage=coverage), "a.db")
