@@ -76,7 +76,9 @@ def missing(reason: str, path: str, width: int, look: CardLook) -> list[StyledLi
     """The text shown if the index lacks a neuron's weights: the reason, and how to add them."""
     command = f"gluscope index --weights-only MODEL --db {shlex.quote(path)}"
     cause = reason.partition("; gluscope index ")[0]  # an old index names the command too, without its own file
-    lines = [f"the weights are not in this index: {cause}", "", "this adds them:", f"  {command}"]
+    lines = [f"the weights are not in this index: {cause}"]
+    if "gluscope import" not in cause:
+        lines += ["", "this adds them:", f"  {command}"]
     wrapped = [
         part
         for line in lines

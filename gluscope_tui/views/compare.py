@@ -69,7 +69,7 @@ class Compared:
     """Two records under the same signs.
 
     `names`: what to call them. `same_index`: both are of one index, so that positions and weights can be compared.
-    `same_corpus`: both indexes read the same tokens. `same_sample`: both samples are of the same positions.
+    `not_shared`: why contexts can't be compared, "" if they can. `same_sample`: both samples are of the same positions.
     """
 
     one: NeuronRecord
@@ -77,7 +77,7 @@ class Compared:
     names: tuple[str, str]
     ranking: str
     same_index: bool = True
-    same_corpus: bool = True
+    not_shared: str = ""
     same_sample: bool = True
     exact: Mapping[tuple[str, str], float | None] | None = None  # cosines from the model's weights, under these signs
 
@@ -114,7 +114,7 @@ class Compared:
     @cached_property
     def shared(self) -> tuple[SharedContext, ...]:
         """The contexts in which both peak, those with the nearest peaks first."""
-        return shared_contexts(self) if self.same_corpus else ()
+        return () if self.not_shared else shared_contexts(self)
 
     def correlation(self, quantity: str) -> float | None:
         """Pearson's coefficient of a quantity over the sampled positions; None without common positions."""

@@ -49,7 +49,7 @@ def as_json(compared: Compared, limit: int | None = None) -> dict[str, Any]:
             }
             for pair in compared.shared[:limit]
         ]
-        if compared.same_corpus
+        if not compared.not_shared
         else None,
     }
 

@@ -212,10 +212,8 @@ class _Page:
     def shared(self) -> Iterator[StyledLine]:
         """The contexts in which both peak."""
         compared = self._compared
-        if not compared.same_corpus:
-            yield from self._flowed(
-                "contexts are not compared: the two indexes are of different texts", self._look.faint
-            )
+        if compared.not_shared:
+            yield from self._flowed(f"contexts are not compared: {compared.not_shared}", self._look.faint)
             return
         count = len(compared.shared)
         more = f", the first {self._look.contexts}" if count > self._look.contexts > 0 else ""

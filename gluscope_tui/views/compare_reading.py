@@ -42,6 +42,7 @@ def two_neurons(index: Index, one: NeuronAddress, other: NeuronAddress, wish: Wi
         wish.read(index, other),
         (str(one), str(other)),
         wish.ranking,
+        not_shared="places of peaks are not in the data set that it was imported from" if index.imported else "",
         same_sample=index.sample_positions(one.site) == index.sample_positions(other.site),
     )
 
@@ -67,7 +68,7 @@ def two_indexes(index: Index, beside: Index, neuron: NeuronAddress, wish: Wish) 
         names_of(index, beside),
         wish.ranking,
         same_index=False,
-        same_corpus=same_corpus,
+        not_shared="" if same_corpus else "the two indexes are of different texts",
         same_sample=same_corpus and index.sample_positions(neuron.site) == beside.sample_positions(neuron.site),
     )
 

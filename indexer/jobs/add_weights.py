@@ -37,6 +37,11 @@ def add_weights(model: str, db: Path, execution: Execution, *, overwrite: bool, 
         whole = stored.has_all_weights and not overwrite
         unwired = stored.lacks_wiring and execution.wiring
         wiring = None if execution.wiring else stored.wiring()
+    if info.get("imported", {}).get("missing"):
+        raise GluscopeError(
+            f"{db} was imported from a data set, which doesn't say which weights it is of",
+            "import it again with gluscope import gluscope --model, which brings the weights",
+        )
     if under_way(db) or not info.get("coverage", {}).get("finished", True):
         raise GluscopeError(f"the run that makes {db} is not finished", "finish it: it computes the weights at its end")
     if whole and not unwired:

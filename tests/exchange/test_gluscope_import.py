@@ -135,6 +135,18 @@ def test_every_reading_command_opens_it(imported: Path, tmp_path: Path, capsys: 
         assert "Traceback" not in capsys.readouterr().err
 
 
+def test_what_an_imported_index_lacks_is_told_with_the_way_to_it(
+    imported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for line in ("show L1N4 --wiring", "index --weights-only nowhere"):
+        assert run([*line.split(), "--db", str(imported)]) == 2, line
+        said = capsys.readouterr().err
+        assert "imported" in said
+        assert "--model" in said
+    assert run(["show", "L1N4", "L1N5", "--compare", "-f", "json", "--db", str(imported)]) == 0
+    assert json.loads(capsys.readouterr().out)["shared"] is None  # nobody knows where their texts peak
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

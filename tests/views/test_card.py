@@ -15,7 +15,7 @@ from gluscope_tui.views.neuron_lists import Strip, neuron_lists
 from gluscope_tui.views.sample import width_of
 from gluscope_tui.views.writes import in_a_row, label, output_sign, promoted
 from indexer.addresses import parse_neuron
-from indexer.database.read.weights_state import MISSING, NO_WIRING
+from indexer.database.read.weights_state import IMPORTED, MISSING, NO_WIRING
 from indexer.database.records import (
     WIRING_LISTS,
     Cosines,
@@ -227,6 +227,9 @@ def test_a_card_without_weights_says_why_and_the_command_that_adds_them() -> Non
     old = "\n".join(text_of(line) for line in missing(MISSING["reason"], "a.db", 80, CardLook()))
     assert "made by an older gluscope" in old
     assert old.count("--weights-only") == 1
+    assert "--weights-only" not in "\n".join(
+        text_of(line) for line in missing(IMPORTED["reason"], "a.db", 80, CardLook())
+    )
 
 
 def test_a_neuron_with_a_vector_of_zeros_and_no_lists_still_has_a_card() -> None:

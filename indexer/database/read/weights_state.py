@@ -9,6 +9,12 @@ HOW_TO_ADD = "gluscope index --weights-only MODEL --db FILE adds them"
 MISSING = {"state": "missing", "reason": f"made by an older gluscope; {HOW_TO_ADD}"}
 """The value of `weights` for an older index, which has none."""
 
+IMPORTED = {
+    "state": "missing",
+    "reason": "not in the data set that it was imported from; gluscope import --model brings them",
+}
+"""The value of `weights` for an index that was imported without its model."""
+
 HOW_TO_ADD_WIRING = HOW_TO_ADD.removesuffix("them") + "it"
 NO_WIRING = {"state": "missing", "reason": f"made by an older gluscope; {HOW_TO_ADD_WIRING}"}
 """The value of `wiring` for an older index, which has none."""
@@ -16,7 +22,8 @@ NO_WIRING = {"state": "missing", "reason": f"made by an older gluscope; {HOW_TO_
 
 def weights_state(info: Mapping[str, Any]) -> Mapping[str, Any]:
     """The state of an index's weights: `state` is computed, partly or missing, with a `reason` unless computed."""
-    found: Mapping[str, Any] = info.get("weights", MISSING)
+    lacking = IMPORTED if info.get("imported", {}).get("missing") else MISSING
+    found: Mapping[str, Any] = info.get("weights", lacking)
     return found
 
 
