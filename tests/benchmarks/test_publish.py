@@ -38,7 +38,7 @@ def test_every_result_says_when_where_and_by_which_command() -> None:
         ("scaling", '"tokens_per_second": 763', '"tokens_per_second": 99', "| 1 | 1,536 | 99 | 1.41 GiB |"),
         ("at_8b", '"show": 0.13', '"show": 7.25', "| `gluscope show` | 7.25 |"),
         ("effect", "6473", "1234", "| 0 | 1,234 | 7,007 | 0.18 |"),
-        ("size", "24160", "10240", "| 10.0 KiB, with weights"),
+        ("size", "24544", "10240", "| 10.0 KiB, with weights"),
     ],
 )
 def test_a_figure_that_changes_makes_its_table_stale(name: str, old: str, new: str, shown: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from .btree import Pages
 
-NEURONS = 48
+NEURONS = 192
 """Neurons whose pages are kept together. With fewer, every row repeats more; with more, a request takes longer."""
 SCANNED = -1
 """The row of `neuron_pages` that holds what leads to all rows of the narrow tables."""
@@ -28,7 +28,7 @@ def pack(pages: Mapping[int, bytes]) -> bytes:
     """The blob of some pages of equal size, by number."""
     numbers = sorted(pages)
     head = struct.pack(f"<I{len(numbers)}I", len(numbers), *numbers)
-    return zlib.compress(head + b"".join(pages[number] for number in numbers))
+    return zlib.compress(head + b"".join(pages[number] for number in numbers), 9)
 
 
 def unpack(data: bytes, size: int) -> dict[int, bytes]:

@@ -144,7 +144,7 @@ CREATE TABLE packed_columns (                -- columns of other tables in one p
     flipped BLOB                             -- neurons.flipped; NULL: too many
 ) STRICT;
 
-CREATE TABLE neuron_pages (                  -- copies of this file's pages that lead to the rows of 48 neurons
+CREATE TABLE neuron_pages (                  -- copies of this file's pages that lead to the rows of 192 neurons
     id    INTEGER PRIMARY KEY,               -- neurons.id / 48; -1: to all rows of the narrow tables
     pages BLOB NOT NULL                      -- see "Packed values" in docs/schema.md
 ) STRICT;

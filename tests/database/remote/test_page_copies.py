@@ -100,7 +100,7 @@ def check(file: Path) -> None:
     """Every copy is the page of the file that it says it is."""
     pages = pages_of(file)
     with closing(sqlite3.connect(file)) as sqlite:
-        assert sorted(copies(sqlite, "neuron_pages")) == [-1, 0, 1, 2, 3, 4]  # of 210 neurons
+        assert sorted(copies(sqlite, "neuron_pages")) == [-1, 0, 1]  # 192 of the 210 neurons, and the rest
         for table in ("neuron_pages", "shared_pages"):
             for found in copies(sqlite, table).values():
                 assert found
