@@ -36,6 +36,8 @@ def identity_error(site: Site, gate: Tensor, in_: Tensor, post: Tensor) -> float
 def relative_error(computed: Tensor, expected: Tensor) -> float:
     """max |computed - expected| / max |expected|, over the finite values; 0.0 without any."""
     computed, expected = computed.float(), expected.float()
+    if not computed.numel():  # no token of the batch is routed to an expert
+        return 0.0
     finite = computed.isfinite() & expected.isfinite()
     difference = torch.where(finite, computed - expected, 0.0).abs().amax()
     scale = torch.where(finite, expected, 0.0).abs().amax()

@@ -28,9 +28,10 @@ _LIMITS: Mapping[str, tuple[int, int]] = {
     **dict.fromkeys(("num_attention_heads", "num_heads", "n_head", "n_heads"), (1, 65_536)),
     **dict.fromkeys(("num_key_value_heads", "num_kv_heads", "encoder_attention_heads"), (0, 65_536)),
     **dict.fromkeys(
-        ("hidden_size", "d_model", "n_embd", "embedding_dim", "intermediate_size", "d_ff", "ffn_dim", "head_dim"),
+        ("hidden_size", "d_model", "n_embd", "embedding_dim", "intermediate_size", "d_ff", "ffn_dim"),
         (1, 1 << 24),
     ),
+    "head_dim": (0, 1 << 24),  # GLM-5 Next calls the rotated part of a head so, of which it has none
     **dict.fromkeys(("moe_intermediate_size", "shared_expert_intermediate_size"), (0, 1 << 24)),
     **dict.fromkeys(
         ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts", "n_shared_experts"), (0, 65_536)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from indexer.capture.dense import capture
-from indexer.capture.proof import identity_error, prove, prove_forms, tolerance
+from indexer.capture.proof import identity_error, prove, prove_forms, relative_error, tolerance
 from indexer.errors import GluscopeError
 from indexer.models.forward import run_body
 from indexer.sites import find_sites, text_body
@@ -160,3 +160,8 @@ def test_the_tolerance_is_far_below_a_wrong_reading() -> None:
     assert tolerance(torch.float32) <= 1e-5
     assert tolerance(torch.float16) < 0.005
     assert tolerance(torch.bfloat16) < 0.05
+
+
+def test_nothing_differs_from_nothing() -> None:
+    """A layer whose experts no token of a text is routed to."""
+    assert relative_error(torch.zeros(0, 3), torch.zeros(0, 3)) == 0.0

@@ -96,6 +96,7 @@ LAYERS = 1_000_000
         ({"quantization_config": {"quant_method": ESCAPE}}, "quantised"),
         ({"dtype": "torch.float17"}, "float17"),
         ({"head_dim": [8]}, ""),
+        ({"head_dim": 0}, ""),
         ({"id2label": 5}, ""),
     ],
 )

@@ -56,7 +56,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "chameleon": {"vocabulary_map": {"<image>": 5}},
     "cohere_compass_text": {"rope_parameters": {"full_attention": {**_SECTIONS["rope_parameters"]}}},
     "dbrx": {
-        "attn_config": {"rope_theta": 10000.0},
+        "attn_config": {"rope_theta": 10000.0, "clip_qkv": 8.0},
         "n_layers": 2,
         "n_heads": 2,
         "ffn_config": {"ffn_hidden_size": 40},
