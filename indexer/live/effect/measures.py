@@ -127,9 +127,8 @@ class Measured:
 
     def _target_only(self, flat: Tensor, part: Tensor) -> None:
         place = self._place[part]
-        logits = self._head.logits(flat[part]).clamp_(min=-1e30)
-        right = logits.gather(1, self._plain.target[place, None])[:, 0]
-        self._put(self.nll, part, torch.logsumexp(logits, 1) - right - self._plain.nll[place])
+        new = log_probabilities(self._head, flat[part])
+        self._put(self.nll, part, -new.gather(1, self._plain.target[place, None])[:, 0] - self._plain.nll[place])
 
     def _put(self, where: Tensor, part: Tensor, values: Tensor) -> None:
         where.view(-1)[part] = values
