@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+from functools import partial
 from typing import Any
 
 from textual.drivers.web_driver import WebDriver
@@ -13,6 +15,20 @@ from .window import WindowClosed
 
 class BrowserDriver(WebDriver):
     """Textual's web driver, which would let the explorer run on when its server dies, and end it without its state."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._cut = False  # whether nobody reads what is drawn
+        self._write = partial(self._draw)
+
+    def _draw(self, data: bytes) -> int:
+        """Write to the server. Once it is gone, what is drawn goes nowhere, and the window is at its end."""
+        try:
+            return len(data) if self._cut else os.write(self.fileno, data)
+        except BrokenPipeError:
+            self._cut = True
+            self._close()
+            return len(data)
 
     def start_application_mode(self) -> None:
         """Begin to draw. A signal is the window's end, too."""
