@@ -48,7 +48,7 @@ def tab() -> Iterator[Browser]:
 
 
 def until(there: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 90
     while not there():
         assert time.monotonic() < end, what
         time.sleep(0.05)

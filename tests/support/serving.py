@@ -17,7 +17,7 @@ from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
 ROOT = Path(__file__).parents[2]
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-9;?<>=$]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[=>c])")
-_PATIENCE = 20.0  # seconds
+_PATIENCE = 90.0  # seconds
 
 
 class Served:
