@@ -29,7 +29,8 @@ async def told(app: ExplorerApp, pilot: Pilot[None]) -> str:
 async def test_it_writes_what_is_shown_as_a_page_or_a_picture(explorer_app: AppMaker, hostile_index: Path) -> None:
     app = explorer_app("L2N3")
     async with app.run_test(size=(80, 24)) as pilot:
-        await press(pilot, "r", "f", "X", "enter")  # by gate, raw signs
+        await press(pilot, "r", "f")  # by gate, raw signs
+        await press(pilot, "X", "enter")
         assert await told(app, pilot) == f"{FOLDER}/L2N3.html is written"
         await press(pilot, "j", "d", "X")
         await typed(pilot, "svg\r")
