@@ -32,14 +32,10 @@ async def settled(pilot: Pilot[None]) -> None:
     await pilot.pause()
 
 
-async def walked(pilot: Pilot[None], explorer: Explorer, hits: Sequence[Item]) -> AsyncIterator[tuple[int, Item]]:
-    """Walk the explorer's list by `j`, with a leap over its middle. Yields each place and the hit expected there."""
-    first, last = 8, len(hits) - 4
-    assert last > first
-    for place in [*range(first), *range(last, len(hits))]:
-        if place == last:
-            await typed(pilot, f"g+{last - explorer.current.place}\r")
-        yield place, hits[place]
+async def walked(pilot: Pilot[None], hits: Sequence[Item]) -> AsyncIterator[tuple[int, Item]]:
+    """Walk the explorer's list by `j`. Yields each place and the hit expected there."""
+    for place, hit in enumerate(hits):
+        yield place, hit
         await press(pilot, "j")
 
 

@@ -140,6 +140,7 @@ def searched(path: Path) -> tuple[list[str], list[Hit]]:
     return printed, hits
 
 
+@pytest.mark.slow
 async def test_a_list_printed_by_search_is_walked_context_by_context(
     explorer_app: AppMaker, hostile_index: Path
 ) -> None:
@@ -149,7 +150,7 @@ async def test_a_list_printed_by_search_is_walked_context_by_context(
         await settled(pilot)
         explorer = state_of(app)
         assert "last time" not in home_of(app).session.notice
-        async for place, hit in walked(pilot, explorer, hits):
+        async for place, hit in walked(pilot, hits):
             assert f"{place + 1}/{len(hits) + 1} stdin" in header_text(app)
             assert (explorer.shown.neuron, explorer.view.focused) == (hit.neuron, hit.quadrant)
             assert explorer.example == hit.example

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from rich.cells import cell_len
 
 import indexer
@@ -95,6 +96,7 @@ def searched(path: Path, text: str, signs: str = "aligned") -> list[Hit]:
         return sorted(index.search(text, signs=signs), key=lambda hit: -hit.strength)
 
 
+@pytest.mark.slow
 async def test_every_step_through_the_hits_opens_the_hits_pane_ranking_and_context(
     explorer_app: AppMaker, hostile_index: Path
 ) -> None:
@@ -108,7 +110,7 @@ async def test_every_step_through_the_hits_opens_the_hits_pane_ranking_and_conte
         await typed(pilot, "Fparis\r")
         await press(pilot, "enter")
         explorer = state_of(app)
-        async for number, hit in walked(pilot, explorer, expected):
+        async for number, hit in walked(pilot, expected):
             assert f"{number + 1}/{len(expected)} peaks on paris" in header_text(app)
             assert explorer.shown == Wanted(hit.neuron, "aligned", hit.ranking)
             assert (explorer.view.focused, explorer.example) == (hit.quadrant, hit.example)
@@ -193,6 +195,7 @@ async def test_leaving_the_hits_restores_the_ranking(explorer_app: AppMaker, hos
         assert explorer.remembered("dark").ranking == explorer.view.ranking != "post"
 
 
+@pytest.mark.slow
 async def test_sorted_hits_keep_their_contexts(explorer_app: AppMaker, hostile_index: Path) -> None:
     hits = searched(hostile_index, "paris")
     with indexer.open(hostile_index) as index:
@@ -207,7 +210,7 @@ async def test_sorted_hits_keep_their_contexts(explorer_app: AppMaker, hostile_i
         assert explorer.example == hits[1].example
         assert "peaks on paris, by frequency_nn down" in header_text(app)
         await typed(pilot, f"g-{explorer.current.place}\r")
-        async for _, hit in walked(pilot, explorer, expected):
+        async for _, hit in walked(pilot, expected):
             assert explorer.example == hit.example
 
 
