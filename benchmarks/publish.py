@@ -162,7 +162,7 @@ WIRE: tuple[tuple[str, str], ...] = (
     ("`gluscope show` of the neuron beside it, later", "show beside"),
     ("of one in another layer, later", "show elsewhere"),
     ("of the first one again", "show again"),
-    ("`gluscope neurons --sort`, the first of all", "sort"),
+    ("`gluscope neurons --sort extreme_post_pp`, the first of all", "sort"),
     ("`gluscope search`, the first of all", "search"),
     ("the explorer's start", "explorer"),
     ("the neuron beside it", "explorer beside"),
