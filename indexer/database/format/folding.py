@@ -54,14 +54,14 @@ class Wanted:
         folded, starts = (context, None) if self._exact else _folded(context)
         place = 0
         while (match := self._pattern.search(folded, place)) is not None:
-            first, last = match.span()
+            begin, end = first, last = match.span()
             if starts is not None:
-                first, last = starts.get(first, -1), starts.get(last, -1)
-            if first >= 0 and last >= 0 and not (self._starts_word and _goes_on(context, first)):
-                yield first, last
-                place = max(match.end(), match.start() + 1)
+                first, last = starts.get(begin, -1), starts.get(end, -1)
+            if first < 0 or last < 0 or (self._starts_word and first and _goes_on(context[first - 1])):
+                place = begin + 1
             else:
-                place = match.start() + 1
+                yield first, last
+                place = max(end, begin + 1)
 
 
 def _folded(context: str) -> tuple[str, dict[int, int] | None]:
@@ -77,7 +77,6 @@ def _folded(context: str) -> tuple[str, dict[int, int] | None]:
     return folded, starts
 
 
-def _goes_on(context: str, place: int) -> bool:
-    """Whether a word that began before goes on at a place."""
-    before = context[place - 1 : place]
+def _goes_on(before: str) -> bool:
+    """Whether a word goes on after this character."""
     return before.isalnum() and _ALONE.match(before) is None

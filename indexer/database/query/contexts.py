@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from heapq import merge
-from itertools import accumulate
+from itertools import accumulate, chain
 
 from ..format.folding import Wanted
 from ..read.connection import Connection
@@ -47,6 +47,7 @@ class Contexts:
         streams = []
         for start in range(0, len(numbers), _AT_ONCE):
             sequences = self._texts.sequences(numbers[start : start + _AT_ONCE])
+            self._texts.load(chain.from_iterable(sequence.tokens for sequence in sequences.values()))
             for number, sequence in sorted(sequences.items()):
                 inside = self._windows_with(wanted, sequence, every=every)
                 if any(inside):
@@ -61,7 +62,6 @@ class Contexts:
     def _windows_with(self, wanted: Sequence[Wanted], sequence: StoredSequence, *, every: bool) -> bytearray:
         """For each position, 1 if the window of a peak there holds a wanted text, or `every` one, else 0."""
         ids = sequence.tokens
-        self._texts.load(ids)
         tokens = self._texts.window(ids, 0, len(ids))
         first, *others = (self._windows_of(one, ids, tokens) for one in wanted)
         for other in others:

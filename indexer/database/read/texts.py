@@ -52,6 +52,7 @@ class Texts:
         self._nearby = nearby
         self._tokens_are_near = nearby is not None
         self._bytes: dict[int, bytes] = {}
+        self._longest = 0  # bytes of a token
         self._alone: dict[int, str | None] = {}  # None: no whole characters
         self._ids: dict[int, array[int]] = {}  # of the sequences asked for last
         self._kept = 0  # how many these are in all
@@ -125,22 +126,24 @@ class Texts:
 
     def load(self, tokens: Iterable[int]) -> None:
         """Read the bytes of many tokens with few queries."""
-        wanted = set(tokens) - self._bytes.keys()
+        wanted = {token for token in tokens if token not in self._bytes}
         if wanted and self._nearby is not None and self._tokens_are_near:
             self._tokens_are_near = False
             self._keep(self._nearby.tokens())
             wanted -= self._bytes.keys()
         for group in _groups(wanted):
             marks = ",".join("?" * len(group))
-            for token, data in self._connection.rows(
-                f"SELECT id, bytes FROM tokens WHERE id IN ({marks})", (COUNT, TOKEN), group
-            ):
-                self._keep({token: data})
+            self._keep(
+                dict(
+                    self._connection.rows(f"SELECT id, bytes FROM tokens WHERE id IN ({marks})", (COUNT, TOKEN), group)
+                )
+            )
         if missing := wanted - self._bytes.keys():
             raise self._connection.damaged(f"token {min(missing)} is not there")
 
     def _keep(self, tokens: Mapping[int, bytes]) -> None:
         for token, data in tokens.items():
+            self._longest = max(self._longest, len(data))
             self._alone[token] = _decoded(data)
             self._bytes[token] = data
 
@@ -179,7 +182,7 @@ class Texts:
         except KeyError:
             self.load(tokens[max(0, start - REACH) : stop + REACH])
             alone = [self._alone[token] for token in inner]
-        if sum(len(self._bytes[token]) for token in inner) > LARGEST_TEXT:
+        if len(inner) * self._longest > LARGEST_TEXT < sum(len(self._bytes[token]) for token in inner):
             raise self._connection.damaged(f"the text of {len(inner):,} tokens is longer than {LARGEST_TEXT:,} bytes")
         whole = [text for text in alone if text is not None]
         if len(whole) == len(alone):
