@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -163,9 +165,17 @@ def test_a_snapshot_can_be_read_and_says_how_far_it_is(
     assert f"{tokens} tokens seen so far" in err
     with pytest.raises(GluscopeError, match="not finished"):
         merge(folder.path / "joined.db", [db, whole], lambda _: None)
+    assert copies_for_a_network(db) == 0
     folder.make("cut.db")
     assert shown(db) == shown(whole)
     assert told(db).coverage == told(whole).coverage
+    assert copies_for_a_network(db) == copies_for_a_network(whole) > 0
+
+
+def copies_for_a_network(db: Path) -> int:
+    with closing(sqlite3.connect(db)) as sqlite:
+        (rows,) = sqlite.execute("SELECT count(*) FROM neuron_pages").fetchone()
+    return int(rows)
 
 
 def test_a_snapshot_is_that_of_the_batches_it_covers(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:

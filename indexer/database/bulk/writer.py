@@ -155,7 +155,8 @@ class IndexWriter:
             self._sqlite.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             self._sqlite.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         with self._mendable():
-            write_page_copies(self._sqlite, self.path)
+            if self._info.get("coverage", {}).get("finished", True):  # a snapshot is soon replaced
+                write_page_copies(self._sqlite, self.path)
             self._sqlite.close()
             sync(self.path)
         self._finished = True
