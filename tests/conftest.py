@@ -1,10 +1,21 @@
-"""Fixtures of the tests that run models."""
+"""The order of the tests, and fixtures of those that run models."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files whose tests are slow, so that none of them is left to a single process at the end."""
+    every: Counter[str] = Counter()
+    slow: Counter[str] = Counter()
+    for item in items:
+        every[str(item.path)] += 1
+        slow[str(item.path)] += any(item.get_closest_marker(name) for name in ("slow", "real"))
+    items.sort(key=lambda item: -slow[str(item.path)] / every[str(item.path)])
 
 
 @pytest.fixture(scope="module")
