@@ -99,6 +99,7 @@ def make(
     compile: str = "on",
     checkpoint_every: float | None = None,
     overwrite: bool = False,
+    weights: bool = True,
     notices: list[str] | None = None,
 ) -> Path:
     """Index a corpus; the notices of the run are added to `notices`."""
@@ -112,7 +113,7 @@ def make(
         Inputs((str(corpus),)),
         db,
         settings or Settings(),
-        Execution(compile=compile, checkpoint_every=checkpoint_every),
+        Execution(compile=compile, checkpoint_every=checkpoint_every, weights=weights),
         overwrite=overwrite,
         progress=report,
     )

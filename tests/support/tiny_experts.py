@@ -58,7 +58,10 @@ CLASSES: dict[str, dict[str, Any]] = {
     "Glm4MoeConfig": {},
     "Glm4MoeLiteConfig": {},
     "Glm4vMoeTextConfig": {"rope_parameters": {**_MROPE["rope_parameters"], "partial_rotary_factor": 1.0}},
-    "Glm5NextTextConfig": {"index_topk": 16, "qk_rope_head_dim": 0, **_SPARSE},
+    "Glm5NextTextConfig": {
+        **{"index_topk": 16, "qk_rope_head_dim": 0, "linear_head_dim": 8, "linear_num_heads": 2},
+        **_SPARSE,
+    },
     "GlmMoeDsaConfig": {},
     "GptOssConfig": {},
     "GraniteMoeConfig": {"residual_multiplier": 0.4, "embedding_multiplier": 3.0},

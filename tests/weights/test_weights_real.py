@@ -27,6 +27,11 @@ def smollm2() -> LoadedModel:
     return load(str(smollm2_path()))
 
 
+@pytest.fixture(scope="module")
+def gemma3() -> LoadedModel:
+    return load(str(gemma3_path()))
+
+
 def _unit(vectors: Any) -> Any:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
@@ -118,9 +123,8 @@ def test_smollm2s_wiring_is_that_of_all_products(smollm2: LoadedModel) -> None:
     _demand_wiring(smollm2, 17, vectors)
 
 
-def test_gemma3s_wiring_has_the_gains_before_and_after_its_mlps() -> None:
-    loaded = load(str(gemma3_path()))
-    model: Any = loaded.model
+def test_gemma3s_wiring_has_the_gains_before_and_after_its_mlps(gemma3: LoadedModel) -> None:
+    model: Any = gemma3.model
     vectors = []
     for layer in model.layers:
         before, after = (
@@ -131,16 +135,15 @@ def test_gemma3s_wiring_has_the_gains_before_and_after_its_mlps() -> None:
             getattr(layer.mlp, f"{name}_proj").weight.detach().double().numpy() for name in ("gate", "up", "down")
         )
         vectors.append((gate * before, in_ * before, out.T * after))
-    _demand_wiring(loaded, 9, vectors)
+    _demand_wiring(gemma3, 9, vectors)
 
 
-def test_the_norm_after_gemma3s_mlp_changes_308_of_its_36864_classes() -> None:
+def test_the_norm_after_gemma3s_mlp_changes_308_of_its_36864_classes(gemma3: LoadedModel) -> None:
     """The figure that others have found for this model."""
-    loaded = load(str(gemma3_path()))
-    sites = find_sites(loaded.model)
+    sites = find_sites(gemma3.model)
     changed = total = 0
     with torch.inference_mode():
-        for vectors in site_vectors(sites, find_norms(loaded, sites)):
+        for vectors in site_vectors(sites, find_norms(gemma3, sites)):
             assert vectors.before is not None
             assert vectors.after is not None
             assert (vectors.before.kind, vectors.after.kind) == ("rms (1 + w)", "rms (1 + w)")

@@ -36,8 +36,8 @@ _SMALL: dict[str, Any] = {
     **dict.fromkeys(("sliding_window", "local_attention", "attention_window_size", "attn_sliding_window"), 8),
     **dict.fromkeys(("image_size", "img_size"), 32),
     **dict.fromkeys(("patch_size", "spatial_patch_size"), 16),
-    **dict.fromkeys(("linear_key_head_dim", "linear_value_head_dim"), 8),
-    **dict.fromkeys(("linear_num_key_heads", "linear_num_value_heads"), 2),
+    **dict.fromkeys(("linear_key_head_dim", "linear_value_head_dim", "linear_head_dim", "mamba_chunk_size"), 8),
+    **dict.fromkeys(("linear_num_key_heads", "linear_num_value_heads", "linear_num_heads"), 2),
     **dict.fromkeys(("mamba_d_state", "mamba_d_ssm", "mamba_d_conv"), None),
     **{"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2},
 }
