@@ -12,6 +12,7 @@ from gluscope_tui.text.cells import cell_len
 from gluscope_tui.views import json as json_view
 from gluscope_tui.views import markdown, page
 from gluscope_tui.views.json_text import dumps
+from gluscope_tui.views.web.card import card
 from indexer.addresses import parse_neuron
 from indexer.database.records import (
     Cosines,
@@ -87,6 +88,16 @@ def test_markdown_names_the_tokens_as_code() -> None:
     assert "` the`" in promotes
     assert "`` ` ``" in promotes
     assert "\x1b" not in promotes
+
+
+def test_a_web_page_says_where_a_neuron_predicts_and_what_undoing_its_flip_makes_of_it() -> None:
+    rows = {row.label: row for row in card(WEIGHTS, None, frozenset()).rows}
+    predicts, suppresses = (rows[f"a {kind} neuron in"] for kind in ("prediction", "suppression"))
+    assert [item.text for item in predicts.items] == ["+-"]
+    assert [item.text for item in suppresses.items] == ["++"]
+    assert (predicts.partner, suppresses.partner) == (suppresses.label, predicts.label)
+    plain = replace(WEIGHTS, vocabulary=VocabularyScores(0.125, 0.5, 0.0, 3.0, 0.03125))
+    assert not any("neuron in" in row.label for row in card(plain, None, frozenset()).rows)
 
 
 def test_json_has_the_promised_keys_and_exact_numbers() -> None:
