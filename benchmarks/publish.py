@@ -100,6 +100,16 @@ FINDING: tuple[tuple[str, tuple[str, ...]], ...] = (
         "a search for a peak; for a text; for a word that is a quarter of all tokens",
         ("search for a peak", "search in contexts", "search a common word in contexts"),
     ),
+    (
+        "a search for a written word; a read one; by a beginning; for two words together",
+        (
+            "search what is written",
+            "search what is read",
+            "search beginnings that are written",
+            "search two words, both written",
+        ),
+    ),
+    ("the neurons that write a word, sorted", ("first page of those that write",)),
     ("the explorer's start; from neuron to neuron", ("tui, start", "tui, neuron to neuron")),
     ("`gluscope layers`; `gluscope plot`", ("layers", "plot")),
 )
@@ -143,10 +153,11 @@ def effect(read: Read) -> str:
             f"{row['seconds'][1]:,}",
             f"{row['whole'][1]:,}",
             f"{row['seconds'][1] / row['whole'][1]:.2f}",
+            f"{row['seconds'][1] / (400 * row['bare'][1]):.2f}",  # 100 neurons in 4 quadrants
         )
         for row in found["rows"]
     ]
-    head = ("layer", "seconds of the processor", "by whole passes", "share")
+    head = ("layer", "seconds of the processor", "by whole passes", "share", "bare passes a neuron and quadrant")
     measured = " and ".join(sorted({str(row["neurons"]) for row in found["rows"]}))
     what = (
         f"100 neurons, each quadrant set to zero, on {found['sequences']} sequences of {found['context']} tokens of "

@@ -36,8 +36,8 @@ def test_every_result_says_when_where_and_by_which_command() -> None:
         ("speed", '"median": 796', '"median": 1234', "| 7 | 1,234 | 0.84 (0.83 to 0.88) |"),
         ("repeated", "1.03", "0.50", "0.94, 0.94, 0.99 and 0.50"),
         ("scaling", '"tokens_per_second": 763', '"tokens_per_second": 99', "| 1 | 1,536 | 99 | 1.41 GiB |"),
-        ("at_8b", '"show": 0.13', '"show": 7.25', "| `gluscope show` | 7.25 |"),
-        ("effect", "6473", "1234", "| 0 | 1,234 | 7,007 | 0.18 |"),
+        ("at_8b", '"show": 0.257', '"show": 7.25', "| `gluscope show` | 7.25 |"),
+        ("effect", "3268", "1234", "| 0 | 1,234 | 3,339 | 0.37 | 0.77 |"),
         ("size", "24544", "10240", "| 10.0 KiB, with weights"),
     ],
 )
