@@ -46,14 +46,14 @@ class LongValue:
     pages: int
 
 
-def path(pages: Pages, root: int, row: int, depth: int = 0) -> list[int]:
+def path(pages: Pages, root: int, row: int, is_last: Callable[[list[int]], bool] = lambda _: False) -> list[int]:
     """The pages from the root of a table to the one that holds a row, or would.
 
-    `depth`: how many these are, if that is known: the last one is then not read.
+    `is_last`: whether the last of the pages so far holds rows, if that is known: it is then not read.
     """
     found = [root]
     while len(found) < _DEEPEST:
-        if len(found) == depth:
+        if is_last(found):
             return found
         children = _children(pages, found[-1])
         if not children:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import TypeVar
 
-from ..format.kinds import BLOB, TEXT
+from ..format.kinds import BLOB, COUNT, TEXT
 from ..format.packed_columns import MOST as MOST_OF_A_COLUMN
 from ..format.packed_columns import unpack_flips, unpack_tokens
 from ..format.page_copies import MOST, NEURONS, SCANNED, state, unpack
@@ -20,6 +20,7 @@ from .inflate import inflate
 Column = TypeVar("Column")
 
 _TABLES = ("packed_columns", "neuron_pages", "shared_pages")
+_TOGETHER = 900  # values a query: older SQLites take at most 999
 _MOST_GROUPS = 128  # beyond, reading the tables whole takes fewer requests
 
 
@@ -69,11 +70,20 @@ class Nearby:
             self._connection.fetch(lambda file, report: file.fetch_tables(roots, report))
 
     def sequences(self, ids: Iterable[int]) -> None:
-        """Fetch some sequences at once, unless those of the index are so few that they have come already."""
+        """Fetch some sequences at once, and their documents, unless those of the index are so few that they have come
+        already."""
         if self._is_valid:
-            root = self._connection.roots(("sequences",)).get("sequences", 0)
             rows = sorted(ids)
-            self._connection.fetch(lambda file, _: file.fetch_rows(root, rows, 2 * file.pages.size))
+            self._rows("sequences", rows)
+            for start in range(0, len(rows), _TOGETHER):
+                group = rows[start : start + _TOGETHER]
+                marks = ",".join("?" * len(group))
+                found = self._connection.rows(f"SELECT document FROM sequences WHERE id IN ({marks})", (COUNT,), group)
+                self._rows("documents", sorted({document for (document,) in found}))
+
+    def _rows(self, table: str, ids: Sequence[int]) -> None:
+        root = self._connection.roots((table,)).get(table, 0)
+        self._connection.fetch(lambda file, _: file.fetch_rows(root, ids, 2 * file.pages.size))
 
     def tokens(self) -> dict[int, bytes]:
         """The bytes of all tokens; none if the index lacks them in one piece, or is on the disk."""

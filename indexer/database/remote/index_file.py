@@ -84,9 +84,19 @@ class RemoteIndexFile:
 
     def fetch_rows(self, root: int, rows: Sequence[int], around: int = _AROUND) -> None:
         """Fetch the pages that hold some rows of a table, and bytes around each, at once. DamagedPage as above."""
+        if not rows:
+            return
         pages = self.pages
-        depth = len(path(pages, root, rows[0])) if rows else 0  # of the others no page of rows need be read
-        starts = [(path(pages, root, row, depth)[-1] - 1) * pages.size for row in rows]
+
+        def is_here(number: int) -> bool:
+            return self.file.is_installed((number - 1) * pages.size)
+
+        if is_here(root):  # there are copies of all pages above those with rows
+            starts = [path(pages, root, row, lambda found: not is_here(found[-1]))[-1] for row in rows]
+        else:
+            depth = len(path(pages, root, rows[0]))  # of the others no page of rows need be read
+            starts = [path(pages, root, row, lambda found: len(found) == depth)[-1] for row in rows]
+        starts = [(number - 1) * pages.size for number in starts]
         missing = [start for start in starts if not self.file.is_installed(start)]
         self.file.fetch([blocks_of(max(0, start - around), start + pages.size + around) for start in missing])
 
