@@ -80,6 +80,8 @@ def _two(index: Index, addresses: Addresses, wish: Wish, model: str | None) -> I
         raise GluscopeError(
             f"--compare takes two neurons, not {len(asked)}", "name two: gluscope show L12N345 L3N77 --compare"
         )
+    if asked[0] == asked[1]:
+        raise GluscopeError(f"{asked[0]} is compared with itself", "name another neuron beside it")
     compared = two_neurons(index, asked[0], asked[1], wish)
     yield compared if model is None else with_cosines(compared, _cosines(index, model, asked[0], asked[1]))
 

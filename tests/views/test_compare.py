@@ -292,6 +292,7 @@ def test_a_neuron_beside_itself_in_another_index(capsys: Capture, path: Path, ot
         (("L1N5", "--compare"), "two neurons, not 1"),
         (("L1N5", "L1N6", "L1N7", "--compare"), "two neurons, not 3"),
         (("L1N5", "L9N9", "--compare"), "L9"),
+        (("L1N5", "l1n05", "--compare"), "compared with itself"),
         (("L1N5", "L1N6", "--compare", "-f", "md"), "not printed as md"),
         (("L1N5", "L1N6", "--compare", "--plot"), "--plot"),
         (("L1N5", "L1N6", "--compare", "--rank-by", "act"), "ranking"),
