@@ -17,8 +17,8 @@ _EXAMPLE = "write hf://datasets/OWNER/REPO/FILE.db, or https://HOST/FILE.db"
 
 
 def is_remote(name: object) -> bool:
-    """Whether an index's name is an address on a server, and not a path."""
-    return isinstance(name, str) and re.match(r"(?:https?|hf)://", name, re.IGNORECASE) is not None
+    """Whether an index's name is an address, and not a path."""
+    return isinstance(name, str) and re.match(r"[a-z][a-z0-9+.-]*://", name, re.IGNORECASE) is not None
 
 
 def shown(name: str) -> str:
@@ -65,6 +65,9 @@ def find_place(name: str) -> Place:
         valid = bool(parts.hostname) and parts.port != 0 and len(parts.path) > 1
     except ValueError:
         valid = False
+    scheme = name.partition(":")[0].lower()
+    if scheme not in ("http", "https"):
+        raise GluscopeError(f"{scheme}:// is not read", "write its path" if scheme == "file" else _EXAMPLE)
     if not valid or re.search(r"[\s\x00-\x1f\x7f]", name):
         raise GluscopeError(f"{shown(name)!a} is not an address of a file", _EXAMPLE)
     if parts.username is not None:

@@ -31,7 +31,8 @@ def test_an_address_becomes_the_one_to_ask(name: str, url: str) -> None:
 @pytest.mark.parametrize(
     "name",
     ["https://", "https://host", "https://host/", "https://a:b@host/x.db", "http://h:x/y.db", "https://h/a b.db",
-     "hf://me/data/x.db", "hf://datasets/me/x.db", "hf://datasets/me/data/../x.db"],
+     "hf://me/data/x.db", "hf://datasets/me/x.db", "hf://datasets/me/data/../x.db",
+     "ftp://host/x.db", "s3://bucket/x.db", "file:///x.db"],
 )  # fmt: skip
 def test_what_is_no_address_of_a_file_is_refused(name: str) -> None:
     with pytest.raises(GluscopeError) as told:
@@ -39,7 +40,7 @@ def test_what_is_no_address_of_a_file_is_refused(name: str) -> None:
     assert "a:b" not in str(told.value)
 
 
-@pytest.mark.parametrize("name", ["x.db", "/tmp/https/x.db", "https:/x.db", "", "file:///x.db"])
+@pytest.mark.parametrize("name", ["x.db", "/tmp/https/x.db", "https:/x.db", "", "a b://x.db"])
 def test_a_path_is_no_address(name: str) -> None:
     assert not is_remote(name)
 
