@@ -33,6 +33,8 @@ class TableTitle(OneLine[TitleOfTable]):
         stale = ("~" if palette.ascii_only else "…") if picture.stale else " "
         here = f"{full_count(picture.place + 1 if picture.total else 0)} of {full_count(picture.total)}"
         here += "" if picture.whole else "+"
+        if picture.stale and not picture.total:  # nothing has come yet
+            here = ""
         used = len(picture.name) + len(here) + len(picture.order) + len(picture.more) + 16
         what = shorten(picture.what, max(12, width - used), ascii_only=palette.ascii_only)
         parts = [
