@@ -34,6 +34,7 @@ PLACES = ("peak", "context")
 """The places in which a text may be searched for."""
 
 _TOGETHER = 500  # entries whose flips one query reads; older SQLites take at most 999 values
+_AHEAD = 16  # hits whose examples are fetched together
 _FEW = 20  # such queries before the flips of all neurons are read
 
 
@@ -86,8 +87,12 @@ class Search:
             entries, peaks_on = self._peaks.entries(keys, every=every), self._peaks.matcher(keys)
         else:
             entries, peaks_on = self._contexts.entries(texts, every=every, exact=exact), self._peaks.matcher(())
-        for quadrant, found in self._best(entries, set(quadrants), limit, signs).items():
-            for entry in found:
+        best = self._best(entries, set(quadrants), limit, signs)
+        found = [(entry, quadrant) for quadrant, own in best.items() for entry in own]
+        for start in range(0, len(found), _AHEAD):
+            group = found[start : start + _AHEAD]
+            self._nearby.examples(entry[1] for entry, _ in group)
+            for entry, quadrant in group:
                 yield self._hit(entry, quadrant, peaks_on)
 
     def peaking(self, sought: Sought, shown: Shown | None = None) -> array[int]:

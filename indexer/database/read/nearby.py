@@ -47,14 +47,29 @@ class Nearby:
         """Fetch the rows of neurons in some narrow tables."""
         if self._connection.remote is None:
             return
-        missing = sorted({id_ // NEURONS for id_ in ids} - self._there)
+        missing = self._missing(ids)
         if len(missing) > _MOST_GROUPS:
             self.tables(tables)
         elif self._is_valid and not self._whole.issuperset(tables):
-            if len(missing) > 1:
-                self._connection.fetch(lambda file, _: file.fetch_rows(self._roots["neuron_pages"], missing))
-            for group in missing:
-                self.neuron(group * NEURONS)
+            self._groups(missing)
+
+    def examples(self, ids: Iterable[int]) -> None:
+        """Fetch the examples of some neurons at once."""
+        if self._is_valid:
+            rows = sorted(set(ids))
+            self._groups(self._missing(rows))
+            root = self._connection.roots(("packed",)).get("packed", 0)
+            self._connection.fetch(lambda file, _: file.fetch_rows(root, rows))
+
+    def _missing(self, ids: Iterable[int]) -> list[int]:
+        """The groups of neurons that have not come yet."""
+        return sorted({id_ // NEURONS for id_ in ids} - self._there)
+
+    def _groups(self, missing: Sequence[int]) -> None:
+        if len(missing) > 1:
+            self._connection.fetch(lambda file, _: file.fetch_rows(self._roots["neuron_pages"], missing))
+        for group in missing:
+            self.neuron(group * NEURONS)
 
     def tables(self, tables: Iterable[str]) -> None:
         """Fetch all rows of some narrow tables."""
