@@ -14,8 +14,7 @@ from ..support.index_fixture import make_index
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("activation", ["silu", "gelu_tanh", "sin of nobody"])
-@pytest.mark.parametrize("top_k", [16, 300])
+@pytest.mark.parametrize(("activation", "top_k"), [("silu", 300), ("gelu_tanh", 16), ("sin of nobody", 16)])
 def test_a_site_comes_back_as_it_was_written(tmp_path: Path, activation: str, top_k: int) -> None:
     rankings = ("post", "gate", "in", "act", "random")
     truth = make_index(

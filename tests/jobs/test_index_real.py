@@ -54,11 +54,11 @@ def stored(db: Path, layer: int) -> dict[str, npt.NDArray[Any]]:
 @pytest.mark.real
 @pytest.mark.usefixtures("one_thread")
 def test_smollm2_is_indexed_as_plain_transformers_computes_it(tmp_path: Path) -> None:
-    settings = Settings(context=512, tokens=3000, layers=(0, 15, 29), batch_tokens=1)  # alone: exact
+    settings = Settings(context=512, tokens=2000, layers=(0, 15, 29), batch_tokens=1)  # alone: exact
     corpus = write_corpus(tmp_path / "texts.jsonl", TEXTS)
     db = make(smollm2_path(), corpus, tmp_path / "x.db", settings, weights=False)
     reference = reference_of(smollm2_path(), settings)
-    assert reference.tokens >= 3000
+    assert reference.tokens >= 2000
     with Index(db) as index:
         assert [site.address.layer for site in index.sites] == [0, 15, 29]
         assert index.info().corpus["tokens"] == reference.tokens
@@ -87,7 +87,7 @@ def test_smollm2_is_indexed_as_plain_transformers_computes_it(tmp_path: Path) ->
 @pytest.mark.real
 @pytest.mark.usefixtures("one_thread")
 def test_gemma_3_is_indexed_as_plain_transformers_computes_it_except_for_rounding(tmp_path: Path) -> None:
-    settings = Settings(context=128, tokens=2000, layers=(0, 9, 17), batch_tokens=1024)
+    settings = Settings(context=128, tokens=1200, layers=(0, 9, 17), batch_tokens=1024)
     corpus = write_corpus(tmp_path / "texts.jsonl", TEXTS)
     db = make(gemma3_path(), corpus, tmp_path / "x.db", settings, weights=False)
     reference = reference_of(gemma3_path(), settings)

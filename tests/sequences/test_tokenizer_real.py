@@ -37,7 +37,7 @@ def tokenizer(request: pytest.FixtureRequest) -> Any:
 
 
 def test_the_bytes_of_real_texts_are_the_texts(tokenizer: Any) -> None:
-    texts = [*HARD, *topics.values()]
+    texts = [*HARD, *list(topics.values())[::3]]
     for text, ids in zip(texts, encode(tokenizer, texts), strict=True):
         assert b"".join(token_bytes(tokenizer, ids)).decode() == text
 

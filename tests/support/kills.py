@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -197,10 +198,12 @@ def main() -> None:
 
 def import_all() -> None:
     """Import what commands import when they are run, so that forks begin with it."""
-    import indexer.jobs.add_weights
-    import indexer.jobs.build_search
-    import indexer.jobs.index
-    import indexer.jobs.merge  # noqa: F401
+    for name in (
+        *("transformers.conversion_mapping", "transformers.modeling_gguf_pytorch_utils"),
+        "transformers.models.llama.modeling_llama",
+        *(f"indexer.jobs.{job}" for job in ("add_weights", "build_search", "index", "merge")),
+    ):
+        import_module(name)
 
 
 if __name__ == "__main__":
