@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 ENDS = "|<>&;"
 CHEAP = ("show", "neurons", "search", "layers", "plot", "info")
-STAND_INS = {"L12N345": "L1N4", "L20N868": "L1N4", "12.345": "1.4", "l012n0345": "l01n04", "L3N77": "L0N7"}
+STAND_INS = {"L12N345": "L1N4", "L20N868": "L0N6", "12.345": "1.4", "l012n0345": "l01n04", "L3N77": "L0N7"}
 """Neurons of a real model, and their stand-ins in a small index."""
 
 

@@ -13,7 +13,9 @@ import pytest
 
 from indexer.database.read.statistics import COLUMNS
 from indexer.database.reader import Index
+from indexer.jobs import prepare
 from indexer.models.load import load
+from indexer.models.loaded import LoadedModel
 from indexer.settings import Settings
 
 from ..support.compare import compare
@@ -28,10 +30,23 @@ NEURONS = (0, 77, 345, 901, 1500)
 TEXTS = [text for text in pydoc_data.topics.topics.values() if len(text) < 2500]
 
 
-def reference_of(path: Path, settings: Settings) -> Reference:
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[LoadedModel]:
+    """The models that are loaded for indexing: the reference runs them too, since a GGUF file takes long to read."""
+    found: list[LoadedModel] = []
+
+    def keeping(*arguments: Any, **options: Any) -> LoadedModel:
+        found.append(load(*arguments, **options))
+        return found[-1]
+
+    monkeypatch.setattr(prepare, "load", keeping)
+    return found
+
+
+def reference_of(loaded: list[LoadedModel], settings: Settings) -> Reference:
     """The model as transformers runs it; that its weights are those of the file is checked elsewhere."""
-    loaded = load(str(path))
-    return Reference(loaded.model, loaded.tokenizer, TEXTS, settings)
+    (one,) = loaded
+    return Reference(one.model, one.tokenizer, TEXTS, settings)
 
 
 def counted(reference: Reference, layer: int) -> dict[str, Floats]:
@@ -53,11 +68,11 @@ def stored(db: Path, layer: int) -> dict[str, npt.NDArray[Any]]:
 
 @pytest.mark.real
 @pytest.mark.usefixtures("one_thread")
-def test_smollm2_is_indexed_as_plain_transformers_computes_it(tmp_path: Path) -> None:
+def test_smollm2_is_indexed_as_plain_transformers_computes_it(loaded: list[LoadedModel], tmp_path: Path) -> None:
     settings = Settings(context=512, tokens=2000, layers=(0, 15, 29), batch_tokens=1)  # alone: exact
     corpus = write_corpus(tmp_path / "texts.jsonl", TEXTS)
     db = make(smollm2_path(), corpus, tmp_path / "x.db", settings, weights=False)
-    reference = reference_of(smollm2_path(), settings)
+    reference = reference_of(loaded, settings)
     assert reference.tokens >= 2000
     with Index(db) as index:
         assert [site.address.layer for site in index.sites] == [0, 15, 29]
@@ -86,11 +101,13 @@ def test_smollm2_is_indexed_as_plain_transformers_computes_it(tmp_path: Path) ->
 
 @pytest.mark.real
 @pytest.mark.usefixtures("one_thread")
-def test_gemma_3_is_indexed_as_plain_transformers_computes_it_except_for_rounding(tmp_path: Path) -> None:
+def test_gemma_3_is_indexed_as_plain_transformers_computes_it_except_for_rounding(
+    loaded: list[LoadedModel], tmp_path: Path
+) -> None:
     settings = Settings(context=128, tokens=1200, layers=(0, 9, 17), batch_tokens=1024)
     corpus = write_corpus(tmp_path / "texts.jsonl", TEXTS)
     db = make(gemma3_path(), corpus, tmp_path / "x.db", settings, weights=False)
-    reference = reference_of(gemma3_path(), settings)
+    reference = reference_of(loaded, settings)
     rounding = 1e-4  # float32 through 18 layers, of the largest value of a quantity
     with Index(db) as index:
         assert [site.activation for site in index.sites] == ["gelu_tanh"] * 3

@@ -196,7 +196,7 @@ def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_same_bytes(
     context.set_forkserver_preload([__name__, *IMPORTED_ONCE])
     chance = random.Random(0)
     kills = ends = 0
-    while kills < 20:
+    while kills < 12:
         phase, seconds = chance.choice([("indexing", 0.2), ("indexing", 0.2), ("writing", 0.02)])
         moment = chance.uniform(1e-6, seconds)
         process = context.Process(target=make_until_killed, args=(model, corpus, db, phase, moment))
