@@ -37,9 +37,10 @@ def states(loaded: LoadedModel) -> Tensor:
 def demand_equal(folder: Path, architecture: str, model: Any, **file: Any) -> LoadedModel:
     """Load a model as a GGUF file and as a folder: equal values, exact but for exponentials. The former."""
     loaded = load(str(save_gguf(folder / "m.gguf", architecture, model, **file)))
-    rounding = 1e-5 if architecture.startswith("qwen35") else 0.0  # its decays are kept as exponentials
+    # qwen35's decays are kept as exponentials; its recurrence makes of their rounding what the alignment of memory says
+    rounding = 1e-4 if architecture.startswith("qwen35") else 0.0
     expected = states(load(str(save_folder(folder / "folder", model))))
-    torch.testing.assert_close(states(loaded), expected, rtol=rounding, atol=rounding)
+    torch.testing.assert_close(states(loaded), expected, rtol=rounding, atol=rounding * float(expected.abs().max()))
     return loaded
 
 
@@ -103,6 +104,7 @@ def test_a_scale_of_each_layer_comes_with_the_file(tmp_path: Path) -> None:
     assert [round(float(scalar), 6) for scalar in scalars] == [0.9] * 4
 
 
+@pytest.mark.slow
 def test_the_factors_of_llama_3_scale_the_rotary_embedding(tmp_path: Path) -> None:
     rope = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}
     rope |= {"original_max_position_embeddings": 64, "rope_theta": 10000.0}
@@ -126,6 +128,7 @@ LINEAR = {"rope.scaling.type": "linear", "rope.scaling.factor": 4.0}
 YARN = {"rope.scaling.type": "yarn", "rope.scaling.factor": 4.0, "rope.scaling.original_context_length": 64}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["llama", "qwen2", "qwen3moe"])
 def test_linear_and_yarn_scaling_are_the_folders(tmp_path: Path, architecture: str) -> None:
     rope: dict[str, Any] = {"rope_type": "linear", "factor": 4.0, "rope_theta": 10000.0}
@@ -135,6 +138,7 @@ def test_linear_and_yarn_scaling_are_the_folders(tmp_path: Path, architecture: s
     demand_equal(tmp_path / "yarn", architecture, model_of(config_of(architecture, rope_parameters=rope)), keys=YARN)
 
 
+@pytest.mark.slow
 def test_gemma_3_scales_its_global_layers_alone(tmp_path: Path) -> None:
     full = {"rope_type": "linear", "factor": 8.0, "rope_theta": 1e6}
     rope = {"full_attention": full, "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0}}
@@ -161,6 +165,7 @@ def test_the_long_factors_of_phi_3_come_from_its_tensors(tmp_path: Path) -> None
     assert settings.rope_parameters["rope_type"] == "longrope"
 
 
+@pytest.mark.slow
 def test_gemma_2_of_27b_scales_queries_by_its_width(tmp_path: Path) -> None:
     layers = {"num_hidden_layers": 46, "intermediate_size": 8, "head_dim": 16, "query_pre_attn_scalar": 8}
     demand_equal(tmp_path, "gemma2", model_of(config_of("gemma2", **layers)))
@@ -324,6 +329,7 @@ def header(path: Path, architecture: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_models_says_what_loading_does_of_every_architecture(tmp_path: Path) -> None:
     """Every name that llama.cpp has: supported by both, or refused by both."""
     for architecture in gguf.MODEL_ARCH_NAMES.values():
