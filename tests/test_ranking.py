@@ -94,6 +94,7 @@ def test_a_sixth_ranking_is_kept_as_the_naive_loop_says(loops: bool) -> None:
                 assert lists[ranking, quadrant.value, neuron] == [entry[1:] for entry in entries], ranking
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("sixth", "one_thread")
 def test_a_sixth_ranking_is_written_read_and_merged(tmp_path: Path) -> None:
     folder = Folder(tmp_path)

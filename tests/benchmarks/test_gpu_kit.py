@@ -153,6 +153,7 @@ def faults(record: NeuronRecord) -> dict[str, NeuronRecord]:
     }
 
 
+@pytest.mark.slow
 def test_a_right_neuron_has_no_differences_and_every_fault_is_one(
     right: tuple[NeuronRecord, list[Computed]],
 ) -> None:
@@ -162,6 +163,7 @@ def test_a_right_neuron_has_no_differences_and_every_fault_is_one(
         assert list(different(faulty, computed, NEURON, SETTINGS)), name
 
 
+@pytest.mark.slow
 def test_two_indexes_are_far_apart_by_what_is_more_than_rounding(right: tuple[NeuronRecord, list[Computed]]) -> None:
     record, _ = right
     words, apart = far({"a": record}, {"a": record}, 1e-4)

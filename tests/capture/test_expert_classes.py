@@ -62,6 +62,7 @@ def test_what_is_captured_of_experts_is_what_plain_arithmetic_gives(config_class
     demand_plain(tiny_mixture(config_class))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config_class", ["MixtralConfig", "GptOssConfig"])
 def test_experts_of_widths_that_no_grouped_product_takes_are_run_and_read_too(config_class: str) -> None:
     model = tiny_mixture(config_class, intermediate_size=13)

@@ -219,6 +219,7 @@ def test_the_weights_of_an_expert_in_a_loop_give_its_gate_and_in(name: str) -> N
     assert [matrix.shape for matrix in weights] == [(site.width, 16)] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONFIGS)
 def test_an_index_of_experts_in_a_loop_counts_what_was_routed_to_them(name: str, tmp_path: Path) -> None:
     model = tiny(name)

@@ -33,6 +33,7 @@ def named(findings: list[Finding], name: str) -> Finding:
     return next(finding for finding in findings if finding.name == name)
 
 
+@pytest.mark.slow
 def test_json_holds_every_subject_and_no_escape_sequence(tmp_path: Path) -> None:
     make_index(tmp_path / "one.db", layers=1, width=6, documents=12)
     done = subprocess.run(

@@ -115,6 +115,7 @@ def test_experts_and_both_stacks_are_exported_or_refused(
     assert [name for name in names if name not in whole] == []
 
 
+@pytest.mark.slow
 @every_kind
 def test_an_index_of_an_older_gluscope_gives_the_same_contexts(kind: str, index: Path, tmp_path: Path) -> None:
     old = older(index, tmp_path / "tiny.db")

@@ -39,6 +39,7 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_a_site_has_a_page_for_each_neuron_and_a_table_of_them(index: Path, tmp_path: Path) -> None:
     out = tmp_path / "site"
     assert export(index, "html", "L1N4", "0.2", "l1n4", "--out", str(out)) == 0
@@ -53,6 +54,7 @@ def test_a_site_has_a_page_for_each_neuron_and_a_table_of_them(index: Path, tmp_
         assert f"gluscope export html L1N4 0.2 l1n4 --db {index.name} --out site" in page.one("footer").text
 
 
+@pytest.mark.slow
 def test_neurons_come_from_a_condition_or_from_stdin(
     index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -39,6 +39,7 @@ def told(capsys: Capture, truth: Truth, *arguments: str, code: int = 0) -> str:
     return capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_neurons_agree_in_every_format(truth: Truth, capsys: Capture) -> None:
     asked = (
         "neurons",
@@ -68,6 +69,7 @@ def test_neurons_agree_in_every_format(truth: Truth, capsys: Capture) -> None:
     assert [line.split()[0] for line in table[-7:]] == [r["neuron"] for r in listed]
 
 
+@pytest.mark.slow
 def test_the_usual_table_has_what_is_sorted_and_filtered_by_and_fits(truth: Truth, capsys: Capture) -> None:
     lines = told(capsys, truth, "neurons", "-w", "zero < 1000", "--sort", "dot_gate_in", "-f", "table").splitlines()
     assert len(lines) == 23
@@ -286,6 +288,7 @@ def test_a_plot_agrees_in_every_format(truth: Truth, capsys: Capture) -> None:
     assert told(capsys, truth, *asked, "-f", "rich", "--ascii").isascii()
 
 
+@pytest.mark.slow
 def test_nothing_harmful_from_the_corpus_is_printed(truth: Truth, capsys: Capture) -> None:
     for text in ("\x1b[31m", "\x1b]52;c;aGk=\x07", "the"):
         for where in ("peak", "context"):
@@ -310,6 +313,7 @@ def test_an_older_index_is_built_on_by_the_command(tmp_path: Path, capsys: Captu
     assert told(capsys, truth, "search", "the")
 
 
+@pytest.mark.slow
 def test_a_copy_that_a_killed_build_left_is_named_until_the_next_one(
     tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -352,6 +356,7 @@ def test_columns_are_completed_wherever_they_are_written() -> None:
     assert complete("layer > 3") == []
 
 
+@pytest.mark.slow
 def test_finding_imports_nothing_heavy(truth: Truth) -> None:
     heavy = "{'torch', 'transformers', 'numpy', 'sqlite_utils', 'textual', 'datasets'}"
     for arguments in (

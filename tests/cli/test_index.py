@@ -246,6 +246,7 @@ def test_every_long_command_says_what_an_interruption_leaves(
     assert err.splitlines()[-1].startswith(told)
 
 
+@pytest.mark.slow
 def test_the_demo_shows_its_telling_neuron_and_commands_that_work(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture
 ) -> None:

@@ -74,6 +74,7 @@ def test_completion_comes_from_typer() -> None:
     assert words.stdout.split() == ["--rank-by"]
 
 
+@pytest.mark.slow
 def test_reading_imports_nothing_heavy(truth: Truth) -> None:
     formats = ("rich", "plain", "json", "jsonl", "md")
     commands = [
@@ -99,6 +100,7 @@ def test_reading_imports_nothing_heavy(truth: Truth) -> None:
     assert done.returncode == 0
 
 
+@pytest.mark.slow
 def test_show_starts_at_once(truth: Truth) -> None:
     spent = []
     for _ in range(5):
@@ -109,6 +111,7 @@ def test_show_starts_at_once(truth: Truth) -> None:
     assert min(spent) < 0.35  # seconds of one processor: what else the machine does is left out
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_not_an_error(truth: Truth) -> None:
     neurons = [f"L0N{index % 24}" for index in range(400)]
     writer = subprocess.Popen(

@@ -35,6 +35,7 @@ def told(capsys: Capture, truth: Truth, *arguments: str, code: int = 0) -> str:
     return capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_marks_are_added_listed_filtered_and_removed(truth: Truth, capsys: Capture) -> None:
     told(capsys, truth, "add", "L0N1", "1.2", "--note", "says France #geo", "-t", "eu")
     told(capsys, truth, "add", "L1N2", "-q", "-+", "--note", "Ireland")
@@ -63,6 +64,7 @@ def test_marks_are_added_listed_filtered_and_removed(truth: Truth, capsys: Captu
     assert told(capsys, truth).startswith("L0N1\t")
 
 
+@pytest.mark.slow
 def test_adding_to_a_mark_keeps_its_note_and_tags(truth: Truth, capsys: Capture) -> None:
     for arguments, said, note, tags in (
         (["--note", "precious #a", "-t", "b"], ["1 mark kept"], "precious", "a b"),

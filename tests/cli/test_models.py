@@ -38,6 +38,7 @@ def rows() -> dict[str, Family]:
     return {family.family: family for family in all_families(silent)}
 
 
+@pytest.mark.slow
 def test_each_family_has_its_adapter_or_the_reason_against_it() -> None:
     found = rows()
     assert set(found) == {*NAMES, "t5 (gated-gelu)"}
@@ -57,6 +58,7 @@ def test_each_family_has_its_adapter_or_the_reason_against_it() -> None:
     assert found["lfm2_moe"].status == "supported"
 
 
+@pytest.mark.slow
 def test_looking_again_reads_what_was_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     before = rows()
 
@@ -70,6 +72,7 @@ def test_looking_again_reads_what_was_kept(monkeypatch: pytest.MonkeyPatch) -> N
         rows()
 
 
+@pytest.mark.slow
 def test_a_damaged_catalogue_is_made_again() -> None:
     before = rows()
     for file in cache_folder().iterdir():
@@ -77,6 +80,7 @@ def test_a_damaged_catalogue_is_made_again() -> None:
     assert rows() == before
 
 
+@pytest.mark.slow
 def test_json_and_csv_hold_every_row(capsys: Capture) -> None:
     assert run(["models", "-s", "all", "-f", "json"]) == 0
     wanted = [asdict(family) for family in all_families(silent)]
@@ -85,6 +89,7 @@ def test_json_and_csv_hold_every_row(capsys: Capture) -> None:
     assert list(csv.DictReader(capsys.readouterr().out.splitlines())) == wanted
 
 
+@pytest.mark.slow
 def test_the_table_fits_the_terminal_and_tells_the_numbers(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     assert run(["models", "-s", "all", "-f", "table"]) == 0
@@ -96,6 +101,7 @@ def test_the_table_fits_the_terminal_and_tells_the_numbers(capsys: Capture, monk
     assert "5 supported, 4 refused" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("color", "escapes"), [("auto", False), ("never", False), ("none", True), ("always", True)])
 def test_headings_are_bold_if_colours_are_wanted(capsys: Capture, color: str, escapes: bool) -> None:
     assert run(["models", "--summary", "-f", "table", "--color", color]) == 0
@@ -104,6 +110,7 @@ def test_headings_are_bold_if_colours_are_wanted(capsys: Capture, color: str, es
     assert "\x1b" not in "".join(rows)
 
 
+@pytest.mark.slow
 def test_the_summary_counts_families_by_adapter(capsys: Capture) -> None:
     assert run(["models", "--summary", "-f", "md"]) == 0
     lines = capsys.readouterr().out.splitlines()

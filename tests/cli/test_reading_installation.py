@@ -70,6 +70,7 @@ def python_files(*folders: Path) -> set[Path]:
     return {file for folder in folders for file in ([folder] if folder.suffix else folder.rglob("*.py"))}
 
 
+@pytest.mark.slow
 def test_the_dependencies_are_what_the_reading_side_imports() -> None:
     serving = python_files(ROOT / "gluscope_tui" / "cli" / "serving")
     reading = python_files(ROOT / "gluscope_tui", *(ROOT / "indexer" / name for name in READS)) - serving
@@ -77,6 +78,7 @@ def test_the_dependencies_are_what_the_reading_side_imports() -> None:
     assert imported(serving) == listed(PROJECT["optional-dependencies"]["serve"])
 
 
+@pytest.mark.slow
 def test_the_extra_for_indexing_is_what_else_is_imported() -> None:
     everything = imported(python_files(ROOT / "indexer")) - listed(PROJECT["dependencies"])
     extra = listed(PROJECT["optional-dependencies"]["index"])
@@ -150,6 +152,7 @@ def gluscope(site: Path, *commands: list[str]) -> list[tuple[int, str]]:
     return [tuple(one) for one in json.loads(done.stdout)]
 
 
+@pytest.mark.slow
 def test_it_reads(reading_only: Path, truth: Truth, tmp_path: Path) -> None:
     db = ["--db", str(truth.path)]
     lines = [
@@ -169,6 +172,7 @@ def test_it_reads(reading_only: Path, truth: Truth, tmp_path: Path) -> None:
     assert err.startswith("error: the explorer needs a terminal")
 
 
+@pytest.mark.slow
 def test_what_runs_models_says_in_one_line_what_to_install(reading_only: Path, truth: Truth) -> None:
     commands: dict[str, list[str]] = {"index": ["m", "t"], "bench": ["m", "t"], "demo": [], "merge": ["o", "i"]}
     commands |= {"models": [], "prompt": ["a text"], "effect": ["L0N1"]}
@@ -185,6 +189,7 @@ def test_what_runs_models_says_in_one_line_what_to_install(reading_only: Path, t
         )
 
 
+@pytest.mark.slow
 def test_what_needs_one_library_says_in_one_line_what_to_install(
     reading_only: Path, truth: Truth, tmp_path: Path
 ) -> None:
@@ -196,5 +201,6 @@ def test_what_needs_one_library_says_in_one_line_what_to_install(
     assert gluscope(reading_only, ["serve", "--db", str(truth.path)]) == [(2, expected)]
 
 
+@pytest.mark.slow
 def test_every_command_has_help_there(reading_only: Path) -> None:
     assert gluscope(reading_only, *([name, "--help"] for name in COMMANDS)) == [(0, "")] * len(COMMANDS)

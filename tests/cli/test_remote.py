@@ -57,6 +57,7 @@ def test_a_reading_command_prints_the_same(
     assert capsys.readouterr().out == expected
 
 
+@pytest.mark.slow
 def test_info_and_doctor_name_the_address(server: RangeServer, capsys: pytest.CaptureFixture[str]) -> None:
     url = server.url("tiny.db?sig=secret")
     assert run(["info", url, "-f", "json"]) == 0

@@ -32,6 +32,7 @@ def told(capsys: Capture, db: Path, *arguments: str, code: int = 0) -> tuple[str
     return out, err.splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["writes", "reads"])
 def test_hits_by_weights_agree_in_every_format(db: Path, capsys: Capture, place: str) -> None:
     asked = ("the", "--in", place, "-n", "6")
@@ -83,6 +84,7 @@ def test_every_search_says_how_it_is_sorted_and_has_its_strength(
             assert all(0 < float(line.split("\t")[9]) <= 1 for line in out.splitlines())
 
 
+@pytest.mark.slow
 def test_several_texts_are_any_or_all_of_them(db: Path, capsys: Capture) -> None:
     def neurons(*asked: str) -> set[tuple[str, str]]:
         assert run(["search", *asked, "-n", "0", "-f", "jsonl", "--db", str(db)]) in (0, 1)
@@ -104,6 +106,7 @@ def test_several_texts_are_any_or_all_of_them(db: Path, capsys: Capture) -> None
             assert "city" in hit.text
 
 
+@pytest.mark.slow
 def test_a_star_stands_for_the_rest_of_a_token(db: Path, capsys: Capture) -> None:
     for place in ("peak", "writes", "reads"):
         found = told(capsys, db, "c*", "--in", place, "-n", "0", "-f", "jsonl")[0].splitlines()

@@ -45,6 +45,7 @@ def server(index: Path, state: Path) -> Iterator[Served]:
         yield found
 
 
+@pytest.mark.slow
 async def test_each_window_has_an_explorer_that_takes_keys_and_sizes_and_ends_with_it(
     server: Served, state: Path
 ) -> None:
@@ -71,6 +72,7 @@ async def test_each_window_has_an_explorer_that_takes_keys_and_sizes_and_ends_wi
     assert "L2N" not in server.told  # what windows show isn't in the server's terminal
 
 
+@pytest.mark.slow
 async def test_nothing_hostile_of_the_corpus_reaches_a_window(server: Served) -> None:
     async with ClientSession() as client:
         page = await opened(client, server)
@@ -85,6 +87,7 @@ async def test_nothing_hostile_of_the_corpus_reaches_a_window(server: Served) ->
     await alone(server, 0)
 
 
+@pytest.mark.slow
 async def test_files_and_copies_go_to_the_browser_and_nowhere_else(server: Served, state: Path) -> None:
     async with ClientSession() as client:
         page = await opened(client, server)
@@ -111,6 +114,7 @@ async def test_files_and_copies_go_to_the_browser_and_nowhere_else(server: Serve
     assert not list(state.rglob("copied.txt"))
 
 
+@pytest.mark.slow
 async def test_a_copy_is_the_citation(server: Served) -> None:
     async with ClientSession() as client:
         page = await opened(client, server)
@@ -194,6 +198,7 @@ def runs(pid: int) -> bool:
     return True
 
 
+@pytest.mark.slow
 async def test_what_an_explorer_complains_of_is_said_in_its_window_and_by_the_server(
     index: Path, tmp_path: Path
 ) -> None:
@@ -223,6 +228,7 @@ def test_a_server_that_cannot_listen_says_so_in_one_line(index: Path, capsys: py
     assert "there is no L9" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_another_host_is_told_to_have_no_login(index: Path, tmp_path: Path) -> None:
     for host, warned in (("127.0.0.1", False), ("0.0.0.0", True)):
         with served(index, tmp_path / "state", "--host", host) as server:

@@ -54,6 +54,7 @@ def refused(capsys: Capture, *arguments: str) -> list[str]:
     return lines
 
 
+@pytest.mark.slow
 def test_json_is_what_the_records_hold(capsys: Capture, truth: Truth) -> None:
     found = json.loads(shown(capsys, "L0N5", "-f", "json"))
     with indexer.open(truth.path) as index:
@@ -62,6 +63,7 @@ def test_json_is_what_the_records_hold(capsys: Capture, truth: Truth) -> None:
     assert len(found["quadrants"]["++"]["examples"]["post"]) > 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signs", ["aligned", "raw"])
 def test_counts_and_frequencies_match_the_values(capsys: Capture, truth: Truth, signs: str) -> None:
     found = json.loads(shown(capsys, "L0N5", "-f", "json", "--signs", signs))

@@ -55,6 +55,7 @@ def test_an_output_that_cannot_be_written_is_reported(truth: Truth, command: str
     assert err.splitlines()[1:] == [hint]
 
 
+@pytest.mark.slow
 def test_a_command_that_prints_no_data_needs_no_stdout(truth: Truth) -> None:
     code, out, err = gluscope(truth, "gluscope search --build >&-")
     assert (code, out) == (0, "")
@@ -73,6 +74,7 @@ def test_a_stderr_that_fails_changes_neither_the_exit_code_nor_stdout(
     assert {line.split("\t")[0] for line in out.splitlines()} == ({"L0N1"} if command.startswith("show") else set())
 
 
+@pytest.mark.slow
 def test_a_closed_stdin_is_reported_when_it_is_read_and_no_fault_elsewhere(truth: Truth) -> None:
     for command in ("show -", "tui --list -"):
         code, out, err = gluscope(truth, f"gluscope {command} <&-")
@@ -95,6 +97,7 @@ def test_a_list_of_addresses_from_a_pipe_is_read_and_none_is_waited_for(truth: T
     os.close(reading)
 
 
+@pytest.mark.slow
 def test_with_every_stream_closed_the_index_stays_as_it_is(truth: Truth) -> None:
     before = truth.path.read_bytes()
     assert gluscope(truth, "gluscope show L9N1 <&- >&- 2>&-") == (2, "", "")

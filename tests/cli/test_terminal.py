@@ -58,6 +58,7 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("no_color", [False, True])
 @pytest.mark.parametrize("term", ["xterm-256color", "screen", "dumb"])
 def test_nothing_of_the_corpus_controls_the_terminal(truth: Truth, term: str, no_color: bool) -> None:
@@ -76,17 +77,20 @@ def test_nothing_of_the_corpus_controls_the_terminal(truth: Truth, term: str, no
         assert all(code in "01479" for style in _STYLE.findall(written) for code in style[2:-1].split(";"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["plain", "json", "jsonl", "md"])
 def test_the_formats_for_files_do_no_harm_on_a_terminal_either(truth: Truth, format: str) -> None:
     written = in_terminal(truth, "show", *NEURONS, "-n", "16", "-f", format, TERM="xterm-256color")
     assert hostile.harmful(written.replace("\r\n", "").replace("\t", "")) == []
 
 
+@pytest.mark.slow
 def test_truecolor_is_written_only_if_the_terminal_has_it(truth: Truth) -> None:
     assert "48;2;" in in_terminal(truth, "show", "L0N5", TERM="xterm-256color", COLORTERM="truecolor")
     assert "48;2;" not in in_terminal(truth, "show", "L0N5", TERM="xterm-256color")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_contexts_are_as_wide_as_the_terminal(truth: Truth, columns: int) -> None:
     written = in_terminal(truth, "show", *NEURONS, columns=columns, TERM="dumb")
@@ -95,6 +99,7 @@ def test_contexts_are_as_wide_as_the_terminal(truth: Truth, columns: int) -> Non
     assert max(map(cell_len, contexts)) <= columns
 
 
+@pytest.mark.slow
 def test_info_and_errors_do_no_harm(truth: Truth) -> None:
     written = in_terminal(truth, "info", TERM="xterm-256color")
     assert "tiny/simulated" in written

@@ -65,6 +65,7 @@ def test_a_link_back_up_is_not_followed(tmp_path: Path) -> None:
     assert read(tmp_path) == ["text of a"]
 
 
+@pytest.mark.slow
 def test_a_deep_tree_is_read(tmp_path: Path) -> None:
     folder = os.fspath(tmp_path)
     for _ in range(1500):

@@ -159,6 +159,7 @@ def test_elements_of_an_array_are_those_that_json_finds(values: list[Any], size:
     assert list(elements(iter(blocks))) == values
 
 
+@pytest.mark.slow
 def test_a_long_array_is_not_held_whole(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     path.write_text(json.dumps([{"text": "x" * 1000}] * 20_000))  # 20 MB

@@ -29,6 +29,7 @@ def bits(examples: tuple[Example, ...]) -> float | None:
     return -sum(n / len(peaks) * math.log2(n / len(peaks)) for n in counts.values()) + 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signs", ["aligned", "raw"])
 def test_columns_and_records_tell_the_entropy_of_the_examples_by_post(tmp_path: Path, signs: str) -> None:
     truth = make_index(tmp_path / "a.db", layers=2, width=12, documents=30)

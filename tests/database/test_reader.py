@@ -55,6 +55,7 @@ def _inside(gate: float, in_: float, quadrant: Quadrant) -> bool:
     return gate * quadrant.gate_sign > 0 and in_ * quadrant.in_sign > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signs", ["raw", "aligned"])
 def test_statistics_are_those_of_the_counted_tokens(truth: Truth, index: Index, signs: str) -> None:
     for address in _addresses(truth):
@@ -83,6 +84,7 @@ def test_statistics_are_those_of_the_counted_tokens(truth: Truth, index: Index, 
                 assert extreme == max((token[place] for token in own), key=abs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signs", ["raw", "aligned"])
 def test_examples_are_the_best_of_each_sequence_in_order(truth: Truth, index: Index, signs: str) -> None:
     for address in _addresses(truth)[::5]:
@@ -191,6 +193,7 @@ def test_aligned_reading_equals_an_index_of_the_aligned_values(truth: Truth, ind
             assert kept is turned is None or (kept is not None and kept == -(turned or 0.0))
 
 
+@pytest.mark.slow
 def test_aligning_twice_changes_nothing(truth: Truth, index: Index) -> None:
     for address in _addresses(truth)[::4]:
         quadrants = dict(index.neuron(address, signs="raw").quadrants)
@@ -309,6 +312,7 @@ def test_without_weights_aligned_is_raw(tmp_path: Path) -> None:
             assert index.sample(address) == index.sample(address, signs="raw")
 
 
+@pytest.mark.slow
 def test_threads_may_share_an_index(truth: Truth, index: Index) -> None:
     addresses = _addresses(truth)
     expected = [index.neuron(address) for address in addresses]

@@ -79,6 +79,7 @@ def test_a_truncated_file(tmp_path: Path, truth: Truth, share: float) -> None:
     assert "damaged" in _refused(path).cause
 
 
+@pytest.mark.slow
 def test_overwritten_pages(tmp_path: Path, truth: Truth) -> None:
     content = truth.path.read_bytes()
     page = int.from_bytes(content[16:18], "big")
@@ -220,6 +221,7 @@ def test_nothing_is_written_and_nothing_can_be(tmp_path: Path, truth: Truth) -> 
     assert os.listdir(tmp_path) == ["a.db"]
 
 
+@pytest.mark.slow
 def test_a_file_that_can_not_be_written_is_read_without_locks(
     tmp_path: Path, truth: Truth, monkeypatch: pytest.MonkeyPatch
 ) -> None:

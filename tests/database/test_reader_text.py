@@ -67,6 +67,7 @@ PIECES = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(st.lists(PIECES, min_size=1, max_size=12), st.data())
 def test_a_window_shows_the_characters_of_the_sequence_that_it_holds_a_byte_of(

@@ -57,6 +57,7 @@ def lies(gate: float, in_: float) -> Quadrant | None:
     return Quadrant(("+" if gate > 0 else "-") + ("+" if in_ > 0 else "-"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signs", ["aligned", "raw"])
 def test_a_sample_holds_the_four_quantities_at_the_drawn_positions(truth: Truth, index: Index, signs: str) -> None:
     for neuron in range(24):
@@ -74,6 +75,7 @@ def test_a_neuron_brings_its_sample_only_on_request(index: Index, signs: str) ->
     assert index.neuron("L0N5", signs=signs, sample=True).sample == index.sample("L0N5", signs=signs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signs", ["aligned", "raw"])
 def test_quantiles_are_numpys_over_the_sampled_positions_of_the_quadrant(
     truth: Truth, index: Index, signs: str
@@ -111,6 +113,7 @@ def test_the_quadrants_share_out_the_sample_except_for_zeros(pairs: list[tuple[f
         assert part.post == tuple(gate / 2 * in_ for gate, in_ in expected)
 
 
+@pytest.mark.slow
 @given(NUMBERS)
 def test_quantiles_are_numpys(pairs: list[tuple[float, float]]) -> None:
     for quadrant, found in quantiles(made(pairs)).items():

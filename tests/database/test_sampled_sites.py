@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from indexer.database.bulk.sampled_sites import SampledSites
 from indexer.database.read.sampled import Magnitudes
@@ -16,6 +17,7 @@ from indexer.settings import Settings
 from ..support.small_runs import make, save_model, write_corpus
 
 
+@pytest.mark.slow
 def test_a_site_has_the_percentiles_of_its_neurons(tmp_path: Path) -> None:
     """At sampled values, near them, between and beyond them; in quadrants with many, few and no positions."""
     corpus = write_corpus(tmp_path / "t.jsonl")

@@ -49,6 +49,7 @@ def _documented() -> dict[str, set[str]]:
     return found
 
 
+@pytest.mark.slow
 def test_every_table_and_column_is_described(plain: sqlite3.Connection) -> None:
     tables = [
         row[0]
@@ -98,6 +99,7 @@ def _signed(truth: Truth) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.slow
 def test_the_first_query_lists_the_neurons_often_in_np(truth: Truth, plain: sqlite3.Connection) -> None:
     rows = plain.execute(_queries()[0]).fetchall()
     often = [one for one in _signed(truth) if one["counts"][2] / one["tokens"] > 0.2]

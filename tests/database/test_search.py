@@ -157,6 +157,7 @@ def test_a_search_in_contexts_finds_what_a_scan_finds(
     assert bool(found) == (text not in ("ance", "City of France"))
 
 
+@pytest.mark.slow
 def test_a_hit_shows_the_example_that_it_was_found_for(truth: Truth, index: Index) -> None:
     for hit in index.search("paris", limit=3):
         assert _token(truth, hit.example) == b" Paris"
@@ -178,6 +179,7 @@ def test_only_the_quadrants_asked_for_are_searched(index: Index) -> None:
     assert list(index.search("the", limit=0)) == []
 
 
+@pytest.mark.slow
 def test_postings_in_many_blocks_and_chunks_find_the_same(
     tmp_path: Path, truth: Truth, index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,6 +196,7 @@ def test_postings_in_many_blocks_and_chunks_find_the_same(
                 assert list(other.search(text, where, limit=limit)) == expected
 
 
+@pytest.mark.slow
 def test_an_older_index_opens_says_what_is_missing_and_gets_it(tmp_path: Path, truth: Truth, index: Index) -> None:
     old = tmp_path / "old.db"
     old.write_bytes(truth.path.read_bytes())
@@ -213,6 +216,7 @@ def test_an_older_index_opens_says_what_is_missing_and_gets_it(tmp_path: Path, t
             assert list(opened.search("the", where)) == list(index.search("the", where))
 
 
+@pytest.mark.slow
 def test_many_entries_find_the_same_as_few(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = list(index.search("the", "context"))
     for together, few in ((1, 3), (7, 1000), (500, 0)):

@@ -43,10 +43,12 @@ def index(truth: Truth) -> Iterator[Index]:
         yield opened
 
 
+@pytest.mark.slow
 def test_the_index_has_peaks_of_every_sort(printed: dict[str, set[Peak]]) -> None:
     assert {"é", "⟨9B⟩", "�", "⟨200D⟩", "␛]52;c;aGk=␇", "語\u0301", "2\u0301", ".", " «quoted»"} <= printed.keys()
 
 
+@pytest.mark.slow
 def test_every_peak_is_found_by_the_text_between_its_marks(index: Index, printed: dict[str, set[Peak]]) -> None:
     for text, peaks in printed.items():
         hits = {(hit.neuron.name, hit.quadrant) for hit in index.search(text, shown=shown)}
@@ -55,6 +57,7 @@ def test_every_peak_is_found_by_the_text_between_its_marks(index: Index, printed
         assert peaks <= exact <= hits, text
 
 
+@pytest.mark.slow
 def test_a_hit_of_a_split_character_shows_it(index: Index) -> None:
     for text in ("日", "🙂", "é"):
         hits = list(index.search(text))

@@ -42,6 +42,7 @@ def test_a_site_comes_back_as_it_was_written(tmp_path: Path, activation: str, to
                     )
 
 
+@pytest.mark.slow
 def test_the_texts_and_the_sample_come_back(tmp_path: Path) -> None:
     truth = make_index(tmp_path / "a.db")
     with StoredIndex(truth.path) as stored:

@@ -85,6 +85,7 @@ def test_any_page_of_an_order_can_be_read(index: Index) -> None:
     assert list(index.table.rows_of([], ["neuron"])) == []
 
 
+@pytest.mark.slow
 def test_more_rows_than_a_query_takes(tmp_path: Path) -> None:
     truth = make_index(tmp_path / "wide.db", layers=1, width=1100, documents=3, length=12, sample=4, top_k=1)
     with Index(truth.path) as index:
@@ -141,6 +142,7 @@ def test_columns_of_the_weights_follow_the_signs_as_the_view_says(tmp_path: Path
         assert found == ["atypical strengthening"] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signs", ["aligned", "raw"])
 def test_a_layer_tells_the_means_and_numbers_of_its_neurons(tmp_path: Path, signs: str) -> None:
     truth = make_index(tmp_path / "a.db", layers=2, width=15, documents=20)

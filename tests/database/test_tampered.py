@@ -173,6 +173,7 @@ def test_a_view_that_a_user_added_is_not_a_fault(copy: Path) -> None:
         assert index.neuron("L0N1").neuron.name == "L0N1"
 
 
+@pytest.mark.slow
 def test_a_query_without_an_end_is_stopped(base: Path) -> None:
     connection = Connection(base)
     with pytest.raises(GluscopeError, match="reading it takes no end"):

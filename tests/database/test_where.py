@@ -128,6 +128,7 @@ def _joined(conditions: st.SearchStrategy[Told]) -> st.SearchStrategy[Told]:
 conditions = st.recursive(comparisons | nulls | sites, _joined, max_leaves=4)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(condition=conditions, signs=st.sampled_from(["aligned", "raw"]))
 def test_a_condition_keeps_the_rows_of_which_python_says_that_it_is_true(
@@ -275,6 +276,7 @@ _PIECES = st.sampled_from(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=600, deadline=None)
 @given(text=st.one_of(st.text(max_size=40), st.lists(_PIECES, max_size=12).map(" ".join)))
 def test_no_text_of_the_user_becomes_sql(text: str) -> None:
@@ -288,6 +290,7 @@ def test_no_text_of_the_user_becomes_sql(text: str) -> None:
         assert compiled.columns <= COLUMNS.keys()
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(st.characters(exclude_characters="'", exclude_categories=["Cs"]), max_size=20))
 def test_any_text_can_be_compared_with(truth: Truth, text: str) -> None:

@@ -67,6 +67,7 @@ def _wiring(index: Index, neuron: str, signs: str) -> Wiring:
     return weights.wiring
 
 
+@pytest.mark.slow
 def test_each_cosine_follows_the_flips_of_both_ends(wired: Path) -> None:
     seen = set()
     with indexer.open(wired) as index:

@@ -41,6 +41,7 @@ def rows(file: Path) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.slow
 def test_the_data_set_has_its_50_columns_and_a_row_a_neuron(exported: Path) -> None:
     (file,) = (exported / "neuron-activations").rglob("*.parquet")
     schema = pq.read_schema(file)
@@ -57,6 +58,7 @@ def test_the_data_set_has_its_50_columns_and_a_row_a_neuron(exported: Path) -> N
     assert [24 * row["layer"] + row["neuron"] for row in rows(file)] == list(range(48))
 
 
+@pytest.mark.slow
 def test_its_numbers_are_those_of_show_and_its_lists_name_the_texts(
     exported: Path, index: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -126,6 +128,7 @@ def test_experts_and_stacks_are_refused_with_a_way(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_list_that_the_index_lacks_has_its_first_value_without_a_text(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

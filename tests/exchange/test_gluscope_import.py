@@ -89,6 +89,7 @@ def test_what_is_exported_and_imported_has_equal_figures(index: Path, imported: 
                             assert example.text == before.sequence(own.document, own.part).text
 
 
+@pytest.mark.slow
 def test_importing_and_exporting_again_gives_the_same_data_set(exported: Path, imported: Path) -> None:
     again = imported.parent / "again"
     assert run(["export", "gluscope", str(again), "--db", str(imported)]) == 0
@@ -123,6 +124,7 @@ def test_a_data_set_of_theirs_is_read_by_name(tmp_path: Path, capsys: pytest.Cap
     assert json.loads(capsys.readouterr().out)["quadrants"]["+-"]["mean"]["post"] is None
 
 
+@pytest.mark.slow
 def test_every_reading_command_opens_it(imported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = [
         "show L1N4 -f rich", "show L1N4 -f plain", "show L1N4 -f md", "show L1N4 --plot -f rich", "show L1N4 -f html",
@@ -135,6 +137,7 @@ def test_every_reading_command_opens_it(imported: Path, tmp_path: Path, capsys: 
         assert "Traceback" not in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_what_an_imported_index_lacks_is_told_with_the_way_to_it(
     imported: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

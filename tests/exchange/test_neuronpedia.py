@@ -30,6 +30,7 @@ def lines(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in data.splitlines()]
 
 
+@pytest.mark.slow
 def test_each_quadrant_of_a_neuron_is_a_feature_with_its_contexts(
     index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -75,6 +76,7 @@ def test_each_quadrant_of_a_neuron_is_a_feature_with_its_contexts(
     assert len(ids) == len(set(ids)) > 50
 
 
+@pytest.mark.slow
 def test_each_source_says_what_it_is(odd: Path, tmp_path: Path) -> None:
     assert run(["export", "neuronpedia", str(tmp_path / "out"), "--db", str(odd)]) == 0
     sources = {path.name for path in (tmp_path / "out" / "simulated").iterdir()}
@@ -88,6 +90,7 @@ def test_each_source_says_what_it_is(odd: Path, tmp_path: Path) -> None:
         assert json.loads((source / "source.jsonl").read_text())["id"] == source.name
 
 
+@pytest.mark.slow
 def test_a_quadrant_without_tokens_is_a_feature_without_contexts(index: Path, tmp_path: Path) -> None:
     assert run(["export", "neuronpedia", str(tmp_path / "out"), "L0N2", "--db", str(index)]) == 0
     for file in (tmp_path / "out").rglob("features/*.gz"):

@@ -29,6 +29,7 @@ def shown(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signs", ["aligned", "raw"])
 def test_the_tables_hold_what_the_other_commands_print(
     index: Path, tmp_path: Path, signs: str, capsys: pytest.CaptureFixture[str]
@@ -62,6 +63,7 @@ def test_the_tables_hold_what_the_other_commands_print(
                 assert row[name] == value
 
 
+@pytest.mark.slow
 def test_the_readme_names_every_column_of_both_tables(index: Path, tmp_path: Path) -> None:
     assert run(["export", "parquet", str(tmp_path / "out"), "--where", "index = 0", "--db", str(index)]) == 0
     readme = (tmp_path / "out" / "README.md").read_text("utf-8")
@@ -70,6 +72,7 @@ def test_the_readme_names_every_column_of_both_tables(index: Path, tmp_path: Pat
     assert all(meaning(name) for name in COLUMNS)
 
 
+@pytest.mark.slow
 def test_every_kind_of_index_is_exported_whole(odd: Path, tmp_path: Path) -> None:
     assert run(["export", "parquet", "--out", str(tmp_path / "out"), "--db", str(odd)]) == 0
     neurons, contexts = tables(tmp_path / "out")

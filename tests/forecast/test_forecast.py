@@ -108,6 +108,7 @@ def test_weights_and_writing_grow_with_what_there_is_to_do(corpus: Path, tmp_pat
     assert (large.writing_seconds or 0) > 2 * (small.writing_seconds or 0)
 
 
+@pytest.mark.slow
 def test_the_state_is_as_large_as_told(model: Path, corpus: Path, tmp_path: Path) -> None:
     settings = Settings(context=64, batch_tokens=512, sample=256, window=(3, 4), top_k=5, rank_by=("post", "act"))
     found = dry_run(str(model), Inputs((str(corpus),)), tmp_path / "x.db", settings, Execution(compile="on"))
@@ -133,6 +134,7 @@ def test_the_state_is_as_large_as_told(model: Path, corpus: Path, tmp_path: Path
     assert kept[0] == pytest.approx(found.state_bytes, rel=0.05)
 
 
+@pytest.mark.slow
 def test_tokens_are_those_of_the_corpus_or_of_the_shard(model: Path, corpus: Path, tmp_path: Path) -> None:
     def tokens(settings: Settings, shard: str | None = None) -> int | None:
         execution = Execution(compile="on", shard=shard)
@@ -160,6 +162,7 @@ def test_a_run_whose_state_does_not_fit_in_memory_is_refused(
     assert "of memory on cpu, 1.0 MB are free" in refused(model, corpus, tmp_path / "x.db")
 
 
+@pytest.mark.slow
 def test_a_run_whose_index_surely_does_not_fit_on_the_disk_is_refused(
     model: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

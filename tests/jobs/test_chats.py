@@ -99,6 +99,7 @@ def plain_cuts(model: Path, roles: Sequence[str], context: int) -> tuple[list[Cu
     return cuts, counted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compile", ["on", "off"])
 @pytest.mark.parametrize("roles", [("assistant",), ("assistant", "system", "user")])
 def test_only_what_the_roles_say_is_counted(tmp_path: Path, compile: str, roles: tuple[str, ...]) -> None:
@@ -123,6 +124,7 @@ def test_only_what_the_roles_say_is_counted(tmp_path: Path, compile: str, roles:
                         assert all(one.roles is not None and one.roles[one.peak] in roles for one in examples)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compile", ["on", "off"])
 def test_experts_count_only_what_the_roles_say(tmp_path: Path, compile: str) -> None:
     model = give_template(save_mixture(tmp_path / "model", "MixtralConfig", **SMALL))
@@ -151,6 +153,7 @@ def same(one: Path, other: Path) -> None:
         assert first.sequence(5, 1).turns
 
 
+@pytest.mark.slow
 def test_shards_joined_and_an_extended_index_are_those_of_one_run(tmp_path: Path) -> None:
     model = give_template(save_model(tmp_path / "model"))
     text = write(tmp_path / "texts.jsonl")
@@ -165,6 +168,7 @@ def test_shards_joined_and_an_extended_index_are_those_of_one_run(tmp_path: Path
         assert [site.tokens_counted for site in extended.sites] == [site.tokens_counted for site in one.sites]
 
 
+@pytest.mark.slow
 def test_a_run_that_is_cut_off_after_any_batch_ends_as_if_it_never_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,6 +191,7 @@ def test_a_run_that_is_cut_off_after_any_batch_ends_as_if_it_never_was(
         assert not db.with_name(f"{db.name}.run").exists()
 
 
+@pytest.mark.slow
 def test_a_dry_run_reads_the_conversations_and_writes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -238,6 +243,7 @@ def test_the_same_tokens_said_by_others_are_another_text(tmp_path: Path) -> None
         make(model, text, db)
 
 
+@pytest.mark.slow
 def test_a_template_from_a_file_takes_the_place_of_the_models(tmp_path: Path) -> None:
     model = save_model(tmp_path / "model")
     text = write(tmp_path / "texts.jsonl")
@@ -259,6 +265,7 @@ def test_text_without_roles_is_refused_where_roles_are_asked_for(tmp_path: Path)
         make(model, text, tmp_path / "x.db")
 
 
+@pytest.mark.slow
 def test_conversations_are_read_as_the_option_says(tmp_path: Path) -> None:
     model = give_template(save_model(tmp_path / "model"))
     text = write(tmp_path / "texts.jsonl")

@@ -116,6 +116,7 @@ def test_both_stacks_read_the_same_ids_and_the_encoder_does_not_see_the_decoders
     torch.testing.assert_close(found[0].last_hidden_state, decoded, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_neurons_of_both_stacks_have_addresses(tmp_path: Path) -> None:
     db = indexed(saved(tmp_path / "model", "t5gemma", "<s> $A"), tmp_path)
     tokenizer = tiny_tokenizer()
@@ -183,6 +184,7 @@ def test_trap_a_model_that_runs_its_layers_twice_is_refused(tmp_path: Path) -> N
         read_by_text(replace(looping, runs=shown.runs), find_sites(looping.model))
 
 
+@pytest.mark.slow
 def test_layers_that_text_alone_does_not_run_are_left_out_and_said_so(tmp_path: Path) -> None:
     model = saved(tmp_path / "model", "mllama")
     notices: list[Progress] = []
@@ -225,6 +227,7 @@ def test_trap_a_model_whose_values_change_with_padding_is_refused(tmp_path: Path
         rehearse(replace(loaded, model=PaddingSeen(loaded.model)))
 
 
+@pytest.mark.slow
 def test_position_0_is_not_counted_if_it_is_a_token_that_only_the_decoder_sees(tmp_path: Path) -> None:
     model = saved(tmp_path / "model", "mt5", "$A </s>")
     with pytest.raises(GluscopeError, match=r"--count-first can't be used with .*: at position 0 is the token"):
@@ -275,6 +278,7 @@ def test_who_sees_whom_is_found_by_trying(family: str, causal: bool, tmp_path: P
     assert load(str(saved(tmp_path / "model", family))).causal is causal
 
 
+@pytest.mark.slow
 def test_an_encoders_index_that_is_extended_equals_one_run(tmp_path: Path) -> None:
     model = saved(tmp_path / "model", "modernbert", "<s> $A </s>")
     (tmp_path / "one").mkdir()
@@ -325,6 +329,7 @@ class Quantised(nn.Module):
         return nn.functional.linear(x, weight.to(x.dtype) / 16)
 
 
+@pytest.mark.slow
 def test_quantised_maps_are_read_and_their_weights_said_to_be_unavailable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,7 @@ def test_a_run_over_experts_that_was_cut_off_goes_on_to_the_same_index(
     same(folder.make("again.db"), folder.whole)
 
 
+@pytest.mark.slow
 def test_an_index_of_experts_is_extended(folder: Folder) -> None:
     settings = Settings(**{**{n: getattr(SETTINGS, n) for n in Settings.__slots__}, "tokens": 150})
     db = folder.make("longer.db", settings)
@@ -79,6 +80,7 @@ def test_layers_of_a_mixture_indexed_apart_are_joined(folder: Folder) -> None:
     same(merge(folder.path / "layers.db", parts, silent), folder.whole)
 
 
+@pytest.mark.slow
 def test_only_the_experts_asked_for_are_indexed_the_same_as_among_all(folder: Folder) -> None:
     settings = Settings(**{**{n: getattr(SETTINGS, n) for n in Settings.__slots__}, "experts": (1, 4)})
     db = folder.make("some.db", settings)
@@ -89,12 +91,14 @@ def test_only_the_experts_asked_for_are_indexed_the_same_as_among_all(folder: Fo
             assert json.dumps(one) == json.dumps(other)
 
 
+@pytest.mark.slow
 def test_an_expert_that_the_model_does_not_have_is_refused(folder: Folder) -> None:
     settings = Settings(**{**{n: getattr(SETTINGS, n) for n in Settings.__slots__}, "experts": (1, 6)})
     with pytest.raises(GluscopeError, match=r"no expert 6\n.*experts 0-5"):
         folder.make("none.db", settings)
 
 
+@pytest.mark.slow
 def test_trap_aux_free_routing_an_expert_that_no_token_reaches_has_no_numbers(tmp_path: Path) -> None:
     model = save_mixture(tmp_path / "model", "DeepseekV3Config", **SIZES)
     file = model / "model.safetensors"

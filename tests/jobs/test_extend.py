@@ -22,6 +22,7 @@ def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tokens", [[300, None], [100, 300, 600, None], [300, 500]])
 def test_an_extended_index_holds_the_whole_text(folder: Folder, tokens: list[int | None]) -> None:
     for number in tokens:
@@ -36,6 +37,7 @@ def test_an_extended_index_holds_the_whole_text(folder: Folder, tokens: list[int
     assert not db.with_name("long.db.run").exists()
 
 
+@pytest.mark.slow
 def test_with_a_batch_a_sequence_an_extended_index_equals_one_run(folder: Folder) -> None:
     alone = replace(SMALL, batch_tokens=1)
     folder.make("long.db", replace(alone, tokens=300))
@@ -45,6 +47,7 @@ def test_with_a_batch_a_sequence_an_extended_index_equals_one_run(folder: Folder
     assert sampled(db) == sampled(whole)
 
 
+@pytest.mark.slow
 def test_an_extension_that_is_cut_off_goes_on_and_the_shorter_index_stays_until_then(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,6 +75,7 @@ def test_shards_are_extended_one_by_one_and_joined(folder: Folder) -> None:
     assert told(joined).coverage == told(whole).coverage
 
 
+@pytest.mark.slow
 def test_where_the_text_ended_before_nothing_is_left(folder: Folder) -> None:
     db = folder.make("all.db", replace(SMALL, tokens=10_000))
     before = db.read_bytes()
@@ -81,6 +85,7 @@ def test_where_the_text_ended_before_nothing_is_left(folder: Folder) -> None:
     assert db.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_what_is_no_longer_text_of_the_same_run_is_refused(folder: Folder) -> None:
     db = folder.make("some.db", replace(SMALL, tokens=300))
     all_ = folder.make("all.db")

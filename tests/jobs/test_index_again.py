@@ -82,6 +82,7 @@ def command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     return Command(tmp_path, save_model(tmp_path / "model"), corpus, tmp_path / "out" / "x.db", capsys)
 
 
+@pytest.mark.slow
 def test_a_finished_index_is_left_as_it_is(command: Command) -> None:
     assert command()[0] == 0
     before = command.db.read_bytes(), command.db.stat().st_mtime_ns
@@ -132,6 +133,7 @@ DIFFERENCES: dict[str, tuple[list[str], Callable[[Command], None], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("options", "change", "said"), DIFFERENCES.values(), ids=DIFFERENCES)
 def test_what_is_there_is_kept_from_a_run_that_differs(
     options: list[str], change: Callable[[Command], None], said: str, command: Command
@@ -144,6 +146,7 @@ def test_what_is_there_is_kept_from_a_run_that_differs(
     assert command.left == ["x.db"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [more_text, less_text])
 def test_a_finished_index_is_kept_from_text_of_another_length(
     change: Callable[[Command], None], command: Command
@@ -156,6 +159,7 @@ def test_a_finished_index_is_kept_from_text_of_another_length(
     assert command.left == ["x.db"]
 
 
+@pytest.mark.slow
 def test_fewer_tokens_are_another_index(command: Command) -> None:
     assert command("--tokens", "500")[0] == 0
     before = command.db.read_bytes()
@@ -164,6 +168,7 @@ def test_fewer_tokens_are_another_index(command: Command) -> None:
     assert command.left == ["x.db"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("options", "change", "said"), DIFFERENCES.values(), ids=DIFFERENCES)
 def test_an_unfinished_run_is_kept_from_one_that_differs(
     options: list[str], change: Callable[[Command], None], said: str, command: Command
@@ -185,6 +190,7 @@ def test_an_unfinished_run_is_kept_from_one_that_differs(
     assert command.left == ["x.db"]
 
 
+@pytest.mark.slow
 def test_an_older_index_is_replaced_only_by_a_complete_one(command: Command) -> None:
     assert command("--seed", "1")[0] == 0
     before = command.db.read_bytes()
@@ -200,6 +206,7 @@ def test_an_older_index_is_replaced_only_by_a_complete_one(command: Command) -> 
     assert command.left == ["x.db"]
 
 
+@pytest.mark.slow
 def test_overwrite_restarts_an_unfinished_run_of_other_settings(command: Command) -> None:
     command.interrupt(3)
     assert command("--overwrite", "--seed", "1")[0] == 0
@@ -208,6 +215,7 @@ def test_overwrite_restarts_an_unfinished_run_of_other_settings(command: Command
     assert command.left == ["x.db"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["state", "mark"])
 def test_a_damaged_checkpoint_is_reported_and_can_be_left_behind(damage: str, command: Command) -> None:
     command.interrupt(3)
@@ -220,12 +228,14 @@ def test_a_damaged_checkpoint_is_reported_and_can_be_left_behind(damage: str, co
     assert command.left == ["x.db"]
 
 
+@pytest.mark.slow
 def test_two_runs_do_not_share_a_file(command: Command) -> None:
     with hold(command.folder / "out" / "x.db.run", print):
         assert "another run is writing" in command.refused()
     assert command()[0] == 0
 
 
+@pytest.mark.slow
 def test_text_that_changed_under_an_unfinished_run_says_how_to_start_again(command: Command) -> None:
     command.interrupt(5)
     other_text(command)

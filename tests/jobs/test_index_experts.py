@@ -94,6 +94,7 @@ def test_an_index_of_experts_says_what_the_naive_loop_says(
         assert share == 2 * counted  # each token is routed to two
 
 
+@pytest.mark.slow
 def test_experts_of_widths_that_no_grouped_product_takes_run_with_one_notice(tmp_path: Path) -> None:
     model = save_mixture(tmp_path / "model", "MixtralConfig", **{**SMALL, "intermediate_size": 13})
     notices: list[str] = []

@@ -62,6 +62,7 @@ def shown(db: Path, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_two_runs_give_the_same_bytes(
     inputs: tuple[Path, Path], whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -90,6 +91,7 @@ def interrupted(inputs: tuple[Path, Path], db: Path, after: int, *, overwrite: b
     return notices
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [0.0, 0.5, 1.0], ids=["first", "middle", "last"])
 def test_an_interrupted_run_goes_on_to_the_same_bytes(
     place: float, inputs: tuple[Path, Path], whole: Path, tmp_path: Path
@@ -106,6 +108,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
     assert os.listdir(tmp_path) == ["x.db"]
 
 
+@pytest.mark.slow
 def test_a_run_that_is_interrupted_again_and_again_gives_the_same_bytes(
     inputs: tuple[Path, Path], whole: Path, tmp_path: Path
 ) -> None:
@@ -120,6 +123,7 @@ def test_a_run_that_is_interrupted_again_and_again_gives_the_same_bytes(
     assert content(db) == content(whole)
 
 
+@pytest.mark.slow
 def test_checkpoints_change_nothing(inputs: tuple[Path, Path], whole: Path, tmp_path: Path) -> None:
     assert content(make(*inputs, tmp_path / "x.db", SETTINGS, checkpoint_every=0.0)) == content(whole)
 
@@ -213,6 +217,7 @@ def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_same_bytes(
     assert sorted(os.listdir(tmp_path)) == ["many.jsonl", "whole.db", "x.db"]
 
 
+@pytest.mark.slow
 def test_more_tokens_give_what_asking_for_them_at_once_gives(inputs: tuple[Path, Path], tmp_path: Path) -> None:
     settings = replace(SETTINGS, batch_tokens=1)  # every sequence alone: where blocks end changes no value
     once = make(*inputs, tmp_path / "once.db", replace(settings, tokens=700))

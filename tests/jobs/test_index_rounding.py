@@ -18,6 +18,7 @@ from ..support.small_runs import TEXTS, make, save_model, write_corpus
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "duplicates"),
     [("llama", "keep"), ("llama_bias", "fold"), ("gemma2", "keep"), ("gemma3", "fold"), ("phi3", "keep")],
@@ -39,6 +40,7 @@ def test_a_padded_batch_gives_what_each_sequence_gives_alone_except_for_rounding
                     exact.compare(index.neuron(f"L{layer}N{exact.neuron}", signs="raw"), settings)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # of torch's own
 def test_a_fused_reduction_gives_the_same_index(tmp_path: Path) -> None:
     model = save_model(tmp_path / "model")

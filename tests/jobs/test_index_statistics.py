@@ -85,6 +85,7 @@ def test_an_index_says_what_the_naive_loop_says(case: Case, tmp_path: Path) -> N
         compare_sample(db, index, reference, settings, layers)
 
 
+@pytest.mark.slow
 def test_the_corpus_ends_with_the_document_in_which_the_tokens_reach_the_number(tmp_path: Path) -> None:
     model = save_model(tmp_path / "model")
     corpus = write_corpus(tmp_path / "texts.jsonl")
@@ -99,6 +100,7 @@ def test_the_corpus_ends_with_the_document_in_which_the_tokens_reach_the_number(
             assert (corpus_read["tokens"], corpus_read["documents"]) == (reached, document + 1)
 
 
+@pytest.mark.slow
 def test_the_telling_neuron_uses_three_quadrants_and_peaks_the_highest_above_its_mean(tmp_path: Path) -> None:
     model = make_odd(save_model(tmp_path / "model"))
     with Index(make(model, write_corpus(tmp_path / "texts.jsonl"), tmp_path / "x.db")) as index:

@@ -63,6 +63,7 @@ def window(tokens: list[bytes], start: int, stop: int) -> list[str]:
     return texts
 
 
+@pytest.mark.slow
 def test_a_window_shows_every_character_that_it_holds_a_part_of(tmp_path: Path) -> None:
     model = save_model(tmp_path / "model")
     settings = Settings(context=40, window=(3, 2), duplicates="keep")
@@ -97,6 +98,7 @@ def test_whole_sequences_are_the_text_of_their_document(tmp_path: Path) -> None:
                 assert index.sequence(number, 0).text == text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["rich", "plain", "md"])
 def test_no_control_character_of_a_document_is_printed(
     format: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -131,6 +133,7 @@ def test_a_document_may_be_long(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert index.sequence(0, 50).text.removeprefix("<s>") in text
 
 
+@pytest.mark.slow
 def test_a_document_may_be_one_token(tmp_path: Path) -> None:
     model = save_model(tmp_path / "model")
     corpus = write_corpus(tmp_path / "texts.jsonl", ["x"])

@@ -58,6 +58,7 @@ def negated(scores: tuple[TokenScore, ...]) -> tuple[TokenScore, ...]:
     return tuple(replace(score, score=-score.score) for score in scores)
 
 
+@pytest.mark.slow
 def test_a_model_with_negated_neurons_says_the_same_aligned_and_the_reverse_raw(
     model: Path, corpus: Path, whole: Path, tmp_path: Path
 ) -> None:
@@ -88,6 +89,7 @@ def test_a_model_with_negated_neurons_says_the_same_aligned_and_the_reverse_raw(
             assert (new.neuron, new.cosine) == (old.neuron, sign * old.cosine)
 
 
+@pytest.mark.slow
 def test_aligned_and_raw_differ_only_in_flipped_neurons_and_the_signs_of_their_neighbours(whole: Path) -> None:
     with indexer.open(whole) as opened:
         flips = {neuron: opened.neuron(neuron, rankings=()).flipped for neuron in NEURONS}
@@ -177,6 +179,7 @@ def test_weights_only_refuses_another_model_by_name(whole: Path, tmp_path: Path)
     assert db.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_weights_can_be_left_out(model: Path, corpus: Path, whole: Path, tmp_path: Path, no_computing: None) -> None:
     del no_computing
     db = index(str(model), Inputs((str(corpus),)), tmp_path / "x.db", Settings(), Execution(weights=False))
@@ -192,6 +195,7 @@ class Killed(BaseException):
     """An exception that nothing catches, like a kill."""
 
 
+@pytest.mark.slow
 def test_a_finished_index_without_weights_says_how_to_add_them(model: Path, corpus: Path, tmp_path: Path) -> None:
     inputs, db = Inputs((str(corpus),)), tmp_path / "x.db"
 
@@ -211,6 +215,7 @@ def test_a_finished_index_without_weights_says_how_to_add_them(model: Path, corp
     assert again() == [f"{db} is finished: nothing is left to do"]
 
 
+@pytest.mark.slow
 def test_a_kill_while_weights_are_computed_loses_only_that_step(
     model: Path, corpus: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,6 +234,7 @@ def test_a_kill_while_weights_are_computed_loses_only_that_step(
     assert tables(db) == tables(whole)
 
 
+@pytest.mark.slow
 def test_an_extended_index_keeps_its_weights_without_computing_them_again(
     model: Path, corpus: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,6 +245,7 @@ def test_an_extended_index_keeps_its_weights_without_computing_them_again(
     assert list(every(db, "aligned")) == list(every(whole, "aligned"))
 
 
+@pytest.mark.slow
 def test_one_part_of_an_index_computes_weights_and_the_whole_has_them(
     model: Path, corpus: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -255,6 +262,7 @@ def test_one_part_of_an_index_computes_weights_and_the_whole_has_them(
         assert list(every(joined, "aligned")) == list(every(whole, "aligned"))
 
 
+@pytest.mark.slow
 def test_indexes_of_single_layers_join_to_what_one_of_all_has(
     model: Path, corpus: Path, whole: Path, tmp_path: Path
 ) -> None:
@@ -272,6 +280,7 @@ def test_indexes_of_single_layers_join_to_what_one_of_all_has(
         assert opened.info().weights["state"] == "computed"
 
 
+@pytest.mark.slow
 def test_a_snapshot_says_that_weights_come_at_the_end(
     model: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

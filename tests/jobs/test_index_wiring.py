@@ -47,6 +47,7 @@ def add(model: Path, db: Path, **more: Any) -> list[str]:
     return told
 
 
+@pytest.mark.slow
 def test_a_whole_index_has_wiring_of_every_neuron(whole: Path) -> None:
     assert state(whole) == {"state": "computed", "reason": None}
     with indexer.open(whole) as opened:
@@ -61,6 +62,7 @@ def test_a_whole_index_has_wiring_of_every_neuron(whole: Path) -> None:
             assert bool(found.wiring.feeds_in) == (layer < LAYERS - 1)
 
 
+@pytest.mark.slow
 def test_wiring_left_out_is_added_alone_and_is_the_same(
     model: Path, corpus: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,6 +77,7 @@ def test_wiring_left_out_is_added_alone_and_is_the_same(
     assert "already" in add(model, db)[0]
 
 
+@pytest.mark.slow
 def test_wiring_is_added_to_an_older_index_and_kept_where_it_is_not_to_be_computed(
     model: Path, whole: Path, tmp_path: Path
 ) -> None:
@@ -92,6 +95,7 @@ def test_wiring_is_added_to_an_older_index_and_kept_where_it_is_not_to_be_comput
     assert wiring(db) == wiring(whole)
 
 
+@pytest.mark.slow
 def test_a_finished_index_says_how_to_add_wiring(model: Path, corpus: Path, tmp_path: Path) -> None:
     db = without(model, corpus, tmp_path / "x.db")
 
@@ -105,6 +109,7 @@ def test_a_finished_index_says_how_to_add_wiring(model: Path, corpus: Path, tmp_
     assert again() == f"{db} is finished: nothing is left to do, but it has no wiring of neurons: {HOW}"
 
 
+@pytest.mark.slow
 def test_an_index_that_grows_keeps_its_numbers_and_gets_the_wiring_that_it_lacks(
     model: Path, corpus: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +120,7 @@ def test_an_index_that_grows_keeps_its_numbers_and_gets_the_wiring_that_it_lacks
     assert state(db) == state(whole)
 
 
+@pytest.mark.slow
 def test_joined_layers_have_the_wiring_of_the_whole_model_or_say_what_is_missing(
     model: Path, corpus: Path, whole: Path, tmp_path: Path
 ) -> None:

@@ -68,6 +68,7 @@ def out(folder: Folder) -> Callable[[], Path]:
     return name
 
 
+@pytest.mark.slow
 def test_a_part_says_what_it_covers(folder: Folder) -> None:
     whole, parts = told(folder.whole), [told(part) for part in folder.parts]
     assert whole.complete
@@ -97,6 +98,7 @@ def test_shards_joined_in_any_order_and_nesting_are_the_whole(
         assert getattr(joined, name) == getattr(whole, name), name
 
 
+@pytest.mark.slow
 def test_layers_indexed_apart_are_joined(folder: Folder, out: Callable[[], Path]) -> None:
     layers = [folder.make(f"layer-{n}.db", replace(SMALL, layers=(n,))) for n in (0, 1)]
     for order in permutations(layers):
@@ -109,6 +111,7 @@ def test_layers_indexed_apart_are_joined(folder: Folder, out: Callable[[], Path]
         assert database.execute("SELECT count(*) FROM samples").fetchall() == [(1,)]
 
 
+@pytest.mark.slow
 def test_cells_that_form_no_rectangle_are_joined_site_by_site(folder: Folder, out: Callable[[], Path]) -> None:
     first = folder.make("first.db", replace(SMALL, layers=(0,)), shard="1/2")
     second = folder.make("second.db", replace(SMALL, layers=(0,)), shard="2/2")
@@ -149,6 +152,7 @@ def test_more_shards_than_batches_leave_empty_parts_that_can_be_joined(folder: F
     assert shown(merge(out(), parts[::-1], silent)) == folder.shown
 
 
+@pytest.mark.slow
 def test_what_is_no_longer_used_is_left_out(folder: Folder, out: Callable[[], Path]) -> None:
     chosen = replace(SMALL, top_k=1, rank_by=("post",), sample=1)
     whole = folder.make("few.db", chosen)
@@ -161,6 +165,7 @@ def test_what_is_no_longer_used_is_left_out(folder: Folder, out: Callable[[], Pa
         assert rows[0] == rows[1], table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("which", "words"),
     [
@@ -225,6 +230,7 @@ def test_an_index_of_another_schema_version_is_refused(folder: Folder, out: Call
         merge(out(), [newer, folder.parts[1]], silent)
 
 
+@pytest.mark.slow
 def test_the_command_joins_and_replaces_only_when_told_to(
     folder: Folder, out: Callable[[], Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

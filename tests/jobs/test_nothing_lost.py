@@ -190,6 +190,7 @@ def test_a_persons_files_in_our_run_folder_stay(command: str, prepared: Folder, 
         assert (run / "notes.txt").read_bytes() == KEPT
 
 
+@pytest.mark.slow
 def test_a_run_folder_of_another_user_is_refused(
     prepared: Folder, db: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -202,6 +203,7 @@ def test_a_run_folder_of_another_user_is_refused(
     assert os.listdir(run) == []
 
 
+@pytest.mark.slow
 def test_files_that_a_disk_gives_to_another_user_are_accepted(
     prepared: Folder, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +215,7 @@ def test_files_that_a_disk_gives_to_another_user_are_accepted(
 # The file itself
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_what_appears_in_the_place_meanwhile_is_left(
@@ -264,6 +267,7 @@ def test_a_link_is_followed_and_stays_a_link(command: str, prepared: Folder, db:
     assert os.listdir(link.parent) == ["link.db"]
 
 
+@pytest.mark.slow
 def test_a_link_to_nowhere_makes_the_file_that_it_names(prepared: Folder, tmp_path: Path) -> None:
     link = tmp_path / "link.db"
     link.symlink_to("new.db")
@@ -317,6 +321,7 @@ def cut_off_change(folder: Path) -> tuple[Path, bytes]:
     return torn, before
 
 
+@pytest.mark.slow
 def test_a_change_that_was_cut_off_is_rolled_back(tmp_path: Path) -> None:
     torn, before = cut_off_change(tmp_path)
     roll_back(torn)
@@ -324,6 +329,7 @@ def test_a_change_that_was_cut_off_is_rolled_back(tmp_path: Path) -> None:
     assert not Path(f"{torn}-journal").exists()
 
 
+@pytest.mark.slow
 def test_a_change_that_was_cut_off_is_undone_when_the_index_is_read(tmp_path: Path) -> None:
     torn, before = cut_off_change(tmp_path)
     with indexer.open(torn) as index:
@@ -332,6 +338,7 @@ def test_a_change_that_was_cut_off_is_undone_when_the_index_is_read(tmp_path: Pa
     assert not Path(f"{torn}-journal").exists()
 
 
+@pytest.mark.slow
 def test_a_change_that_was_cut_off_is_reported_if_it_can_not_be_undone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -345,6 +352,7 @@ def test_a_change_that_was_cut_off_is_reported_if_it_can_not_be_undone(
     assert everything(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_a_journal_of_a_change_under_way_is_reported_as_such(tmp_path: Path) -> None:
     truth = make_index(tmp_path / "whole.db")
     with sqlite3.connect(truth.path, isolation_level=None) as writer:
@@ -360,6 +368,7 @@ def test_a_journal_of_a_change_under_way_is_reported_as_such(tmp_path: Path) -> 
     indexer.open(truth.path).close()
 
 
+@pytest.mark.slow
 def test_a_journal_that_names_another_file_is_not_played_back(tmp_path: Path) -> None:
     """SQLite removes the file that a journal of several databases names, once it has played the journal back."""
     torn, _ = cut_off_change(tmp_path)
@@ -377,6 +386,7 @@ def test_a_journal_that_names_another_file_is_not_played_back(tmp_path: Path) ->
     assert everything(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_an_index_is_read_on_a_disk_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A writer's lock, which keeps others out, isn't seen there."""
     truth = make_index(tmp_path / "whole.db")
@@ -394,6 +404,7 @@ def test_an_index_is_read_on_a_disk_without_locks(tmp_path: Path, monkeypatch: p
     writer.close()
 
 
+@pytest.mark.slow
 def test_an_index_is_not_replaced_under_a_journal_that_undoes_the_older_one(tmp_path: Path, prepared: Folder) -> None:
     torn, _ = cut_off_change(tmp_path)
     assert command_line(arguments("merge", prepared, torn)) == 0
@@ -401,6 +412,7 @@ def test_an_index_is_not_replaced_under_a_journal_that_undoes_the_older_one(tmp_
     assert not Path(f"{torn}-journal").exists()
 
 
+@pytest.mark.slow
 def test_a_change_under_way_is_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     truth = make_index(tmp_path / "whole.db")
     with sqlite3.connect(truth.path, isolation_level=None) as writer:
@@ -492,6 +504,7 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_run_is_refused_with_the_way_out(damage: str, prepared: Folder, run_folder: Path) -> None:
     DAMAGE[damage](run_folder)
@@ -506,6 +519,7 @@ def test_a_damaged_run_is_refused_with_the_way_out(damage: str, prepared: Folder
     assert shown(db) == shown(prepared.path / "whole.db")
 
 
+@pytest.mark.slow
 def test_texts_that_were_spilled_before_are_read_again(prepared: Folder, run_folder: Path) -> None:
     for name in ("tokens.bin", "sources.bin", "turns.bin", "sequences.bin"):
         change(name, lambda old: old[:5] + b"other")(run_folder)
@@ -521,6 +535,7 @@ def older(run: Path, **other: Any) -> None:
     (run / "gluscope").unlink()
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_the_version_before_continues(prepared: Folder, run_folder: Path) -> None:
     older(run_folder)
     make(prepared, run_folder.with_name("a.db"))
@@ -565,6 +580,7 @@ def test_counts_that_do_not_add_up_are_never_written(prepared: Folder, run_folde
     assert not run_folder.with_name("a.db").exists()
 
 
+@pytest.mark.slow
 def test_a_kill_between_the_two_files_of_a_checkpoint_loses_nothing(prepared: Folder, run_folder: Path) -> None:
     """The state still has the name under which it was written, and the one before is there."""
     named = state(run_folder)
@@ -584,6 +600,7 @@ def test_the_sum_of_a_file_is_its_size_and_its_hash(tmp_path: Path) -> None:
 # Locks
 
 
+@pytest.mark.slow
 def test_a_disk_without_locks_is_reported_and_written(
     prepared: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,7 @@ def quiet(_: object) -> None:
     pass
 
 
+@pytest.mark.slow
 def test_cosines_are_those_of_the_models_tensors(model: Path, db: Path) -> None:
     with indexer.open(db) as index:
         for one, other in (("L0N3", "L1N4"), ("L1N4", "L0N3"), ("L1N2", "L1N7")):
@@ -54,6 +55,7 @@ def test_cosines_are_those_of_the_models_tensors(model: Path, db: Path) -> None:
                 assert one_side.cosine == pytest.approx(other_side.cosine, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_listed_cosines_and_bounds_agree_with_the_models(model: Path, db: Path) -> None:
     known = 0
     with indexer.open(db) as index:

@@ -37,6 +37,7 @@ def plain(live_index: Path) -> Reference:
     return Reference.of(live_index.parent / "model", [TEXT], SETTINGS)
 
 
+@pytest.mark.slow
 def test_every_row_has_the_values_of_plain_hooks_under_its_neurons_signs(
     session: LiveSession, plain: Reference
 ) -> None:
@@ -58,6 +59,7 @@ def test_every_row_has_the_values_of_plain_hooks_under_its_neurons_signs(
         assert (row.percentile, row.sampled) == ((None, None) if place is None else (place.percent, place.n))
 
 
+@pytest.mark.slow
 def test_raw_signs_are_the_models_own(session: LiveSession, plain: Reference) -> None:
     found = ask(session, TEXT, Question(at="last", limit=None, signs="raw"))
     for row in found.rows:

@@ -17,6 +17,7 @@ from ..support.neuron_vectors import plain_cosine, vectors
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
+@pytest.mark.slow
 def test_the_process_answers_with_the_raw_cosines_of_the_models_tensors(live_index: Path) -> None:
     told: list[Progress] = []
     state = State()

@@ -123,6 +123,7 @@ def test_norms_and_multipliers_inside_an_mlp_count(family: str, mlp: str, norm: 
         assert abs(float(effects.sum()) - expected) <= 1e-4 * max(abs(expected), float(effects.abs().sum()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "mlp", "after", "norm"),
     [
@@ -209,6 +210,7 @@ def test_the_head_gives_the_models_own_logits(family: str, tied: bool, tmp_path:
     torch.testing.assert_close(head.logits(values.last), plain.logits, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_an_encoder_has_no_next_token(tmp_path: Path) -> None:
     live = open_model(None, Choice(str(made(tmp_path / "m", "modernbert"))))
     found = find_paths(live)

@@ -33,6 +33,7 @@ def info(db: Path) -> Any:
         return index.info()
 
 
+@pytest.mark.slow
 def test_a_document_of_the_corpus_gives_the_values_that_the_index_keeps(live_index: Path) -> None:
     """Bit for bit at every peak of every ranking, since the index read each sequence as a batch of one."""
     live = open_model(info(live_index), Choice())
@@ -58,6 +59,7 @@ def test_a_document_of_the_corpus_gives_the_values_that_the_index_keeps(live_ind
     assert compared > 1000
 
 
+@pytest.mark.slow
 def test_parts_of_long_documents_read_in_larger_batches_agree_within_rounding(live_index: Path, tmp_path: Path) -> None:
     """A part's text is read as it was, where the tokenizer splits it as it did within the document."""
     folder = live_index.parent
@@ -130,6 +132,7 @@ def test_routed_experts_have_values_only_where_they_are_routed(tmp_path: Path) -
             torch.testing.assert_close(found[quantity], wanted, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_other_weights_are_refused_with_both_fingerprints(live_index: Path, tmp_path: Path) -> None:
     other = shutil.copytree(live_index.parent / "model", tmp_path / "other")
     weights = load_file(other / "model.safetensors")
@@ -146,6 +149,7 @@ def test_other_weights_are_refused_with_both_fingerprints(live_index: Path, tmp_
         open_model(made, Choice(str(other)))
 
 
+@pytest.mark.slow
 def test_a_model_that_moved_is_asked_for_and_taken_from_where_it_is(tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "t.jsonl", TEXTS[:4])
     db = make(save_model(tmp_path / "model"), corpus, tmp_path / "g.db", SETTINGS, compile="off")
@@ -156,6 +160,7 @@ def test_a_model_that_moved_is_asked_for_and_taken_from_where_it_is(tmp_path: Pa
     assert [site.address.name for site in open_model(info(db), Choice(str(moved))).sites] == ["L0", "L1"]
 
 
+@pytest.mark.slow
 def test_another_dtype_is_told_and_the_weights_are_still_compared(live_index: Path) -> None:
     told: list[Progress] = []
     live = open_model(info(live_index), Choice(dtype="bfloat16"), told.append)
@@ -163,6 +168,7 @@ def test_another_dtype_is_told_and_the_weights_are_still_compared(live_index: Pa
     assert any("differ by rounding" in one.message for one in told)
 
 
+@pytest.mark.slow
 def test_a_text_longer_than_the_context_is_refused_with_the_limit(live_index: Path) -> None:
     live = open_model(info(live_index), Choice())
     assert len(encode_text(live, "7" * 47)) == 48

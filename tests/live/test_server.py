@@ -87,6 +87,7 @@ def test_a_session_from_hello_to_bye(live_index: Path, talk: Talk) -> None:
     assert talk.process.stderr.read() == b""
 
 
+@pytest.mark.slow
 def test_what_can_not_be_asked_is_told_and_the_process_goes_on(talk: Talk) -> None:
     assert "no model is loaded" in talk.ask(1, "prompt", text="a")["error"]["cause"]
     assert "unknown request" in talk.ask(2, "fly")["error"]["cause"]

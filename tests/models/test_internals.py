@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 import indexer
 from indexer import transformers_internals
 
@@ -58,6 +60,7 @@ def own(trees: dict[Path, ast.Module]) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_private_names_of_others_are_used_in_one_file() -> None:
     trees = sources()
     known = own(trees) | DOCUMENTED
@@ -71,6 +74,7 @@ def test_private_names_of_others_are_used_in_one_file() -> None:
     assert not outside
 
 
+@pytest.mark.slow
 def test_modules_of_transformers_that_are_not_public_are_imported_in_one_file() -> None:
     outside = {
         f"{path.relative_to(INDEXER)}:{node.lineno} {node.module}"

@@ -66,6 +66,7 @@ def test_the_weights_are_those_that_were_saved_and_the_head_is_not_loaded(saved:
         assert torch.equal(found[name], weight)
 
 
+@pytest.mark.slow
 def test_a_trailing_slash_and_a_dot_do_not_change_the_name(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert load(f"{saved}/").name == "my-llama"
     monkeypatch.chdir(saved)
@@ -105,6 +106,7 @@ def test_an_encoder_is_not_causal(tmp_path: Path) -> None:
     assert not load(str(tmp_path)).causal
 
 
+@pytest.mark.slow
 def test_the_fingerprint_is_the_weights_and_not_the_place_or_the_form_of_the_files(saved: Path, tmp_path: Path) -> None:
     model: Any = tiny_model("llama")
     model.save_pretrained(tmp_path / "sharded", max_shard_size="10kB")

@@ -37,6 +37,7 @@ def saved(folder: Path, family: str, **settings: Any) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 @pytest.mark.parametrize(
     ("family", "settings"),
@@ -72,6 +73,7 @@ class PaddingSeen(nn.Module):
         return (self.inner[0](inputs_embeds=hidden + 0.02 * hidden.mean(1, keepdim=True))[0],)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_a_little_padding_seen_is_reported_in_every_dtype(dtype: str, tmp_path: Path) -> None:
     loaded = load(str(save_tiny(tmp_path, "llama")), dtype=dtype)
@@ -101,6 +103,7 @@ def spoilt(folder: Path, value: float) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("value", "dtype", "fix"),
     [(float("nan"), "float32", "damaged"), (1e3, "float16", "--dtype float32"), (float("inf"), "bfloat16", "--dtype")],

@@ -53,6 +53,7 @@ def by_frequency(cuts: Sequence[Cut]) -> list[int]:
     return sorted(kept, key=lambda id_: (-sum(list(one.ids[1:]).count(id_) for one in cuts), id_))
 
 
+@pytest.mark.slow
 def test_planted_sinks_are_found_and_only_those(tmp_path: Path) -> None:
     reference = Reference.of(save_model(tmp_path / "plain"), TEXTS, ONE)
     looked = sorted(reference.cuts, key=lambda one: one.part > 0)[:16]
@@ -81,6 +82,7 @@ def test_planted_sinks_are_found_and_only_those(tmp_path: Path) -> None:
             assert one.sink == (one.position in naive_sinks(ids[one.document, one.part], every, first))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compile", ["on", "off"])
 def test_dropped_sinks_are_in_no_statistic(tmp_path: Path, compile: str) -> None:
     settings = replace(ONE, sinks="drop")
@@ -103,6 +105,7 @@ def test_dropped_sinks_are_in_no_statistic(tmp_path: Path, compile: str) -> None
 tokens = st.lists(st.integers(0, 4), min_size=2, max_size=12)
 
 
+@pytest.mark.slow
 @given(st.lists(tokens, min_size=1, max_size=5), st.data())
 def test_a_rule_is_what_most_places_of_a_token_say(sequences: list[list[int]], data: st.DataObject) -> None:
     marked = [[data.draw(st.booleans()) for _ in ids] for ids in sequences]

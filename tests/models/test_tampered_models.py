@@ -313,6 +313,7 @@ def test_a_revision_of_a_folder_is_refused(folder: Path) -> None:
     assert "--revision" in refusal(folder, revision="main").cause
 
 
+@pytest.mark.slow
 def test_bits_flipped_in_a_config_are_two_lines(folder: Path) -> None:
     """Whatever a flipped byte makes of config.json: a model that loads, or a refusal in two clean lines."""
     content = (folder / "config.json").read_bytes()

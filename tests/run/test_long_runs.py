@@ -41,6 +41,7 @@ def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_continued_run_reports_its_own_speed(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     cut_off(monkeypatch, after=10)
     with pytest.raises(CutOff):
@@ -53,6 +54,7 @@ def test_a_continued_run_reports_its_own_speed(folder: Folder, monkeypatch: pyte
     assert max(folder.rates) <= SMALL.batch_tokens  # no batch is larger, and each took a second or more
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shards", [1, 2, 3])
 def test_what_is_done_ends_at_what_was_to_be_done(folder: Folder, shards: int) -> None:
     for number in range(1, shards + 1):
@@ -71,6 +73,7 @@ def test_what_is_done_ends_at_what_was_to_be_done(folder: Folder, shards: int) -
 # Interruptions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("place", "kept"),
     [
@@ -104,6 +107,7 @@ def test_an_interrupted_command_says_what_is_kept_and_goes_on(
     assert told(db).complete
 
 
+@pytest.mark.slow
 def test_an_interrupted_command_that_goes_on_from_an_index_leaves_it_as_it_was(
     folder: Folder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -144,6 +148,7 @@ def test_a_run_that_is_to_stop_in_its_last_batch_keeps_all_that_was_read(
 # Snapshots
 
 
+@pytest.mark.slow
 def test_a_snapshot_can_be_read_and_says_how_far_it_is(
     folder: Folder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -178,6 +183,7 @@ def copies_for_a_network(db: Path) -> int:
     return int(rows)
 
 
+@pytest.mark.slow
 def test_a_snapshot_is_that_of_the_batches_it_covers(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = replace(SMALL, batch_tokens=1)
     cut_off(monkeypatch, after=32)  # a block
@@ -188,6 +194,7 @@ def test_a_snapshot_is_that_of_the_batches_it_covers(folder: Folder, monkeypatch
     assert found.sites[0].tokens_counted == found.coverage["cells"][0]["tokens"] - 31  # first positions don't count
 
 
+@pytest.mark.slow
 def test_without_being_asked_no_snapshot_is_written_that_costs_time(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +210,7 @@ def test_without_being_asked_no_snapshot_is_written_that_costs_time(
     assert not told(folder.path / "cut.db").complete
 
 
+@pytest.mark.slow
 def test_a_finished_index_that_is_replaced_stays_until_the_new_one_is_there(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,6 +222,7 @@ def test_a_finished_index_that_is_replaced_stays_until_the_new_one_is_there(
     assert db.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_snapshot_without_its_state_is_reported(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     import shutil
 
@@ -248,6 +257,7 @@ def limit_memory(monkeypatch: pytest.MonkeyPatch, rows: int, site: int, error: E
     return taken
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [1, 2])
 @pytest.mark.parametrize(
     "error",
@@ -271,6 +281,7 @@ def test_if_memory_runs_out_the_batch_is_run_in_pieces(
     assert [site.tokens_counted for site in info.sites] == [site.tokens_counted for site in other.sites]
 
 
+@pytest.mark.slow
 def test_a_sequence_that_does_not_fit_alone_is_reported(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     limit_memory(monkeypatch, 0, site=0, error=torch.OutOfMemoryError("CUDA out of memory"))
     with pytest.raises(GluscopeError, match="doesn't fit in the memory of cpu"):
@@ -278,6 +289,7 @@ def test_a_sequence_that_does_not_fit_alone_is_reported(folder: Folder, monkeypa
     assert not (folder.path / "a.db.run").exists()
 
 
+@pytest.mark.slow
 def test_memory_that_runs_out_while_a_state_changes_ends_the_run_and_keeps_its_checkpoint(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -336,6 +348,7 @@ def test_an_input_that_vanishes_ends_the_run_with_what_is_done_kept(
     assert shown(db) == shown(whole)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_at_a_checkpoint_keeps_the_last_one(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -372,6 +385,7 @@ def test_what_the_library_says_of_a_full_disk_is_understood(tmp_path: Path, monk
     assert error.value.errno == errno.ENOSPC
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_while_the_index_is_written_loses_no_batch(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -103,6 +103,7 @@ def test_any_number_of_processes_makes_the_same_index(ranks: Ranks, tmp_path: Pa
     assert not ranks.state.exists()
 
 
+@pytest.mark.slow
 def test_a_process_that_died_goes_on_where_it_was_and_the_others_keep_their_part(
     ranks: Ranks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +131,7 @@ def test_a_process_that_died_goes_on_where_it_was_and_the_others_keep_their_part
     assert shown(ranks.db) == shown(whole)
 
 
+@pytest.mark.slow
 def test_another_number_of_processes_does_not_go_on_with_a_run(ranks: Ranks, monkeypatch: pytest.MonkeyPatch) -> None:
     ranks.run(1, 2)
     with pytest.raises(GluscopeError, match="begun with 2 processes, not 3"):
@@ -146,6 +148,7 @@ def test_another_number_of_processes_does_not_go_on_with_a_run(ranks: Ranks, mon
         ranks.run(0, 2)
 
 
+@pytest.mark.slow
 def test_processes_extend_a_finished_index_as_one_does(ranks: Ranks, tmp_path: Path) -> None:
     shorter = replace(SMALL, tokens=300)
     make(ranks.model, ranks.corpus, tmp_path / "one.db", shorter)

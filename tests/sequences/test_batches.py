@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +35,7 @@ def test_every_sequence_is_in_exactly_one_batch(lengths: list[int], batch_tokens
     assert sum(batch.tokens for batch in batches) == sum(lengths)
 
 
+@pytest.mark.slow
 @given(lengths_strategy, batch_tokens_strategy)
 def test_no_batch_is_larger_than_asked_except_for_a_sequence_alone(lengths: list[int], batch_tokens: int) -> None:
     for batch in plan(corpus(lengths), batch_tokens):

@@ -148,6 +148,7 @@ def turns_of(written: Written) -> list[tuple[int, int, str]]:
 said_texts = st.text(st.sampled_from(list("the \n\tü猫<>|/")), max_size=12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", TEMPLATES)
 def test_a_conversation_has_the_tokens_of_transformers_and_a_turn_for_every_content(family: str) -> None:
     template, write = TEMPLATES[family]

@@ -103,6 +103,7 @@ def _gate_and_in(mlp: nn.Module, entered: Tensor) -> tuple[Tensor, Tensor]:
     return gate, in_
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_sequence_is_read_as_if_it_ran_alone(kind: str, tmp_path: Path) -> None:
     model = make_model(tmp_path / "model", kind)
@@ -125,6 +126,7 @@ def test_every_sequence_is_read_as_if_it_ran_alone(kind: str, tmp_path: Path) ->
         np.testing.assert_allclose(np.abs(site.extreme[0]), largest, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_parts_of_a_run_join_to_the_whole(tmp_path: Path) -> None:
     model = make_model(tmp_path / "model", "dynamic")
     corpus = tmp_path / "texts.jsonl"

@@ -79,6 +79,7 @@ def test_closing_stops_the_thread_and_closes_the_items() -> None:
     ahead.close()
 
 
+@pytest.mark.slow
 def test_dropping_it_stops_the_thread() -> None:
     watched = Watched()
     ahead = Ahead(iter(watched), 2)
@@ -88,6 +89,7 @@ def test_dropping_it_stops_the_thread() -> None:
     assert watched.closed.wait(10)
 
 
+@pytest.mark.slow
 def test_leaving_a_loop_by_an_error_stops_the_thread() -> None:
     watched = Watched()
 

@@ -50,6 +50,7 @@ def naive(texts: Sequence[str], bos: int | None, context: int, long: str) -> lis
     return found
 
 
+@pytest.mark.slow
 @given(texts_strategy, st.sampled_from([None, BOS]), st.integers(2, 12), st.sampled_from(["split", "truncate"]))
 def test_documents_are_cut_as_a_naive_loop_cuts_them(
     texts: list[str], bos: int | None, context: int, long: str

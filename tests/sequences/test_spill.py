@@ -101,6 +101,7 @@ def test_what_was_flushed_can_be_read_beside_the_writer(tmp_path: Path) -> None:
         assert writer.sequences == 20
 
 
+@pytest.mark.slow
 @given(st.integers(0, 40), st.integers(0, 2000))
 def test_wherever_it_was_cut_off_the_intact_sequences_are_a_beginning(
     tmp_path_factory: pytest.TempPathFactory, count: int, lost: int
@@ -230,6 +231,7 @@ def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
         TextsWriter(tmp_path / "file" / "texts")
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_what_is_written_or_read(tmp_path: Path) -> None:
     ids = np.arange(1000, dtype=np.int32)
     tracemalloc.start()

@@ -231,6 +231,7 @@ def test_sites_that_are_alike_are_merged_at_once_to_the_same_index(
     assert same(folder.make("u.db", compile="off"), folder.path / "whole.db")
 
 
+@pytest.mark.slow
 def test_if_memory_is_short_sites_that_are_alike_are_merged_in_pieces(
     folder: Folder, together: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,6 +242,7 @@ def test_if_memory_is_short_sites_that_are_alike_are_merged_in_pieces(
     assert len(together) > 5
 
 
+@pytest.mark.slow
 def test_a_value_that_is_not_a_number_is_reported_with_its_site_among_those_alike(
     folder: Folder, together: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -310,6 +312,7 @@ def fail_late(monkeypatch: pytest.MonkeyPatch, call: int) -> list[int]:
     return count
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("following")
 def test_if_memory_is_short_only_because_of_what_is_under_way_the_batch_runs_again(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
@@ -318,6 +321,7 @@ def test_if_memory_is_short_only_because_of_what_is_under_way_the_batch_runs_aga
     assert same(folder.make("c.db", compile="off"), folder.path / "whole.db")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("following")
 def test_if_memory_is_short_twice_the_batch_is_run_in_pieces(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     fail_early(monkeypatch, {6, 8})  # the second site of the third batch, and again
@@ -327,6 +331,7 @@ def test_if_memory_is_short_twice_the_batch_is_run_in_pieces(folder: Folder, mon
     assert [site.tokens_counted for site in told(db).sites] == [site.tokens_counted for site in told(whole).sites]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("following")
 @pytest.mark.parametrize("when", ["in the next batch", "at a checkpoint", "at the end"])
 def test_memory_that_runs_out_while_merging_ends_the_run_and_loses_nothing(

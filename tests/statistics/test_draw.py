@@ -46,6 +46,7 @@ def drawn_from_long_sequences(draw: str, *, loops: bool) -> float:
     return found / (SEEDS * 8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loops", [False, True], ids=["tensors", "loops"])
 def test_tokens_of_long_and_short_sequences_are_drawn_alike(loops: bool) -> None:
     share = LONG * 200 / (LONG * 200 + SHORT * 2)

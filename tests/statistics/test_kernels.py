@@ -122,6 +122,7 @@ class Wrong:
             of.drawn.key[2, 0] += 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("routed", [False, True], ids=["dense", "experts"])
 def test_a_trial_names_what_is_different(routed: bool) -> None:
     for fault in ("", "total", "extreme", "ranked lanes", "drawn key"):

@@ -51,6 +51,7 @@ def test_the_peak_starts_in_its_column(tokens: list[str], data: st.DataObject, b
         assert next(span.text[0] for span in marked if span.belongs_to(peak)) == "«"
 
 
+@pytest.mark.slow
 @given(words, st.data(), sides, sides)
 def test_plain_text_is_a_slice_of_the_text_around_the_peak(
     tokens: list[str], data: st.DataObject, before: int, after: int

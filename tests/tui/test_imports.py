@@ -47,6 +47,7 @@ def imported(hostile_index: Path) -> set[str]:
     return set(done.stdout.split())
 
 
+@pytest.mark.slow
 def test_a_walk_through_the_explorer_imports_nothing_heavy(imported: set[str]) -> None:
     assert "textual" in imported
     assert imported.isdisjoint(HEAVY)

@@ -42,6 +42,7 @@ def open_page(tab: Browser, site: Path, name: str, **how: object) -> None:
     tab.open((site / name).as_uri(), **how)  # type: ignore[arg-type]  # the caller's
 
 
+@pytest.mark.slow
 def test_pages_open_from_a_folder_without_a_request_or_a_complaint(tab: Browser, site: Path) -> None:
     for name in ("index.html", "L1N4.html", "L0N2.html"):
         open_page(tab, site, name)
@@ -50,6 +51,7 @@ def test_pages_open_from_a_folder_without_a_request_or_a_complaint(tab: Browser,
         assert tab.evaluate("document.title").endswith("tiny/simulated")
 
 
+@pytest.mark.slow
 def test_the_peaks_stand_in_one_column_and_no_page_is_wider_than_its_window(tab: Browser, site: Path) -> None:
     for size in ((1400, 900), (1000, 900), (390, 844)):
         open_page(tab, site, "L1N4.html", size=size, touch=size[0] < 500)
@@ -82,6 +84,7 @@ def test_every_ground_can_be_read_in_light_and_in_dark(tab: Browser, site: Path,
     assert (_luminance(ground) < 0.1) is dark
 
 
+@pytest.mark.slow
 def test_keys_walk_through_contexts_and_tokens_and_tell_their_values(tab: Browser, site: Path) -> None:
     open_page(tab, site, "L1N4.html")
     with indexer.open(site.parent / "tiny.db") as index:
@@ -184,6 +187,7 @@ def _luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
+@pytest.mark.slow
 def test_without_scripts_everything_can_be_read_and_contexts_unfold(tab: Browser, site: Path) -> None:
     tab.call("Emulation.setScriptExecutionDisabled", value=True)
     try:
@@ -200,6 +204,7 @@ def test_without_scripts_everything_can_be_read_and_contexts_unfold(tab: Browser
     assert "colours of post, from" in told
 
 
+@pytest.mark.slow
 def test_on_paper_a_page_is_light_whole_and_without_what_is_pressed(tab: Browser, site: Path) -> None:
     open_page(tab, site, "L1N4.html", dark=True)
     dark = [{"name": "prefers-color-scheme", "value": "dark"}]
@@ -217,6 +222,7 @@ def test_on_paper_a_page_is_light_whole_and_without_what_is_pressed(tab: Browser
     assert styles[3][1] == "pre-wrap"
 
 
+@pytest.mark.slow
 def test_the_script_makes_the_pictures_of_pages(site: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "screenshots" / "pages.py", "--db", site.parent / "tiny.db", "--out", tmp_path],

@@ -146,6 +146,7 @@ def test_tokens_are_in_both_lists_or_in_one() -> None:
 # two neurons of an index
 
 
+@pytest.mark.slow
 def test_shared_contexts_are_all_pairs_of_examples_whose_windows_overlap_at_a_peak(path: Path) -> None:
     with indexer.open(path) as index:
         compared = two_neurons(index, parse_neuron("L1N5"), parse_neuron("L2N7"), Wish())
@@ -167,6 +168,7 @@ def test_shared_contexts_are_all_pairs_of_examples_whose_windows_overlap_at_a_pe
     assert all(abs(a[3] - a[2]) <= abs(b[3] - b[2]) for a, b in pairwise(found))
 
 
+@pytest.mark.slow
 def test_correlations_are_of_the_same_sampled_positions(path: Path) -> None:
     with indexer.open(path) as index:
         compared = two_neurons(index, parse_neuron("L1N5"), parse_neuron("L2N7"), Wish())
@@ -177,6 +179,7 @@ def test_correlations_are_of_the_same_sampled_positions(path: Path) -> None:
         assert compared.correlation(quantity) == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_a_difference_of_frequencies_has_the_error_of_two_means_of_zeros_and_ones(path: Path, other: Path) -> None:
     with indexer.open(path) as index, indexer.open(other) as beside:
         compared = two_indexes(index, beside, parse_neuron("L1N5"), Wish())
@@ -195,6 +198,7 @@ def test_a_difference_of_frequencies_has_the_error_of_two_means_of_zeros_and_one
     assert compared.correlation("post") is None
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(width=st.integers(40, 170), ascii_only=st.booleans(), which=st.integers(0, 1))
 def test_lines_of_any_width_fit_and_are_printable(
@@ -264,6 +268,7 @@ def test_json_holds_both_neurons_and_what_is_between_them(capsys: Capture, path:
     assert sum(row.split("\t")[2] == "shared" for row in rows) == len(found["shared"])
 
 
+@pytest.mark.slow
 def test_a_limit_of_contexts_hides_no_shared_one_that_would_come_first(capsys: Capture, path: Path) -> None:
     words = ("L1N5", "L2N7", "--compare", "--db", str(path))
     whole, three = (json.loads(printed(capsys, *words, "-f", "json", *more)) for more in ((), ("-n", "3")))
@@ -307,6 +312,7 @@ def test_what_cannot_be_compared_is_refused(
     assert words in err
 
 
+@pytest.mark.slow
 def test_indexes_of_other_shapes_are_refused(tmp_path: Path, path: Path) -> None:
     make_index(tmp_path / "wide.db", layers=2, width=13, documents=10)
     make_index(tmp_path / "far.db", sites=[SiteAddress("", 7)], width=12, documents=10)

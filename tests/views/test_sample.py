@@ -157,6 +157,7 @@ def test_strength_is_shown_without_colour_and_colour_tells_the_sign_of_post() ->
         assert right <= blue
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(st.integers(1, 140), st.integers(1, 50), st.sampled_from(INKS), st.integers(0, 60))
 def test_a_plot_of_any_size_is_no_wider_than_its_place(width: int, height: int, ink: Ink, count: int) -> None:
@@ -188,6 +189,7 @@ def shown(capsys: pytest.CaptureFixture[str], path: Path, *arguments: str) -> st
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signs", ["aligned", "raw"])
 def test_json_has_the_quantiles_and_how_many_they_are_of(
     capsys: pytest.CaptureFixture[str], truth: Truth, signs: str

@@ -37,6 +37,7 @@ def _lit(lines: list[str]) -> set[tuple[int, int]]:
     return found
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 39), st.integers(0, 23)), min_size=1, max_size=20, unique=True))
 def test_every_single_point_is_lit_in_its_place(points: list[tuple[int, int]]) -> None:
     corners = [(0, 0), (40, 24)]  # so that a slot is one wide

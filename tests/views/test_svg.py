@@ -44,6 +44,7 @@ def texts(drawn: str) -> list[ElementTree.Element]:
     return list(root.iter(f"{SVG}text"))
 
 
+@pytest.mark.slow
 def test_the_peaks_of_a_pane_stand_in_one_column_each_in_its_own_cells(index: Path) -> None:
     with indexer.open(index) as opened:
         record = opened.neuron("L1N4", rankings=("post",), limit=5, weights=True)
@@ -62,6 +63,7 @@ def test_the_peaks_of_a_pane_stand_in_one_column_each_in_its_own_cells(index: Pa
             assert float(piece.attrib["textLength"]) == pytest.approx(CELL * len(piece.text), abs=0.01)
 
 
+@pytest.mark.slow
 def test_only_the_quadrants_asked_for_are_drawn(index: Path) -> None:
     with indexer.open(index) as opened:
         record = opened.neuron("L1N4", rankings=("post",), limit=2)

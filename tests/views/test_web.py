@@ -57,6 +57,7 @@ def panes(html: str) -> list[Element]:
     return read(html).all("section", class_="pane")
 
 
+@pytest.mark.slow
 def test_a_page_shows_the_statistics_of_every_quadrant(index: Path) -> None:
     record = neuron(index, "L1N4")
     rows = read(shown(record)).one("table", class_="statistics").one("tbody").all("tr")
@@ -72,6 +73,7 @@ def test_a_page_shows_the_statistics_of_every_quadrant(index: Path) -> None:
         assert [cell.text for cell in numbers] == [signed(value) for value in expected]
 
 
+@pytest.mark.slow
 def test_every_context_is_there_whole_with_its_value_and_its_peak_apart(index: Path) -> None:
     record = neuron(index, "L1N4")
     for pane, quadrant in zip(panes(shown(record)), record.quadrants.values(), strict=True):
@@ -154,6 +156,7 @@ def test_the_policy_lets_nothing_run_but_the_pages_own_style_and_script(index: P
     assert [link for link in links if not link.startswith("#")] == ["data:,"]
 
 
+@pytest.mark.slow
 def test_a_page_is_small(index: Path) -> None:
     assert max(len(shown(neuron(index, f"L1N{number}")).encode()) for number in range(24)) < 150_000
 

@@ -106,6 +106,7 @@ def test_scores_are_what_a_unit_of_post_adds_to_the_logits(
         assert float((left - multiple * shrunk).abs().max()) < 2e-3 * float(scores.abs().max())
 
 
+@pytest.mark.slow
 def test_a_layer_norm_at_the_end_takes_the_mean_from_what_is_written_to_it(tmp_path: Path) -> None:
     """PhiMoE's, whose neurons are experts': g * (w - mean w), then the unembedding."""
     model = whole_model(tmp_path, "phimoe")
@@ -154,6 +155,7 @@ def test_a_constant_factor_is_part_of_the_gain_and_a_factor_of_each_token_is_not
         torch.testing.assert_close(norm.gain, want, rtol=1e-4, atol=0)
 
 
+@pytest.mark.slow
 def test_a_site_that_little_enters_keeps_the_numbers_of_its_weights(tmp_path: Path) -> None:
     save_tiny(tmp_path, "llama", rms_norm_eps=1e-5)
     loaded = load(str(tmp_path))
@@ -182,6 +184,7 @@ def test_the_gain_between_post_and_the_down_projection_is_part_of_what_is_writte
     np.testing.assert_allclose(found.norms[2], np.linalg.norm(out, axis=1), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_experts_in_a_latent_space_have_no_such_numbers_and_the_reason_is_reported(tmp_path: Path) -> None:
     loaded = load(str(made(tmp_path, "muse_spark_text")))
     names = [site.name for site in model_weights(loaded, [], lambda _: None).model_sites]
@@ -192,6 +195,7 @@ def test_experts_in_a_latent_space_have_no_such_numbers_and_the_reason_is_report
     assert not {site.name for site in routed} & set(found.sites)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [32, 48])
 def test_the_two_stacks_of_t5gemma_read_their_own_embeddings_and_the_decoder_writes_to_its_own(
     width: int, tmp_path: Path

@@ -73,6 +73,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return make_case(tmp_path_factory.mktemp(family), family, hidden_size=40, head_dim=20, **settings)
 
 
+@pytest.mark.slow
 def test_the_scores_of_all_tokens_have_these_moments(case: Case) -> None:
     for layer in range(LAYERS):
         assert_spread(case.weights.sites[f"L{layer}"].vocabulary, case.said(layer).logits[:, usable()])
@@ -132,6 +133,7 @@ def test_the_space_has_the_directions_that_are_hardly_read_within_bounds(small: 
         assert float(space.share(torch.from_numpy(right[:, :1].T).float())) < 1e-6
 
 
+@pytest.mark.slow
 def test_experts_and_shared_experts_have_the_moments_of_their_own_scores(tmp_path: Path) -> None:
     model = whole_model(tmp_path, "qwen2_moe")
     found = model_weights(load(str(tmp_path)), ["L1E2", "L1S"], lambda _: None).sites
@@ -146,6 +148,7 @@ def test_experts_and_shared_experts_have_the_moments_of_their_own_scores(tmp_pat
         np.testing.assert_allclose(vocabulary[4], share(out, near_null(head * gain)), atol=2e-5)
 
 
+@pytest.mark.slow
 def test_only_the_decoder_of_two_stacks_has_them(tmp_path: Path) -> None:
     loaded = load(str(made(tmp_path, "t5")))
     found = model_weights(loaded, ["enc.L0", "dec.L1"], lambda _: None).sites

@@ -54,6 +54,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     )
 
 
+@pytest.mark.slow
 def test_cosines_and_lengths_are_those_of_the_folded_vectors(case: Case) -> None:
     assert case.weights.info["state"] == "computed"
     for layer in range(LAYERS):
@@ -105,6 +106,7 @@ def test_nearest_neurons_are_those_of_all_layers(case: Case) -> None:
             )
 
 
+@pytest.mark.slow
 def test_what_w_out_promotes_is_what_the_models_own_head_says(tmp_path: Path) -> None:
     """After the last norm, soft-capping included: a step along the written direction raises these logits most."""
     case = make_case(tmp_path, "gemma2", final_logit_softcapping=5.0)
@@ -147,6 +149,7 @@ def test_classes_follow_the_table(cosines: tuple[float, float, float], name: str
     assert rw_class(-gate_in, in_out, -gate_out) == name  # a flip
 
 
+@pytest.mark.slow
 def test_a_neuron_of_zeros_has_no_cosine_no_class_no_tokens_and_is_near_to_none(tmp_path: Path) -> None:
     save_tiny(tmp_path, "llama")
     loaded = load(str(tmp_path))
@@ -247,6 +250,7 @@ def test_t5s_mlps_have_a_norm_in_front_and_none_after_and_only_its_decoder_write
             assert found.sites["dec.L1"].tokens[end, neuron].tolist() == tokens
 
 
+@pytest.mark.slow
 def test_an_experts_vectors_are_read_through_the_norm_of_its_layer(tmp_path: Path) -> None:
     loaded = load(str(made(tmp_path, "mixtral")))
     body: Any = loaded.model

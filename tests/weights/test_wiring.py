@@ -106,6 +106,7 @@ def test_wiring_is_that_of_all_pairs_of_lower_and_higher_layers(family: str, tmp
                 assert band == pytest.approx(np.quantile(np.abs(cosine(own, others)), 0.95), abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wanted", [{"L0"}, {"L1"}, {"L0", "L2"}])
 @pytest.mark.parametrize("rows", [16, 40, 10_000])
 def test_some_layers_have_what_all_have_whatever_fits_into_a_table(
@@ -148,6 +149,7 @@ def test_experts_feed_shared_and_routed_ones_of_higher_layers_only(tmp_path: Pat
     demand_wiring(model_wiring(loaded, some, lambda _: None), sites, some)
 
 
+@pytest.mark.slow
 def test_the_stacks_of_an_encoder_decoder_do_not_feed_each_other(tmp_path: Path) -> None:
     loaded = load(str(made(tmp_path, "t5")))
     body: Any = loaded.model
@@ -164,6 +166,7 @@ def test_the_stacks_of_an_encoder_decoder_do_not_feed_each_other(tmp_path: Path)
     demand_wiring(model_wiring(loaded, [one.name for one in sites], lambda _: None), sites)
 
 
+@pytest.mark.slow
 def test_equal_neurons_stand_in_the_order_of_the_model_and_neurons_of_zeros_in_no_list(tmp_path: Path) -> None:
     save_tiny(tmp_path, "llama")
     auto: Any = transformers.AutoModelForCausalLM
@@ -200,6 +203,7 @@ def test_sites_without_vectors_are_in_no_list_and_are_named(tmp_path: Path) -> N
     assert (found.sites["L2"].neurons[0, :, 0] // 2).tolist() == (WIDTH + best).tolist()  # numbered in the whole model
 
 
+@pytest.mark.slow
 def test_a_model_with_too_many_neurons_has_no_wiring_and_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

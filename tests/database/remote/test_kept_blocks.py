@@ -109,6 +109,7 @@ def test_a_limit_that_is_none_is_told(text: str, monkeypatch: pytest.MonkeyPatch
         limit()
 
 
+@pytest.mark.slow
 def test_a_file_is_fetched_once(server: RangeServer, file: Path) -> None:
     content = file.read_bytes()
     for round_ in range(2):
@@ -122,6 +123,7 @@ def test_a_file_is_fetched_once(server: RangeServer, file: Path) -> None:
     assert server.sent - before == 100  # the header, which told the version
 
 
+@pytest.mark.slow
 def test_a_file_that_changes_between_two_runs_is_read_anew(server: RangeServer, file: Path) -> None:
     with indexer.open(server.url()) as index:
         index.neuron("L1N3")
@@ -133,6 +135,7 @@ def test_a_file_that_changes_between_two_runs_is_read_anew(server: RangeServer, 
     assert server.sent > 200_000
 
 
+@pytest.mark.slow
 def test_processes_that_fetch_at_once_disturb_nobody(server: RangeServer, tiny: Path) -> None:
     script = """
 import sys, indexer

@@ -42,6 +42,7 @@ def told(sqlite: sqlite3.Connection, name: str) -> dict[str, set[int]]:
     return found
 
 
+@pytest.mark.slow
 def test_the_pages_of_tables_are_those_that_sqlite_tells(file: Path, plain: sqlite3.Connection) -> None:
     pages = pages_of(file)
     try:
@@ -115,6 +116,7 @@ def is_used(server: RangeServer) -> bool:
         return index._nearby._is_valid
 
 
+@pytest.mark.slow
 def test_every_copy_is_the_page(file: Path, server: RangeServer) -> None:
     check(file)
     assert is_used(server)
@@ -185,6 +187,7 @@ def test_without_copies_all_is_read_all_the_same(server: RangeServer, file: Path
         assert there.neuron("L1N3", sample=True) == here.neuron("L1N3", sample=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packer", ["pack", "pack_tokens", "pack_flips"])
 @pytest.mark.parametrize(
     "blob",

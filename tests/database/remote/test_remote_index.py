@@ -74,6 +74,7 @@ def test_another_run_asks_for_little_more_than_the_version(server: RangeServer) 
         assert server.requests - before <= requests
 
 
+@pytest.mark.slow
 def test_sequences_too_many_for_copies_are_fetched_at_once(
     server: RangeServer, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +146,7 @@ def test_errors_of_the_server_reach_the_reader_as_they_are(server: RangeServer) 
         assert index.neuron("L1N3").neuron.index == 3  # it can be asked again
 
 
+@pytest.mark.slow
 def test_a_read_can_be_interrupted(server: RangeServer) -> None:
     with indexer.open(server.url()) as index:
         server.behaviour.delay = 3.0
@@ -193,6 +195,7 @@ def test_a_hostile_file_is_distrusted(server: RangeServer, file: Path) -> None:
         indexer.open(server.url())
 
 
+@pytest.mark.slow
 def test_a_damaged_file_gives_what_it_gives_on_the_disk_or_is_told(server: RangeServer, file: Path) -> None:
     whole, chance = file.read_bytes(), random.Random(0)
     told = 0

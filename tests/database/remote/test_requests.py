@@ -20,6 +20,7 @@ def asking(server: RangeServer) -> Requests:
     return Requests(find_place(server.url()))
 
 
+@pytest.mark.slow
 def test_a_range_is_the_bytes_of_the_file(asking: Requests, file: Path, server: RangeServer) -> None:
     content = file.read_bytes()
     assert asking.read(5, 105) == content[5:105]
@@ -28,6 +29,7 @@ def test_a_range_is_the_bytes_of_the_file(asking: Requests, file: Path, server: 
     assert (server.requests, server.sent) == (2, 107)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_an_answer_that_may_change_is_asked_for_again(asking: Requests, server: RangeServer, status: int) -> None:
     server.behaviour.failures = [(status, {}), (status, {"Retry-After": "0"})]
@@ -42,6 +44,7 @@ def test_it_is_not_asked_for_without_end(asking: Requests, server: RangeServer) 
     assert server.requests == 5
 
 
+@pytest.mark.slow
 def test_a_server_may_ask_to_wait(asking: Requests, server: RangeServer) -> None:
     server.behaviour.failures = [(429, {"Retry-After": "1"})]
     began = time.monotonic()

@@ -21,6 +21,7 @@ from .test_rows import Plain, measure, model_of
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
+@pytest.mark.slow
 def test_the_process_answers_as_the_command_does_and_marks_what_was_altered(live_index: Path) -> None:
     told: list[Progress] = []
     state = State()

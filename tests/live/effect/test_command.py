@@ -14,6 +14,7 @@ from gluscope_tui.cli.app import run
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
+@pytest.mark.slow
 def test_neurons_come_from_arguments_and_stdin_with_the_quadrants_beside_them(
     live_index: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -190,6 +190,7 @@ def test_a_quadrant_that_is_never_visited_says_so(odd_index: Path) -> None:
             assert from_json(json.loads(json.dumps(row.as_json()))).as_json() == row.as_json()
 
 
+@pytest.mark.slow
 def test_controls_are_the_nearest_by_frequency_and_strength_and_place_the_neuron(live_index: Path) -> None:
     with Index(live_index) as index:
         quadrant = Quadrant.PN
@@ -211,6 +212,7 @@ def test_controls_are_the_nearest_by_frequency_and_strength_and_place_the_neuron
         assert row.controls.place == 1 + sum(abs(value) > abs(row.main.nll_at.mean) for value in values)
 
 
+@pytest.mark.slow
 def test_a_neuron_is_measured_once_as_a_row_and_as_a_control_of_others(
     live_index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -343,6 +345,7 @@ def test_two_runs_dont_write_one_file(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_an_encoder_predicts_no_next_token_and_is_refused(tmp_path: Path) -> None:
     model: Any = tiny_model(tiny_config(families()["modernbert"]))
     model.save_pretrained(tmp_path / "model")

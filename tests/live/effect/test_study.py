@@ -165,6 +165,7 @@ def test_neurons_of_both_stacks_change_what_the_decoder_predicts(family: str, tm
     assert study.reach(variants[-1]) is Reach.HERE
 
 
+@pytest.mark.slow
 def test_rows_that_share_a_batch_say_what_they_say_alone_and_from_the_first_layer_on(tmp_path: Path) -> None:
     loaded, sites, head = opened(save_tiny(tmp_path / "model", "llama"))
     given = sequences(ids())

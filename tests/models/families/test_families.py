@@ -110,6 +110,7 @@ def test_a_family_is_indexed_as_its_own_code_computes(family: str, tmp_path: Pat
                     assert np.abs(found[quantity] - wanted[quantity]).max() <= 1e-4 * scale
 
 
+@pytest.mark.slow
 def test_models_never_says_supported_of_what_index_refuses(left: str, tmp_path: Path) -> None:
     """For families that are refused, or read through another, `models` and `index` agree."""
     try:

@@ -24,6 +24,7 @@ from tests.support.index_fixture import make_index
 from tests.support.walking import AppMaker, header_text, here, home_of, press, settled, state_of, walked
 
 
+@pytest.mark.slow
 async def test_the_first_start_is_at_the_telling_neuron_the_next_at_the_last_position(
     explorer_app: AppMaker,
 ) -> None:
@@ -43,6 +44,7 @@ async def test_the_first_start_is_at_the_telling_neuron_the_next_at_the_last_pos
         assert again.palette.text.bg == (255, 255, 255)
 
 
+@pytest.mark.slow
 async def test_remembered_settings_are_named_with_their_keys(explorer_app: AppMaker) -> None:
     first = explorer_app("L1N5")
     async with first.run_test(size=(80, 24)) as pilot:
@@ -158,6 +160,7 @@ async def test_a_list_printed_by_search_is_walked_context_by_context(
         assert explorer.view.ranking == hits[-1].ranking  # a row without a context changes nothing
 
 
+@pytest.mark.slow
 async def test_a_printed_context_is_found_under_raw_signs_too(explorer_app: AppMaker, hostile_index: Path) -> None:
     printed, hits = searched(hostile_index)
     with indexer.open(hostile_index) as index:

@@ -14,6 +14,7 @@ from indexer.database.records import NeuronRecord
 from tests.support.walking import AppMaker, header_text, here, home_of, pane_text, press, settled, state_of, typed
 
 
+@pytest.mark.slow
 async def test_forty_quick_keys_end_on_the_right_neuron_with_few_reads(
     explorer_app: AppMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -53,6 +54,7 @@ def slow_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     answering.set()
 
 
+@pytest.mark.slow
 async def test_a_slow_disk_never_stops_the_keys(explorer_app: AppMaker, slow_disk: threading.Event) -> None:
     app = explorer_app("L1N10")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -76,6 +78,7 @@ async def test_a_slow_disk_never_stops_the_keys(explorer_app: AppMaker, slow_dis
         assert pane_text(app) != before
 
 
+@pytest.mark.slow
 async def test_a_read_that_fails_is_a_notice_and_the_old_contexts_stay(
     explorer_app: AppMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,6 +71,7 @@ def slow_sorting(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     answering.set()
 
 
+@pytest.mark.slow
 async def test_the_first_rows_are_shown_before_all_are_found(
     explorer_app: AppMaker, slow_sorting: threading.Event
 ) -> None:
@@ -94,6 +95,7 @@ async def test_the_first_rows_are_shown_before_all_are_found(
         assert here(app) == first[0][0]
 
 
+@pytest.mark.slow
 async def test_leaving_interrupts_the_running_question(
     explorer_app: AppMaker, slow_sorting: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ def server(hostile_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         yield server
 
 
+@pytest.mark.slow
 async def test_old_contexts_stay_and_are_marked_until_the_new_ones_come(
     explorer_app: AppMaker, server: RangeServer
 ) -> None:
@@ -53,6 +54,7 @@ async def test_old_contexts_stay_and_are_marked_until_the_new_ones_come(
         assert pane_text(app, Quadrant.PP) != before
 
 
+@pytest.mark.slow
 async def test_neighbours_are_fetched_ahead(explorer_app: AppMaker, server: RangeServer) -> None:
     app = explorer_app("L1N5", path=server.url())
     async with app.run_test(size=(120, 40)) as pilot:
@@ -67,6 +69,7 @@ async def test_neighbours_are_fetched_ahead(explorer_app: AppMaker, server: Rang
         server.behaviour.delay = 0.0
 
 
+@pytest.mark.slow
 async def test_an_error_of_the_server_is_a_notice_and_the_next_key_asks_again(
     explorer_app: AppMaker, server: RangeServer
 ) -> None:
@@ -84,6 +87,7 @@ async def test_an_error_of_the_server_is_a_notice_and_the_next_key_asks_again(
         assert (here(app), state_of(app).stale) == ("L3N31", False)
 
 
+@pytest.mark.slow
 async def test_a_file_that_changes_on_the_server_is_told_and_can_be_reopened(
     explorer_app: AppMaker, server: RangeServer
 ) -> None:

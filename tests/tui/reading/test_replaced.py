@@ -71,6 +71,7 @@ async def test_a_replaced_index_is_reported_once_still_read_and_reopened_at_the_
         assert "replaced" not in header_text(app)
 
 
+@pytest.mark.slow
 async def test_the_notice_names_the_file_and_the_key(
     explorer_app: AppMaker, own_index: Path, later_index: Path
 ) -> None:
@@ -83,6 +84,7 @@ async def test_the_notice_names_the_file_and_the_key(
         assert "replaced: ctrl+r" in header_text(app)
 
 
+@pytest.mark.slow
 async def test_nothing_of_an_overwritten_index_is_shown(
     explorer_app: AppMaker, own_index: Path, later_index: Path
 ) -> None:
@@ -103,6 +105,7 @@ async def test_nothing_of_an_overwritten_index_is_shown(
         assert (here(app), str(state_of(app).shown.neuron)) == ("L3N20", "L3N20")
 
 
+@pytest.mark.slow
 async def test_a_damaged_file_is_reported_as_overwritten(explorer_app: AppMaker, own_index: Path) -> None:
     app = explorer_app("L1N5", path=own_index)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -140,6 +143,7 @@ async def test_the_users_own_list_keeps_its_place(explorer_app: AppMaker, own_in
         assert (here(app), "2/3 mine.tsv" in header_text(app)) == ("L0N7", True)
 
 
+@pytest.mark.slow
 async def test_a_smaller_model_at_the_same_path_opens_at_its_own_start(
     explorer_app: AppMaker, own_index: Path, tmp_path: Path
 ) -> None:
@@ -153,6 +157,7 @@ async def test_a_smaller_model_at_the_same_path_opens_at_its_own_start(
         assert "L3N31 is not in it" in home_of(app).session.notice
 
 
+@pytest.mark.slow
 async def test_a_list_that_cannot_be_restored_is_named(explorer_app: AppMaker, own_index: Path) -> None:
     app = explorer_app("L1N5", path=own_index)
     async with app.run_test(size=(120, 40)) as pilot:

@@ -32,6 +32,7 @@ def foot(app: ExplorerApp) -> str:
     return app.screen.query_one(Hints).render_line(0).text
 
 
+@pytest.mark.slow
 async def test_d_shows_the_sample_and_j_and_k_walk_on_with_it_open(explorer_app: AppMaker, hostile_index: Path) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(120, 40)) as pilot:
@@ -71,6 +72,7 @@ async def test_every_way_back_closes_the_card(explorer_app: AppMaker, weighted_i
         assert app.is_running
 
 
+@pytest.mark.slow
 async def test_the_card_and_the_density_replace_each_other(explorer_app: AppMaker, weighted_index: Path) -> None:
     app = explorer_app("L1N5", path=weighted_index)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -83,6 +85,7 @@ async def test_the_card_and_the_density_replace_each_other(explorer_app: AppMake
         assert len(app.screen_stack) == 2
 
 
+@pytest.mark.slow
 async def test_enter_on_a_nearest_neuron_goes_there_and_u_comes_back(
     explorer_app: AppMaker, weighted_index: Path
 ) -> None:
@@ -103,6 +106,7 @@ async def test_enter_on_a_nearest_neuron_goes_there_and_u_comes_back(
         assert here(app) == str(weights.nearest_in[0].neuron)
 
 
+@pytest.mark.slow
 async def test_the_nearest_neurons_become_the_current_list(explorer_app: AppMaker, weighted_index: Path) -> None:
     app = explorer_app("L1N5", path=weighted_index)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -123,6 +127,7 @@ async def test_the_nearest_neurons_become_the_current_list(explorer_app: AppMake
         assert "nearest L1N5 by w_in" in header_text(app)
 
 
+@pytest.mark.slow
 async def test_a_click_chooses_a_nearest_neuron(explorer_app: AppMaker, weighted_index: Path) -> None:
     app = explorer_app("L1N5", path=weighted_index)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -136,6 +141,7 @@ async def test_a_click_chooses_a_nearest_neuron(explorer_app: AppMaker, weighted
         assert here(app) == str(weights.nearest_in[1].neuron)
 
 
+@pytest.mark.slow
 async def test_neurons_that_feed_and_are_fed_are_gone_to_and_become_the_list(
     explorer_app: AppMaker, hostile_index: Path, tmp_path: Path
 ) -> None:
@@ -172,6 +178,7 @@ async def test_without_wiring_the_card_says_how_to_add_it(explorer_app: AppMaker
         assert "no wiring: gluscope index --weights-only MODEL --db FILE adds it" in "".join(body(app))
 
 
+@pytest.mark.slow
 async def test_without_weights_the_card_says_how_to_add_them_and_panes_say_nothing(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -212,6 +219,7 @@ async def test_each_pane_names_the_promoted_tokens_with_its_sign_of_post(
     assert len(seen) == 4
 
 
+@pytest.mark.slow
 async def test_the_writes_row_hides_no_context(explorer_app: AppMaker, weighted_index: Path) -> None:
     rows = {}
     for path in (weighted_index, None):
@@ -227,6 +235,7 @@ async def test_the_writes_row_hides_no_context(explorer_app: AppMaker, weighted_
         assert not rows[None][quadrant][-1].strip(" │")
 
 
+@pytest.mark.slow
 async def test_the_inspector_shows_percentiles_of_values_if_there_is_room(
     explorer_app: AppMaker, hostile_index: Path
 ) -> None:
@@ -254,6 +263,7 @@ async def test_the_inspector_shows_percentiles_of_values_if_there_is_room(
         assert told == f"p{50 * (below + not_above) // len(inside[quadrant])}"
 
 
+@pytest.mark.slow
 async def test_the_cycle_has_every_ranking_of_the_index_including_random(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -265,6 +275,7 @@ async def test_the_cycle_has_every_ranking_of_the_index_including_random(explore
         assert state_of(app).view.ranking == "post"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "depth", "ascii_only"),
     [

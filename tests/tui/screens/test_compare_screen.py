@@ -37,6 +37,7 @@ def head(app: ExplorerApp) -> str:
     return app.screen.query_one(HeaderLine).render_line(0).text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "beside"), [(120, True), (80, False)])
 async def test_the_pinned_neuron_stands_beside_the_current_one_which_j_and_k_walk(
     explorer_app: AppMaker, weighted_index: Path, width: int, beside: bool
@@ -69,6 +70,7 @@ def copied(app: ExplorerApp) -> str:
     return (home_of(app).session.state.path.parents[1] / "copied.txt").read_text()
 
 
+@pytest.mark.slow
 async def test_without_a_pin_the_comparison_says_how_to_get_one(explorer_app: AppMaker, weighted_index: Path) -> None:
     app = explorer_app("L1N5", path=weighted_index)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -81,6 +83,7 @@ async def test_without_a_pin_the_comparison_says_how_to_get_one(explorer_app: Ap
         assert here(app) == "L1N6"
 
 
+@pytest.mark.slow
 async def test_the_pinned_neuron_comes_in_place_in_card_and_density_with_its_own_place(
     explorer_app: AppMaker, weighted_index: Path
 ) -> None:
@@ -156,6 +159,7 @@ def words(path: Path, one: str, other: str, *, turn: bool = False) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 async def test_the_models_process_gives_the_cosines_on_demand_and_then_of_every_pair_that_is_walked(
     explorer_app: AppMaker, weighted_index: Path
 ) -> None:
@@ -183,6 +187,7 @@ async def test_the_models_process_gives_the_cosines_on_demand_and_then_of_every_
         assert "these cosines are the model's" in foot(app)
 
 
+@pytest.mark.slow
 async def test_a_text_that_was_tried_has_loaded_the_model_so_no_key_is_needed(
     explorer_app: AppMaker, weighted_index: Path
 ) -> None:
@@ -194,6 +199,7 @@ async def test_a_text_that_was_tried_has_loaded_the_model_so_no_key_is_needed(
         await until(pilot, words(weighted_index, "L1N5", "L1N6")[0])
 
 
+@pytest.mark.slow
 async def test_waiting_for_the_model_is_given_up_with_the_same_key_and_its_end_is_told(
     explorer_app: AppMaker, weighted_index: Path
 ) -> None:

@@ -71,6 +71,7 @@ async def test_x_measures_the_focused_quadrant_and_shows_table_tokens_and_contex
         assert [text.partition(" --db ")[0] for text in copied] == ["gluscope effect L1N7 -q -+ --controls 0"]
 
 
+@pytest.mark.slow
 async def test_another_quadrant_or_neuron_is_measured_on_demand_and_what_was_measured_is_kept(
     explorer_app: AppMaker,
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
 from textual.pilot import Pilot
 
 from gluscope_tui.cli.app import run
@@ -26,6 +27,7 @@ async def told(app: ExplorerApp, pilot: Pilot[None]) -> str:
     raise AssertionError("nothing was said")
 
 
+@pytest.mark.slow
 async def test_it_writes_what_is_shown_as_a_page_or_a_picture(explorer_app: AppMaker, hostile_index: Path) -> None:
     app = explorer_app("L2N3")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -57,6 +59,7 @@ async def test_a_file_of_others_stays_and_the_notice_says_so(
     assert (Path(FOLDER, "L2N3.html")).read_text() == "mine"
 
 
+@pytest.mark.slow
 async def test_in_the_table_of_layers_it_writes_that_table(explorer_app: AppMaker) -> None:
     app = explorer_app("L2N3")
     async with app.run_test(size=(80, 24)) as pilot:

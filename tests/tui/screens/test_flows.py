@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from gluscope_tui.colour.depth import Depth
 from gluscope_tui.colour.themes import THEMES
 from gluscope_tui.tui.app import ExplorerApp
@@ -19,6 +21,7 @@ from tests.support.table_screens import foot
 from tests.support.walking import AppMaker, header_text, here, home_of, pane_text, press, settled, state_of, typed
 
 
+@pytest.mark.slow
 async def test_j_and_k_step_through_the_list_and_stop_at_its_ends_with_a_notice(explorer_app: AppMaker) -> None:
     app = explorer_app("L0N1")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -32,6 +35,7 @@ async def test_j_and_k_step_through_the_list_and_stop_at_its_ends_with_a_notice(
         assert (here(app), home_of(app).session.notice) == ("L0N1", "")
 
 
+@pytest.mark.slow
 async def test_h_and_l_go_through_the_layers_at_the_same_index_and_stop_at_the_ends(explorer_app: AppMaker) -> None:
     app = explorer_app("L2N5")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -43,6 +47,7 @@ async def test_h_and_l_go_through_the_layers_at_the_same_index_and_stop_at_the_e
         assert "first layer" in home_of(app).session.notice
 
 
+@pytest.mark.slow
 async def test_go_to_takes_fast_typing_and_keeps_errors_in_the_prompt(explorer_app: AppMaker) -> None:
     app = explorer_app("L0N0")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -65,6 +70,7 @@ async def test_go_to_takes_fast_typing_and_keeps_errors_in_the_prompt(explorer_a
         assert here(app) == "L2N32"
 
 
+@pytest.mark.slow
 async def test_a_key_for_each_pane_and_tab_skips_the_empty_ones(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N1")  # never visits +- and -+
     async with app.run_test(size=(80, 24)) as pilot:
@@ -80,6 +86,7 @@ async def test_a_key_for_each_pane_and_tab_skips_the_empty_ones(explorer_app: Ap
         assert isinstance(app.screen, HomeScreen)
 
 
+@pytest.mark.slow
 async def test_cursors_move_in_context_and_token_and_the_inspector_follows(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(120, 40)) as pilot:
@@ -97,6 +104,7 @@ async def test_cursors_move_in_context_and_token_and_the_inspector_follows(explo
         assert "first context" in home_of(app).session.notice
 
 
+@pytest.mark.slow
 async def test_undo_removes_the_topmost_and_q_at_home_quits(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -168,6 +176,7 @@ async def test_an_open_context_shares_its_cursor_with_home(explorer_app: AppMake
         assert isinstance(app.screen, HomeScreen)
 
 
+@pytest.mark.slow
 async def test_ranking_colour_signs_scale_and_tokens_change_what_is_shown(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N3")  # flipped
     async with app.run_test(size=(120, 40)) as pilot:
@@ -188,6 +197,7 @@ async def test_ranking_colour_signs_scale_and_tokens_change_what_is_shown(explor
         assert (view.scale, view.all_tokens) == ("pane", True)
 
 
+@pytest.mark.slow
 async def test_marks_are_a_plain_file_and_a_list(explorer_app: AppMaker, state_home: Path) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -250,6 +260,7 @@ async def test_the_palette_finds_actions_by_words_and_does_them(explorer_app: Ap
         assert isinstance(app.screen, HomeScreen)
 
 
+@pytest.mark.slow
 async def test_clicks_move_both_cursors_choose_tabs_and_neurons(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(120, 40)) as pilot:
@@ -270,6 +281,7 @@ async def test_clicks_move_both_cursors_choose_tabs_and_neurons(explorer_app: Ap
         assert str(explorer.view.focused) == "++"
 
 
+@pytest.mark.slow
 async def test_the_list_replaces_the_panes_on_a_narrow_terminal(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -280,6 +292,7 @@ async def test_the_list_replaces_the_panes_on_a_narrow_terminal(explorer_app: Ap
         assert not state_of(app).view.in_list
 
 
+@pytest.mark.slow
 async def test_a_small_terminal_names_the_needed_size_and_survives(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(39, 9)) as pilot:
@@ -311,6 +324,7 @@ def grounds(app: ExplorerApp) -> set[int | None]:
     }
 
 
+@pytest.mark.slow
 async def test_a_theme_is_shown_while_it_is_looked_for_and_kept_once_chosen(
     explorer_app: AppMaker, state_home: Path
 ) -> None:

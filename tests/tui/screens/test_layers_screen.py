@@ -62,6 +62,7 @@ async def test_enter_jumps_to_the_layer_at_the_same_index(explorer_app: AppMaker
         assert here(app) == "L2N5"
 
 
+@pytest.mark.slow
 async def test_layers_are_sorted_by_the_column_under_the_cursor(explorer_app: AppMaker, hostile_index: Path) -> None:
     app = explorer_app("L2N5")
     expected = mean_frequency(hostile_index, "frequency_np")

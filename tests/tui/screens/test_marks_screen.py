@@ -28,6 +28,7 @@ def shown(app: ExplorerApp) -> list[str]:
     return [line.lstrip("▸• ").split()[0] for line in lines(app)[1:] if line.strip()]
 
 
+@pytest.mark.slow
 async def test_a_neuron_is_marked_wherever_it_is_shown(explorer_app: AppMaker, weighted_index: Path) -> None:
     app = explorer_app("L1N5", path=weighted_index)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -45,6 +46,7 @@ async def test_a_neuron_is_marked_wherever_it_is_shown(explorer_app: AppMaker, w
         assert [entry.address for entry in picture.entries if entry.marked] == ["L1N5", "L1N6", "L1N7", "L1N8"]
 
 
+@pytest.mark.slow
 async def test_tab_chooses_the_quadrant_beginning_with_the_one_in_focus(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -60,6 +62,7 @@ async def test_tab_chooses_the_quadrant_beginning_with_the_one_in_focus(explorer
         assert "★ -+ of a pane; whole" in header_text(app)
 
 
+@pytest.mark.slow
 async def test_quadrants_are_marked_under_aligned_signs(explorer_app: AppMaker, hostile_index: Path) -> None:
     with indexer.open(hostile_index) as index:
         flipped = next(str(row[0]) for row in index.rows(("neuron",), where="flipped"))
@@ -77,6 +80,7 @@ async def test_quadrants_are_marked_under_aligned_signs(explorer_app: AppMaker, 
         assert marked == hits
 
 
+@pytest.mark.slow
 async def test_selected_rows_are_marked_listed_and_named_in_a_command(explorer_app: AppMaker, state_home: Path) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(120, 40)) as pilot:
@@ -145,6 +149,7 @@ async def test_a_mark_opens_its_quadrant_and_marks_of_other_indexes_are_told(exp
         assert list(map(str, state_of(app).current.neurons)) == ["L2N3", "L0N1"]
 
 
+@pytest.mark.slow
 async def test_what_another_explorer_marked_is_there(explorer_app: AppMaker) -> None:
     one, other = explorer_app("L1N5"), explorer_app("L1N6")
     async with one.run_test(size=(80, 24)) as pilot:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 import indexer
 from gluscope_tui.tui.app import ExplorerApp
 from gluscope_tui.tui.screens.choice import ChoiceScreen
@@ -43,6 +45,7 @@ async def test_l_opens_at_the_neuron_that_is_shown_and_scrolls_through_all(explo
         assert here(app) == "L2N5"
 
 
+@pytest.mark.slow
 async def test_s_sorts_by_the_column_under_the_cursor_and_again_the_other_way(
     explorer_app: AppMaker, hostile_index: Path
 ) -> None:
@@ -58,6 +61,7 @@ async def test_s_sorts_by_the_column_under_the_cursor_and_again_the_other_way(
         assert "frequency_pn down" in headline(app)
 
 
+@pytest.mark.slow
 async def test_enter_makes_the_rows_in_their_order_the_current_list(
     explorer_app: AppMaker, hostile_index: Path
 ) -> None:
@@ -78,6 +82,7 @@ async def test_enter_makes_the_rows_in_their_order_the_current_list(
         assert (here(app), "in layer" in header_text(app)) == (expected[3], True)
 
 
+@pytest.mark.slow
 async def test_a_filter_takes_conditions_and_keeps_errors_in_the_prompt(
     explorer_app: AppMaker, hostile_index: Path
 ) -> None:
@@ -110,6 +115,7 @@ async def test_a_filter_takes_conditions_and_keeps_errors_in_the_prompt(
         assert "of 160" in headline(app)
 
 
+@pytest.mark.slow
 async def test_an_unknown_column_names_the_key_that_shows_the_columns(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -149,6 +155,7 @@ async def test_the_prompt_names_what_the_index_lacks(explorer_app: AppMaker) -> 
         assert not screen(app)._table.stale
 
 
+@pytest.mark.slow
 async def test_columns_are_chosen_from_a_menu(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(120, 40)) as pilot:
@@ -166,6 +173,7 @@ async def test_columns_are_chosen_from_a_menu(explorer_app: AppMaker) -> None:
         assert "frequency_pp" not in columns
 
 
+@pytest.mark.slow
 async def test_the_table_follows_the_signs_of_home(explorer_app: AppMaker, hostile_index: Path) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(120, 40)) as pilot:
@@ -177,6 +185,7 @@ async def test_the_table_follows_the_signs_of_home(explorer_app: AppMaker, hosti
         assert [row[0] for row in rows(app)] == expected[: len(rows(app))]
 
 
+@pytest.mark.slow
 async def test_a_list_is_sorted_in_place_and_holds_the_same_neurons(
     explorer_app: AppMaker, hostile_index: Path
 ) -> None:
@@ -202,6 +211,7 @@ async def test_a_list_is_sorted_in_place_and_holds_the_same_neurons(
         assert "marks, by frequency_pp down" in header_text(app)
 
 
+@pytest.mark.slow
 async def test_clicks_move_sort_and_open(explorer_app: AppMaker, hostile_index: Path) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(120, 40)) as pilot:
@@ -230,6 +240,7 @@ async def test_the_command_of_a_table_is_copied(explorer_app: AppMaker, state_ho
         assert "--where 'layer = 1' --sort layer --ascending --db " in copied
 
 
+@pytest.mark.slow
 async def test_a_table_can_be_left_while_its_rows_are_read(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -241,6 +252,7 @@ async def test_a_table_can_be_left_while_its_rows_are_read(explorer_app: AppMake
         assert not home_of(app).explorer.stale
 
 
+@pytest.mark.slow
 async def test_a_table_is_sorted_by_magnitude_and_tab_completes_its_condition(
     explorer_app: AppMaker, weighted_index: Path, state_home: Path
 ) -> None:
@@ -272,6 +284,7 @@ async def test_a_table_is_sorted_by_magnitude_and_tab_completes_its_condition(
             assert screen(app).total == index.count("frequency_np > 0.2") > 0
 
 
+@pytest.mark.slow
 async def test_more_columns_to_the_side_are_told(explorer_app: AppMaker, weighted_index: Path) -> None:
     app = explorer_app("L1N5", path=weighted_index)
     async with app.run_test(size=(80, 24)) as pilot:

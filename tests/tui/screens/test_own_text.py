@@ -64,6 +64,7 @@ async def ask(pilot: Pilot[None], app: ExplorerApp, text: str) -> None:
     await until(pilot, known)
 
 
+@pytest.mark.slow
 async def test_a_text_stands_under_the_header_in_the_neurons_colours(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5", server=server("well"))
     async with app.run_test(size=(120, 40)) as pilot:
@@ -155,6 +156,7 @@ async def test_the_table_of_a_token_becomes_the_list(explorer_app: AppMaker, sta
         assert copied.splitlines()[1].startswith("gluscope prompt --neuron L0N3 --db")
 
 
+@pytest.mark.slow
 async def test_a_process_that_ends_is_a_notice_and_is_started_again(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5", server=[sys.executable, "-c", "import sys; sys.stdin.readline(); sys.exit(3)"])
     async with app.run_test(size=(120, 40)) as pilot:
@@ -169,6 +171,7 @@ async def test_a_process_that_ends_is_a_notice_and_is_started_again(explorer_app
     assert not app._live.runs
 
 
+@pytest.mark.slow
 async def test_a_process_that_can_not_be_started_is_a_notice(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5", server=["/nowhere/python"])
     async with app.run_test(size=(120, 40)) as pilot:
@@ -179,6 +182,7 @@ async def test_a_process_that_can_not_be_started_is_a_notice(explorer_app: AppMa
         assert here(app) == "L1N6"
 
 
+@pytest.mark.slow
 async def test_the_explorer_stays_quick_while_the_process_says_nothing_and_it_ends_with_it(
     explorer_app: AppMaker,
 ) -> None:

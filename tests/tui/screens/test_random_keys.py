@@ -97,6 +97,7 @@ OPENERS = {
 """Every place where keys are typed, and the keys that lead there from home."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", OPENERS)
 async def test_keys_on_their_way_to_what_is_closing_are_dropped_or_go_to_the_next(
     explorer_app: AppMaker, weighted_index: Path, place: str

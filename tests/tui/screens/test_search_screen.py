@@ -46,6 +46,7 @@ def common_columns(rows: list[str], word: str) -> set[int]:
     return set.intersection(*begins)
 
 
+@pytest.mark.slow
 async def test_hits_are_neurons_that_peak_on_the_word(explorer_app: AppMaker, hostile_index: Path) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(120, 40)) as pilot:
@@ -71,6 +72,7 @@ async def test_hits_are_neurons_that_peak_on_the_word(explorer_app: AppMaker, ho
         assert len(peaks) == 1  # every peak starts in one column
 
 
+@pytest.mark.slow
 async def test_enter_makes_the_hits_the_current_list_and_opens_the_context(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(120, 40)) as pilot:
@@ -121,6 +123,7 @@ async def test_every_step_through_the_hits_opens_the_hits_pane_ranking_and_conte
         assert explorer.example == expected[-5].example
 
 
+@pytest.mark.slow
 async def test_keys_faster_than_the_disk_end_at_the_same_hit(explorer_app: AppMaker, hostile_index: Path) -> None:
     expected = searched(hostile_index, "paris")
     app = explorer_app("L1N5")
@@ -131,6 +134,7 @@ async def test_keys_faster_than_the_disk_end_at_the_same_hit(explorer_app: AppMa
         assert (state_of(app).view.focused, state_of(app).example) == (expected[7].quadrant, expected[7].example)
 
 
+@pytest.mark.slow
 async def test_a_hit_is_the_same_context_under_other_signs(explorer_app: AppMaker, hostile_index: Path) -> None:
     expected = searched(hostile_index, "paris")
     with indexer.open(hostile_index) as index:
@@ -160,6 +164,7 @@ async def test_a_hit_is_the_same_context_under_other_signs(explorer_app: AppMake
         assert [(one.neuron, one.quadrant) for one in hits_of(app)] == [(one.neuron, one.quadrant) for one in raw]
 
 
+@pytest.mark.slow
 async def test_going_back_returns_to_the_context_that_was_left(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(120, 40)) as pilot:
@@ -179,6 +184,7 @@ async def test_going_back_returns_to_the_context_that_was_left(explorer_app: App
         assert "peaks on paris" in header_text(app)
 
 
+@pytest.mark.slow
 async def test_leaving_the_hits_restores_the_ranking(explorer_app: AppMaker, hostile_index: Path) -> None:
     hits = searched(hostile_index, "paris")
     other = next(place for place, hit in enumerate(hits) if hit.ranking != "post")
@@ -214,6 +220,7 @@ async def test_sorted_hits_keep_their_contexts(explorer_app: AppMaker, hostile_i
             assert explorer.example == hit.example
 
 
+@pytest.mark.slow
 async def test_tab_switches_between_peaks_and_contexts(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(120, 40)) as pilot:
@@ -241,6 +248,7 @@ async def test_tab_switches_between_peaks_and_contexts(explorer_app: AppMaker) -
         assert table.hits
 
 
+@pytest.mark.slow
 async def test_clicks_and_the_wheel_move_among_the_hits_and_a_double_click_opens_one(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(120, 40)) as pilot:
@@ -268,6 +276,7 @@ async def test_an_empty_search_is_refused_in_the_prompt_and_escape_leaves(explor
         assert isinstance(app.screen, HomeScreen)
 
 
+@pytest.mark.slow
 async def test_the_command_of_a_search_is_copied(explorer_app: AppMaker, state_home: Path) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -279,6 +288,7 @@ async def test_the_command_of_a_search_is_copied(explorer_app: AppMaker, state_h
         assert copied.rstrip().endswith(" -- 'is the'")
 
 
+@pytest.mark.slow
 async def test_hostile_text_in_hits_reaches_no_terminal(explorer_app: AppMaker) -> None:
     for ascii_only in (False, True):
         app = explorer_app("L1N5", ascii_only=ascii_only)
@@ -292,6 +302,7 @@ async def test_hostile_text_in_hits_reaches_no_terminal(explorer_app: AppMaker) 
                 await press(pilot, "q" if screen(app).typing is None else "escape")
 
 
+@pytest.mark.slow
 async def test_hits_by_weights_are_rows_to_sort_and_walk_through(
     explorer_app: AppMaker, hostile_index: Path, tmp_path: Path
 ) -> None:
@@ -337,6 +348,7 @@ async def test_hits_by_weights_are_rows_to_sort_and_walk_through(
         assert "'zebra' is not a token of this model" in "".join(lines(app))
 
 
+@pytest.mark.slow
 async def test_examples_are_sorted_by_any_of_their_columns(explorer_app: AppMaker, hostile_index: Path) -> None:
     expected = searched(hostile_index, "paris")
     app = explorer_app("L1N5")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from gluscope_tui.tui.screens.home import HomeScreen
 from gluscope_tui.tui.widgets.pane import Pane
 from indexer.quadrants import Quadrant
 from tests.support.walking import AppMaker, header_text, here, home_of, pane_text, press, state_of, typed
 
 
+@pytest.mark.slow
 async def test_one_key_swaps_the_pinned_neurons_panes_in_place(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(120, 40)) as pilot:
@@ -32,6 +35,7 @@ async def test_one_key_swaps_the_pinned_neurons_panes_in_place(explorer_app: App
         assert pane_text(app)[1:] == other[1:]
 
 
+@pytest.mark.slow
 async def test_a_step_escape_and_unpinning_show_the_lists_neuron(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -57,6 +61,7 @@ async def test_the_shown_neuron_is_the_one_kept_and_copied(explorer_app: AppMake
         assert (state_home / "gluscope" / "copied.txt").read_text().startswith("gluscope show L1N5 ")
 
 
+@pytest.mark.slow
 async def test_an_empty_note_removes_a_mark(explorer_app: AppMaker, state_home: Path) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -76,6 +81,7 @@ async def test_an_empty_note_removes_a_mark(explorer_app: AppMaker, state_home: 
         assert "L1N5" not in file.read_text()
 
 
+@pytest.mark.slow
 async def test_escape_and_q_lead_from_the_marks_to_the_layers_list_before_q_quits(explorer_app: AppMaker) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(80, 24)) as pilot:

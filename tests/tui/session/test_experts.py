@@ -59,6 +59,7 @@ async def test_h_and_l_go_by_layer_in_the_same_expert_or_the_nearest(
         assert (here(app), home_of(app).session.notice) == ("L2E0N7", "L2 has no E1: this is L2E0")
 
 
+@pytest.mark.slow
 async def test_e_goes_through_the_experts_of_the_layer_even_with_the_density_open(
     explorer_app: AppMaker, expert_index: Path
 ) -> None:
@@ -88,6 +89,7 @@ async def test_e_goes_through_the_experts_of_the_layer_even_with_the_density_ope
         assert "e/E expert" in app.screen.query_one(Hints).render_line(0).text
 
 
+@pytest.mark.slow
 async def test_a_dense_model_says_that_there_is_no_other_expert(explorer_app: AppMaker) -> None:
     app = explorer_app("L2N5")
     async with app.run_test(size=(120, 40)) as pilot:

@@ -7,6 +7,7 @@ import pytest
 from tests.support.walking import AppMaker, home_of, press
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pager", "words"),
     [("less '", "$PAGER can't be read"), ('"', "$PAGER can't be read"), ("less \\", "$PAGER can't be read")],

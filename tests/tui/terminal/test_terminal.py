@@ -69,6 +69,7 @@ def walked(index: Path, state: Path, **environment: str) -> bytes:
     return session.written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("term", ["xterm-256color", "screen"])
 @pytest.mark.parametrize("no_color", [False, True])
 def test_a_terminal_gets_its_own_colours_and_no_control_characters_of_the_corpus(
@@ -92,11 +93,13 @@ def test_a_terminal_gets_its_own_colours_and_no_control_characters_of_the_corpus
         assert mode in written
 
 
+@pytest.mark.slow
 def test_truecolor_is_used_if_the_terminal_says_so(hostile_index: Path, state_home: Path) -> None:
     written = walked(hostile_index, state_home, TERM="xterm-256color", COLORTERM="truecolor")
     assert any(b"48;2;" in code for code in styles(written))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"TERM": "dumb", "NO_COLOR": "1"}, {"TERM": ""}])
 def test_a_terminal_without_a_screen_gets_two_plain_lines(
     hostile_index: Path, state_home: Path, environment: dict[str, str]
@@ -107,6 +110,7 @@ def test_a_terminal_without_a_screen_gets_two_plain_lines(
     assert b"gluscope show" in session.written
 
 
+@pytest.mark.slow
 def test_without_a_mouse_no_mouse_mode_is_asked_for(hostile_index: Path, state_home: Path) -> None:
     session = Session(hostile_index, state_home, "--no-mouse", TERM="xterm-256color")
     session.wait_for("? help")
@@ -115,6 +119,7 @@ def test_without_a_mouse_no_mouse_mode_is_asked_for(hostile_index: Path, state_h
     assert b"\x1b[?1000h" not in session.written
 
 
+@pytest.mark.slow
 def test_ascii_writes_only_ascii(hostile_index: Path, state_home: Path) -> None:
     session = Session(hostile_index, state_home, "--ascii", "--color", "none", TERM="xterm")
     session.wait_for("? help")
@@ -125,6 +130,7 @@ def test_ascii_writes_only_ascii(hostile_index: Path, state_home: Path) -> None:
     assert session.written.isascii()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_leaves_a_working_terminal_and_no_process(
     hostile_index: Path, state_home: Path, number: signal.Signals
@@ -140,6 +146,7 @@ def test_a_signal_leaves_a_working_terminal_and_no_process(
     assert '"neuron": "L3N5"' in next(state_home.glob("gluscope/*/state.json")).read_text()
 
 
+@pytest.mark.slow
 def test_a_closed_connection_leaves_no_process(hostile_index: Path, state_home: Path) -> None:
     session = Session(hostile_index, state_home, TERM="xterm-256color")
     session.wait_for("? help")
@@ -153,6 +160,7 @@ def test_a_closed_connection_leaves_no_process(hostile_index: Path, state_home: 
         os.kill(session.child.pid, 0)
 
 
+@pytest.mark.slow
 def test_a_bug_leaves_a_log_three_lines_and_a_working_terminal(hostile_index: Path, state_home: Path) -> None:
     script = (
         "from gluscope_tui.tui.session.explorer import Explorer\n"
@@ -176,6 +184,7 @@ def test_a_bug_leaves_a_log_three_lines_and_a_working_terminal(hostile_index: Pa
     assert "text of the corpus" not in log.replace("secret = 'text of the corpus'", "")
 
 
+@pytest.mark.slow
 def test_a_missing_index_is_reported_in_two_lines(tmp_path: Path, state_home: Path) -> None:
     session = Session(tmp_path / "missing.db", state_home, TERM="xterm-256color")
     assert session.finish() == 2
@@ -183,6 +192,7 @@ def test_a_missing_index_is_reported_in_two_lines(tmp_path: Path, state_home: Pa
     assert len(session.written.strip().splitlines()) == 2
 
 
+@pytest.mark.slow
 def test_a_list_comes_from_stdin_and_keys_from_the_terminal(hostile_index: Path, state_home: Path) -> None:
     lines = "L2N3\tnote\nL0N7\nnonsense\n"
     session = Session(hostile_index, state_home, "--list", "-", typed=lines, TERM="xterm-256color")
@@ -195,6 +205,7 @@ def test_a_list_comes_from_stdin_and_keys_from_the_terminal(hostile_index: Path,
     assert session.finish() == 0
 
 
+@pytest.mark.slow
 def test_without_an_index_the_demos_opens_or_two_lines_say_how_to_make_one(
     hostile_index: Path, state_home: Path, tmp_path: Path
 ) -> None:
@@ -211,6 +222,7 @@ def test_without_an_index_the_demos_opens_or_two_lines_say_how_to_make_one(
     assert session.finish() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("burst", ["qi]", "qSxq", "qoq\x1a", "\x03\x03:x"])
 def test_keys_after_quitting_are_dropped(hostile_index: Path, state_home: Path, burst: str) -> None:
     session = Session(hostile_index, state_home, TERM="xterm-256color", PAGER="cat")
@@ -221,6 +233,7 @@ def test_keys_after_quitting_are_dropped(hostile_index: Path, state_home: Path, 
     assert b"\x1b[?1049h" not in session.written.rpartition(b"\x1b[?1049l")[2]  # not taken over again
 
 
+@pytest.mark.slow
 def test_the_terminals_real_size_overrides_the_environment(hostile_index: Path, state_home: Path) -> None:
     session = Session(hostile_index, state_home, TERM="xterm-256color", COLUMNS="30", LINES="5")
     session.wait_for("? help")  # 24 rows have room for it
@@ -230,6 +243,7 @@ def test_the_terminals_real_size_overrides_the_environment(hostile_index: Path, 
     assert session.finish() == 0
 
 
+@pytest.mark.slow
 def test_a_terminal_with_an_older_encoding_gets_ascii(hostile_index: Path, state_home: Path) -> None:
     session = Session(hostile_index, state_home, TERM="xterm", PYTHONIOENCODING="iso8859-1")
     session.wait_for("? help")
@@ -240,6 +254,7 @@ def test_a_terminal_with_an_older_encoding_gets_ascii(hostile_index: Path, state
     assert session.written.isascii()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", [b"\xe9\xff", b"\x1b[200~\xc3\x1b[201~"])
 def test_typed_bytes_that_are_not_text_end_nothing(hostile_index: Path, state_home: Path, typed: bytes) -> None:
     session = Session(hostile_index, state_home, TERM="xterm-256color")

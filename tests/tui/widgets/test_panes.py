@@ -96,6 +96,7 @@ def test_the_title_gives_frequency_count_mean_and_extreme_and_grows_with_the_roo
     assert title(record((), 0), 113_108, "post", 39) == "++ never  0 of 113,108"
 
 
+@pytest.mark.slow
 @given(st.integers(1, 120), st.integers(0, 10**9), st.sampled_from(["", "V"]))
 def test_a_title_is_never_wider_than_its_pane(width: int, count: int, faint: str) -> None:
     words = title(record((FRANCE,), count), 10**9, "post", width, faint=faint)
