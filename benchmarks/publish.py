@@ -200,8 +200,7 @@ def wire(read: Read) -> str:
         f"An index of {found['model']}, {found['neurons']:,} neurons in {found['size'] / 1e9:.2f} GB, of which the "
         f"three tables take {100 * found['share']:.1f} % (`benchmarks/wire.py`, {found['date']}):"
     )
-    note = f"\n{found['note']}\n" if "note" in found else ""
-    return f"{about}\n\n{table(head, rows)}{note}"
+    return f"{about}\n\n{table(head, rows)}"
 
 
 TABLES: dict[str, Callable[[Read], str]] = {

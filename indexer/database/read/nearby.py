@@ -58,8 +58,7 @@ class Nearby:
         if self._is_valid:
             rows = sorted(set(ids))
             self._groups(self._missing(rows))
-            root = self._connection.roots(("packed",)).get("packed", 0)
-            self._connection.fetch(lambda file, _: file.fetch_rows(root, rows))
+            self._rows("packed", rows, are_short=False)
 
     def _missing(self, ids: Iterable[int]) -> list[int]:
         """The groups of neurons that have not come yet."""
@@ -89,16 +88,19 @@ class Nearby:
         already."""
         if self._is_valid:
             rows = sorted(ids)
-            self._rows("sequences", rows)
+            self._rows("sequences", rows, are_short=True)
             for start in range(0, len(rows), _TOGETHER):
                 group = rows[start : start + _TOGETHER]
                 marks = ",".join("?" * len(group))
                 found = self._connection.rows(f"SELECT document FROM sequences WHERE id IN ({marks})", (COUNT,), group)
-                self._rows("documents", sorted({document for (document,) in found}))
+                self._rows("documents", sorted({document for (document,) in found}), are_short=True)
 
-    def _rows(self, table: str, ids: Sequence[int]) -> None:
+    def _rows(self, table: str, ids: Sequence[int], *, are_short: bool) -> None:
+        """Fetch some rows of a table at once. What is left of short ones lies within two pages of where they begin."""
         root = self._connection.roots((table,)).get(table, 0)
-        self._connection.fetch(lambda file, _: file.fetch_rows(root, ids, 2 * file.pages.size))
+        self._connection.fetch(
+            lambda file, _: file.fetch_rows(root, ids, *((2 * file.pages.size,) if are_short else ()))
+        )
 
     def tokens(self) -> dict[int, bytes]:
         """The bytes of all tokens; none if the index lacks them in one piece, or is on the disk."""

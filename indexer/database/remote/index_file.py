@@ -91,12 +91,13 @@ class RemoteIndexFile:
         def is_here(number: int) -> bool:
             return self.file.is_installed((number - 1) * pages.size)
 
-        if is_here(root):  # there are copies of all pages above those with rows
-            starts = [path(pages, root, row, lambda found: not is_here(found[-1]))[-1] for row in rows]
-        else:
-            depth = len(path(pages, root, rows[0]))  # of the others no page of rows need be read
-            starts = [path(pages, root, row, lambda found: len(found) == depth)[-1] for row in rows]
-        starts = [(number - 1) * pages.size for number in starts]
+        # of a table with copies every page above its rows is here; else the first row tells how deep the rows lie
+        depth = 0 if is_here(root) else len(path(pages, root, rows[0]))
+
+        def is_last(found: list[int]) -> bool:
+            return len(found) == depth if depth else not is_here(found[-1])
+
+        starts = [(path(pages, root, row, is_last)[-1] - 1) * pages.size for row in rows]
         missing = [start for start in starts if not self.file.is_installed(start)]
         self.file.fetch([blocks_of(max(0, start - around), start + pages.size + around) for start in missing])
 
