@@ -25,10 +25,10 @@ from ..sequences.batches import Batch, plan
 from ..sequences.chat import ChatEncoder
 from ..sequences.sequences import TokenSequence, sequences
 from ..sequences.tokenizer import text_encoder
-from ..settings import Execution, Inputs, Settings
+from ..settings import EVERY_TOKEN, Execution, Inputs, Settings
 from ..sites import Site, find_sites, select
 from ..sites.experts import select_experts
-from ..statistics.best_k import BestK
+from ..statistics.best_k import EMPTY, BestK
 from ..statistics.choice import Engines
 from ..statistics.sample import PositionSample
 from .prepare import resolve
@@ -85,7 +85,8 @@ def bench(
     """Measure `rounds` rounds of four passes over the same batches: bare, and indexing in each regime.
 
     `cold` begins with empty rankings. In `steady` every list begins with a k-th best value that lets in as many of the
-    measured offers as after 20,000 sequences. In `limit` no ranking changes. Loading and compiling don't count.
+    measured offers as after 20,000 sequences; a draw begins with the hashes that are expected after as many. In `limit`
+    no ranking changes. Loading and compiling don't count.
     """
     corpus = open_corpus(
         inputs.paths,
@@ -196,14 +197,20 @@ class Passes:
         for batch in self._batches:
             self._preset(self._empty, 0)
             self._run.process(batch)  # in the batches to be measured: the last bits of values depend on the batch
+            self._run.settle()
             for best in self._lists():
                 for sequence in batch.sequences:
                     own = torch.where(best.sequence == sequence.number, best.key, -1)
                     offers[id(best)].append(own.amax(1))  # column: its best entry, if it has one
         generator = torch.Generator().manual_seed(0)
         self._share = {name: state.tokens_counted / self.tokens for name, state in self._run.states.items()}
-        for best in self._lists():
-            self._steady[id(best)] = _steady_keys(torch.stack(offers[id(best)]), best, generator)
+        for state in self._run.states.values():
+            for best in (state.ranked, state.drawn):
+                self._steady[id(best)] = _steady_keys(torch.stack(offers[id(best)]), best, generator)
+            if self._settings.draw == EVERY_TOKEN:  # the hashes of all tokens seen are known to be spread evenly
+                seen = state.count.flatten() * (SEEN / len(self.numbers))
+                draws = len(state.drawn.lists) // len(state.count)
+                self._steady[id(state.drawn)] = _smallest_hashes(seen.repeat(draws), state.drawn.k)
         for regime in REGIMES:
             tell(f"trying {regime}")
             self.indexing(regime)
@@ -283,6 +290,13 @@ def _draw(sample: PositionSample, seen: float) -> None:
     """Give a sample the hashes expected after so many positions, evenly spaced."""
     sample.sequence.fill(-1)
     sample.hash[:] = [int(_MOST * (i + 1) / seen) if i + 1 < seen else _MOST for i in range(sample.size)]
+
+
+def _smallest_hashes(seen: torch.Tensor, k: int) -> torch.Tensor:
+    """Keys (column k) of draws from so many tokens (column): as expected, and none where fewer than k were seen."""
+    rank = torch.arange(1, k + 1, device=seen.device, dtype=torch.float64)
+    share = rank / (seen[:, None] + 1)  # of all hashes: the expected place of the rank-th smallest
+    return torch.where(share < 1, ((1 - share) * 2.0**63).to(torch.int64), EMPTY)
 
 
 def _steady_keys(offers: torch.Tensor, best: BestK, generator: torch.Generator) -> torch.Tensor:

@@ -29,12 +29,12 @@ SEEN = 400
 WORDS = [" ".join(f"{word}{number}" for word in ("cat", "mat", "der", "the", "auf")) for number in range(400)]
 
 
-def measured(model: Path, corpus: Path, compile: str = "auto") -> bench.Measured:
+def measured(model: Path, corpus: Path, compile: str = "auto", rank_by: str = "post,gate,in") -> bench.Measured:
     inputs = Inputs((str(corpus),))
     return bench.bench(
         str(model),
         inputs,
-        Settings(context=24, batch_tokens=96, duplicates="keep"),
+        Settings(context=24, batch_tokens=96, duplicates="keep", rank_by=tuple(rank_by.split(","))),
         Execution(compile=compile),
         sequences_=8,
         rounds=1,
@@ -53,9 +53,29 @@ def test_as_many_examples_enter_as_after_so_many_sequences(
         sizes = {"num_hidden_layers": 1, "intermediate_size": 12, "num_experts_per_tok": 6}
         model, neurons = save_mixture(tmp_path / "model", "MixtralConfig", **sizes), 6 * 12
     found = measured(model, write_corpus(tmp_path / "texts.jsonl", WORDS)).insertions
-    # of SEEN sequences k are in a list: 16 in those by post, gate and in of each quadrant, 8 in the random one
-    assert found["steady"] == pytest.approx(neurons * 4 * (3 * 16 + 8) / SEEN, rel=0.25)
+    # of SEEN sequences k = 16 are in a list: those by post, gate and in of each quadrant
+    assert found["steady"] == pytest.approx(neurons * 4 * 3 * 16 / SEEN, rel=0.25)
     assert found["limit"] == 0
+
+
+def test_as_many_drawn_examples_enter_as_after_so_many_sequences(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "SEEN", 40)
+    corpus = write_corpus(tmp_path / "texts.jsonl", WORDS)
+    found = measured(save_model(tmp_path / "model"), corpus, rank_by="random").insertions
+    # of the tokens of 40 sequences 8 are in a list; the positions that enter are few and common to all 20 neurons
+    assert found["steady"] == pytest.approx(20 * 4 * 8 / 40, rel=0.5)
+    assert found["limit"] == 0 < found["steady"] < found["cold"]
+
+
+def test_a_draw_is_as_full_as_one_of_so_many_hashes() -> None:
+    hashes = np.sort(np.random.default_rng(0).integers(0, 2**63, (2000, 300)), axis=1)[:, :8]
+    expected = (2**63 - 1 - hashes).mean(0)
+    found = bench._smallest_hashes(torch.tensor([300, 5, 0]), 8)
+    assert found[0].numpy() == pytest.approx(expected, rel=1e-3)
+    assert (found[1:] >= 0).sum(1).tolist() == [5, 0]
+    assert set(found[1, 5:].tolist()) == {-1}
 
 
 @pytest.mark.parametrize(("compile", "statistics"), [("on", "loops"), ("off", "tensors")])
