@@ -72,13 +72,15 @@ def list_rows(height: int, facts: int = 0) -> tuple[int, int]:
     return max(reads, min(4, (spare - 4 * reads) // 2)), reads
 
 
-def missing(reason: str, path: str, width: int, look: CardLook) -> list[StyledLine]:
-    """The text shown if the index lacks a neuron's weights: the reason, and how to add them."""
-    command = f"gluscope index --weights-only MODEL --db {shlex.quote(path)}"
+def missing(reason: str, path: str | None, width: int, look: CardLook) -> list[StyledLine]:
+    """The text shown if the index lacks a neuron's weights: the reason, and how to add them.
+
+    `path`: the index that --weights-only adds them to; None if it can't.
+    """
     cause = reason.partition("; gluscope index ")[0]  # an old index names the command too, without its own file
     lines = [f"the weights are not in this index: {cause}"]
-    if "gluscope import" not in cause:
-        lines += ["", "this adds them:", f"  {command}"]
+    if path is not None:
+        lines += ["", "this adds them:", f"  gluscope index --weights-only MODEL --db {shlex.quote(path)}"]
     wrapped = [
         part
         for line in lines

@@ -141,11 +141,16 @@ def test_every_reading_command_opens_it(imported: Path, tmp_path: Path, capsys: 
 def test_what_an_imported_index_lacks_is_told_with_the_way_to_it(
     imported: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for line in ("show L1N4 --wiring", "index --weights-only nowhere"):
+    for line in (
+        "show L1N4 --wiring", "index --weights-only nowhere", "search France --in writes", "neurons --sort cos_in_out",
+        "neurons --where writes('France')", "plot cos_in_out layer",
+    ):  # fmt: skip
         assert run([*line.split(), "--db", str(imported)]) == 2, line
         said = capsys.readouterr().err
         assert "imported" in said
+        assert "import" in said.splitlines()[1]
         assert "--model" in said
+        assert "--weights-only" not in said
     assert run(["show", "L1N4", "L1N5", "--compare", "-f", "json", "--db", str(imported)]) == 0
     assert json.loads(capsys.readouterr().out)["shared"] is None  # nobody knows where their texts peak
 

@@ -228,7 +228,7 @@ def test_a_card_without_weights_says_why_and_the_command_that_adds_them() -> Non
     assert "made by an older gluscope" in old
     assert old.count("--weights-only") == 1
     assert "--weights-only" not in "\n".join(
-        text_of(line) for line in missing(IMPORTED["reason"], "a.db", 80, CardLook())
+        text_of(line) for line in missing(IMPORTED["reason"], None, 80, CardLook())
     )
 
 

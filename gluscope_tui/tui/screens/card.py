@@ -45,7 +45,8 @@ class CardScreen(AboutScreen, scope="card"):
         )
         if weights is None:
             self._strip = Strip((), width, 0, 0)
-            return missing(explorer.facts.no_weights, explorer.facts.path, width, look)
+            path = explorer.facts.path if explorer.facts.adds_weights else None
+            return missing(explorer.facts.no_weights, path, width, look)
         if self._of != explorer.shown.neuron:
             self._of, self.place = explorer.shown.neuron, 0
         lists = neuron_lists(weights)

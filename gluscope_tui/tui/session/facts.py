@@ -21,6 +21,7 @@ class Facts:
     complete: bool
     bos_counted: bool
     no_weights: str = ""  # the reason if there are none
+    adds_weights: bool = True  # whether --weights-only can add them
     no_wiring: str = ""  # the same of its wiring
     weights: bool = False  # whether it holds what is computed from the weights
     columns: tuple[str, ...] = ()  # that its neurons have

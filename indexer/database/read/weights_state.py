@@ -9,10 +9,9 @@ HOW_TO_ADD = "gluscope index --weights-only MODEL --db FILE adds them"
 MISSING = {"state": "missing", "reason": f"made by an older gluscope; {HOW_TO_ADD}"}
 """The value of `weights` for an older index, which has none."""
 
-IMPORTED = {
-    "state": "missing",
-    "reason": "not in the data set that it was imported from; gluscope import --model brings them",
-}
+NOT_IN_DATA_SET = "not in the data set that it was imported from"
+HOW_TO_IMPORT = "gluscope import --model brings them"
+IMPORTED = {"state": "missing", "reason": f"{NOT_IN_DATA_SET}; {HOW_TO_IMPORT}"}
 """The value of `weights` for an index that was imported without its model."""
 
 HOW_TO_ADD_WIRING = HOW_TO_ADD.removesuffix("them") + "it"
@@ -25,6 +24,11 @@ def weights_state(info: Mapping[str, Any]) -> Mapping[str, Any]:
     lacking = IMPORTED if info.get("imported", {}).get("missing") else MISSING
     found: Mapping[str, Any] = info.get("weights", lacking)
     return found
+
+
+def brings_weights_itself(state: Mapping[str, Any]) -> bool:
+    """Whether the weights whose state this is can only come with another import of the index."""
+    return state == IMPORTED
 
 
 def wiring_state(info: Mapping[str, Any]) -> Mapping[str, Any]:
