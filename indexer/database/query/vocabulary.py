@@ -10,7 +10,6 @@ from ..format.kinds import COUNT, LONG_TEXT, TOKEN
 from ..read.connection import Connection
 from .sought import Sought
 
-_TOGETHER = 900  # values a query: older SQLites take at most 999
 _LONGEST = 64  # characters of a text whose beginnings are tried
 
 Shown = Callable[[str], str]
@@ -64,11 +63,5 @@ class Vocabulary:
 
     def _texts(self, tokens: set[int]) -> dict[int, str]:
         """The texts of those tokens that the index uses: of others it keeps no exact text."""
-        ordered, found = sorted(tokens), {}
-        for start in range(0, len(ordered), _TOGETHER):
-            group = ordered[start : start + _TOGETHER]
-            marks = ",".join("?" * len(group))
-            sql = f"SELECT id, bytes FROM tokens WHERE id IN ({marks})"
-            for token, data in self._connection.rows(sql, (COUNT, TOKEN), group):
-                found[token] = data.decode(errors="replace")
-        return found
+        rows = self._connection.rows_among("SELECT id, bytes FROM tokens WHERE id IN", (COUNT, TOKEN), sorted(tokens))
+        return {token: data.decode(errors="replace") for token, data in rows}

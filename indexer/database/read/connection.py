@@ -36,6 +36,7 @@ _LOOKS = 1_000  # checks that any query may take, some seconds; a larger file al
 _BYTES_A_LOOK = 1_000  # a condition as long as they may be takes about 2 steps a byte of the table `neurons`
 _LIMIT_LENGTH = 0  # SQLITE_LIMIT_LENGTH, which the sqlite3 of Python 3.10 doesn't name
 _LONGEST_VALUE = 2**24 + 2**16  # bytes of a row
+_MOST_VALUES = 900  # of a query: older SQLites take at most 999
 _MOST_BYTES = 2**28  # of a query's texts and blobs
 
 
@@ -94,6 +95,12 @@ class Connection:
             name = columns[place] if re.fullmatch(r"\w{1,40}", columns[place], re.ASCII) else "a column"
             raise self.damaged(f"{name} holds a value that is not {kinds[place].name}")
         return rows
+
+    def rows_among(self, sql: str, kinds: Sequence[Kind], values: Sequence[int]) -> Iterator[Row]:
+        """The rows of a query that ends with IN, for some values, in as many queries as they need."""
+        for start in range(0, len(values), _MOST_VALUES):
+            group = values[start : start + _MOST_VALUES]
+            yield from self.rows(f"{sql} ({','.join('?' * len(group))})", kinds, group)
 
     def _bounded(self, found: Iterable[Row], places: Sequence[int]) -> list[Row]:
         """All of the rows; the columns at some places may be long. GluscopeError if they exceed the memory limit."""

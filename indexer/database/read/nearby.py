@@ -20,7 +20,6 @@ from .inflate import inflate
 Column = TypeVar("Column")
 
 _TABLES = ("packed_columns", "neuron_pages", "shared_pages")
-_TOGETHER = 900  # values a query: older SQLites take at most 999
 _MOST_GROUPS = 128  # beyond, reading the tables whole takes fewer requests
 
 
@@ -89,11 +88,8 @@ class Nearby:
         if self._is_valid:
             rows = sorted(ids)
             self._rows("sequences", rows, are_short=True)
-            for start in range(0, len(rows), _TOGETHER):
-                group = rows[start : start + _TOGETHER]
-                marks = ",".join("?" * len(group))
-                found = self._connection.rows(f"SELECT document FROM sequences WHERE id IN ({marks})", (COUNT,), group)
-                self._rows("documents", sorted({document for (document,) in found}), are_short=True)
+            found = self._connection.rows_among("SELECT document FROM sequences WHERE id IN", (COUNT,), rows)
+            self._rows("documents", sorted({document for (document,) in found}), are_short=True)
 
     def _rows(self, table: str, ids: Sequence[int], *, are_short: bool) -> None:
         """Fetch some rows of a table at once. What is left of short ones lies within two pages of where they begin."""

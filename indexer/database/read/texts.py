@@ -18,9 +18,6 @@ from .nearby import Nearby
 from .spans import NEAR, REACH, peak_texts, window_text
 from .turns import read_turns
 
-_TOGETHER = 900  # values a query: older SQLites take at most 999
-
-
 _STRETCH = 20_000  # rows a query when all are read
 _KEPT = 2**22  # tokens of sequences that stay unpacked
 
@@ -64,16 +61,14 @@ class Texts:
         if self._nearby is not None:
             self._nearby.sequences(wanted)
         found = {}
-        for group in _groups(wanted):
-            marks = ",".join("?" * len(group))
-            for number, *columns in self._connection.rows(
-                "SELECT s.id, s.document, s.part, d.source, s.length, s.tokens FROM sequences AS s "
-                f"JOIN documents AS d ON d.document = s.document WHERE s.id IN ({marks})",
-                (COUNT, COUNT, COUNT, TEXT, COUNT.of(LONGEST_SEQUENCE), BLOB),
-                group,
-            ):
-                document, part, source, length, packed = columns
-                found[number] = StoredSequence(number, document, part, source, length, self, packed)
+        for number, *columns in self._connection.rows_among(
+            "SELECT s.id, s.document, s.part, d.source, s.length, s.tokens FROM sequences AS s "
+            "JOIN documents AS d ON d.document = s.document WHERE s.id IN",
+            (COUNT, COUNT, COUNT, TEXT, COUNT.of(LONGEST_SEQUENCE), BLOB),
+            sorted(wanted),
+        ):
+            document, part, source, length, packed = columns
+            found[number] = StoredSequence(number, document, part, source, length, self, packed)
         if missing := wanted - found.keys():
             raise self._connection.damaged(f"sequence {min(missing)} is not there")
         return found
@@ -131,13 +126,8 @@ class Texts:
             self._tokens_are_near = False
             self._keep(self._nearby.tokens())
             wanted -= self._bytes.keys()
-        for group in _groups(wanted):
-            marks = ",".join("?" * len(group))
-            self._keep(
-                dict(
-                    self._connection.rows(f"SELECT id, bytes FROM tokens WHERE id IN ({marks})", (COUNT, TOKEN), group)
-                )
-            )
+        sql = "SELECT id, bytes FROM tokens WHERE id IN"
+        self._keep(dict(self._connection.rows_among(sql, (COUNT, TOKEN), sorted(wanted))))
         if missing := wanted - self._bytes.keys():
             raise self._connection.damaged(f"token {min(missing)} is not there")
 
@@ -216,9 +206,3 @@ def _decoded(data: bytes) -> str | None:
         return data.decode()
     except UnicodeDecodeError:
         return None
-
-
-def _groups(values: Iterable[int]) -> Iterator[list[int]]:
-    ordered = sorted(values)
-    for start in range(0, len(ordered), _TOGETHER):
-        yield ordered[start : start + _TOGETHER]
