@@ -59,6 +59,7 @@ def main() -> None:
     """Run this process's command line and exit: 0 fine, 1 nothing found, 2 the user can mend it, 130 interrupted."""
     open_closed_streams()
     muffle_stderr()
+    _clean_up_when_asked_to_end()
     try:
         code = run(sys.argv[1:])
     except KeyboardInterrupt:  # a second one, while the first was told
@@ -66,6 +67,13 @@ def main() -> None:
     if code == INTERRUPTED:
         _end_at_once()
     sys.exit(code)
+
+
+def _clean_up_when_asked_to_end() -> None:
+    """Have SIGTERM and SIGHUP interrupt as Ctrl-C does, so that nothing half made is left. nohup stays in force."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
 
 
 def _end_at_once() -> None:

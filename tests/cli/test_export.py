@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -176,3 +177,32 @@ def test_marks_are_exported_with_their_notes(
     assert told["0-gluscope-pp"] == [("3", "flips")]
     assert export(index, "html", "--marks", "L0N1", "--out", str(tmp_path / "two")) == 2
     assert "neurons are named and --marks is given" in capsys.readouterr().err
+
+
+SLOW = """
+import sys, time
+from gluscope_tui.cli.app import main
+from indexer.export_folder import ExportFolder
+
+def write(folder, name, data):
+    folder.place(name).write_bytes(data)
+    print(name, flush=True)
+    time.sleep(60)
+
+ExportFolder.write = write
+main()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_an_export_that_is_asked_to_end_leaves_nothing(index: Path, tmp_path: Path, number: signal.Signals) -> None:
+    words = ["export", "html", "L1N4", "--out", str(tmp_path / "site"), "--db", str(index)]
+    command = [sys.executable, "-c", SLOW, *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "L1N4.html\n"
+        assert len(names(tmp_path)) == 1  # it is made beside its place
+        process.send_signal(number)
+        assert process.wait(20) == 130
+    assert not names(tmp_path)
