@@ -11,7 +11,9 @@ import typer
 from indexer.database.reader import Index
 from indexer.errors import GluscopeError
 
-from ..kept.marks import Mark, MarksFile, dated
+from ..kept.marks import Key, Mark, dated
+from ..kept.marks_file import MarksFile
+from ..text.clean import clean
 from ..views.numbers import counted
 from .output import tell
 from .streams import file_text, stdin_text
@@ -60,15 +62,27 @@ def import_marks(file: MarksFile, index: Index, names: Sequence[str], *, replace
             tell(f"left out of {source}: {', '.join(found.unknown)}")
         marks = of_index(index, found.marks, source)
         refused += len(found.refused) + len(found.marks) - len(marks)
-        before = {mark.key: mark.text for mark in file.read()}
-        other = {mark for mark in marks if before.get(mark.key) not in (None, "", mark.text)}
-        stay = {mark for mark in marks if mark.text and before.get(mark.key) == mark.text}
-        if not replace:
-            stay |= other
-        new = [dated(mark) for mark in marks if mark not in stay]
-        file.put(new)
-        tell(f"{counted(len(new), 'mark')} taken from {source}")
-        if other and not replace:
-            tell(f"{counted(len(other), 'mark')} with another note stay as they are: --replace takes the imported ones")
+        new = {mark.key: mark for mark in marks}
+
+        def taken(key: Key, there: Mark | None, new: dict[Key, Mark] = new) -> Mark:
+            says_nothing = there is None or not there.text
+            same = there is not None and there.text == new[key].text
+            return dated(new[key]) if not same and (says_nothing or replace) else there or dated(new[key])
+
+        changes = file.update(new, taken)
+        same = sum(one.before is not None and one.before.text == new[key].text for key, one in changes.items())
+        count = sum(one.before != one.after for one in changes.values())
+        tell(f"{counted(count, 'mark')} taken from {source}" + (f", {same} there already" if same else ""))
+        if other := len(changes) - count - same:
+            stay = "stays as it is" if other == 1 else "stay as they are"
+            tell(f"{counted(other, 'mark')} with another note {stay}: --replace takes what is imported")
     if refused:
         raise typer.Exit(2)
+
+
+def tell_mistakes(file: MarksFile, mistakes: Sequence[tuple[int, str]]) -> None:
+    """Name the lines of a marks file that are meant to be marks but are not."""
+    for number, line in mistakes[:_TOLD]:
+        tell(f"line {number} of {file.path} is not a mark: {clean(line)[:40]!a}")
+    if (more := len(mistakes) - _TOLD) > 0:
+        tell(f"and {more:,} more")

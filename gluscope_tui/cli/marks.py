@@ -12,11 +12,12 @@ from indexer.errors import GluscopeError
 from indexer.quadrants import Quadrant
 
 from ..kept.files import file_name, index_folder
-from ..kept.marks import Key, Mark, MarksFile, has_words, parse_text
+from ..kept.marks import Key, Mark, has_words, now, parse_tags, parse_text
+from ..kept.marks_file import MarksFile
 from ..views.numbers import counted
 from .asked import Addresses, named
 from .columns import Where
-from .marked import import_marks, of_index
+from .marked import import_marks, of_index, tell_mistakes
 from .opening import open_index, reading_name
 from .options import MOST, Color, Db, Quadrants, parse_quadrants, require_utf8
 from .output import complain, emit_lines, tell
@@ -67,10 +68,12 @@ def command(
     names, path = what or [], reading_name(db)
     file = MarksFile(index_folder(path) / "marks.tsv")
     quadrants = parse_quadrants(quadrant) if quadrant else ()
-    tags = tuple(one.removeprefix("#") for one in tag or ())
+    tags = tuple(word for one in tag or () for word in parse_tags("-".join(one.split())))
     if action == "list" and not names:
         wanted = Wanted(quadrants, tags, find or "", where)
-        marks = _filtered(file.read(), path, wanted)
+        notebook = file.notebook()
+        tell_mistakes(file, notebook.mistakes)
+        marks = _filtered(notebook.marks, path, wanted)
         _write(marks, path, Printer(format, color, scripts="tsv"), limit, filtered=wanted != Wanted())
     elif action == "add":
         _add(file, path, names, quadrants, note, tags)
@@ -97,11 +100,8 @@ class Wanted(NamedTuple):
 def _filtered(marks: Iterable[Mark], path: str, wanted: Wanted) -> list[Mark]:
     """The marks of these quadrants that have all tags and words, of neurons that meet the condition."""
     quadrants, tags, words, where = wanted
-    found = [
-        mark
-        for mark in marks
-        if (not quadrants or mark.quadrant in quadrants) and set(tags) <= set(mark.tags) and has_words(mark, words)
-    ]
+    asked = f"{words} {' '.join(f'#{tag}' for tag in tags)}"
+    found = [mark for mark in marks if (not quadrants or mark.quadrant in quadrants) and has_words(mark, asked)]
     if where is not None and found:
         with open_index(path) as index:
             there = {str(row[0]) for row in index.rows(("neuron",), where=where)}
@@ -163,7 +163,7 @@ def _add(
     A mark that is there keeps its tags, and its note unless another is given: tags alone are none.
     """
     text, own = parse_text(note or "")
-    words = (*own, *("-".join(tag.split()) for tag in tags if tag.strip()))
+    words = (*own, *tags)
     given = None if note is None or (own and not text) else text
     with open_index(path) as index:
         addresses = Addresses(index, names)
@@ -173,10 +173,15 @@ def _add(
     if not asked and not addresses.refused:
         raise GluscopeError("no neuron is named", "name some: gluscope marks add L12N345, or - for stdin")
     if asked:
-        there = file.change(asked, lambda mark: mark.with_added(given, words))
-        changed = sum(mark.with_added(given, words) != mark for mark in there)
-        same = len(there) - changed
-        if new := len(asked) - len(there):
+
+        def added(key: Key, there: Mark | None) -> Mark:
+            return (there or Mark(key[0], quadrant=key[1], date=now())).with_added(given, words)
+
+        changes = file.update(asked, added).values()
+        same = sum(one.before == one.after for one in changes)
+        new = sum(one.before is None for one in changes)
+        changed = len(changes) - new - same
+        if new:
             tell(f"{counted(new, 'mark')} kept in {file.path}")
         if changed:
             tell(f"{counted(changed, 'mark')} changed in {file.path}")

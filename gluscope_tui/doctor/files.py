@@ -12,6 +12,7 @@ from indexer.errors import GluscopeError
 from indexer.run.folder import copy_left, run_folder
 
 from ..kept.files import index_folder, state_folder
+from ..kept.marks_file import MarksFile
 from ..kept.remembered import StateFile
 from ..kept.theme import ThemeFile
 from ..tui.own_keys import own_keys
@@ -64,6 +65,7 @@ def kept_files(index: str | os.PathLike[str] | None) -> Iterator[Finding]:
         state = own / "state.json"
         yield Finding("files", "position", _presence(state), _state_problem(state))
         yield Finding("files", "marks", _presence(own / "marks.tsv"))
+        yield from _mistakes(MarksFile(own / "marks.tsv"))
     yield from _keys()
     for broken in sorted(folder.glob("*/*.broken*")):
         yield Finding("files", "set aside", str(broken), f"look at it, then rm {broken}")
@@ -77,6 +79,19 @@ def _keys() -> Iterator[Finding]:
     yield Finding("files", "keys", _presence(own.path))
     for problem in own.problems:
         yield Finding("files", "keys", problem, f"correct {own.path}")
+
+
+def _mistakes(marks: MarksFile) -> Iterator[Finding]:
+    """What is wrong with a file of marks."""
+    try:
+        mistakes = marks.notebook().mistakes
+    except GluscopeError as error:
+        yield Finding("files", "marks", error.cause, error.fix)
+        return
+    for number, line in mistakes[:3]:
+        yield Finding("files", "marks", f"line {number} is not a mark: {line[:40]!a}", f"correct {marks.path}")
+    if len(mistakes) > 3:
+        yield Finding("files", "marks", f"{len(mistakes) - 3} more lines are not marks", f"correct {marks.path}")
 
 
 def _presence(path: Path) -> str:

@@ -1,26 +1,28 @@
-"""The notebook of an index: neurons to find again, with notes, in a plain file of tab-separated lines.
+"""The marks of a notebook: neurons to find again, with notes, and the lines of the file that keeps them.
 
 A line is `L12N345<TAB>quadrant<TAB>note<TAB>tags<TAB>date`; what is missing at its end is empty. A line of an older
-gluscope is `L12N345<TAB>note`.
+gluscope is `L12N345<TAB>note`, one typed without tabs `L12N345 -+ note #tag`.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from indexer.addresses import NeuronAddress, parse_neuron
 from indexer.errors import GluscopeError
 from indexer.quadrants import QUADRANTS, Quadrant
 
-from .files import locked, write_whole
-
 FIELDS = ("neuron", "quadrant", "note", "tags", "date")
 HEADING = "# " + "\t".join(FIELDS)
-_QUADRANTS: dict[str, Quadrant | None] = {"": None, **{quadrant.value: quadrant for quadrant in QUADRANTS}}
+_QUADRANTS: dict[str, Quadrant | None] = {
+    "": None,
+    **{quadrant.value: quadrant for quadrant in QUADRANTS},
+    **{quadrant.letters: quadrant for quadrant in QUADRANTS},
+}
+_MINUS = str.maketrans({"\u2212": "-", "\u2013": "-", " ": None})  # as editors that correct what is typed write it
 
 Key = tuple[NeuronAddress, Quadrant | None]
 """What a mark is about: a neuron, or one of its quadrants. Each has at most one mark."""
@@ -82,9 +84,14 @@ def parse_text(text: str) -> tuple[str, tuple[str, ...]]:
     note: list[str] = []
     tags: list[str] = []
     for word in text.split():
-        found = [part for part in re.split("[#,]+", word) if part] if word[0] == "#" else []
+        found = parse_tags(word) if word[0] == "#" else ()
         (tags if found else note).extend(found or [word])
     return " ".join(note), tuple(dict.fromkeys(tags))
+
+
+def parse_tags(text: str) -> tuple[str, ...]:
+    """The tags of a list of them: between blanks, commas or semicolons, with or without #."""
+    return tuple(dict.fromkeys(filter(None, re.split(r"[\s,;#]+", text))))
 
 
 def now() -> str:
@@ -104,104 +111,44 @@ def has_words(mark: Mark, words: str) -> bool:
     return all(word[1:] in tags if len(word) > 1 and word[0] == "#" else word in text for word in words.lower().split())
 
 
+def merged(base: Mark | None, theirs: Mark | None, mine: Mark) -> Mark:
+    """A mark that was changed twice at once: `mine`, made from `base`, with what `theirs` made of it. Loses nothing."""
+    if theirs is None:
+        return mine
+    note, tags = ("", ()) if base is None else (base.note, base.tags)
+    notes = [one.note for one in (theirs, mine) if one.note != note] or [note]
+    gone = {tag for tag in tags if tag not in theirs.tags or tag not in mine.tags}
+    words = tuple(tag for tag in dict.fromkeys((*theirs.tags, *mine.tags)) if tag not in gone)
+    return replace(mine, note="; ".join(filter(None, dict.fromkeys(notes))), tags=words, more=theirs.more)
+
+
 def parse_line(line: str) -> Mark | None:
     """The mark of a line; None for comments, blank lines and mistakes."""
-    address, *fields = line.rstrip("\r").split("\t")
+    head, *fields = line.rstrip("\r").split("\t")
+    address, *beside = head.split(maxsplit=1) or [""]
     try:
-        neuron = parse_neuron(address.strip())
+        neuron = parse_neuron(address)
     except GluscopeError:
         return None
-    if fields and fields[0].strip() not in _QUADRANTS:  # a line of an older gluscope
+    if beside:
+        mark = _typed(neuron, " ".join([*beside, *fields]))
+        return mark if address[0].isalpha() or not mark.text else None  # not 3.11 and words
+    if fields and _spelled(fields[0]) not in _QUADRANTS:  # a line of an older gluscope
         return Mark(neuron, _plain(" ".join(fields)))
     quadrant, note, words, date, *more = *fields, *("",) * (4 - len(fields))
-    tags = tuple(dict.fromkeys(word.lstrip("#") for word in words.replace(",", " ").split() if word.strip("#")))
-    return Mark(neuron, _plain(note), _QUADRANTS[quadrant.strip()], tags, date.strip(), tuple(more))
+    return Mark(neuron, _plain(note), _QUADRANTS[_spelled(quadrant)], parse_tags(words), date.strip(), tuple(more))
 
 
-class MarksFile:
-    """The marks of one index. The file is read again for every use, so that the user may edit it meanwhile.
+def _typed(neuron: NeuronAddress, text: str) -> Mark:
+    """The mark of a line without tabs after its address: `L12N345 -+ note #tag`."""
+    first, *rest = text.split(maxsplit=1)
+    quadrant = _QUADRANTS.get(_spelled(first))
+    note, tags = parse_text(" ".join(rest) if quadrant else text)
+    return Mark(neuron, note, quadrant, tags)
 
-    A change takes place between reading and writing under a lock: explorers that run at once lose nothing. Lines that
-    are not marks (comments, blank lines, mistakes) stay where they are. Every method raises GluscopeError if the file
-    can't be read or written.
-    """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def read(self) -> tuple[Mark, ...]:
-        """The marks in the order of the file. Of several with one key the last counts."""
-        return tuple({mark.key: mark for line in self._lines() if (mark := parse_line(line)) is not None}.values())
-
-    def put(self, marks: Iterable[Mark]) -> None:
-        """Add marks, or replace those with the same key where they stand. Their own columns stay."""
-        new = {mark.key: mark for mark in marks}
-        self.change(new, lambda before: replace(new[before.key], more=new[before.key].more or before.more))
-
-    def change(self, keys: Iterable[Key], changed: Callable[[Mark], Mark]) -> tuple[Mark, ...]:
-        """Change the marks with these keys where they stand. Returns them as they were.
-
-        Keys that are not there are added: an empty mark of now is changed.
-        """
-        wanted = dict.fromkeys(keys)
-        there: dict[Key, Mark] = {}
-
-        def change(lines: list[str]) -> list[str]:
-            marks = [parse_line(line) for line in lines]
-            there.update((mark.key, mark) for mark in marks if mark is not None and mark.key in wanted)
-            kept: list[str] = []
-            done = set()
-            for line, mark in zip(lines, marks, strict=True):
-                if mark is None or mark.key not in wanted:
-                    kept.append(line)
-                elif mark.key not in done:
-                    done.add(mark.key)
-                    before = there[mark.key]
-                    after = changed(before)
-                    kept.append(line if after == before == mark else after.line)
-            added = [changed(Mark(key[0], quadrant=key[1], date=now())).line for key in wanted if key not in done]
-            return [*(kept or [HEADING]), *added]
-
-        self._change(change)
-        return tuple(there.values())
-
-    def remove(self, keys: Iterable[Key]) -> tuple[Mark, ...]:
-        """Remove the marks with these keys. Returns those that were there."""
-        wanted = set(keys)
-        removed: dict[Key, Mark] = {}
-
-        def change(lines: list[str]) -> list[str]:
-            kept = []
-            for line in lines:
-                mark = parse_line(line)
-                if mark is not None and mark.key in wanted:
-                    removed[mark.key] = mark
-                else:
-                    kept.append(line)
-            return kept
-
-        self._change(change)
-        return tuple(removed.values())
-
-    def _change(self, change: Callable[[list[str]], list[str]]) -> None:
-        try:
-            with locked(self.path):
-                before = self._lines()
-                after = change(before)
-                if after != before:
-                    write_whole(self.path, "".join(line + "\n" for line in after))
-        except OSError as error:
-            raise GluscopeError(f"the marks are not kept: {error.strerror}", f"is {self.path} writable?") from None
-
-    def _lines(self) -> list[str]:
-        try:
-            with self.path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-                text = file.read()
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise GluscopeError(f"the marks can't be read: {error.strerror}", f"look at {self.path}") from None
-        return text.removesuffix("\n").split("\n") if text else []
+def _spelled(quadrant: str) -> str:
+    return quadrant.translate(_MINUS).strip().lower()
 
 
 def _plain(text: str) -> str:

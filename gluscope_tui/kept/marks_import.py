@@ -12,7 +12,7 @@ from indexer.addresses import parse_neuron
 from indexer.errors import GluscopeError
 from indexer.quadrants import Quadrant, parse_quadrant
 
-from .marks import FIELDS, Mark, parse_line
+from .marks import FIELDS, Mark, parse_line, parse_tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,23 +84,21 @@ def _object(text: str) -> dict[str, Any]:
 def _mark(found: dict[str, Any]) -> Mark:
     values = {name: found.get(name) for name in FIELDS}
     tags = values["tags"] or ()
-    words = tags.replace(",", " ").split() if isinstance(tags, str) else [str(tag) for tag in _list(tags)]
+    words = tags if isinstance(tags, str) else " ".join("-".join(str(tag).split()) for tag in _list(tags))
     return Mark(
         parse_neuron(_text(values["neuron"])),
         " ".join(_text(values["note"]).split()),
         _quadrant(_text(values["quadrant"])),
-        tuple(dict.fromkeys("-".join(word.lstrip("#").split()) for word in words if word.strip("# "))),
+        parse_tags(words),
         " ".join(_text(values["date"]).split()),
     )
 
 
 def _line(text: str) -> Mark:
-    """The mark of a line of a marks file; of a bare address, a quadrant may stand beside it."""
-    address, _, rest = text.partition("\t")
-    if not rest and len(words := address.split()) == 2:
-        return Mark(parse_neuron(words[0]), quadrant=_quadrant(words[1]))
+    """The mark of a line of a marks file."""
     mark = parse_line(text)
     if mark is None:
+        address = text.partition("\t")[0]
         raise GluscopeError(f"{address[:40]!a} is not a neuron address", "write addresses such as L12N345")
     return mark
 

@@ -311,7 +311,7 @@ ACTIONS = (
         hinted=_HOME,
     ),
     Action("marks.remove", ("delete", "ctrl+d"), "keep", "delete the mark, or the selected ones", scopes=_MARKS),
-    Action("marks.restore", ("ctrl+b",), "keep", "bring back what was deleted last", scopes=_MARKS),
+    Action("marks.restore", ("ctrl+y",), "keep", "bring back what was deleted last", scopes=_MARKS),
     Action(
         "keep.cite",
         ("y",),

@@ -104,9 +104,11 @@ def test_kept_files_broken_ones_and_crash_logs_are_named(tmp_path: Path) -> None
     own.mkdir(parents=True)
     (own / "state.json").write_text("{")
     (own / "state.json.broken").write_text("{")
+    (own / "marks.tsv").write_text("# c\nL1N2\nL1 N3\n")
     (state_folder() / "crash-20260101-000000.log").write_text("")
     findings = list(kept_files(index))
     assert "broken" in named(findings, "position").mend
     assert named(findings, "set aside").value.endswith("state.json.broken")
     assert named(findings, "crash log").mend
     assert named(findings, "state").mend == ""
+    assert [one.value for one in findings if one.name == "marks" and one.mend] == ["line 3 is not a mark: 'L1 N3'"]

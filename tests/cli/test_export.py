@@ -16,7 +16,8 @@ import pytest
 
 from gluscope_tui.cli.app import run
 from gluscope_tui.kept.files import index_folder
-from gluscope_tui.kept.marks import Mark, MarksFile
+from gluscope_tui.kept.marks import Mark
+from gluscope_tui.kept.marks_file import MarksFile
 from indexer.addresses import SiteAddress, parse_neuron
 from indexer.export_folder import MANIFEST
 from indexer.quadrants import Quadrant

@@ -48,6 +48,7 @@ def test_marks_are_added_listed_filtered_and_removed(truth: Truth, capsys: Captu
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", row[4]) for row in rows)
     for filters, found in (
         (["-t", "geo"], "L0N1 L1N2"),
+        (["-t", "GEO,eu"], "L0N1 L1N2"),
         (["-t", "geo", "-t", "#eu", "-w", "layer = 1"], "L1N2"),
         (["-q", "-+"], "L1N2"),
         (["--find", "france #geo"], "L0N1 L1N2"),
@@ -103,6 +104,32 @@ def test_what_is_printed_is_imported_again(
     monkeypatch.setattr(sys, "stdin", io.StringIO("L0N5 -+\n# c\nL0N6\n"))
     told(capsys, truth, "add", "-", "--note", "from a pipe")
     assert "L0N5\t-+\tfrom a pipe" in told(capsys, truth)
+
+
+def test_lines_of_the_file_that_are_not_marks_are_told(truth: Truth, capsys: Capture) -> None:
+    told(capsys, truth, "add", "L0N1", "-t", "a,b")
+    marks = index_folder(truth.path) / "marks.tsv"
+    marks.write_text(marks.read_text() + "L0 N2\t\x1b[31mred\nL0N3 -+ typed by hand #a\n")
+    assert run(["marks", "-t", "A", "--db", str(truth.path)]) == 0
+    out, err = capsys.readouterr()
+    assert [line.split("\t")[:4] for line in out.splitlines()] == [
+        ["L0N1", "", "", "a b"],
+        ["L0N3", "-+", "typed by hand", "a"],
+    ]
+    assert err.startswith(f"line 3 of {marks} is not a mark: 'L0 N2")
+    assert not any(map(harmful, err.splitlines()))
+
+
+def test_an_import_says_what_it_took_and_what_was_there(truth: Truth, capsys: Capture, tmp_path: Path) -> None:
+    told(capsys, truth, "add", "L0N1", "L0N2", "--note", "mine")
+    (tmp_path / "others.tsv").write_text("L0N1\t\tmine\nL0N2\t\ttheirs\nL0N3\nL0N4\t\tnew\n")
+    arguments = ["marks", "import", str(tmp_path / "others.tsv"), "--db", str(truth.path)]
+    for counts in ("2 marks taken", "0 marks taken"):
+        assert run(arguments) == 0
+        taken, stayed = capsys.readouterr().err.splitlines()
+        assert taken.startswith(f"{counts} from ")
+        assert stayed == "1 mark with another note stays as it is: --replace takes what is imported"
+    assert [line.split("\t")[2] for line in told(capsys, truth).splitlines()] == ["mine", "mine", "", "new"]
 
 
 def test_neurons_that_the_index_lacks_are_left_out(truth: Truth, capsys: Capture, tmp_path: Path) -> None:

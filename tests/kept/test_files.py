@@ -9,7 +9,8 @@ import pytest
 
 from gluscope_tui.cli.tui import list_lines
 from gluscope_tui.kept.files import index_folder, state_folder
-from gluscope_tui.kept.marks import Mark, MarksFile
+from gluscope_tui.kept.marks import Mark
+from gluscope_tui.kept.marks_file import MarksFile
 from gluscope_tui.kept.remembered import Remembered, StateFile
 from gluscope_tui.tui.terminal import crash
 from gluscope_tui.tui.terminal.clipboard import OSC52_LIMIT, copy

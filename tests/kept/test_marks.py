@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from gluscope_tui.kept import files
 from gluscope_tui.kept.files import locked, write_whole
-from gluscope_tui.kept.marks import HEADING, Mark, MarksFile, has_words, parse_line, parse_text
+from gluscope_tui.kept.marks import HEADING, Mark, has_words, merged, parse_line, parse_tags, parse_text
+from gluscope_tui.kept.marks_file import MarksFile
 from gluscope_tui.kept.marks_import import read_marks
 from indexer.addresses import parse_neuron
 from indexer.errors import GluscopeError
@@ -49,6 +50,47 @@ def test_a_file_of_an_older_gluscope_is_taken_over(tmp_path: Path) -> None:
     assert path.read_text() == before  # reading changes nothing
     file.put([mark("L1N2", "second", date="d"), mark("L4N4", date="d")])
     assert path.read_text() == before.replace("L1N2\n", "L1N2\t\tsecond\t\td\n") + "L4N4\t\t\t\td\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("L5N6 -+ blanks for tabs #geo", mark("L5N6", "blanks for tabs", Quadrant.NP, "geo")),
+        ("  L5N6   only a note ", mark("L5N6", "only a note")),
+        ("L5N6 +-", mark("L5N6", "", Quadrant.PN)),
+        ("5.6 +-", mark("L5N6", "", Quadrant.PN)),
+        ("L5N6\tpn\tletters", mark("L5N6", "letters", Quadrant.PN)),
+        ("L5N6\tNP", mark("L5N6", "", Quadrant.NP)),
+        ("L5N6\t\u2212+\ta true minus\ta; b,#c", mark("L5N6", "a true minus", Quadrant.NP, "a", "b", "c")),
+        ("L5N6\t+ -\tapart", mark("L5N6", "apart", Quadrant.PN)),
+        ("L5N6 -+\tnote\twith tabs", mark("L5N6", "note with tabs", Quadrant.NP)),
+    ],
+)
+def test_what_a_person_types_is_a_mark(line: str, expected: Mark) -> None:
+    assert parse_line(line) == expected
+
+
+def test_lines_that_are_meant_to_be_marks_but_are_not_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "marks.tsv"
+    path.write_text("# c\n\nneuron\tquadrant\nL1N2\nL1 N2 -+ x\r\n3.11 was released\n \n #\n")
+    assert MarksFile(path).notebook().mistakes == ((5, "L1 N2 -+ x"), (6, "3.11 was released"))
+    assert MarksFile(tmp_path / "none").notebook().mistakes == ()
+
+
+def test_two_changes_of_one_mark_lose_nothing_of_either() -> None:
+    base = mark("L1N2", "seen", None, "a", "b")
+    for theirs, mine, note, tags in (
+        (None, mark("L1N2", "mine"), "mine", ""),
+        (base, mark("L1N2", "mine", None, "a"), "mine", "a"),
+        (mark("L1N2", "theirs", None, "a", "b"), mark("L1N2", "mine", None, "a", "b"), "theirs; mine", "a b"),
+        (mark("L1N2", "theirs", None, "b", "c"), mark("L1N2", "seen", None, "a", "b", "d"), "theirs", "b c d"),
+        (mark("L1N2", "same"), mark("L1N2", "same"), "same", ""),
+        (mark("L1N2", ""), mark("L1N2", "mine"), "mine", ""),
+    ):
+        found = merged(base, theirs, mine)
+        assert (found.note, " ".join(found.tags)) == (note, tags)
+    found = merged(None, mark("L1N2", "theirs", None, "a"), mark("L1N2", "mine", None, "b"))
+    assert (found.note, found.tags) == ("theirs; mine", ("a", "b"))
 
 
 def test_marks_of_a_neuron_and_of_its_quadrants_stand_beside_each_other(tmp_path: Path) -> None:
@@ -116,6 +158,7 @@ def test_whatever_is_noted_is_one_line_and_is_read_back(
 def test_words_that_begin_with_a_hash_are_tags() -> None:
     assert parse_text(" says France  #geo and #eu,#x ") == ("says France and", ("geo", "eu", "x"))
     assert parse_text("issue#5 # #,") == ("issue#5 # #,", ())
+    assert parse_tags(" #a, b;c  d#e ,") == ("a", "b", "c", "d", "e")
     one = mark("L1N2", "says France", Quadrant.NP, "Geo")
     for words, found in (("#geo", 1), ("#ge", 0), ("FRANCE says", 1), ("spain", 0), ("l1n2 -+", 1), ("", 1), ("#", 1)):
         assert has_words(one, words) == bool(found), words
@@ -124,7 +167,8 @@ def test_words_that_begin_with_a_hash_are_tags() -> None:
 def test_two_processes_that_mark_at_once_lose_nothing(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "marks.tsv"
     code = (
-        "import sys; from pathlib import Path; from gluscope_tui.kept.marks import Mark, MarksFile\n"
+        "import sys; from pathlib import Path; from gluscope_tui.kept.marks import Mark; "
+        "from gluscope_tui.kept.marks_file import MarksFile\n"
         "from indexer.addresses import parse_neuron\n"
         "file = MarksFile(Path(sys.argv[1])); layer = int(sys.argv[2])\n"
         "for index in range(60):\n"

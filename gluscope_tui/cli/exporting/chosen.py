@@ -12,7 +12,8 @@ from indexer.database.reader import Index
 from indexer.errors import GluscopeError
 
 from ...kept.files import index_folder, name_for_others
-from ...kept.marks import Mark, MarksFile
+from ...kept.marks import Mark
+from ...kept.marks_file import MarksFile
 from ..asked import Addresses
 from ..marked import of_index
 

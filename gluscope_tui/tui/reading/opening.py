@@ -15,7 +15,7 @@ from indexer.errors import GluscopeError
 from indexer.quadrants import Quadrant
 
 from ...kept.files import index_folder
-from ...kept.marks import MarksFile
+from ...kept.marks_file import MarksFile
 from ...kept.remembered import Remembered, StateFile
 from ..error_text import REOPEN
 from ..keymap import Keymap

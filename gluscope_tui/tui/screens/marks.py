@@ -7,7 +7,7 @@ from typing import Any
 
 from indexer.errors import GluscopeError
 
-from ...kept.marks import FIELDS, Key, Mark
+from ...kept.marks import FIELDS, Key, Mark, merged
 from ...text.clean import clean
 from ...views.numbers import counted
 from ..error_text import told
@@ -31,16 +31,24 @@ class MarksScreen(TableScreen, scope="marks"):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._table = session.outliving(MarksTable, MarksTable)
+        self._mistakes: Sequence[tuple[int, str]] = ()
 
     def on_mount(self) -> None:
         self._read()
         self._table.open(self.session.explorer.neuron)
+        if self._mistakes:
+            number, line = self._mistakes[0]
+            more = f", nor {'is' if len(self._mistakes) == 2 else 'are'} {len(self._mistakes) - 1} more"
+            where = f"line {number} of {self.session.marks.path.name} is not a mark"
+            self.say(f"{where}{more if len(self._mistakes) > 1 else ''}: {clean(line)}", bad=True)
         super().on_mount()
 
     def _read(self) -> None:
         """Read the file again: another explorer, or its owner, may have changed it."""
         try:
-            self._table.put(self.session.marks.read())
+            notebook = self.session.marks.notebook()
+            self._table.put(notebook.marks)
+            self._mistakes = notebook.mistakes
         except GluscopeError as error:
             self._table.put(())
             self.say(told(error), bad=True)
@@ -98,6 +106,9 @@ class MarksScreen(TableScreen, scope="marks"):
     def key_of(self, place: int) -> Key | None:
         return self._table.key(place)
 
+    def note_at(self, place: int) -> str:  # noqa: ARG002  # a column shows it
+        return ""
+
     # keys
 
     def own_handlers(self) -> Mapping[str, Callable[[], Any]]:
@@ -149,12 +160,13 @@ class MarksScreen(TableScreen, scope="marks"):
         if not gone:
             self.say("nothing was deleted")
             return
-        if not self._change(lambda: self.session.marks.put(gone)):
+        lost = {mark.key: mark for mark in gone}
+        if not self._change(lambda: self.session.marks.update(lost, lambda key, there: merged(None, there, lost[key]))):
             return
         self._table.deleted = ()
         self.say(f"{gone[0].name if len(gone) == 1 else counted(len(gone), 'mark')} brought back")
 
-    def _change(self, change: Callable[[], None]) -> bool:
+    def _change(self, change: Callable[[], object]) -> bool:
         """Change the file, and read it again. False if that failed, which is said."""
         try:
             change()

@@ -8,7 +8,8 @@ from dataclasses import replace
 from indexer.addresses import NeuronAddress
 from indexer.quadrants import QUADRANTS, Quadrant
 
-from ...kept.marks import Key, Mark, MarksFile, now, parse_text
+from ...kept.marks import Key, Mark, merged, now, parse_text
+from ...kept.marks_file import Change, MarksFile
 from ...views.numbers import full_count
 
 MOST = 1000
@@ -57,7 +58,8 @@ class Marking:
         """What to type, if nothing is."""
         if len(self.keys) > 1:
             there = sum(key in self._known for key in self.keys)
-            return "#word: a tag; Enter marks them" + (f"; {there} have a mark, which is added to" if there else "")
+            have = "has a mark" if there == 1 else "have a mark"
+            return "#word: a tag; Enter marks them" + (f"; {there} {have}, which is added to" if there else "")
         if self.keys[0] in self._known:
             return "it is marked: Enter takes the mark away; Tab: one quadrant"
         return "#word: a tag; Tab: one quadrant; Enter alone: no note"
@@ -65,38 +67,57 @@ class Marking:
     @property
     def _name(self) -> str:
         if len(self.keys) > 1:
-            return f"{full_count(len(self.keys))} neurons"
+            what = "neurons" if len({neuron for neuron, _ in self.keys}) == len(self.keys) else "marks"
+            return f"{full_count(len(self.keys))} {what}"
         neuron, quadrant = self.keys[0]
         return Mark(neuron, quadrant=quadrant).name
 
     def accept(self, text: str) -> str:
-        """Keep what was typed. Returns what was done."""
+        """Keep what was typed, and what another explorer noted meanwhile. Returns what was done."""
         if len(self.keys) > 1:
             return self._accept_all(text)
         key = self.keys[0]
-        known = self._known.get(key)
-        if known is not None and not text.strip():
-            self._file.remove(self.keys)
+        known, typed = self._known.get(key), " ".join(text.split())
+        same = known is not None and typed == known.text
+        mine = None if known is not None and not typed else Mark(key[0], quadrant=key[1]).with_text(typed)
+
+        def changed(_: Key, there: Mark | None) -> Mark | None:
+            if same:
+                return there
+            if mine is None:
+                return None if there is None or known is None or there.text == known.text else there
+            return merged(known, there, mine)
+
+        change = self._file.update([key], changed)[key]
+        return self._told(change, known, typed)
+
+    def _told(self, change: Change, known: Mark | None, typed: str) -> str:
+        before, after = change.before, change.after
+        if after is None:
             return f"{self._name} is no longer marked"
-        if known is not None and text.strip() == known.text:
+        if before is not None and before.text != (known.text if known is not None else ""):
+            return f"{self._name} was changed elsewhere meanwhile: {after.text}"
+        if before == after:
             return f"{self._name} stays as it was marked"
-        self._file.put([Mark(key[0], quadrant=key[1]).with_text(text)])
-        if not text.strip():
+        if not typed:
             return f"{self._name} is marked, without a note: {{keep.mark}} and Enter takes the mark away"
-        return f"{self._name} is marked: {text.strip()}"
+        return f"{self._name} is marked: {typed}"
 
     def _accept_all(self, text: str) -> str:
         """Mark all, and add what was typed to the marks there are."""
         note, tags = parse_text(text)
-        marks = []
-        for key in self.keys:
-            known = self._known.get(key, Mark(key[0], quadrant=key[1]))
-            notes = "; ".join(filter(None, (known.note, note if note != known.note else "")))
-            marks.append(replace(known, note=notes, tags=tuple(dict.fromkeys((*known.tags, *tags))), date=now()))
-        self._file.put(mark for mark in marks if mark.key not in self._known or text.strip())
-        there = sum(key in self._known for key in self.keys)
+
+        def changed(key: Key, there: Mark | None) -> Mark:
+            before = there or Mark(key[0], quadrant=key[1])
+            if there is not None and not text.strip():
+                return there
+            notes = "; ".join(filter(None, (before.note, note if note != before.note else "")))
+            return replace(before, note=notes, tags=tuple(dict.fromkeys((*before.tags, *tags))), date=now())
+
+        changes = self._file.update(self.keys, changed)
+        there = sum(one.before is not None for one in changes.values())
         kept = f"; {there} had a mark, whose note stays" if there else ""
-        return f"{full_count(len(self.keys))} neurons are marked{kept}"
+        return f"{self._name} are marked{kept}"
 
 
 class Notes:
@@ -114,15 +135,18 @@ class Notes:
     def __contains__(self, neuron: object) -> bool:
         return neuron in self._marks
 
-    def of(self, neuron: NeuronAddress, *, flip: bool = False) -> str | None:
+    def of(self, neuron: NeuronAddress, *, flip: bool | None = False) -> str | None:
         """The notes of a neuron and of its quadrants on a line; None if nothing of it is marked.
 
-        `flip`: quadrants are shown under raw signs, of a neuron that alignment flips.
+        `flip`: quadrants are shown under raw signs, of a neuron that alignment flips. None: whether it does is not
+        known, and quadrants are not named.
         """
         if neuron not in self._marks:
             return None
         parts = []
         for mark in self._marks[neuron]:
-            quadrant = mark.quadrant.flipped if mark.quadrant is not None and flip else mark.quadrant
+            quadrant = None if flip is None else mark.quadrant
+            if quadrant is not None and flip:
+                quadrant = quadrant.flipped
             parts.append(mark.text if quadrant is None else f"{quadrant.value} {mark.text}".strip())
         return "; ".join(filter(None, parts))

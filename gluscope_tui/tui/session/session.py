@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from indexer.errors import GluscopeError
 
-from ...kept.marks import MarksFile
+from ...kept.marks_file import MarksFile
 from ...kept.remembered import StateFile
 from ..drawing.palette import Palette
 from ..keymap import Keymap

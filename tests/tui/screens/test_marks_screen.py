@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import indexer
-from gluscope_tui.kept.marks import Mark, MarksFile
+from gluscope_tui.kept.marks import Mark
+from gluscope_tui.kept.marks_file import MarksFile
 from gluscope_tui.tui.app import ExplorerApp
 from gluscope_tui.tui.screens.home import HomeScreen
 from gluscope_tui.tui.screens.marks import MarksScreen
@@ -85,7 +86,11 @@ async def test_selected_rows_are_marked_listed_and_named_in_a_command(explorer_a
     app = explorer_app("L1N5")
     async with app.run_test(size=(120, 40)) as pilot:
         await typed(pilot, "mold #a\r")
-        await press(pilot, "L", "space", "j", "space")
+        await press(pilot, "L")
+        assert "★ old #a" in headline(app)
+        assert next(line for line in lines(app) if "L1N5★" in line).rstrip().endswith(" ★ old #a")
+        await press(pilot, "space", "j", "space")
+        assert "★" not in headline(app)
         assert [line[0] for line in lines(app) if line[0] in "•▸"] == ["•", "•", "▸"]
         assert any("L1N5★" in line for line in lines(app))
         await typed(pilot, "mnew #b\r")
@@ -105,7 +110,7 @@ async def test_the_table_of_marks_is_sorted_filtered_edited_and_emptied(explorer
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "M")
         assert "nothing is marked yet: m marks a neuron" in "\n".join(lines(app))
-        for key in ("m", "delete", "enter", "space", "ctrl+b"):
+        for key in ("m", "delete", "enter", "space", "ctrl+y"):
             await press(pilot, key)
             assert "there is no" in foot(app) or "nothing was deleted" in foot(app), key
         await press(pilot, "q")
@@ -127,9 +132,9 @@ async def test_the_table_of_marks_is_sorted_filtered_edited_and_emptied(explorer
         await typed(pilot, "delta #x\r")
         assert ("L2N3 -+", "delta #x") in marks_of(app)
         await press(pilot, "home", "delete")
-        assert "deleted; ctrl+b brings it back" in foot(app)
+        assert "deleted; ctrl+y brings it back" in foot(app)
         assert [name for name, _ in marks_of(app)] == ["L2N3 -+", "L1N9"]
-        await press(pilot, "ctrl+b")
+        await press(pilot, "ctrl+y")
         assert sorted(marks_of(app)) == [("L0N1", "gamma #x #y"), ("L1N9", "alpha"), ("L2N3 -+", "delta #x")]
         await press(pilot, "asterisk", "ctrl+d")
         assert "2 marks deleted" in foot(app)
@@ -159,3 +164,20 @@ async def test_what_another_explorer_marked_is_there(explorer_app: AppMaker) -> 
         await press(pilot, "M")
         assert isinstance(one.screen, MarksScreen)
         assert shown(one) == ["L1N5", "L1N6"]
+
+
+async def test_mistakes_in_the_file_are_told_and_nothing_deleted_is_lost(explorer_app: AppMaker) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot)
+        file = home_of(app).session.marks
+        file.put([Mark(parse_neuron("L1N5"), "mine")])
+        with file.path.open("a") as marks:
+            marks.write("L1 N6 a mistake\nL1N7 by hand\nand another\n")
+        await press(pilot, "M")
+        assert "line 3 of marks.tsv is not a mark, nor is 1 more: L1 N6 a mistake" in foot(app)
+        assert shown(app) == ["L1N5", "L1N7"]
+        await press(pilot, "delete")
+        file.put([Mark(parse_neuron("L1N5"), "theirs")])
+        await press(pilot, "ctrl+y")
+        assert ("L1N5", "theirs; mine") in marks_of(app)
