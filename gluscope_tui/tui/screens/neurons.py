@@ -91,6 +91,7 @@ class NeuronsScreen(TableScreen, scope="neurons"):
             empty=self.session.keys.filled("no neuron meets this condition: {table.filter} changes it"),
             heads=self.heads,
             selected=frozenset(place for place in seen if self.is_selected(place)),
+            notes=self.notes_of(seen),
         )
         self.query_one(Table).show(picture, self.palette)
 

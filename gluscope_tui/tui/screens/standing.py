@@ -96,6 +96,7 @@ class StandingScreen(TableScreen, scope="standing"):
             empty=clean(self.session.keys.filled(empty if table.stale else _NONE)),
             heads=self.heads,
             selected=frozenset(place for place in range(first, first + rows) if self.is_selected(place)),
+            notes=self.notes_of(range(first, first + len(shown[first : first + rows]))),
         )
         self.query_one(Table).show(picture, self.palette)
 

@@ -13,6 +13,7 @@ from indexer.database.format.classes import ATYPICAL_CLASSES, CLASSES
 from indexer.errors import GluscopeError
 
 from ...kept.marks import Key
+from ...text.clean import clean
 from ...views.numbers import counted, full_count
 from ..drawing.layout import LEAST_HEIGHT, LEAST_WIDTH, Rectangle
 from ..error_text import told
@@ -140,7 +141,8 @@ class TableScreen(BaseScreen):
         self.query_one(Small).show(NEEDED, palette)
         rows = self.rows
         self.view = self.view.to(self.view.place, self.total).seen(rows, self.total)
-        self.query_one(TableTitle).show(self.headline(), palette)
+        note = self.note_at(self.view.place) if self.total else ""
+        self.query_one(TableTitle).show(replace(self.headline(), note=note), palette)
         self.show_body(self.view.top, rows)
         notice, bad = self._notice, self._notice_is_bad
         if self.typing is not None:
@@ -236,6 +238,18 @@ class TableScreen(BaseScreen):
         """Whether the neuron of a row is marked."""
         key = self.key_of(place) if self.session.notes else None
         return key is not None and key[0] in self.session.notes
+
+    def note_at(self, place: int) -> str:
+        """The star and the note of a row whose neuron is marked, else ""."""
+        key = self.key_of(place) if self.session.notes else None
+        flip = False if self.session.explorer.view.signs == "aligned" else None
+        note = None if key is None else self.session.notes.of(key[0], flip=flip)
+        palette = self.palette
+        return "" if note is None else clean(f"{palette.glyphs.marked} {note}".rstrip(), ascii_only=palette.ascii_only)
+
+    def notes_of(self, places: range) -> Mapping[int, str]:
+        """The notes of some rows, by their places."""
+        return {place: note for place in places if (note := self.note_at(place))} if self.session.notes else {}
 
     def _mark(self) -> None:
         """Mark the selected rows, or the row under the cursor."""

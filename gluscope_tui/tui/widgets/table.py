@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from textual import events
 from textual.message import Message
@@ -18,6 +19,7 @@ GAP = 1
 BEFORE, AFTER = "[", "]"
 """Around the cell under the cursor, in the gaps beside it; the cell is underlined too, and keeps its colours."""
 _LEAST_REST = 8
+_LEAST_NOTE = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class TablePicture:
     empty: str = ""  # the text shown if there are no rows
     heads: int = 2  # the lines of the headings
     selected: frozenset[int] = frozenset()  # places of selected rows
+    notes: Mapping[int, str] = field(default_factory=dict)  # by place: shown after the columns if there is room
 
 
 class Table(Lines[TablePicture]):
@@ -162,7 +165,14 @@ class Table(Lines[TablePicture]):
             style = replace(style, underline=True) if under else style
             line.append((_placed(text, room, picture.headings[number].right), style))
             used = start + room
-        return strip([*line, (before, plain)], width, palette.text)
+        line.append((before, plain))
+        used += len(before)
+        note = picture.notes.get(place, "")
+        if note and self._slots[-1][0] == len(picture.headings) - 1 and width - used - GAP >= _LEAST_NOTE:
+            start = used + GAP + len(AFTER) - len(before)  # the same in every row
+            line.append((" " * (start - used), plain))
+            line.append((shorten(note, width - start, ascii_only=palette.ascii_only), palette.faint))
+        return strip(line, width, palette.text)
 
     def on_click(self, event: events.Click) -> None:
         if self.picture is None:

@@ -23,10 +23,11 @@ class TitleOfTable:
     what: str = ""
     order: str = ""
     more: str = ""
+    note: str = ""  # of the mark under the cursor, clean
 
 
 class TableTitle(OneLine[TitleOfTable]):
-    """Name, place of total, condition, order."""
+    """Name, place of total, condition, order, the note of the neuron under the cursor."""
 
     def line(self, picture: TitleOfTable, width: int) -> StyledLine:
         palette = self.palette
@@ -40,8 +41,9 @@ class TableTitle(OneLine[TitleOfTable]):
         parts = [
             Part(picture.name + stale, palette.strong),
             Part(here, palette.text, 1),
-            Part(f"by {picture.order}" if picture.order else "", palette.text, 3),
+            Part(f"by {picture.order}" if picture.order else "", palette.text, 4),
             Part(what, palette.strong, 2),
-            Part(picture.more, palette.faint, 4),
+            Part(shorten(picture.note, max(16, width // 3), ascii_only=palette.ascii_only), palette.strong, 3),
+            Part(picture.more, palette.faint, 5),
         ]
         return ((" ", palette.text), *fitted(parts, width - 1, "  ", palette.text))
