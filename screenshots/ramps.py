@@ -15,7 +15,7 @@ from gluscope_tui.colour.style import Style  # noqa: E402
 from gluscope_tui.colour.themes import DARK, LIGHT, THEMES  # noqa: E402
 
 DEPTHS = (Depth.TRUE, Depth.ANSI256, Depth.ANSI16)
-ROW, LABEL, STRIP = 26, 290, 320
+ROW, LABEL, STRIP = 26, 310, 320
 
 
 def seen_by_deuteranope(colour: Rgb) -> Rgb:
