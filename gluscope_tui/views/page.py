@@ -19,7 +19,7 @@ from .contexts import Fragment, Look, colour_of, context_line, context_lines, ne
 from .density import Ink
 from .neuron import header, table
 from .numbers import counted, frequency, full_count, signed
-from .sample import PLOT_ROWS, place_text, plot, width_of
+from .sample import PLOT_ROWS, place_beside, plot, width_of
 from .weights import block
 
 _BOLD = Style(bold=True)
@@ -142,7 +142,7 @@ def _percentiles(
     if places is None:
         return [""] * len(examples)
     found = [places.place(quadrant.quadrant, quantity, example.value) for example in examples]
-    words = ["" if place is None or place.beyond else place_text(place) for place in found]
+    words = [place_beside(place) for place in found]
     width = max(map(len, words), default=0)
     return [f"{word:<{width}} " if width else "" for word in words]
 

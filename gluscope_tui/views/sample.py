@@ -34,6 +34,11 @@ def place_text(place: Place | None) -> str:
     return f"p{int(place.percent)}"
 
 
+def place_beside(place: Place | None) -> str:
+    """The same beside a context; "" if the value is larger than all sampled ones, as those of most contexts are."""
+    return "" if place is not None and place.beyond else place_text(place)
+
+
 def table(found: dict[Quadrant, Quantiles], shown: Iterable[Quadrant], width: int, ink: Ink) -> list[StyledLine]:
     """The quantiles of the quadrants: five columns, or three (5, 50 and 95 %) if `width` is too small."""
     chosen = [quadrant for quadrant in QUADRANTS if quadrant in set(shown)]

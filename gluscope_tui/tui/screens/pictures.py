@@ -12,7 +12,7 @@ from indexer.quadrants import QUADRANTS, QUANTITIES, Quadrant
 
 from ...colour.scale import level
 from ...views.contexts import Look, lies_in, neuron_scale, pane_scale
-from ...views.sample import place_text
+from ...views.sample import place_beside
 from ...views.weights import class_of, cosines_of
 from ...views.writes import promoted, read
 from ..drawing.layout import GRID_WIDTH, VALUES_FROM, Layout
@@ -138,7 +138,7 @@ def _places(explorer: Explorer) -> tuple[str, ...]:
         return ()
     magnitudes = magnitudes_of(sample)
     places = (magnitudes.place(quadrant, quantity, example.values(quantity)[token] or 0.0) for quantity in QUANTITIES)
-    return tuple("" if place is not None and place.beyond else place_text(place) for place in places)
+    return tuple(map(place_beside, places))
 
 
 @lru_cache(maxsize=4)

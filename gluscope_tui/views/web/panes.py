@@ -12,7 +12,7 @@ from indexer.ranking import RANKINGS
 from ..contexts import Look
 from ..numbers import frequency, full_count, signed
 from ..quadrant import empty, in_words, kept
-from ..sample import place_text
+from ..sample import place_beside
 from ..writes import bare, label, output_sign, promoted
 from .contexts import Markup, markup
 from .provenance import public
@@ -106,7 +106,7 @@ def _context(example: Example, quadrant: QuadrantRecord, look: Look, places: Mag
     part = f" part {example.part}" if example.part else ""
     return Context(
         value=signed(example.value),
-        place=place_text(place),
+        place=place_beside(place),
         source=f"document {example.document}{part}, token {example.position}, {public(example.source)}",
         markup=markup(example, quadrant.quadrant, look),
     )
