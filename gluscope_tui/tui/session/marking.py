@@ -78,7 +78,7 @@ class Marking:
             return self._accept_all(text)
         key = self.keys[0]
         known, typed = self._known.get(key), " ".join(text.split())
-        same = known is not None and typed == known.text
+        same = known is not None and bool(typed) and typed == known.text
         mine = None if known is not None and not typed else Mark(key[0], quadrant=key[1]).with_text(typed)
 
         def changed(_: Key, there: Mark | None) -> Mark | None:

@@ -43,6 +43,8 @@ def test_a_mark_that_was_changed_elsewhere_is_not_taken_away(file: MarksFile) ->
     assert here.accept("") == "L1N2 was changed elsewhere meanwhile: seen again"
     again = Marking(file, [ONE])
     assert again.accept(again.text) == "L1N2 stays as it was marked"
+    Marking(file, [TWO]).accept("")
+    assert Marking(file, [TWO]).accept("") == "L3N4 -+ is no longer marked"
     unchanged, gone = Marking(file, [ONE]), Marking(file, [ONE])
     assert gone.accept("") == "L1N2 is no longer marked"
     assert unchanged.accept(unchanged.text) == "L1N2 is no longer marked"
