@@ -16,7 +16,7 @@ from indexer.errors import GluscopeError
 from .asked import Addresses
 from .extras import require_index_extra
 from .opening import open_index, open_named, warn_incomplete
-from .output import emit_lines
+from .output import complain, emit_lines
 from .printing import Printer, emit_objects
 
 if TYPE_CHECKING:
@@ -105,16 +105,23 @@ def _beside(index: Index, other: Index, addresses: Addresses, wish: Wish) -> Ite
 
     demand_same_shape(index, other)
     for address, _ in addresses:
-        yield two_indexes(index, other, address, wish)
+        try:
+            compared = two_indexes(index, other, address, wish)
+        except GluscopeError as error:
+            addresses.refused += 1
+            complain(error)
+        else:
+            yield compared
 
 
 def _print(found: Iterator[Compared], printer: Printer, limit: int | None, *, whole_list: bool) -> None:
-    from ..views import compare_json
+    from ..views import compare_json, compare_rows
 
     if printer.format in ("json", "jsonl"):
         emit_objects((compare_json.as_json(compared, limit) for compared in found), as_list=whole_list)
     elif printer.format == "plain":
-        emit_lines(line for compared in found for line in compare_json.rows(compared))
+        contexts = _CONTEXTS if limit is None else limit
+        emit_lines(line for compared in found for line in compare_rows.rows(compared, contexts))
     else:
         _rich(found, printer, _CONTEXTS if limit is None else limit)
 

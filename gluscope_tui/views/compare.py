@@ -58,7 +58,11 @@ class SharedContext:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How a frequency differs, second less first, in percentage points, and the standard error of that, if known."""
+    """How a frequency differs, second less first, in percentage points, and the standard error of that, if known.
+
+    It is not known of two neurons of an index, whose tokens are the same ones, and where each index visits the quadrant
+    never or always.
+    """
 
     points: float | None
     error: float | None
@@ -102,7 +106,7 @@ class Compared:
         if self.same_index:
             return Difference(points, None)
         variance = one * (1 - one) / self.one.tokens_counted + other * (1 - other) / self.other.tokens_counted
-        return Difference(points, 100 * math.sqrt(variance))
+        return Difference(points, 100 * math.sqrt(variance) if variance else None)
 
     @cached_property
     def cosines(self) -> tuple[PairCosine, ...]:

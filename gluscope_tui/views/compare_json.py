@@ -1,19 +1,17 @@
-"""A comparison for scripts, as docs/formats.md says: JSON, and rows of fields."""
+"""A comparison as JSON, as docs/formats.md says."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from indexer.database.records import Example, NeuronRecord, TokenScore
 from indexer.quadrants import QUADRANTS, Quadrant
 
-from ..text.clean import clean
 from . import json
 from .compare import CORRELATED, Compared, shared_tokens
-from .contexts import colour_of
-from .numbers import exact, float32
+from .numbers import float32
 
 
 def as_json(compared: Compared, limit: int | None = None) -> dict[str, Any]:
@@ -95,37 +93,3 @@ def _tokens(compared: Compared) -> dict[str, Any]:
 
 def _ids(scores: Iterable[TokenScore]) -> list[dict[str, Any]]:
     return [{"token": score.token, "text": score.text} for score in scores]
-
-
-def rows(compared: Compared) -> Iterator[str]:
-    """Tab-separated lines: names, what, where, the two values, their difference, its standard error; "" for none."""
-    quantity = colour_of(compared.ranking)
-    for quadrant in QUADRANTS:
-        if quadrant not in compared.one.quadrants:
-            continue
-        found, (one, other) = compared.difference(quadrant), (r.quadrants[quadrant] for r in compared.records)
-        shares = (_number(one.frequency), _number(other.frequency), _number(found.points), _number(found.error))
-        yield _line(compared, "frequency", quadrant.value, *shares)
-        for what, first, second in (("mean", one.mean, other.mean), ("extreme", one.extreme, other.extreme)):
-            yield _line(compared, f"{what}_{quantity}", quadrant.value, exact(first[quantity]), exact(second[quantity]))
-    for cosine in compared.cosines:
-        where = f"{cosine.one},{cosine.other}"
-        yield _line(compared, "cos", where, exact(cosine.cosine))
-        if cosine.at_most is not None:
-            yield _line(compared, "cos_at_most", where, exact(cosine.at_most))
-    for name in CORRELATED:
-        value = compared.correlation(name)
-        if value is not None:
-            yield _line(compared, "correlation", name, _number(value))
-    for pair in compared.shared:
-        where = f"{pair.one_quadrant},{pair.other_quadrant}"
-        values = (exact(pair.one.value), exact(pair.other.value), str(pair.distance))
-        yield _line(compared, "shared", where, *values)
-
-
-def _line(compared: Compared, what: str, where: str, *fields: str) -> str:
-    return "\t".join((*map(clean, compared.names), what, where, *fields, *[""] * (4 - len(fields))))
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else repr(value)

@@ -12,7 +12,8 @@ from indexer.quadrants import QUADRANTS, Quadrant
 from ..colour.ramp import Ramp
 from ..colour.style import PLAIN, Style, StyledLine
 from ..text.cells import cell_len, column, fit, flow, shorten
-from .compare import CORRELATED, Compared, Difference, PairCosine, SharedContext, shared_tokens
+from .compare import CORRELATED, Compared, PairCosine, SharedContext, shared_tokens
+from .compare_table import blocks
 from .contexts import Look, colour_of, context_line, neuron_scale, split_width
 from .numbers import frequency, full_count, signed
 from .weights import class_of, cosines_of
@@ -21,7 +22,6 @@ from .writes import in_a_row
 TWO_COLUMNS_FROM = 100
 """Width from which the two neurons stand side by side."""
 _VALUE_CELLS = 9
-_NAME_CELLS = 10
 _DISTANCE_CELLS = 12
 _LABEL_CELLS = 24
 
@@ -42,6 +42,7 @@ class CompareLook:
     divider: str = " │ "
     ascii_only: bool = False
     marks: tuple[str, str] | None = None  # around a peak, where bold and underline can't be seen
+    beside_from: int = TWO_COLUMNS_FROM  # the width, where a part of the screen is not the comparison's
     more: str = ""  # how to get the cosines between two neurons that the index doesn't have
     token: Callable[[Style], Style] = field(default=_same, compare=False)
 
@@ -72,7 +73,7 @@ class _Page:
 
     def __init__(self, compared: Compared, width: int, look: CompareLook) -> None:
         self._compared, self._width, self._look = compared, width, look
-        self._two = width >= TWO_COLUMNS_FROM
+        self._two = width >= look.beside_from
         self._half = (width - len(look.divider)) // 2 if self._two else width
         self._quantity = colour_of(compared.ranking)
         self._names = [shorten(name, 40, ascii_only=look.ascii_only) for name in compared.names]
@@ -104,32 +105,10 @@ class _Page:
 
     def statistics(self) -> Iterator[StyledLine]:
         """A row a quadrant: the two frequencies, their difference, the means and the extremes of the quantity."""
-        compared, quantity = self._compared, self._quantity
-        names = [shorten(name, _NAME_CELLS, ascii_only=self._look.ascii_only) for name in compared.names]
-        wide = self._width >= 8 + 7 * (_NAME_CELLS + 1) + 8
-        groups = ["frequency", "", "difference", f"mean {quantity}", "", f"max {quantity}", ""]
-        heads = [*names, "in points", *names, *names]
-        rows = [self._row(quadrant) for quadrant in QUADRANTS if quadrant in compared.one.quadrants]
-        shown = range(7) if wide else (0, 1, 2, 5, 6) if self._width >= 66 else (0, 1, 2)
-        widths = [max(_NAME_CELLS, *(cell_len(row[place + 1]) for row in rows)) for place in range(7)]
-        for cells, style in ((groups, self._look.faint), (heads, self._look.faint)):
-            yield (("    " + " ".join(column(cells[place], widths[place]) for place in shown), style),)
-        for name, *cells in rows:
-            words = " ".join(column(cells[place], widths[place]) for place in shown)
-            yield ((f" {name} ", self._look.strong), (words, self._look.text))
-
-    def _row(self, quadrant: Quadrant) -> list[str]:
-        compared, quantity = self._compared, self._quantity
-        one, other = (record.quadrants[quadrant] for record in compared.records)
-        totals = [record.tokens_counted for record in compared.records]
-        return [
-            quadrant.value,
-            frequency(one.count, totals[0]),
-            frequency(other.count, totals[1]),
-            points(compared.difference(quadrant), ascii_only=self._look.ascii_only),
-            *(signed(record.mean[quantity]) for record in (one, other)),
-            *(signed(record.extreme[quantity]) for record in (one, other)),
-        ]
+        look = self._look
+        for block in blocks(self._compared, self._width, ascii_only=look.ascii_only):
+            yield from (((f"    {head}", look.faint),) for head in block.heads)
+            yield from (((f" {name} ", look.strong), (words, look.text)) for name, words in block.rows)
 
     def between(self) -> Iterator[StyledLine]:
         """The cosines between the two, and how their values go together in the sample."""
@@ -143,7 +122,7 @@ class _Page:
                 writer, reader = self._names if feeding[0].one == "out" else self._names[::-1]
                 arrow = "->" if self._look.ascii_only else "→"
                 yield from self._labelled(
-                    "feeds", [f"{writer} {arrow} {reader}", *(self._cosine(one) for one in feeding)]
+                    "feeds", [f"{writer} {arrow} {reader}", *(self._cosine(_written(one)) for one in feeding)]
                 )
         elif compared.same_index:
             yield from self._labelled("between", ["no cosines: the index has no weights", *more])
@@ -281,13 +260,9 @@ class _Page:
         yield from (((line, style),) for line in flow([text], self._width))
 
 
-def points(difference: Difference, *, ascii_only: bool = False) -> str:
-    """`-9.30`, with its standard error `-9.30 ±0.12`; `-` without tokens."""
-    if difference.points is None:
-        return "-"
-    within = "+-" if ascii_only else "±"
-    error = "" if difference.error is None else f" {within}{difference.error:#.2g}".rstrip(".")
-    return f"{difference.points:+.2f}{error}"
+def _written(one: PairCosine) -> PairCosine:
+    """The cosine with the vector that is written first, as in `L3N4 -> L12N5`."""
+    return one if one.one == "out" else replace(one, one=one.other, other=one.one)
 
 
 def cosine_words(one: PairCosine, *, ascii_only: bool = False) -> str:

@@ -61,10 +61,11 @@ def with_cosines(compared: Compared, raw: Mapping[tuple[str, str], float | None]
 def two_indexes(index: Index, beside: Index, neuron: NeuronAddress, wish: Wish) -> Compared:
     """A neuron in two indexes. GluscopeError if they have no such neuron, or other widths."""
     demand_same_shape(index, beside)
+    found = [_address(one, neuron) for one in (index, beside)]
     same_corpus = index.info().corpus.get("hash") == beside.info().corpus.get("hash") is not None
     return Compared(
-        wish.read(index, index.address(neuron)),
-        wish.read(beside, beside.address(neuron)),
+        wish.read(index, found[0]),
+        wish.read(beside, found[1]),
         names_of(index, beside),
         wish.ranking,
         same_index=False,
@@ -73,13 +74,27 @@ def two_indexes(index: Index, beside: Index, neuron: NeuronAddress, wish: Wish) 
     )
 
 
+def _address(index: Index, neuron: NeuronAddress) -> NeuronAddress:
+    """The address in an index. GluscopeError, which names the index, if it lacks the neuron."""
+    try:
+        return index.address(neuron)
+    except GluscopeError as error:
+        raise GluscopeError(f"{neuron} is not in {shown(index.path)}: {error.cause}", error.fix) from None
+
+
 def demand_same_shape(index: Index, beside: Index) -> None:
-    """GluscopeError unless the indexes share sites, and those that they share are equally wide."""
+    """GluscopeError unless the models have as many layers, and the sites that both indexes have are equally wide."""
     widths = {site.address: site.width for site in index.sites}
     shared = [site for site in beside.sites if site.address in widths]
     if not shared:
         raise GluscopeError(
             f"{shown(beside.path)} has no layer of {shown(index.path)}", "name an index of the same layers"
+        )
+    layers = index.info().model.get("layers"), beside.info().model.get("layers")
+    if None not in layers and layers[0] != layers[1]:
+        raise GluscopeError(
+            f"the model of {shown(index.path)} has {layers[0]:,} layers, that of {shown(beside.path)} {layers[1]:,}",
+            "name an index of a model of the same shape",
         )
     other = next((site for site in shared if site.width != widths[site.address]), None)
     if other is not None:

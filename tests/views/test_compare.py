@@ -20,8 +20,9 @@ from gluscope_tui.cli.app import run
 from gluscope_tui.colour.depth import Depth
 from gluscope_tui.colour.ramp import ramp
 from gluscope_tui.views.compare import Compared, Difference, pair_cosines, shared_tokens, turned
-from gluscope_tui.views.compare_lines import CompareLook, compare_lines, points
+from gluscope_tui.views.compare_lines import CompareLook, compare_lines
 from gluscope_tui.views.compare_reading import Wish, two_indexes, two_neurons
+from gluscope_tui.views.compare_table import points
 from indexer.addresses import NeuronAddress, SiteAddress, parse_neuron
 from indexer.database.records import Cosines, Neighbour, NeuronWeights, Reads, TokenScore, Wire, Wiring
 from indexer.errors import GluscopeError
@@ -43,7 +44,8 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("beside")
-    make_index(folder / "bare.db", layers=2, width=12, documents=50, seed=5, sample=300)
+    sites = [SiteAddress("", layer) for layer in range(2)]  # of the three layers that the model has
+    make_index(folder / "bare.db", layers=3, sites=sites, width=12, documents=50, seed=5, sample=300)
     return with_weights(folder / "bare.db", folder / "other.db", seed=2)
 
 
@@ -219,6 +221,41 @@ def compared_pairs(path: Path, other: Path) -> tuple[Compared, Compared]:
         return one, two_indexes(index, beside, parse_neuron("L1N3"), Wish())
 
 
+def test_the_statistics_are_all_there_at_every_width(compared_pairs: tuple[Compared, Compared]) -> None:
+    for width, blocks in ((40, 3), (55, 2), (78, 1)):
+        page = [
+            "".join(part for part, _ in line)
+            for line in compare_lines(compared_pairs[0], width, CompareLook(ramp(Depth.NONE)))
+        ]
+        heads = [line for line in page if "frequency" in line or "mean post" in line or "max post" in line]
+        assert len(heads) == blocks, width
+        assert all(words in " ".join(heads) for words in ("frequency", "difference", "mean post", "max post"))
+        for quadrant in QUADRANTS:
+            rows = [line.split() for line in page if line.startswith(f" {quadrant} ")]
+            assert len(rows) == blocks
+            assert sum(len(row) - 1 for row in rows) == 7, (width, rows)
+
+
+def test_an_error_of_no_visits_is_not_claimed(compared_pairs: tuple[Compared, Compared]) -> None:
+    compared = compared_pairs[1]
+    for share, known in ((0, False), (1, False), (0.5, True)):
+        one, other = (
+            replace(
+                record,
+                quadrants={
+                    **record.quadrants,
+                    Quadrant.PP: replace(
+                        record.quadrants[Quadrant.PP], count=int(share * record.tokens_counted), frequency=share
+                    ),
+                },
+            )
+            for record in compared.records
+        )
+        found = replace(compared, one=one, other=other).difference(Quadrant.PP)
+        assert found.points == 0
+        assert (found.error is not None) == known
+
+
 def test_from_100_columns_the_two_stand_side_by_side(compared_pairs: tuple[Compared, Compared]) -> None:
     look = CompareLook(ramp(Depth.NONE))
     narrow, wide = (
@@ -236,6 +273,10 @@ def test_differences_in_words() -> None:
     assert points(Difference(-9.3, 0.124)) == "-9.30 ±0.12"
     assert points(Difference(0.5, None)) == "+0.50"
     assert points(Difference(1.0, 2.0), ascii_only=True) == "+1.00 +-2.0"
+    assert points(Difference(12.345, 12.3)) == "+12.35 ±12"
+    assert points(Difference(0.00302, 0.0090)) == "+0.0030 ±0.0090"
+    assert points(Difference(-0.0116, None)) == "-0.012"
+    assert points(Difference(0.0, None)) == "+0.00"
     assert points(Difference(None, None)) == "-"
 
 
@@ -266,6 +307,16 @@ def test_json_holds_both_neurons_and_what_is_between_them(capsys: Capture, path:
     rows = printed(capsys, "L1N5", "L2N7", "--compare", "-f", "plain", "--db", str(path)).splitlines()
     assert {len(row.split("\t")) for row in rows} == {8}
     assert sum(row.split("\t")[2] == "shared" for row in rows) == len(found["shared"])
+    table = [tuple(row.split("\t")[2:6]) for row in rows]
+    assert ("class", "", *(found[side]["weights"]["rw_class"] for side in ("one", "other"))) in table
+    for what in ("promotes", "suppresses"):
+        for where, ids in found[what].items():
+            assert len([row for row in table if row[:2] == (what, where)]) == len(ids)
+    for quadrant in ("++", "--"):
+        texts = [row[2:] for row in table if row[0] == "context" and row[1].startswith(f"{quadrant},")]
+        sides = [found[side]["quadrants"][quadrant]["examples"]["post"][:3] for side in ("one", "other")]
+        assert len(texts) == max(map(len, sides))
+        assert all("«" in text for pair, *side in zip(texts, *sides, strict=False) for text in pair[: len(side)])
 
 
 @pytest.mark.slow
@@ -291,6 +342,15 @@ def test_a_neuron_beside_itself_in_another_index(capsys: Capture, path: Path, ot
     assert "other.db" in page
 
 
+def test_a_neuron_that_one_index_lacks_is_reported_and_the_others_are_shown(
+    capsys: Capture, path: Path, other: Path
+) -> None:
+    assert run(["show", "L1N5", "L2N1", "L0N1", "--beside", str(other), "-f", "jsonl", "--db", str(path)]) == 2
+    out, err = capsys.readouterr()
+    assert [json.loads(line)["one"]["neuron"] for line in out.splitlines()] == ["L1N5", "L0N1"]
+    assert f"L2N1 is not in {other}: " in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -314,10 +374,11 @@ def test_what_cannot_be_compared_is_refused(
 
 @pytest.mark.slow
 def test_indexes_of_other_shapes_are_refused(tmp_path: Path, path: Path) -> None:
-    make_index(tmp_path / "wide.db", layers=2, width=13, documents=10)
-    make_index(tmp_path / "far.db", sites=[SiteAddress("", 7)], width=12, documents=10)
+    make_index(tmp_path / "wide.db", layers=3, width=13, documents=10)
+    make_index(tmp_path / "far.db", sites=[SiteAddress("", 7)], layers=3, width=12, documents=10)
+    make_index(tmp_path / "deep.db", sites=[SiteAddress("", 1)], layers=4, width=12, documents=10)
     with indexer.open(path) as index:
-        for name, words in (("wide.db", "13"), ("far.db", "no layer")):
+        for name, words in (("wide.db", "13"), ("far.db", "no layer"), ("deep.db", "has 3 layers, that of .* 4")):
             with indexer.open(tmp_path / name) as beside, pytest.raises(GluscopeError, match=words):
                 two_indexes(index, beside, parse_neuron("L1N5"), Wish())
 

@@ -17,7 +17,7 @@ from ...colour.style import StyledLine
 from ...text.cells import flow
 from ...text.clean import clean
 from ...views.compare import Compared, turned
-from ...views.compare_lines import CompareLook, compare_lines
+from ...views.compare_lines import TWO_COLUMNS_FROM, CompareLook, compare_lines
 from ...views.compare_reading import Wish, two_indexes, two_neurons, with_cosines
 from ..error_text import told
 from ..reading.messages import ComparedLoaded
@@ -35,6 +35,7 @@ NOTHING = (
     "Nothing is pinned. {compare.pin} pins this neuron; {list.next} and {list.previous} then show others beside it.",
     "gluscope tui A.db --beside B.db shows each neuron in two indexes of the same shape.",
 )
+PINNED = "This is the pinned neuron. {list.next} and {list.previous} show others beside it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +71,26 @@ class CompareScreen(AboutScreen, scope="compare"):
 
     @property
     def pair(self) -> Pair | None:
-        """What is to be compared; None if nothing is pinned and there is no other index."""
+        """What is to be compared; None if no other neuron is pinned and there is no other index."""
         explorer = self.session.explorer
-        if explorer.pinned is None and not explorer.facts.beside:
+        current = explorer.current.neuron
+        pinned = None if explorer.pinned == current else explorer.pinned
+        if pinned is None and not explorer.facts.beside:
             return None
-        return Pair(explorer.current.neuron, explorer.pinned, explorer.view.signs, explorer.view.ranking)
+        return Pair(current, pinned, explorer.view.signs, explorer.view.ranking)
+
+    @property
+    def _lacking(self) -> str:
+        """What to do where nothing is compared."""
+        if self.session.explorer.pinned is not None:
+            return "this is the pinned neuron: {list.next} and {list.previous} show others beside it"
+        return "nothing is compared yet: {compare.pin} pins this neuron"
 
     def lines(self, width: int, height: int) -> Sequence[StyledLine]:
         palette, pair = self.palette, self.pair
         if pair is None:
-            words = (self.session.keys.filled(line) for line in NOTHING)
+            what = NOTHING if self.session.explorer.pinned is None else (PINNED,)
+            words = (self.session.keys.filled(line) for line in what)
             return [((f" {part}", palette.text),) for line in words for part in flow([line], width - 2)]
         if pair.two is not None:
             self.session.trying.want_cosines(pair.two)
@@ -92,6 +103,7 @@ class CompareScreen(AboutScreen, scope="compare"):
             palette.text,
             palette.faint,
             palette.strong,
+            beside_from=TWO_COLUMNS_FROM - 2,
             divider=f" {palette.glyphs.vertical} ",
             ascii_only=palette.ascii_only,
             token=lambda style: palette.on_ground(style, palette.faint),
@@ -164,7 +176,7 @@ class CompareScreen(AboutScreen, scope="compare"):
         """Ask the model for the cosines, or give up."""
         pair, trying = self.pair, self.session.trying
         if pair is None:
-            self.say("nothing is compared yet: {compare.pin} pins this neuron")
+            self.say(self._lacking)
         elif pair.two is None:
             self.say("cosines are between two neurons of one index: {compare.pin} pins this neuron")
         elif self._between.asking is not None:
@@ -182,17 +194,15 @@ class CompareScreen(AboutScreen, scope="compare"):
         super().leave()
 
     def _turn(self) -> None:
-        pair = self.pair
-        if pair is None:
-            self.say("nothing is compared yet: {compare.pin} pins this neuron")
-        elif pair.pinned == pair.neuron:
-            self.say("this is the pinned neuron: {list.next} and {list.previous} show others beside it")
-        self._turned = not self._turned
+        if self.pair is None:
+            self.say(self._lacking)
+        else:
+            self._turned = not self._turned
 
     def _copy(self) -> None:
         pair, facts = self.pair, self.session.explorer.facts
         if pair is None:
-            self.say("nothing is compared yet: {compare.pin} pins this neuron")
+            self.say(self._lacking)
             return
         words = ["gluscope", "show", *([str(pair.pinned)] if pair.pinned else []), str(pair.neuron)]
         words += ["--compare"] if pair.pinned else ["--beside", facts.beside]

@@ -16,7 +16,7 @@ from gluscope_tui.tui.screens.home import HomeScreen
 from gluscope_tui.tui.widgets.header import HeaderLine
 from gluscope_tui.tui.widgets.hints import Hints
 from gluscope_tui.tui.widgets.styled_lines import StyledLines
-from indexer.addresses import parse_neuron
+from indexer.addresses import SiteAddress, parse_neuron
 from indexer.database.reader import Index
 from indexer.errors import GluscopeError
 from tests.support.index_fixture import make_index
@@ -38,7 +38,7 @@ def head(app: ExplorerApp) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("width", "beside"), [(120, True), (80, False)])
+@pytest.mark.parametrize(("width", "beside"), [(120, True), (100, True), (99, False)])
 async def test_the_pinned_neuron_stands_beside_the_current_one_which_j_and_k_walk(
     explorer_app: AppMaker, weighted_index: Path, width: int, beside: bool
 ) -> None:
@@ -78,7 +78,12 @@ async def test_without_a_pin_the_comparison_says_how_to_get_one(explorer_app: Ap
         assert "Nothing is pinned. P pins this neuron" in body(app)[0]
         await press(pilot, "C")
         assert "nothing is compared yet" in foot(app)
-        await press(pilot, "P", "j")
+        await press(pilot, "P")
+        assert "This is the pinned neuron. j and k show others beside it." in body(app)[0]
+        for key in ("C", "W", "p"):
+            await press(pilot, key)
+            assert "this is the pinned neuron" in foot(app)
+        await press(pilot, "j")
         assert "L1N5" in body(app)[0]
         assert here(app) == "L1N6"
 
@@ -112,7 +117,8 @@ async def test_the_pinned_neuron_comes_in_place_in_card_and_density_with_its_own
 async def test_an_index_beside_shows_the_same_neuron_in_both(
     explorer_app: AppMaker, weighted_index: Path, tmp_path: Path
 ) -> None:
-    make_index(tmp_path / "other.db", layers=2, width=40, documents=30, seed=4)
+    sites = [SiteAddress("", layer) for layer in range(2)]
+    make_index(tmp_path / "other.db", layers=4, sites=sites, width=40, documents=30, seed=4)
     app = explorer_app("L1N5", path=weighted_index, beside=tmp_path / "other.db")
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "equals_sign")
@@ -127,7 +133,7 @@ async def test_an_index_beside_shows_the_same_neuron_in_both(
 
 def test_an_index_of_another_shape_is_refused_at_the_start(weighted_index: Path, tmp_path: Path) -> None:
 
-    make_index(tmp_path / "narrow.db", layers=2, width=13, documents=10)
+    make_index(tmp_path / "narrow.db", layers=4, width=13, documents=10)
     with pytest.raises(GluscopeError, match="40 neurons"):
         open_index(Request(weighted_index, beside=tmp_path / "narrow.db"))
 
@@ -155,7 +161,8 @@ def words(path: Path, one: str, other: str, *, turn: bool = False) -> list[str]:
     found = []
     for a, b, cosine in cosines({"one": one, "other": other})["cosines"]:
         signed = cosine * (flips[0] if a != "gate" else 1) * (flips[1] if b != "gate" else 1)
-        found.append(f"cos({b}, {a}) {signed:+.3f}" if turn else f"cos({a}, {b}) {signed:+.3f}")
+        named = (b, a) if turn and a != "out" else (a, b)  # what one writes comes first, whichever side it is on
+        found.append(f"cos({named[0]}, {named[1]}) {signed:+.3f}")
     return found
 
 
