@@ -17,8 +17,9 @@ from ...views.weights import class_of, cosines_of
 from ...views.writes import promoted, read
 from ..drawing.layout import GRID_WIDTH, VALUES_FROM, Layout
 from ..drawing.palette import Palette
-from ..session.current_list import CurrentList
+from ..session.current_list import CurrentList, SiteNeurons
 from ..session.explorer import Explorer
+from ..session.goto import find_site
 from ..session.session import Session
 from ..widgets.header import Header
 from ..widgets.hints import Foot
@@ -65,11 +66,14 @@ def header(session: Session) -> Header:
 
 
 def _place(explorer: Explorer) -> str:
-    """The place in the current list of the neuron that is shown, which may be the pinned one."""
+    """The place of the neuron that is shown, which may be the pinned one: in the current list, or in its own layer."""
     current = explorer.current
     shown = current.find(explorer.neuron) if explorer.swapped else current
+    if shown is None and isinstance(current.neurons, SiteNeurons):
+        pinned = explorer.neuron
+        return f"{pinned.index + 1}/{find_site(pinned.site, explorer.facts.sites).width} {current.label}"
     if shown is None:
-        return f"-/{len(current)} not {current.label}"
+        return f"-/{len(current)} not in {current.label.removeprefix('in ')}"
     return f"{shown.place + 1}/{len(current)} {current.label}"
 
 

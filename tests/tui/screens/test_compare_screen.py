@@ -107,10 +107,12 @@ async def test_the_pinned_neuron_comes_in_place_in_card_and_density_with_its_own
         await press(pilot, "p", "q")
         assert "6/40" in header_text(app)
         await press(pilot, "p", "l", "p")
-        assert "-/40 not in layer" in header_text(app)
+        assert "6/40 in layer" in header_text(app)  # its own layer
         await press(pilot, "equals_sign")  # the list's neuron is compared, whichever home showed
         assert body(app)[0].split() == ["L1N5", "│", "L2N7"]
         assert str(state_of(app).shown.neuron) == "L2N7"
+        await press(pilot, "m", "enter", "M", "enter", "escape", "p")
+        assert "-/1 not in marks" in header_text(app)
 
 
 @pytest.mark.slow
