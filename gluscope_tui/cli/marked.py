@@ -12,7 +12,7 @@ from indexer.database.reader import Index
 from indexer.errors import GluscopeError
 
 from ..kept.marks import Key, Mark, dated
-from ..kept.marks_file import MarksFile
+from ..kept.marks_file import Change, MarksFile
 from ..text.clean import clean
 from ..views.numbers import counted
 from .output import tell
@@ -76,8 +76,16 @@ def import_marks(file: MarksFile, index: Index, names: Sequence[str], *, replace
         if other := len(changes) - count - same:
             stay = "stays as it is" if other == 1 else "stay as they are"
             tell(f"{counted(other, 'mark')} with another note {stay}: --replace takes what is imported")
+        tell_replaced(changes.values())
     if refused:
         raise typer.Exit(2)
+
+
+def tell_replaced(changes: Iterable[Change]) -> None:
+    """Name the notes that are gone, so that they can be had again."""
+    for before, after in ((change.before, change.after) for change in changes):
+        if before is not None and before.note and after is not None and after.note != before.note:
+            tell(f"replaced: {before.name}  {clean(before.text)}")
 
 
 def tell_mistakes(file: MarksFile, mistakes: Sequence[tuple[int, str]]) -> None:

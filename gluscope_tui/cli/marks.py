@@ -17,7 +17,7 @@ from ..kept.marks_file import MarksFile
 from ..views.numbers import counted
 from .asked import Addresses, named
 from .columns import Where
-from .marked import import_marks, of_index, tell_mistakes
+from .marked import import_marks, of_index, tell_mistakes, tell_replaced
 from .opening import open_index, reading_name
 from .options import MOST, Color, Db, Quadrants, parse_quadrants, require_utf8
 from .output import complain, emit_lines, tell
@@ -177,7 +177,7 @@ def _add(
         def added(key: Key, there: Mark | None) -> Mark:
             return (there or Mark(key[0], quadrant=key[1], date=now())).with_added(given, words)
 
-        changes = file.update(asked, added).values()
+        changes = tuple(file.update(asked, added).values())
         same = sum(one.before == one.after for one in changes)
         new = sum(one.before is None for one in changes)
         changed = len(changes) - new - same
@@ -187,6 +187,7 @@ def _add(
             tell(f"{counted(changed, 'mark')} changed in {file.path}")
         if same:
             tell(f"{counted(same, 'mark')} {'stays as it was' if same == 1 else 'stay as they were'}")
+        tell_replaced(changes)
     if addresses.refused:
         raise typer.Exit(2)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from indexer.addresses import NeuronAddress
 from indexer.database.reader import Index
 from indexer.database.records import NeuronRecord
-from indexer.database.remote.place import shown
+from indexer.database.remote.place import is_remote, shown
 from indexer.errors import GluscopeError
 from indexer.quadrants import QUADRANTS, Quadrant, changes_sign
 
@@ -83,7 +84,9 @@ def _address(index: Index, neuron: NeuronAddress) -> NeuronAddress:
 
 
 def demand_same_shape(index: Index, beside: Index) -> None:
-    """GluscopeError unless the models have as many layers, and the sites that both indexes have are equally wide."""
+    """GluscopeError for one file twice, models of other depths, and sites in both indexes of other widths."""
+    if len({path if is_remote(path) else os.path.realpath(path) for path in (index.path, beside.path)}) == 1:
+        raise GluscopeError(f"{shown(index.path)} is compared with itself", "name another index after --beside")
     widths = {site.address: site.width for site in index.sites}
     shared = [site for site in beside.sites if site.address in widths]
     if not shared:

@@ -72,8 +72,13 @@ def test_adding_to_a_mark_keeps_its_note_and_tags(truth: Truth, capsys: Capture)
         (["-t", "new", "-t", "a"], ["1 mark changed"], "precious", "a b new"),
         (["--note", "#c"], ["1 mark changed"], "precious", "a b new c"),
         ([], ["1 mark stays as it was"], "precious", "a b new c"),
-        (["L0N2", "--note", "other"], ["1 mark kept", "1 mark changed"], "other", "a b new c"),
-        (["--note", ""], ["1 mark changed"], "", "a b new c"),
+        (
+            ["L0N2", "--note", "other"],
+            ["1 mark kept", "1 mark changed", "replaced: L0N1  precious #a #b #new #c"],
+            "other",
+            "a b new c",
+        ),
+        (["--note", ""], ["1 mark changed", "replaced: L0N1  other #a #b #new #c"], "", "a b new c"),
     ):
         assert run(["marks", "add", "L0N1", *arguments, "--db", str(truth.path)]) == 0
         assert [line.split(" in /")[0] for line in capsys.readouterr().err.splitlines()] == said

@@ -378,6 +378,8 @@ def test_indexes_of_other_shapes_are_refused(tmp_path: Path, path: Path) -> None
     make_index(tmp_path / "far.db", sites=[SiteAddress("", 7)], layers=3, width=12, documents=10)
     make_index(tmp_path / "deep.db", sites=[SiteAddress("", 1)], layers=4, width=12, documents=10)
     with indexer.open(path) as index:
+        with pytest.raises(GluscopeError, match="compared with itself"):
+            two_indexes(index, index, parse_neuron("L1N5"), Wish())
         for name, words in (("wide.db", "13"), ("far.db", "no layer"), ("deep.db", "has 3 layers, that of .* 4")):
             with indexer.open(tmp_path / name) as beside, pytest.raises(GluscopeError, match=words):
                 two_indexes(index, beside, parse_neuron("L1N5"), Wish())
