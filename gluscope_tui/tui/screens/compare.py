@@ -96,7 +96,8 @@ class CompareScreen(AboutScreen, scope="compare"):
             self.session.trying.want_cosines(pair.two)
         self._read(pair)
         if self._shown is None:
-            return [((f" {self._problem or 'being read'}", palette.faint),)]
+            told = self._problem or "being read"
+            return [((f" {part}", palette.faint),) for part in flow([told], width - 2)]
         look = CompareLook(
             palette.ramp,
             min(max(FEWEST, (height - _OTHER_ROWS) // 5), MOST),

@@ -130,7 +130,9 @@ async def test_an_index_beside_shows_the_same_neuron_in_both(
         assert f"gluscope show L1N5 --beside {tmp_path / 'other.db'}" in copied(app)
         await press(pilot, "l", "l")  # a layer that the other index lacks
         assert here(app) == "L3N5"
-        assert any("other.db" in line or "L3" in line for line in body(app))
+        page = " ".join(line.strip() for line in body(app))
+        assert "L3N5 is not in" in page
+        assert "layer 3 was not indexed, only 0-1" in page
 
 
 def test_an_index_of_another_shape_is_refused_at_the_start(weighted_index: Path, tmp_path: Path) -> None:
