@@ -48,9 +48,10 @@ def name_for_others(index: str) -> str:
 def locked(path: Path) -> Iterator[None]:
     """Keep other processes from changing a file between this one's reading and writing it.
 
-    Raises OSError if the lock file can't be made, TimeoutError if another process keeps the lock. On a file system
-    without locks it goes on without one.
+    A link has the lock of the file that it names, which several links may share. Raises OSError if the lock file can't
+    be made, TimeoutError if another process keeps the lock. On a file system without locks it goes on without one.
     """
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -190,6 +190,19 @@ def test_a_lock_that_is_never_given_back_is_told(tmp_path: Path, monkeypatch: py
     assert len(file.read()) == 1
 
 
+def test_links_to_one_notebook_share_its_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "PATIENCE", 0.05)
+    book = tmp_path / "book" / "notes.tsv"
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "marks.tsv").symlink_to(book)
+    one, other = (MarksFile(tmp_path / name / "marks.tsv") for name in ("one", "other"))
+    with locked(one.path), pytest.raises(GluscopeError, match="another process is writing them"):
+        other.put([mark("L1N2")])
+    other.put([mark("L1N2")])
+    assert one.read() == MarksFile(book).read() != ()
+
+
 def test_a_link_stays_a_link_and_the_permissions_stay(tmp_path: Path) -> None:
     (tmp_path / "book").mkdir()
     real = tmp_path / "book" / "notes.tsv"
