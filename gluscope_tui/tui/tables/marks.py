@@ -21,6 +21,7 @@ class MarksTable:
 
     def __init__(self) -> None:
         self._marks: tuple[Mark, ...] = ()
+        self._kept: tuple[object, list[Mark]] | None = None  # the rows, and what they follow from
         self.where = ""
         self.sorted_by: int | None = None  # a column; None: the order of the file
         self.descending = False
@@ -30,7 +31,7 @@ class MarksTable:
 
     def put(self, marks: Iterable[Mark]) -> None:
         """Store the marks that were read."""
-        self._marks = tuple(marks)
+        self._marks, self._kept = tuple(marks), None
         self.view = self.view.to(self.view.place, len(self.rows))
 
     def open(self, neuron: NeuronAddress) -> None:
@@ -42,6 +43,12 @@ class MarksTable:
     @property
     def rows(self) -> list[Mark]:
         """The marks that the filter leaves, in order; empty cells come last."""
+        asked = (self.where, self.sorted_by, self.descending)
+        if self._kept is None or self._kept[0] != asked:
+            self._kept = (asked, self._ordered())
+        return self._kept[1]
+
+    def _ordered(self) -> list[Mark]:
         rows = [mark for mark in self._marks if has_words(mark, self.where)]
         if self.sorted_by is None:
             return rows
