@@ -60,7 +60,7 @@ class ChoiceScreen(BaseScreen):
         self._found = [
             choice
             for choice in self._menu.choices()
-            if all(word in f"{choice.id} {choice.text}".lower() for word in words)
+            if all(word in f"{choice.id} {choice.text} {choice.also}".lower() for word in words)
         ]
         self.query_one(Prompt).show(self.typing, self.palette)
         rows = max(1, self.app.size.height - 1)

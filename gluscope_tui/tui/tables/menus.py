@@ -15,10 +15,11 @@ _WIDTH = 26
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A line of a menu, and the id that it returns."""
+    """A line of a menu, and the id that it returns. `also`: words by which it is found too."""
 
     id: str
     text: str
+    also: str = ""
 
 
 def sort_choices(columns: Sequence[str]) -> list[Choice]:
@@ -30,16 +31,23 @@ def sort_choices(columns: Sequence[str]) -> list[Choice]:
             continue
         ways = (("up", "from a to z"), ("down", "from z to a")) if text else ()
         for way, words in ways or (("down", "largest first"), ("up", "smallest first")):
-            found.append(Choice(f"{name} {way}", f"{_signed(name)} {words}"))
+            found.append(Choice(f"{name} {way}", f"{_signed(name)} {words}", with_signs(name)))
         if COLUMNS[name].kind == "real" and not name.startswith(("frequency_", "norm_")):
-            found.append(Choice(f"|{name}| down", f"{_signed(f'|{name}|')} largest magnitude first"))
+            text = f"{_signed(f'|{name}|')} largest magnitude first"
+            found.append(Choice(f"|{name}| down", text, f"|{with_signs(name)}|"))
     return found
+
+
+def with_signs(name: str) -> str:
+    """A column's name with the signs of its quadrant: frequency_-+ for frequency_np. Other names stay."""
+    before, _, letters = name.rpartition("_")
+    return next((f"{before}_{one.value}" for one in QUADRANTS if before and one.letters == letters), name)
 
 
 def _signed(name: str) -> str:
     """A column's name, and its quadrant with signs, by which it is found too."""
     column = name.strip("|")
-    sign = next((quadrant.value for quadrant in QUADRANTS if column.endswith(f"_{quadrant.letters}")), "")
+    sign = with_signs(column)[-2:] if with_signs(column) != column else ""
     return f"{name:<{_WIDTH}} {sign:<2}"
 
 
@@ -52,4 +60,6 @@ def sorted_by(choice: str) -> Query:
 
 def column_choices(shown: Sequence[str], names: Sequence[str]) -> list[Choice]:
     """Every column that may be shown, and whether it is shown; the neuron always is."""
-    return [Choice(name, f"{'x' if name in shown else ' '} {name}") for name in names if name != "neuron"]
+    return [
+        Choice(name, f"{'x' if name in shown else ' '} {name}", with_signs(name)) for name in names if name != "neuron"
+    ]

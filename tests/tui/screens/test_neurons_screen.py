@@ -174,6 +174,18 @@ async def test_columns_are_chosen_from_a_menu(explorer_app: AppMaker) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("key", ["S", "c"])
+async def test_the_menus_of_columns_find_a_quadrant_by_its_signs(explorer_app: AppMaker, key: str) -> None:
+    app = explorer_app("L1N5")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "L", key)
+        await typed(pilot, "mean_act_-+\r")
+        await press(pilot, *(["escape"] if key == "c" else []))
+        table = screen(app)._table
+        assert (table.shown.sort if key == "S" else table.columns[-1]) == "mean_act_np"
+
+
+@pytest.mark.slow
 async def test_the_table_follows_the_signs_of_home(explorer_app: AppMaker, hostile_index: Path) -> None:
     app = explorer_app("L1N5")
     async with app.run_test(size=(120, 40)) as pilot:
