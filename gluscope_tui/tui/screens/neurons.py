@@ -218,6 +218,8 @@ class NeuronsScreen(TableScreen, scope="neurons"):
         where = text.strip()
         if where:
             compile_condition(where, self._table.wanted.signs)
+        if where != self._table.wanted.where:
+            self.selected.clear()  # other rows: what no row shows is not selected
         self._ask(lambda: self._table.ask(replace(self._table.wanted, where=where)))
 
     def _open_sort(self) -> None:
@@ -251,8 +253,10 @@ class NeuronsScreen(TableScreen, scope="neurons"):
     def _copy_command(self) -> None:
         table, path = self._table, self._table.facts.path
         query, chosen = table.shown, [neuron for neuron, _ in self.selected]
+        if len(chosen) == self.total:  # the condition names them all
+            chosen = []
         if len(chosen) > MOST_NAMED:
-            self.say(f"{rows_of(len(chosen))} are too many for a command: select at most {MOST_NAMED}")
+            self.say(f"{rows_of(len(chosen))} are too many for a command: select at most {MOST_NAMED}, or none")
             return
         if chosen:
             query = replace(query, where=only(chosen))

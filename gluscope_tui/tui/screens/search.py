@@ -123,6 +123,8 @@ class SearchScreen(TableScreen, scope="hits"):
         self._search(replace(self._table.wanted, text=text, signs=self.session.explorer.view.signs))
 
     def _search(self, asked: Asked) -> None:
+        if asked != self._table.shown:
+            self.selected.clear()  # other hits: what no row shows is not selected
         self._table.wanted = asked
         if self._table.stale:
             self._loader.search(asked)
