@@ -85,7 +85,9 @@ class CardScreen(AboutScreen, scope="card"):
         """Move to another list."""
         lists, before = self._strip.lists, self.column
         self.column = min(max(before + by, 0), max(0, len(lists) - 1))
-        if lists and self.column == before:
+        if not lists:
+            self.session.say(_NONE)
+        elif self.column == before:
             self.session.tell(f"the {'last' if by > 0 else 'first'} list: {lists[before].title}")
 
     def on_styled_lines_clicked(self, message: StyledLines.Clicked) -> None:

@@ -33,8 +33,8 @@ def sort_choices(columns: Sequence[str]) -> list[Choice]:
         for way, words in ways or (("down", "largest first"), ("up", "smallest first")):
             found.append(Choice(f"{name} {way}", f"{_signed(name)} {words}", with_signs(name)))
         if COLUMNS[name].kind == "real" and not name.startswith(("frequency_", "norm_")):
-            text = f"{_signed(f'|{name}|')} largest magnitude first"
-            found.append(Choice(f"|{name}| down", text, f"|{with_signs(name)}|"))
+            line = f"{_signed(f'|{name}|')} largest magnitude first"
+            found.append(Choice(f"|{name}| down", line, f"|{with_signs(name)}|"))
     return found
 
 

@@ -91,7 +91,7 @@ class HitList(Lines[HitsPicture]):
             mark = ""
             if name == picture.sorted_by:
                 mark = palette.glyphs.down if picture.descending else palette.glyphs.up
-            here = number == picture.column and bool(picture.hits)
+            here = number == picture.column
             label = "" if name == "quadrant" and not mark and not here else name
             words = _placed(name, f"{mark}{label}", _width(picture, name))
             found += [(words, palette.title_focused if here else palette.title), (" ", palette.text)]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 
-from gluscope_tui.tui.actions import ACTIONS, Action
+from gluscope_tui.tui.actions import ACTIONS, SCOPES, Action
 from gluscope_tui.tui.app import ExplorerApp, screen_of
-from gluscope_tui.tui.keymap import Keymap
+from gluscope_tui.tui.keymap import Keymap, key_name
 from gluscope_tui.tui.screens.base import BaseScreen
 from gluscope_tui.tui.screens.home import HomeScreen
 from gluscope_tui.tui.screens.pictures import header
@@ -67,7 +68,21 @@ async def stand(app: ExplorerApp, pilot: object, action: Action | None) -> BaseS
 async def test_every_key_acts_or_gives_a_notice(
     explorer_app: AppMaker, weighted_index: Path, action: Action | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = explorer_app("L1N5", path=weighted_index)
+    await press_all(explorer_app("L1N5", path=weighted_index), action, monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("id", ["about.card", "search.open"])
+async def test_every_key_acts_or_gives_a_notice_where_there_is_nothing(
+    explorer_app: AppMaker, hostile_index: Path, id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(LISTS, "search.open", "qqqqq\r")  # a word that nothing peaks on; and no weights
+    action = next(action for action in ACTIONS if action.id == id)
+    await press_all(explorer_app("L1N5", path=hostile_index), action, monkeypatch)
+
+
+async def press_all(app: ExplorerApp, action: Action | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Press each key of a screen, from that screen, and look for what it does or says."""
     shown: list[str] = []
 
     def pager(*_: object) -> str:
@@ -91,3 +106,24 @@ async def test_every_key_acts_or_gives_a_notice(
                 await press(pilot, key)
                 acted = app.leaving or not app.is_running or shown or seen(app) != before
                 assert acted or notice(app), f"{key} ({one.id}) does nothing and says nothing"
+
+
+@pytest.mark.slow
+async def test_every_key_of_other_screens_says_where_it_works(explorer_app: AppMaker, weighted_index: Path) -> None:
+    app = explorer_app("L1N5", path=weighted_index)
+    every = dict.fromkeys(key for action in ACTIONS for key in (*action.keys, "B", "f12", "ctrl+x"))
+    foreign = 0
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot)
+        for action in SCREENS:
+            screen = await stand(app, pilot, action)
+            for key in (key for key in every if Keymap().action(key, screen.scope) is None):
+                home_of(app).session.say("")
+                screen.take_key(Key(key, None))
+                assert app.screen is screen, f"{key} has no meaning {SCOPES[screen.scope]}, yet leaves it"
+                words = notice(app)
+                assert words.startswith(f"{key_name(key)} "), f"{key} is silent {SCOPES[screen.scope]}"
+                somewhere = any(key in one.keys for one in ACTIONS)
+                assert (" works " if somewhere else " does nothing: ") in words
+                foreign += 1
+    assert foreign > 300
