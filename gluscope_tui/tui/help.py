@@ -8,6 +8,7 @@ from pathlib import Path
 from ..views.column_words import explained
 from .actions import ACTIONS, GROUPS, SCOPES, Action
 from .keymap import Keymap, key_lines, key_name
+from .screen_words import NUMBERS
 
 READING = (
     "Rows: the sign of gate, + above, - below. Columns: the sign of in, + left, - right.",
@@ -20,12 +21,19 @@ READING = (
     "The numbers before a context, with headings in a wide pane: the ranked quantity at the peak, then post, gate, in.",
     "A pane with room below its contexts adds tokens that gate and in read there (embeddings along w_gate and w_in, or "
     "against them), and the context under its cursor whole.",
+    "The first line: the index, its model, the tokens that the neuron's layer counted, its place in the current list. "
+    "The second: the neuron, its mark, class and the cosines of its weights, then signs and ranking.",
+    "The foot: the token under the cursor, where it is, its values. p48: larger in magnitude than 48 % of those "
+    "sampled in its quadrant; without it the value is larger than all of them, or too few are sampled.",
+    "Its legend: the scale of the colours, which ends at the largest magnitude of the neuron, or of the pane "
+    "({show.scale}).",
     "The list: four bars, how often each quadrant is visited, and the largest post. ★: a marked neuron, with its note.",
     "The token under the cursor is underlined, in [brackets] where there is room; a peak is bold and underlined.",
     "Coloured tokens lie in the pane's own quadrant, orange > 0, blue < 0; grey ones lie in others.",
     "≈: away from its peak a context's gate, in and post are kept within 0.4 % of the largest in its window, and act "
     "is computed from gate; at the peak all four are exact.",
 )
+_NAME_CELLS = 16
 STATE = "for the next start: neuron, pane, ranking, signs, scale, wrapping, theme; delete it to start afresh"
 
 
@@ -51,10 +59,14 @@ def help_lines(keys: Keymap, marks: Path, state: Path, own_file: Path) -> Iterat
     for scope, actions in {**sections, "": everywhere}.items():
         yield "text", ""
         yield "title", section(scope)
+        for name, words in NUMBERS.get(scope, ()):
+            yield "key", f"{name:<{_NAME_CELLS}}  {words}"
+        if scope in NUMBERS:
+            yield "text", ""
         for action in actions:
-            yield "key", f"{key_lines(action):<14}  {keys.filled(action.title)}"
+            yield "key", f"{key_lines(action):<{_NAME_CELLS}}  {keys.filled(action.title)} ({action.id})"
     yield "text", ""
-    yield "title", "columns of the tables"
+    yield "title", "columns of the table of neurons"
     for name, words in explained():
         yield "key", f"{name:<24}  {words}"
     yield "text", ""
@@ -67,7 +79,7 @@ def help_lines(keys: Keymap, marks: Path, state: Path, own_file: Path) -> Iterat
     yield "text", f"state  {state}"
     yield "text", f"       {STATE}"
     yield "text", f"keys   {own_file}"
-    yield "text", "       your own: lines such as  show.signs = ~"
+    yield "text", "       your own: lines such as  show.signs = ~  with the names in brackets above"
     yield "text", "The mouse moves both cursors; Shift-drag selects text, or start with --no-mouse."
 
 
@@ -89,6 +101,8 @@ def keys_page() -> str:
         "",
         *(f"- {keymap.filled(line)}" for line in READING),
     ]
+    lines += ["", "## The numbers of the other screens", ""]
+    lines += [f"- {section(scope)}, *{name}*: {words}." for scope, found in NUMBERS.items() for name, words in found]
     for group, actions in grouped().items():
         lines += ["", f"## {group.capitalize()}", "", "| keys | what they do | where | action |", "|---|---|---|---|"]
         for action in actions:

@@ -49,14 +49,10 @@ def column_words(name: str) -> str:
 
 
 def explained() -> Iterator[tuple[str, str]]:
-    """Every kind of column with its words, for the help; the columns of quadrants as one pattern each."""
+    """Every kind of column of the neurons with its words, for the help; those of quadrants as one pattern each."""
     yield from _WORDS.items()
     yield "count_pp ... count_nn", "tokens in the quadrant ++ ... --"
     yield "frequency_pp ...", "share of tokens in the quadrant"
     yield "peak_entropy_pp ...", "bits of the tokens that the quadrant's contexts peak on"
     yield "mean_gate_pp ...", "mean of gate (in, act, post) over the quadrant's tokens"
     yield "extreme_gate_pp ...", "the value of the largest magnitude, with its sign"
-    yield "layers: ++ ... --", "share of the layer's tokens, over all its neurons, in the quadrant"
-    yield "layers: gate > 0", "share of them with an open gate"
-    yield "layers: classes", "how many of the layer's neurons are of an input-output class"
-    yield "hits: value", "the ranked quantity at the peak that was found"

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from gluscope_tui.kept.marks import FIELDS
 from gluscope_tui.tui.actions import ACTIONS, GROUPS, SCOPES
-from gluscope_tui.tui.help import READING, help_lines, keys_page
+from gluscope_tui.tui.help import READING, help_lines, keys_page, section
 from gluscope_tui.tui.keymap import Keymap, key_from, key_lines, key_name
+from gluscope_tui.tui.tables import search, standing
+from gluscope_tui.tui.widgets.token_table import in_order
 
 ROOT = Path(__file__).parents[2]
 WALK = "j k J K h l e E d i u U R f P p ="
@@ -103,3 +106,39 @@ def test_every_key_is_named_as_a_person_writes_it_and_read_back() -> None:
         "equals_sign",
     ]
     assert [key_from(name) for name in ("", " ", "\x1b", "hyper+x", "f99", "Nonsense")] == [""] * 6
+
+
+def test_the_help_explains_the_numbers_of_each_screen_and_names_the_actions_that_keys_are_changed_by() -> None:
+    shown = {
+        "context": ("pos", "token", *in_order("post")),
+        "layers": ("site", "neurons", "++", "--", "gate > 0", "classes", "atypical"),
+        "hits": (*search.COLUMNS, *search.TOKEN_COLUMNS),
+        "marks": FIELDS,
+        "standing": standing.COLUMNS,
+        "density": ("sampled", "a pixel", "asinh", "linear to", "5%"),
+        "card": (
+            "chance",
+            "norm",
+            "std",
+            "skew",
+            "kurtosis",
+            "null share",
+            "peak entropy",
+            "suppresses",
+            "against",
+            "fed",
+        ),
+        "compare": ("in points", "±", "between", "within", "together"),
+        "effect": ("nll", "there", "overall", "kl", "entropy", "first choice", "raised", "lowered", "place"),
+    }
+    lines = list(help_lines(KEYS, Path("m"), Path("s"), Path("k")))
+    for scope in SCOPES:
+        start = lines.index(("title", section(scope)))
+        stop = next(place for place in range(start + 1, len(lines)) if lines[place][0] == "title")
+        text = "\n".join(line for _, line in lines[start:stop])
+        for name in shown.get(scope, ()):
+            assert name in text, (scope, name)
+        for action in KEYS.actions_in(scope):
+            assert f"({action.id})" in text or len(action.scopes) == len(SCOPES)
+    page = "\n".join(line for _, line in lines)
+    assert all(f"({action.id})" in page for action in ACTIONS)

@@ -23,7 +23,7 @@ def wrapped(lines: Sequence[tuple[str, str]], width: int) -> tuple[tuple[str, st
     """The lines, broken at blanks to fit the screen; continuations are indented."""
     out: list[tuple[str, str]] = []
     for kind, line in lines:
-        indent = " " * (16 if kind == "key" else 2)
+        indent = " " * (18 if kind == "key" else 2)
         broken = textwrap.wrap(line, max(24, width - 3), subsequent_indent=indent, drop_whitespace=True) or [""]
         out += [(kind, part) for part in broken]
     return tuple(out)
