@@ -10,14 +10,17 @@ from typing import TextIO
 
 from indexer.progress import Progress
 
-from ..text.cells import fit
+from ..text.cells import cell_len, fit
 from ..text.clean import clean
-from ..views.numbers import short_count
+from ..views.numbers import full_count, short_count
 from .output import narrate
 from .printing import terminal_width
 
 _ON_TERMINAL = 0.2  # seconds between two lines
 _ELSEWHERE = 20.0
+_EXACT_UNDER = 10**6
+_WIDE = 1000
+"""Cells of a line elsewhere: there is room."""
 
 
 @contextmanager
@@ -37,11 +40,17 @@ def fetching(progress: Progress) -> None:
         _FETCHING.end_line()
 
 
-def line(progress: Progress) -> str:
-    """A report as text: `indexing 14.0k of 113k tokens, 1.20k/s, 1:23 left`."""
+def line(progress: Progress, width: int = _WIDE) -> str:
+    """A report as text: `indexing 14,000 of 113,000 tokens, 1.20k/s, 1:23 left`, with `14.0k of 113k` in less room."""
+    exact = _told(progress, full_count)
+    small = max(progress.done, progress.total or 0) < _EXACT_UNDER
+    return exact if small and cell_len(exact) <= width else _told(progress, short_count)
+
+
+def _told(progress: Progress, count: Callable[[int], str]) -> str:
     words = [clean(progress.message or progress.phase)]
     if progress.done or progress.total:
-        words.append(short_count(progress.done) + (f" of {short_count(progress.total)}" if progress.total else ""))
+        words.append(count(progress.done) + (f" of {count(progress.total)}" if progress.total else ""))
     rate = [f"{short_count(round(progress.rate))}/s"] if progress.rate and progress.rate >= 0.5 else []
     left = [] if progress.seconds_left is None else [f"{duration(progress.seconds_left)} left"]
     return ", ".join([" ".join(words), *rate, *left])
@@ -97,7 +106,8 @@ class _Narrator:
         self._latest = None
 
     def _rewrite(self, progress: Progress) -> None:
-        narrate(f"\r{fit(line(progress), terminal_width() - 1)}", self._stream)
+        width = terminal_width() - 1
+        narrate(f"\r{fit(line(progress, width), width)}", self._stream)
         self._open_line = True
 
 

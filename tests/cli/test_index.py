@@ -210,12 +210,13 @@ def test_progress_on_a_terminal_is_one_line_that_is_rewritten(monkeypatch: pytes
     assert stream.getvalue() == (
         "\rindexing 14.0k of 113k, 1.20k/s, 1:22 l\nhm\n"
         + "\r"
-        + "writing 1 of 46.1k".ljust(39)
+        + "writing 1 of 46,080".ljust(39)
         + "\r"
-        + "writing 46.1k of 46.1k".ljust(39)
+        + "writing 46,080 of 46,080".ljust(39)
         + "\n"
     )
-    assert line(Progress("indexing", 14_000, 113_000, 1200.0)).endswith("1:22 left")
+    assert line(Progress("indexing", 14_005, 113_000, 1200.0)) == "indexing 14,005 of 113,000, 1.20k/s, 1:22 left"
+    assert line(Progress("indexing", 14_005, 20_000_000)) == "indexing 14.0k of 20.0M"
 
 
 def test_durations() -> None:

@@ -25,33 +25,30 @@ def title(record: QuadrantRecord, total: int, ranking: str, width: int, *, faint
     often = f"{bar(record.count / total, bars)} {frequency(record.count, total)}"
     quantity = colour_of(ranking)
     mean, largest = f" mean {signed(record.mean[quantity])}", f" max {signed(record.extreme[quantity])}"
-    short, full = short_count(record.count), full_count(record.count)
-    bare = f"{name} {often}"
-    brief = bare if "/" in often else f"{bare} {short}"
-    if width < WORDS_FROM - 2:
-        heads = [brief, bare] if "/" in often else [f"{bare} {full}", brief, bare]
-    else:
-        worded = f"{name} {in_words(record.quadrant)}"
-        heads = [f"{worded}  {often}  {counted(record.count, 'token')}", f"{worded}  {often} {full}", brief, bare]
-    tails = [f"  {quantity}{mean}{largest}", f"  {quantity}{largest}"]
-    if faint:
-        note = f"  too faint: {faint}"
-        tight = f"{bare} {quantity}{largest} faint: {faint}"
-        return first_that_fits((*(head + tail + note for head in heads for tail in tails), tight, bare + note), width)
-    tight = f"{bare} {quantity}{mean}{largest}"
-    fuller, shorter = ([head + tail for head in heads] for tail in tails)
-    return first_that_fits((*fuller, tight, *shorter, bare), width)
+    counts = [] if "/" in often else [f" {full_count(record.count)}", f" {short_count(record.count)}"]
+    heads = [f"{name} {often}{count}" for count in (*counts, "")]
+    worded = [f"{name} {in_words(record.quadrant)} {often}{count}" for count in (*counts, "")]
+    roomy = f"{name} {in_words(record.quadrant)}  {often}  {counted(record.count, 'token')}"
+    notes = (f"  too faint: {faint}", f" faint: {faint}") if faint else ("",)
+    found = []
+    for group in ([[roomy, *worded]] if width >= WORDS_FROM - 2 else []) + [heads]:
+        found += [f"{h}{gap}{quantity}{mean}{largest}{note}" for h in group for gap in ("  ", " ") for note in notes]
+        found += [f"{h}{gap}{quantity}{largest}{note}" for h in group for gap in ("  ", " ") for note in notes]
+    return first_that_fits((*found, heads[-1] + notes[0], heads[-1]), width)
 
 
 def numbers(record: QuadrantRecord, ranking: str, width: int, *, faint: str = "") -> str:
-    """Count, mean and largest value of a quadrant, as many as fit in `width` cells; "" if no token is in it."""
+    """The words of a quadrant, its count, mean and largest value, as many as fit in `width` cells; "" if no token is in
+    it."""
     if not record.count:
         return ""
     quantity = colour_of(ranking)
     mean, largest = f"mean {signed(record.mean[quantity])}", f"max {signed(record.extreme[quantity])}"
     note = f"  too faint: {faint}" if faint else ""
     values = (f"{quantity} {mean} {largest}{note}", f"{quantity} {largest}{note}", f"{quantity} {largest}", "")
-    return first_that_fits((f"{counted(record.count, 'token')}  {values[0]}", *values), width)
+    counts, words = (counted(record.count, "token"), full_count(record.count)), in_words(record.quadrant)
+    heads = (*(f"{words}  {count} " for count in counts), words, *(f"{count} " for count in counts))
+    return first_that_fits((*(f"{head} {values[0]}" for head in heads), *values), width)
 
 
 def bar(share: float, glyphs: str = BARS) -> str:

@@ -13,7 +13,7 @@ from indexer.quadrants import QUADRANTS, Quadrant
 from ...colour.style import Style, StyledLine
 from ...views.numbers import frequency
 from ..drawing.palette import Palette
-from ..drawing.titles import numbers
+from ..drawing.titles import BARS, bar, numbers
 from .lines import OneLine
 
 
@@ -38,11 +38,11 @@ def tab_cells(tabs: Tabs) -> list[tuple[int, int, Quadrant]]:
 
 
 def tab_line(tabs: Tabs, width: int, palette: Palette) -> StyledLine:
-    """`[++ 12.4%] +- 8.31% -+ 3/113k -- never`, and as many of the focused pane's numbers as fit."""
+    """`[++ ▃ 12.4%] +- 8.31% -+ 3/113k -- never`, and as many of the focused pane's words and numbers as fit."""
     line: list[tuple[str, Style]] = [(" ", palette.text)]
     for quadrant in QUADRANTS:
         style = palette.text if tabs.record.quadrants[quadrant].count else palette.faint
-        line.append((_tab(tabs, quadrant), palette.title_focused if quadrant is tabs.focused else style))
+        line.append((_tab(tabs, quadrant, palette.glyphs.bars), palette.title_focused if quadrant is tabs.focused else style))
         line.append((" ", palette.text))
     stats = tabs.record.quadrants[tabs.focused]
     room = width - sum(len(text) for text, _ in line)
@@ -52,9 +52,12 @@ def tab_line(tabs: Tabs, width: int, palette: Palette) -> StyledLine:
     return tuple(line)
 
 
-def _tab(tabs: Tabs, quadrant: Quadrant) -> str:
-    text = f"{quadrant.value} {frequency(tabs.record.quadrants[quadrant].count, tabs.record.tokens_counted)}"
-    return f"[{text}]" if quadrant is tabs.focused else text
+def _tab(tabs: Tabs, quadrant: Quadrant, bars: str = BARS) -> str:
+    count, total = tabs.record.quadrants[quadrant].count, tabs.record.tokens_counted
+    often = frequency(count, total)
+    if quadrant is not tabs.focused:
+        return f"{quadrant.value} {often}"
+    return f"[{quadrant.value} {bar(count / total, bars)} {often}]" if count else f"[{quadrant.value} {often}]"
 
 
 class TabRow(OneLine[Tabs]):

@@ -90,6 +90,10 @@ def test_every_peak_of_a_pane_starts_in_the_same_column() -> None:
 def test_the_title_gives_frequency_count_mean_and_extreme_and_grows_with_the_room() -> None:
     stats = record((FRANCE,), 12_400)
     assert title(stats, 100_000, "post", 39) == "++ ▃ 12.4%  post mean +0.123 max +7.70"
+    assert title(stats, 100_000, "post", 44) == "++ ▃ 12.4% 12,400 post mean +0.123 max +7.70"
+    assert title(stats, 100_000, "post", 43) == "++ ▃ 12.4% 12.4k post mean +0.123 max +7.70"
+    assert title(stats, 100_000, "post", 48) == "++ gate+ in+ ▃ 12.4%  post mean +0.123 max +7.70"
+    assert title(stats, 100_000, "post", 50, faint="V") == "++ gate+ in+ ▃ 12.4% 12.4k post max +7.70 faint: V"
     assert title(stats, 100_000, "post", 80) == "++ gate+ in+  ▃ 12.4%  12,400 tokens  post mean +0.123 max +7.70"
     assert title(record((FRANCE,), 3), 100_000, "post", 39) == "++ ▁ 3/100k  post mean +0.123 max +7.70"
     assert title(stats, 100_000, "gate", 80).endswith("gate mean +0.500 max +2.00")
@@ -369,7 +373,10 @@ def test_the_tab_row_names_all_four_and_brackets_the_focused() -> None:
     }
     whole = NeuronRecord(parse_neuron("L1N2"), "m", "aligned", False, 100_000, 100_000, 0, stats)
     line = rows_of(TabRow(TRUE), Tabs(whole, Quadrant.PP, "post", ""), 60, 1)[0]
-    assert line.startswith(" [++ 12.4%] +- 8.31% -+ 3/100k -- never  ")
+    assert line.startswith(" [++ ▃ 12.4%] +- 8.31% -+ 3/100k -- never  ")
+    wide = rows_of(TabRow(TRUE), Tabs(whole, Quadrant.PP, "post", ""), 100, 1)[0]
+    assert wide.rstrip().endswith("-- never  gate+ in+  12,400 tokens  post mean +0.123 max +7.70")
+    assert "-- never  gate+ in+ post mean" in rows_of(TabRow(TRUE), Tabs(whole, Quadrant.PP, "post", ""), 80, 1)[0]
     assert "post max +7.70" in line
     assert neuron_scale(whole, "post") == 7.7
 
