@@ -79,17 +79,19 @@ def neuron_line(header: Header, width: int, palette: Palette) -> StyledLine:
 
 
 def header_line(header: Header, width: int, palette: Palette) -> StyledLine:
-    """Both lines in one: model, neuron, mark, signs, ranking, place in the list, tokens, warnings."""
+    """Both lines in one: index, model, neuron, mark, signs, ranking, place in the list, tokens, warnings."""
     where, _, what = header.place.partition(" ")
     tokens = tokens_in(header.tokens, width) + (" tokens" if width >= FULL_FROM else "")
+    file = shorten(header.file, 20, ascii_only=palette.ascii_only)
     parts = [
+        Part(file, palette.text, 7),
         Part(header.address + _stale(header, palette), palette.strong),
         Part(_mark(header, 1 if width < FULL_FROM else 20, palette), palette.strong, 2),
         Part(_pin(header), palette.title_focused if header.instead_of else palette.text, 1),
         *_looks(header, palette),
         Part(where, palette.text, 2),
         Part(
-            shorten(what, 40 if width >= FULL_FROM else 20, ascii_only=palette.ascii_only), palette.text, 7, near=True
+            shorten(what, 40 if width >= FULL_FROM else 20, ascii_only=palette.ascii_only), palette.text, 8, near=True
         ),
         Part(tokens if header.tokens else "", palette.faint, 9),
         *(Part(warning, palette.warning, 6) for warning in header.warnings),
@@ -98,7 +100,9 @@ def header_line(header: Header, width: int, palette: Palette) -> StyledLine:
     line = fitted(parts, width - 1 - room_for_model, "  ", palette.text)
     room = width - 3 - sum(cell_len(text) for text, _ in line)
     model = shorten(header.model, room, ascii_only=palette.ascii_only) if room >= LEAST_MODEL else ""
-    return ((" ", palette.text), (f"{model}  " if model else "", palette.text), *line)
+    first = line[:2] if line[0][0] == file else ()  # with the gap after it
+    rest = line[len(first) :]
+    return ((" ", palette.text), *first, (f"{model}  " if model else "", palette.text), *rest)
 
 
 def _stale(header: Header, palette: Palette) -> str:

@@ -282,6 +282,13 @@ def test_the_header_shows_everything_if_there_is_room_and_always_the_address() -
         assert words in line
 
 
+def test_the_line_that_is_both_begins_with_the_index_too() -> None:
+    assert rows_of(HeaderLine(TRUE), header(), 120, 1)[0].startswith(" small.db  SmolLM2-135M  L12N345 ")
+    narrow = rows_of(HeaderLine(TRUE), header(), 80, 1)[0]
+    assert narrow.startswith(" small.db  SmolLM2-135M  L12N345 ")
+    assert "346/1536" in narrow
+
+
 @given(st.integers(1, 150), st.text(max_size=40))
 def test_a_header_fits_any_width_whatever_the_model_is_called(width: int, model: str) -> None:
     for height in (1, 2):
