@@ -60,7 +60,7 @@ def context_rows(
     for line in fragments(example, quadrant, width, look, wrap, as_written):
         parts: list[tuple[str, Style]] = []
         cells: list[tuple[int, int, int]] = []
-        start = 0
+        start, after, opened = 0, False, False  # after the cursor's token; whether a bracket stands before it
         for piece in line:
             tokens = range(max(piece.token, 0), piece.last + 1)
             style = palette.on_ground(piece.style, palette.faint)
@@ -69,9 +69,11 @@ def context_rows(
             text = piece.text
             if cursor is not None and cursor in tokens:
                 style = replace(style, underline=True)
-                text = f"{BEFORE}{text[1:]}" if text.startswith(" ") and text != " " else text
-            elif parts and cursor is not None and cursor == piece.token - 1 and text.startswith(" "):
+                opened = text.startswith(" ") and text != " "
+                text = f"{BEFORE}{text[1:]}" if opened else text
+            elif after and text.startswith(" ") and (opened or piece.token >= 0):  # or in the blanks that fill a line
                 text = f"{AFTER}{text[1:]}"
+            after = cursor is not None and cursor in tokens and cursor == tokens[-1]
             parts.append((text, style))
             if piece.token >= 0:
                 cells.append((start, start + piece.width, piece.token))

@@ -14,6 +14,7 @@ from ...views.numbers import counted, signed
 from ...views.quadrant import in_words
 from ...views.turns import tags
 from ..drawing.painting import Part, fitted, strip
+from .header import FULL_FROM
 from .lines import Lines
 
 
@@ -42,12 +43,13 @@ class SourceLine(Lines[SourceOfContext]):
             Part(signed(example.value), palette.strong, 2),
             *(Part(tag, palette.text, 3) for tag in tags(example)),
         ]
-        kept = f"values kept: {counted(example.peak, 'token')} before, {len(example.tokens) - example.peak - 1} after"
+        before = counted(example.peak, "token") if width >= FULL_FROM else str(example.peak)
+        kept = f"values kept: {before} before, {len(example.tokens) - example.peak - 1} after"
         name = example.source.replace("\\", "/").rpartition("/")[2]
         lower = [
             Part(f"document {example.document}{part}, position {example.position}", palette.text, 1),
-            Part(shorten(name, max(12, width // 3), ascii_only=palette.ascii_only), palette.text, 3),
-            Part(picture.problem or kept, palette.faint, 2),
+            Part(shorten(name, max(12, width // 3), ascii_only=palette.ascii_only), palette.text, 2),
+            Part(picture.problem or kept, palette.faint, 1 if picture.problem else 3),
             Part(f"{palette.glyphs.about} but for the peak", palette.faint, 4),
         ]
         rows = []

@@ -148,6 +148,15 @@ def test_peak_cursor_and_matches_are_marked_without_colour() -> None:
     assert styles[" of"] == bare.faint
 
 
+def test_brackets_close_after_the_last_token_where_the_line_has_room() -> None:
+    look = Look("post", 8.0, TRUE.ramp)
+    texts = [
+        "".join(text for text, _ in context_rows(FRANCE, Quadrant.PP, 60, look, TRUE, wrap=wrap, cursor=6)[0].parts)
+        for wrap in (False, True)
+    ]
+    assert all("is[Paris] " in text and len(text) == 60 for text in texts)
+
+
 @pytest.mark.parametrize("depth", list(Depth))
 def test_a_cursor_changes_no_colour(depth: Depth) -> None:
     colours = palette(depth)
@@ -359,6 +368,9 @@ def test_the_table_and_source_of_an_open_context_mark_rounded_values() -> None:
         source = SourceOfContext("L1N2", Quadrant.PP, "post", FRANCE, 3, "")
         assert f"{mark} but for the peak" in rows_of(SourceLine(glyphs), source, 120, 2)[1]
         assert "values kept" in rows_of(SourceLine(glyphs), source, 80, 2)[1]
+        far = replace(source, example=replace(FRANCE, document=123, source="texts/assignment.txt"))
+        assert "document 123" in rows_of(SourceLine(glyphs), far, 60, 2)[1]
+        assert "assignment.txt" in rows_of(SourceLine(glyphs), far, 60, 2)[1]  # rather than what is kept
 
 
 def test_the_legend_prints_the_ends_and_whose_scale_it_is() -> None:
