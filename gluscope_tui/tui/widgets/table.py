@@ -26,7 +26,7 @@ _LEAST_NOTE = 12
 class Heading:
     """A column: name, the two lines of its heading, width in cells (0 for the remaining width), alignment.
 
-    `most`: the width of the last visible column if there is room.
+    `most`: its width where cells are free.
     """
 
     name: str
@@ -214,10 +214,22 @@ def _slots(headings: tuple[Heading, ...], left: int, width: int) -> tuple[tuple[
             cells = max(cells, cell_len(heading.upper))
         found.append((number, start, min(cells, max(1, width - start))))
         start += cells + GAP
-    number, start, cells = found[-1]
-    if headings[number].most > cells:
-        found[-1] = (number, start, max(cells, min(headings[number].most, width - start)))
-    return tuple(found)
+    return _grown(found, headings, width)
+
+
+def _grown(
+    slots: list[tuple[int, int, int]], headings: tuple[Heading, ...], width: int
+) -> tuple[tuple[int, int, int], ...]:
+    """The slots, with the free cells given to columns that can use more than their width: all that one can use, or what
+    there is to the last one."""
+    last, start, cells = slots[-1]
+    free, moved, grown = max(0, width - start - cells), 0, []
+    for number, start, cells in slots:
+        more = max(0, headings[number].most - cells)
+        more = min(free, more) if number == last else more if more <= free else 0
+        grown.append((number, start + moved, cells + more))
+        free, moved = free - more, moved + more
+    return tuple(grown)
 
 
 def _placed(text: str, cells: int, right: bool) -> str:

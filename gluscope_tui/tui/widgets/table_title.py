@@ -36,7 +36,7 @@ class TableTitle(OneLine[TitleOfTable]):
         here += "" if picture.whole else "+"
         if picture.stale and not picture.total:  # nothing has come yet
             here = ""
-        used = len(picture.name) + len(here) + len(picture.order) + len(picture.more) + 16
+        used = len(picture.name) + len(here) + len(picture.order) + 14
         what = shorten(picture.what, max(12, width - used), ascii_only=palette.ascii_only)
         parts = [
             Part(picture.name + stale, palette.strong),

@@ -42,7 +42,9 @@ def tab_line(tabs: Tabs, width: int, palette: Palette) -> StyledLine:
     line: list[tuple[str, Style]] = [(" ", palette.text)]
     for quadrant in QUADRANTS:
         style = palette.text if tabs.record.quadrants[quadrant].count else palette.faint
-        line.append((_tab(tabs, quadrant, palette.glyphs.bars), palette.title_focused if quadrant is tabs.focused else style))
+        line.append(
+            (_tab(tabs, quadrant, palette.glyphs.bars), palette.title_focused if quadrant is tabs.focused else style)
+        )
         line.append((" ", palette.text))
     stats = tabs.record.quadrants[tabs.focused]
     room = width - sum(len(text) for text, _ in line)

@@ -19,6 +19,7 @@ from gluscope_tui.tui.tables.cells import headings, parts
 from gluscope_tui.tui.tables.pages import PAGE, Pages, pages_of
 from gluscope_tui.tui.tables.view import TableView
 from gluscope_tui.tui.widgets.table import Cell, Heading, Table, TablePicture
+from gluscope_tui.tui.widgets.table_title import TableTitle, TitleOfTable
 from gluscope_tui.views.column_words import column_words
 from gluscope_tui.views.table import level
 from gluscope_tui.views.weights import short_class
@@ -81,9 +82,28 @@ def test_a_class_is_shortened_where_it_does_not_fit_and_whole_where_it_does() ->
     shown = TablePicture(headings(names, SITES), ((Cell("L0N1"), cell),))
     assert "atyp. cond. stren." in texts(shown, 40, 5)[2]
     assert "atypical conditional strengthening" in texts(shown, 60, 5)[2]
+    before = ("neuron", "rw_class", "frequency_pp", "layer")  # as a condition on the class has it
+    shown = TablePicture(headings(before, SITES), ((Cell("L0N1"), cell, Cell("6.38%"), Cell("12")),))
+    for width, text in ((54, "atyp. cond. stren."), (64, "atypical conditional strengthening")):
+        head, line = texts(shown, width, 5)[1:3]
+        assert text in line
+        assert head.index("++") + 2 == line.index("6.38%") + 5
+        assert line.rstrip().endswith(" 12")
     for rw_class in CLASSES:
         for whole in (rw_class, f"atypical {rw_class}"):
             assert len(short_class(whole)) <= 18
+
+
+def test_a_condition_is_whole_rather_than_the_words_of_a_column() -> None:
+    where = "site = 'L12' and rw_class = 'conditional strengthening'"
+    shown = TitleOfTable(
+        "neurons", 0, 277, what=where, order="frequency_pn down", more="frequency_pn: share of tokens in +-"
+    )
+    title = TableTitle(palette(Depth.TRUE))
+    words = ["".join(text for text, _ in title.line(shown, width)) for width in (60, 120, 140)]
+    assert ["…" in line for line in words] == [True, False, False]
+    assert [where in line for line in words] == [False, True, True]
+    assert ["share of tokens" in line for line in words] == [False, False, True]
 
 
 def test_the_columns_of_a_condition_come_first() -> None:
