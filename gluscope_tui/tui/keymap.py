@@ -100,7 +100,7 @@ class Keymap:
             return f"{name} does nothing: " + (back if scope == "overlay" else self.filled("{app.help} lists the keys"))
         way = "" if scope == "home" else f"; {back}"
         title = self.filled(found.title).split(";")[0].split(",")[0]
-        return f"{name} works {SCOPES[found.scopes[0]]} ({title}){way}"
+        return f"{name} works {SCOPES[found.scopes[0]]}{way} ({title})"  # the way out is never cut
 
     def hints(self, scope: str, *, experts: bool = False) -> tuple[str, ...]:
         """The short forms in the foot, help last. `experts`: whether the model has several gated MLPs in a layer."""

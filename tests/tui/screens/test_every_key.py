@@ -125,5 +125,7 @@ async def test_every_key_of_other_screens_says_where_it_works(explorer_app: AppM
                 assert words.startswith(f"{key_name(key)} "), f"{key} is silent {SCOPES[screen.scope]}"
                 somewhere = any(key in one.keys for one in ACTIONS)
                 assert (" works " if somewhere else " does nothing: ") in words
+                way = ("q goes back", "? lists the keys") if screen.scope != "home" else ("",)
+                assert any(one in words[:78] for one in way), f"the foot cuts the way out: {words}"
                 foreign += 1
     assert foreign > 300
