@@ -138,6 +138,7 @@ def _rich(found: Iterator[Compared], printer: Printer, contexts: int) -> None:
         contexts,
         strong=PLAIN if plain else Style(bold=True),
         marks=("«", "»") if plain else None,
+        more="--model reads them from the weights",
     )
     for number, compared in enumerate(found):
         lines = compare_lines(compared, max(printer.width, _NARROWEST), look)

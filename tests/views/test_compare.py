@@ -328,6 +328,7 @@ def test_a_limit_of_contexts_hides_no_shared_one_that_would_come_first(capsys: C
     for limit in ("0", "3"):
         page = printed(capsys, *words, "-f", "rich", "--width", "120", "-n", limit)
         assert f"{len(whole['shared'])} contexts that both peak in" in page
+        assert "--model reads them" in page
 
 
 def test_a_neuron_beside_itself_in_another_index(capsys: Capture, path: Path, other: Path) -> None:
@@ -340,6 +341,7 @@ def test_a_neuron_beside_itself_in_another_index(capsys: Capture, path: Path, ot
     assert "±" in page
     assert "one.db" in page
     assert "other.db" in page
+    assert "--model" not in page
 
 
 def test_a_neuron_that_one_index_lacks_is_reported_and_the_others_are_shown(
