@@ -310,7 +310,14 @@ ACTIONS = (
         opens="marks:MarksScreen",
         hinted=_HOME,
     ),
-    Action("marks.remove", ("delete", "ctrl+d"), "keep", "delete the mark, or the selected ones", scopes=_MARKS),
+    Action(
+        "marks.remove",
+        ("delete", "ctrl+d"),
+        "keep",
+        "delete the mark, or the selected ones",
+        "{} delete",
+        scopes=_MARKS,
+    ),
     Action("marks.restore", ("ctrl+y",), "keep", "bring back what was deleted last", scopes=_MARKS),
     Action(
         "keep.cite",

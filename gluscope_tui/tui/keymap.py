@@ -41,7 +41,7 @@ _PUNCTUATION = {
     for name in [unicodedata.name(character)]
 }
 """Textual's names of ASCII punctuation, and the characters."""
-_SHORT = {"enter": "⏎", "up": "↑", "down": "↓", "left": "←", "right": "→"}
+_SHORT = {"enter": "⏎", "delete": "Del", "up": "↑", "down": "↓", "left": "←", "right": "→"}
 _NAMED = re.compile(r"\{([a-z]+\.[a-z-]+)?\}")
 
 

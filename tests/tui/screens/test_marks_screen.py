@@ -110,6 +110,7 @@ async def test_the_table_of_marks_is_sorted_filtered_edited_and_emptied(explorer
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "M")
         assert "nothing is marked yet: m marks a neuron" in "\n".join(lines(app))
+        assert "m mark  Del delete" in foot(app)
         for key in ("m", "delete", "enter", "space", "ctrl+y"):
             await press(pilot, key)
             assert "there is no" in foot(app) or "nothing was deleted" in foot(app), key
