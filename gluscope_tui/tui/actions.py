@@ -179,7 +179,9 @@ ACTIONS = (
         ("p",),
         "show",
         "the pinned neuron in place, and back; in the comparison the two change sides",
-        scopes=_WALK,
+        "{} sides",
+        _WALK,
+        hinted=("compare",),
     ),
     Action(
         "compare.open",
@@ -189,14 +191,15 @@ ACTIONS = (
         "{} compare",
         _WALK,
         opens="compare:CompareScreen",
-        hinted=_ABOUT,
+        hinted=tuple(scope for scope in _ABOUT if scope != "compare"),
     ),
     Action(
         "compare.weights",
         ("W",),
         "show",
         "the cosines between the two, read from the model's weights; again: give up",
-        scopes=("compare",),
+        "{} cosines",
+        ("compare",),
     ),
     Action(
         "about.effect",

@@ -49,6 +49,7 @@ async def test_the_pinned_neuron_stands_beside_the_current_one_which_j_and_k_wal
         first = body(app)[0].split()
         assert first == (["L1N5", "│", "L1N6"] if beside else ["L1N5"])
         assert any("cos(gate, gate) not in the index" in line for line in body(app))
+        assert "p sides  W cosines" in foot(app)
         await press(pilot, "j")
         assert here(app) == "L1N7"
         assert any("L1N7" in line for line in body(app))
