@@ -54,6 +54,14 @@ class MarksFile:
         )
         return Notebook(tuple({mark.key: mark for mark in marks if mark is not None}.values()), tuple(mistakes))
 
+    def stamp(self) -> tuple[int, int, int] | None:
+        """What changes when the file does; None without a file."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
     def put(self, marks: Iterable[Mark]) -> None:
         """Add marks, or replace those with the same key where they stand. Columns of other people stay."""
         new = {mark.key: mark for mark in marks}

@@ -196,9 +196,8 @@ class _Page:
             return
         count = len(compared.shared)
         more = f", the first {self._look.contexts}" if count > self._look.contexts > 0 else ""
-        words = (
-            f"{'1 context' if count == 1 else f'{full_count(count)} contexts'} that both peak in, by {compared.ranking}"
-        )
+        how = "drawn for both" if compared.ranking == "random" else "that both peak in"
+        words = f"{'1 context' if count == 1 else f'{full_count(count)} contexts'} {how}, by {compared.ranking}"
         yield ((f"{words}{more}", self._look.strong),)
         for pair in compared.shared[: self._look.contexts]:
             yield self._shared_line(pair)

@@ -329,6 +329,7 @@ def test_a_limit_of_contexts_hides_no_shared_one_that_would_come_first(capsys: C
         page = printed(capsys, *words, "-f", "rich", "--width", "120", "-n", limit)
         assert f"{len(whole['shared'])} contexts that both peak in" in page
         assert "--model reads them" in page
+    assert " drawn for both, by random" in printed(capsys, *words, "-f", "rich", "--rank-by", "random")
 
 
 def test_a_neuron_beside_itself_in_another_index(capsys: Capture, path: Path, other: Path) -> None:

@@ -149,6 +149,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
             self._early.append(id)
             return
         self.app.trail.append(id)
+        self.session.see_notes()
         self.before_action()
         self.handlers()[id]()
         if self.is_current and not self.app.leaving:

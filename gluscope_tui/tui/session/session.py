@@ -142,10 +142,16 @@ class Session:
 
     def read_notes(self) -> None:
         """Read the marks again for display. Errors are ignored here; actions on marks report them."""
+        self._stamp = self.marks.stamp()
         try:
             self.notes = Notes(self.marks.read())
         except GluscopeError:
             self.notes = Notes()
+
+    def see_notes(self) -> None:
+        """Read the marks again if another explorer, a command or their owner has changed the file."""
+        if self.marks.stamp() != self._stamp:
+            self.read_notes()
 
     def outliving(self, kind: type[Thing], make: Callable[[], Thing]) -> Thing:
         """The one object of this kind that outlives its screen; made at first use."""

@@ -165,6 +165,10 @@ async def test_what_another_explorer_marked_is_there(explorer_app: AppMaker) -> 
         await press(pilot, "M")
         assert isinstance(one.screen, MarksScreen)
         assert shown(one) == ["L1N5", "L1N6"]
+        await press(pilot, "q")
+        MarksFile(home_of(one).session.marks.path).put([Mark(parse_neuron("L1N5"), "from a shell")])
+        await press(pilot, "w")  # any key
+        assert "★ from a shell" in header_text(one)
 
 
 async def test_mistakes_in_the_file_are_told_and_nothing_deleted_is_lost(explorer_app: AppMaker) -> None:
