@@ -27,7 +27,9 @@ READING = (
     "sampled in its quadrant; without it the value is larger than all of them, or too few are sampled.",
     "Its legend: the scale of the colours, which ends at the largest magnitude of the neuron, or of the pane "
     "({show.scale}).",
-    "The list: four bars, how often each quadrant is visited, and the largest post. ★: a marked neuron, with its note.",
+    "The list: four bars, how often each quadrant is visited, and the largest post.",
+    "★: a marked neuron, in lists and tables. Its note is in the header, in the first line of a table, and in the rows "
+    "of a wide one.",
     "The token under the cursor is underlined, in [brackets] where there is room; a peak is bold and underlined.",
     "Coloured tokens lie in the pane's own quadrant, orange > 0, blue < 0; grey ones lie in others.",
     "≈: away from its peak a context's gate, in and post are kept within 0.4 % of the largest in its window, and act "
