@@ -12,7 +12,7 @@ import typer
 
 from indexer.errors import GluscopeError
 
-from .opening import find_index
+from .opening import reading_name
 from .options import DEFAULT_DB, Db
 from .output import emit, emit_lines
 
@@ -38,7 +38,7 @@ def command(
 
     path: str | None
     try:
-        path, _ = find_index(db)
+        path = reading_name(db)
     except GluscopeError:
         path = None
 
