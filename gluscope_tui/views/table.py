@@ -43,8 +43,10 @@ def shown(name: str, value: Value) -> str:
 
 
 def percent(share: float) -> str:
-    """Three digits of a percentage, fewer under 1 %; 0% only for 0."""
+    """Three digits of a percentage, fewer under 1 %; 0% only for 0, and 100% only for all."""
     points = 100 * share
+    if points >= 99.95:
+        return "100%" if share >= 1 else ">99.9%"
     digits = 1 if points >= 9.995 else 2 if points >= 0.9995 else 3
     return "0%" if points == 0 else f"{points:.{digits}f}%" if points >= 0.0005 else f"{points:.0e}%"
 

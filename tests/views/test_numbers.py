@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gluscope_tui.views.info import size
 from gluscope_tui.views.numbers import exact, float32, frequency, full_count, short_count, signed
+from gluscope_tui.views.table import percent
 
 floats = st.floats(allow_nan=False, allow_infinity=False, width=32)
 
@@ -105,3 +106,8 @@ def test_negative_zero_and_nothing() -> None:
 
 def test_sizes_for_people() -> None:
     assert [size(812), size(13_400_000), size(585_728), size(10**13)] == ["812 B", "13.4 MB", "586 kB", "10 TB"]
+
+
+def test_a_share_of_a_table_is_100_percent_only_if_it_is_all_and_0_only_if_it_is_none() -> None:
+    shares = (1.0, 112_852 / 112_877, 0.99949, 0.0999, 0.00022, 1e-7, 0.0)
+    assert [percent(share) for share in shares] == ["100%", ">99.9%", "99.9%", "9.99%", "0.022%", "1e-05%", "0%"]
