@@ -74,6 +74,7 @@ class Compared:
 
     `names`: what to call them. `same_index`: both are of one index, so that positions and weights can be compared.
     `not_shared`: why contexts can't be compared, "" if they can. `same_sample`: both samples are of the same positions.
+    `remarks`: what else makes two indexes differ.
     """
 
     one: NeuronRecord
@@ -84,6 +85,7 @@ class Compared:
     not_shared: str = ""
     same_sample: bool = True
     exact: Mapping[tuple[str, str], float | None] | None = None  # cosines from the model's weights, under these signs
+    remarks: tuple[str, ...] = ()
 
     @property
     def records(self) -> tuple[NeuronRecord, NeuronRecord]:

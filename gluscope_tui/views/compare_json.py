@@ -27,6 +27,7 @@ def as_json(compared: Compared, limit: int | None = None) -> dict[str, Any]:
         "other": json.neuron(_limited(compared.other, limit)),
         "difference": {quadrant.value: _difference(compared, quadrant) for quadrant in shown},
         "flipped_in_one": compared.flipped_in_one,
+        "remarks": list(compared.remarks),
         "cosines": [
             {"one": one.one, "other": one.other, "cos": float32(one.cosine), "at_most": float32(one.at_most)}
             for one in compared.cosines

@@ -88,6 +88,9 @@ class _Page:
                 self._look.strong,
             )
 
+        for remark in self._compared.remarks:
+            yield from self._flowed(remark, self._look.strong)
+
     def _head(self, side: int) -> Iterator[StyledLine]:
         record, look = self._compared.records[side], self._look
         yield ((fit(self._names[side], self._half), look.strong),)

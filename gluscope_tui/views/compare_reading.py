@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from indexer.addresses import NeuronAddress
@@ -13,7 +13,11 @@ from indexer.database.remote.place import is_remote, shown
 from indexer.errors import GluscopeError
 from indexer.quadrants import QUADRANTS, Quadrant, changes_sign
 
+from ..text.clean import clean
 from .compare import Compared
+
+_COUNTING = ("context", "long", "bos", "count_first", "sinks", "roles", "chat_template")
+"""The settings that decide which tokens are counted, and what a neuron sees before them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +67,33 @@ def two_indexes(index: Index, beside: Index, neuron: NeuronAddress, wish: Wish) 
     """A neuron in two indexes. GluscopeError if they have no such neuron, or other widths."""
     demand_same_shape(index, beside)
     found = [_address(one, neuron) for one in (index, beside)]
+    names = names_of(index, beside)
     same_corpus = index.info().corpus.get("hash") == beside.info().corpus.get("hash") is not None
     return Compared(
         wish.read(index, found[0]),
         wish.read(beside, found[1]),
-        names_of(index, beside),
+        names,
         wish.ranking,
         same_index=False,
         not_shared="" if same_corpus else "the two indexes are of different texts",
         same_sample=same_corpus and index.sample_positions(neuron.site) == beside.sample_positions(neuron.site),
+        remarks=tuple(_remarks(index, beside, names)),
     )
+
+
+def _remarks(index: Index, beside: Index, names: tuple[str, str]) -> Iterator[str]:
+    """What a reader of both numbers must know: an index that is not finished, settings that count other tokens."""
+    one, other = (clean(name) for name in names)
+    yield from (f"{name} is not finished" for name, each in ((one, index), (other, beside)) if not each.complete)
+    found = index.info().settings, beside.info().settings
+    differing = [name for name in _COUNTING if all(name in each for each in found) and found[0][name] != found[1][name]]
+    if differing:
+        words = (f"{name.replace('_', '-')} {_told(found[0][name])} and {_told(found[1][name])}" for name in differing)
+        yield f"{one} and {other} were made with other settings: {', '.join(words)}"
+
+
+def _told(value: object) -> str:
+    return clean(" ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value).lower())
 
 
 def _address(index: Index, neuron: NeuronAddress) -> NeuronAddress:

@@ -28,6 +28,9 @@ def rows(compared: Compared, limit: int) -> Iterator[str]:
 
 
 def _rows(compared: Compared, limit: int) -> Iterator[tuple[str, ...]]:
+    yield from (("remark", "", remark) for remark in compared.remarks)
+    flips = ("" if record.flipped is None else str(record.flipped).lower() for record in compared.records)
+    yield "flipped", "", *flips
     yield from _weights(compared)
     yield from _statistics(compared)
     for cosine in compared.cosines:

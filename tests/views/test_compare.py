@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise, product
@@ -386,6 +387,36 @@ def test_indexes_of_other_shapes_are_refused(tmp_path: Path, path: Path) -> None
         for name, words in (("wide.db", "13"), ("far.db", "no layer"), ("deep.db", "has 3 layers, that of .* 4")):
             with indexer.open(tmp_path / name) as beside, pytest.raises(GluscopeError, match=words):
                 two_indexes(index, beside, parse_neuron("L1N5"), Wish())
+
+
+@pytest.mark.slow
+def test_what_makes_two_indexes_differ_is_told(path: Path, tmp_path: Path) -> None:
+    def changed(name: str, info: dict[str, str]) -> Path:
+        copy = tmp_path / name
+        copy.write_bytes(path.read_bytes())
+        with sqlite3.connect(copy) as connection:
+            for key, value in info.items():
+                assert connection.execute("UPDATE info SET value = ? WHERE key = ?", (value, key)).rowcount == 1
+        return copy
+
+    with indexer.open(path) as index:
+        settings = dict(index.info().settings)
+        other = json.dumps({**settings, "context": 77, "bos": "x"})
+        for name, info, remarks in (
+            ("same.db", {}, ()),
+            (
+                "short.db",
+                {"settings": other},
+                (f"settings: context {settings['context']} and 77, bos {settings['bos']} and x",),
+            ),
+            ("part.db", {"complete": "false"}, ("part.db is not finished",)),
+        ):
+            with indexer.open(changed(name, info)) as beside:
+                compared = two_indexes(index, beside, parse_neuron("L1N5"), Wish())
+            assert len(compared.remarks) == len(remarks)
+            lines = compare_lines(compared, 120, CompareLook(ramp(Depth.NONE)))
+            page = " ".join(text for line in lines for text, _ in line)
+            assert all(remark in page for remark in remarks)
 
 
 def test_alignment_that_differs_is_told(path: Path) -> None:
