@@ -126,7 +126,6 @@ def _write(marks: list[Mark], path: str, printer: Printer, limit: int, *, filter
 def _report(marks: Sequence[Mark], path: str, limit: int) -> None:
     """Write the report. Marks of neurons that the index lacks are told and left out."""
     from ..views import marks as view
-    from ..views.neuron import tokens_of
 
     refused = 0
     with open_index(path) as index:
@@ -143,7 +142,7 @@ def _report(marks: Sequence[Mark], path: str, limit: int) -> None:
                 refused += 1
                 continue
             if not headed:
-                emit_lines(view.heading(file_name(path), record.model, tokens_of(record), len(marks)))
+                emit_lines(view.heading(file_name(path), record.model, record.tokens_corpus, len(marks)))
                 headed = True
             emit_lines(view.section(mark, record))
     if refused:

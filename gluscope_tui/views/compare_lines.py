@@ -15,6 +15,7 @@ from ..text.cells import cell_len, column, fit, flow, shorten
 from .compare import CORRELATED, Compared, PairCosine, SharedContext, shared_tokens
 from .compare_table import blocks
 from .contexts import Look, colour_of, context_line, neuron_scale, split_width
+from .neuron import tokens_of
 from .numbers import frequency, full_count, signed
 from .weights import class_of, cosines_of
 from .writes import in_a_row
@@ -94,12 +95,10 @@ class _Page:
     def _head(self, side: int) -> Iterator[StyledLine]:
         record, look = self._compared.records[side], self._look
         yield ((fit(self._names[side], self._half), look.strong),)
-        if not self._compared.same_index:
-            words = (
-                shorten(record.model, 40, ascii_only=look.ascii_only),
-                f"{full_count(record.tokens_counted)} tokens counted",
-            )
-            yield from (((line, look.text),) for line in flow(words, self._half))
+        tokens = {one.tokens_counted for one in self._compared.records}
+        if not self._compared.same_index or len(tokens) > 1:  # experts count the tokens that reach them
+            model = () if self._compared.same_index else (shorten(record.model, 40, ascii_only=look.ascii_only),)
+            yield from (((line, look.text),) for line in flow((*model, tokens_of(record)), self._half))
         if record.weights is None:
             yield (("no weights in this index", look.faint),)
             return

@@ -14,6 +14,7 @@ from ..text.cells import cell_len, fit, shorten
 from ..text.clean import clean
 from .columns import Columns
 from .markdown import code, neuron, prose
+from .numbers import counted
 
 _SHOWN = ("neuron", "quadrant", "date", "tags", "note")
 """The columns of the table, the widest last."""
@@ -50,11 +51,11 @@ def lines(marks: Sequence[Mark], width: int, depth: Depth) -> list[StyledLine]:
     return found
 
 
-def heading(file: str, model: str, tokens: str, count: int) -> Iterator[str]:
-    """The head of a report: what was marked where."""
-    yield f"# {count} {'mark' if count == 1 else 'marks'} in {code(clean(file))}"
+def heading(file: str, model: str, tokens: int, count: int) -> Iterator[str]:
+    """The head of a report: what was marked where. `tokens`: of the corpus."""
+    yield f"# {counted(count, 'mark')} in {code(clean(file))}"
     yield ""
-    yield f"{code(clean(model))}; {tokens}"
+    yield f"{code(clean(model))}; {counted(tokens, 'token')}"
     yield ""
 
 

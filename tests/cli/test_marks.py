@@ -165,7 +165,7 @@ def test_the_report_has_a_section_a_mark_with_the_contexts_of_its_quadrant(truth
     told(capsys, truth, "add", "L1N3")
     report = told(capsys, truth, "-f", "md", "-n", "2")
     first, second = report.split("\n## ")[1:]
-    assert report.startswith("# 2 marks in `a.db`\n")
+    assert report.startswith(f"# 2 marks in `a.db`\n\n`{record.model}`; {record.tokens_corpus:,} tokens\n")
     assert first.startswith(f"L0N1 `{name}`\n\n*\\*stars\\* and \\`ticks\\`* `#geo` (")
     counts = [f"{quadrant.count:,}" for quadrant in record.quadrants.values()]
     assert re.findall(r"^\| `[+-]{2}` \| ([\d,]+) ", first, re.MULTILINE) == counts

@@ -24,7 +24,7 @@ from gluscope_tui.views.compare import Compared, Difference, pair_cosines, share
 from gluscope_tui.views.compare_lines import CompareLook, compare_lines
 from gluscope_tui.views.compare_reading import Wish, two_indexes, two_neurons
 from gluscope_tui.views.compare_table import points
-from indexer.addresses import NeuronAddress, SiteAddress, parse_neuron
+from indexer.addresses import NeuronAddress, SiteAddress, parse_neuron, parse_site
 from indexer.database.records import Cosines, Neighbour, NeuronWeights, Reads, TokenScore, Wire, Wiring
 from indexer.errors import GluscopeError
 from indexer.quadrants import QUADRANTS, Quadrant
@@ -417,6 +417,18 @@ def test_what_makes_two_indexes_differ_is_told(path: Path, tmp_path: Path) -> No
             lines = compare_lines(compared, 120, CompareLook(ramp(Depth.NONE)))
             page = " ".join(text for line in lines for text, _ in line)
             assert all(remark in page for remark in remarks)
+
+
+def test_of_two_experts_the_tokens_that_reached_each_are_told(tmp_path: Path) -> None:
+    sites = [parse_site(name) for name in ("L0E0", "L0E1")]
+    make_index(tmp_path / "experts.db", sites=sites, width=6, documents=20)
+    with indexer.open(tmp_path / "experts.db") as index:
+        found = two_neurons(index, parse_neuron("L0E0N1"), parse_neuron("L0E1N1"), Wish())
+    for counts in ((980, 980), (123, 45)):
+        one, other = (replace(each, tokens_counted=count) for each, count in zip(found.records, counts, strict=True))
+        lines = compare_lines(replace(found, one=one, other=other), 80, CompareLook(ramp(Depth.NONE)))
+        page = " ".join(text for line in lines for text, _ in line)
+        assert [f"{count} of " in page for count in counts] == [counts[0] != counts[1]] * 2
 
 
 def test_alignment_that_differs_is_told(path: Path) -> None:
