@@ -16,6 +16,7 @@ from ..kept.marks_file import MarksFile
 from ..kept.remembered import StateFile
 from ..kept.theme import ThemeFile
 from ..tui.own_keys import own_keys
+from ..views.numbers import counted
 from .finding import Finding
 
 _LARGE = 10 * 2**30
@@ -28,7 +29,11 @@ def index_health(index: str | os.PathLike[str]) -> Iterator[Finding]:
         with indexer.open(path) as opened:
             info = opened.info()
             yield Finding("index", "file", f"{shown(path)}, {info.size / 2**20:,.1f} MiB, schema {info.schema_version}")
-            yield Finding("index", "model", f"{opened.model}, {len(info.sites)} sites, {info.neurons:,} neurons")
+            yield Finding(
+                "index",
+                "model",
+                f"{opened.model}, {counted(len(info.sites), 'site')}, {counted(info.neurons, 'neuron')}",
+            )
             part = info.coverage.get("finished", False)
             go_on = "join it with the other parts: gluscope merge" if part else "run its gluscope index command again"
             mend = "" if info.complete else go_on

@@ -16,7 +16,7 @@ from ..colour.style import Style, StyledLine
 from ..text.cells import column, fit, flow, shorten
 from .contexts import Look, context_line, split_width
 from .effect import interval_text, place_text, share_text
-from .numbers import full_count, signed
+from .numbers import counted, full_count, signed
 from .writes import bare
 
 TOKENS_SHOWN = 8
@@ -77,8 +77,8 @@ def _aside(label: str, cells: Sequence[str], half: int) -> str:
 
 def _positions(found: Measured) -> str:
     if not found.positions:
-        return f"never, in {full_count(found.sequences)} sequences"
-    return f"{full_count(found.positions)} in {full_count(found.visited)} of {full_count(found.sequences)} sequences"
+        return f"never, in {counted(found.sequences, 'sequence')}"
+    return f"{full_count(found.positions)} in {full_count(found.visited)} of {counted(found.sequences, 'sequence')}"
 
 
 _LINES = (

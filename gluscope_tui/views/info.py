@@ -10,7 +10,7 @@ from indexer.database.records import IndexInfo
 
 from ..text.clean import clean
 from . import sites
-from .numbers import frequency, full_count
+from .numbers import counted, frequency, full_count
 
 Field = tuple[str, str]
 _WITHOUT_LIMIT = ("tokens", "layers", "experts")  # settings that leave nothing out if null
@@ -72,7 +72,7 @@ def _sinks(info: IndexInfo) -> str:
     """Which tokens are attention sinks, and how often, as far as it is known."""
     if info.sinks is None:
         return "not known"
-    looked = f"{full_count(info.sinks.tokens)} tokens of {full_count(info.sinks.sequences)} sequences looked at"
+    looked = f"{counted(info.sinks.tokens, 'token')} of {counted(info.sinks.sequences, 'sequence')} looked at"
     if not info.sinks.found:
         return f"position 0 alone; {looked}"
     which = ", ".join(clean(str(token)) for token in info.sinks.found)
@@ -80,7 +80,7 @@ def _sinks(info: IndexInfo) -> str:
     if info.sinks.positions is not None and info.corpus["tokens"]:
         share = frequency(info.sinks.positions, info.corpus["tokens"])
         what = "left out" if info.settings.get("sinks") == "drop" else "counted"
-        often = f"; {full_count(info.sinks.positions)} positions ({share}), which are {what}"
+        often = f"; {counted(info.sinks.positions, 'position')} ({share}), which are {what}"
     return f"position 0, {which}{often}; {looked}"
 
 
@@ -132,12 +132,12 @@ def _fields(values: Mapping[str, Any], told: Mapping[str, Any]) -> Iterator[Fiel
 def _coverage(info: IndexInfo) -> Iterator[Field]:
     """How many batches of the plan the sites were fed, a line for each group of sites."""
     total = info.coverage["batches"]
-    of = "the batches so far" if total is None else f"{full_count(total)} batches"
+    of = "the batches so far" if total is None else counted(total, "batch", "batches")
     for cell in info.coverage["cells"]:
         name = "all sites" if cell["sites"] is None else ", ".join(map(clean, cell["sites"]))
-        yield name, f"{full_count(cell['count'])} of {of}, {full_count(cell['tokens'])} tokens"
+        yield name, f"{full_count(cell['count'])} of {of}, {counted(cell['tokens'], 'token')}"
     if info.coverage["borders"]:
-        yield "extended after", ", ".join(f"{full_count(border)} sequences" for border in info.coverage["borders"])
+        yield "extended after", ", ".join(counted(border, "sequence") for border in info.coverage["borders"])
 
 
 def _shown(value: Any) -> str:

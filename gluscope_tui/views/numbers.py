@@ -40,9 +40,9 @@ def full_count(count: int) -> str:
     return f"{count:,}"
 
 
-def counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str, plural: str = "") -> str:
     """A number and its noun: 1 token, 14,000 tokens."""
-    return f"{full_count(count)} {noun}{'' if count == 1 else 's'}"
+    return f"{full_count(count)} {noun if count == 1 else plural or f'{noun}s'}"
 
 
 def frequency(count: int, total: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from indexer.database.query.sought import Sought
 from indexer.database.reader import Index
 
-from .numbers import full_count
+from .numbers import counted, full_count
 from .text import shown
 
 STRENGTHS = {
@@ -54,4 +54,4 @@ def _kept(index: Index) -> str:
     if kept == every:
         return "no word of the corpus"
     of = "" if every is None else f" (of {full_count(every)})"
-    return f"no word of the {full_count(kept)} sequences{of} that this index keeps"
+    return f"no word of the {counted(kept, 'sequence')}{of} that this index keeps"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gluscope_tui.views.info import size
-from gluscope_tui.views.numbers import exact, float32, frequency, full_count, short_count, signed
+from gluscope_tui.views.numbers import counted, exact, float32, frequency, full_count, short_count, signed
 from gluscope_tui.views.table import percent
 
 floats = st.floats(allow_nan=False, allow_infinity=False, width=32)
@@ -111,3 +111,8 @@ def test_sizes_for_people() -> None:
 def test_a_share_of_a_table_is_100_percent_only_if_it_is_all_and_0_only_if_it_is_none() -> None:
     shares = (1.0, 112_852 / 112_877, 0.99949, 0.0999, 0.00022, 1e-7, 0.0)
     assert [percent(share) for share in shares] == ["100%", ">99.9%", "99.9%", "9.99%", "0.022%", "1e-05%", "0%"]
+
+
+def test_one_of_a_thing_is_singular() -> None:
+    assert [counted(count, "token") for count in (0, 1, 14_000)] == ["0 tokens", "1 token", "14,000 tokens"]
+    assert [counted(count, "batch", "batches") for count in (1, 2)] == ["1 batch", "2 batches"]

@@ -63,6 +63,9 @@ def test_the_peaks_of_a_pane_stand_in_one_column_each_in_its_own_cells(index: Pa
             assert float(piece.attrib["textLength"]) == pytest.approx(CELL * len(piece.text), abs=0.01)
 
 
+_ONE = Picture("post", (Quadrant.PP,))
+
+
 @pytest.mark.slow
 def test_only_the_quadrants_asked_for_are_drawn(index: Path) -> None:
     with indexer.open(index) as opened:
@@ -70,6 +73,14 @@ def test_only_the_quadrants_asked_for_are_drawn(index: Path) -> None:
     shown = {piece.text for piece in texts(picture(record, Picture("post", (Quadrant.NP,))))}
     assert "-+" in shown
     assert not shown & {"++", "+-", "--"}
+
+
+def test_a_quadrant_of_one_token_says_so() -> None:
+    record = view_records.neuron()
+    one = replace(record.quadrants[Quadrant.PP], count=1)
+    shown = " ".join(piece.text or "" for piece in texts(picture(replace(record, quadrants={Quadrant.PP: one}), _ONE)))
+    assert "1 token " in shown
+    assert "1 tokens" not in shown
 
 
 def test_hostile_text_and_dead_neurons_give_well_formed_pictures(index: Path) -> None:

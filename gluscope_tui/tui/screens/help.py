@@ -8,6 +8,7 @@ from typing import Any
 
 from textual.app import ComposeResult
 
+from ...views.numbers import counted
 from ..drawing.layout import Rectangle, top_to_show
 from ..help import help_lines, section
 from ..own_keys import keys_path
@@ -167,4 +168,4 @@ class HelpScreen(BaseScreen, scope="overlay"):
             elif by < 0:
                 self._found = next((place for place in reversed(places) if place < here), places[-1])
             at = places.index(self._found) + 1 if self._found in places else 1
-            self.say(f"{at} of {len(places)} lines with {self._find}")
+            self.say(f"{at} of {counted(len(places), 'line')} with {self._find}")

@@ -11,6 +11,7 @@ from ...colour.ramp import ramp
 from ...text.cells import cell_len
 from ...text.clean import clean
 from ..layers import cells_of, headings, shade
+from ..numbers import counted
 from .canvas import CELL, LINE, SIZE, Canvas, ground, ink
 
 _EDGE = 10.0
@@ -47,4 +48,4 @@ def picture(rows: Sequence[LayerRow], model: str, signs: str, warning: str = "")
                 canvas.rect(start, y - SIZE, CELL * width, LINE, ground(style))
             canvas.text(start, y, f"{cell.text:>{width}}" if start > _EDGE else cell.text, ink(style))
     wide = max(starts[-1] + CELL * widths[-1], _EDGE + CELL * max(map(cell_len, (said, warning)))) + _EDGE
-    return canvas.svg(wide, y + _EDGE, said, f"{len(rows)} sites, a line each")
+    return canvas.svg(wide, y + _EDGE, said, f"{counted(len(rows), 'site')}, a line each")

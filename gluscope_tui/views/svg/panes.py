@@ -14,7 +14,7 @@ from ...text.cells import cell_len, column, shorten
 from ...text.clean import clean
 from ..contexts import Look, colour_of, context_line, neuron_scale, split_width
 from ..neuron import header
-from ..numbers import frequency, full_count, signed
+from ..numbers import counted, frequency, signed
 from ..quadrant import empty, in_words
 from ..writes import in_a_row, label, output_sign, promoted
 from .canvas import CELL, FAINT, LINE, SIZE, Canvas, ground, ink
@@ -99,7 +99,7 @@ def _pane(
     canvas.text(x, y, name, bold=True)
     told = f"{in_words(quadrant.quadrant)}  {frequency(quadrant.count, record.tokens_counted)}"
     if quadrant.count:
-        told += f"  {full_count(quadrant.count)} tokens  {look.quantity} max {signed(quadrant.extreme[look.quantity])}"
+        told += f"  {counted(quadrant.count, 'token')}  {look.quantity} max {signed(quadrant.extreme[look.quantity])}"
     canvas.text(x + 3 * CELL, y, shorten(told, cells - 3))
     y += LINE
     sign, words = output_sign(quadrant), promoted(quadrant, record.weights)
