@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -41,17 +42,20 @@ class Seen:
 class RangeServer:
     """Serves one file under every path."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, tls: ssl.SSLContext | None = None) -> None:
         self.file = file
+        self._scheme = "http" if tls is None else "https"
         self.behaviour = Behaviour()
         self.seen: list[Seen] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     @property
     def origin(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}"
 
     def url(self, path: str = "tiny.db") -> str:
         return f"{self.origin}/{path}"
@@ -71,8 +75,8 @@ class RangeServer:
 
 
 @contextmanager
-def serving(file: Path) -> Iterator[RangeServer]:
-    server = RangeServer(file)
+def serving(file: Path, tls: ssl.SSLContext | None = None) -> Iterator[RangeServer]:
+    server = RangeServer(file, tls)
     try:
         yield server
     finally:

@@ -35,6 +35,7 @@ _GONE = (401, 403, 404, 410)  # of an address that a redirect gave: it may have 
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")  # how http.client tells what a proxy answers
 _DOWNLOAD = "download it, and name the file: --db FILE"
+_AUTHORITY = "look at the address; SSL_CERT_FILE names a file of other authorities to trust"
 
 
 class Changed(GluscopeError):
@@ -166,7 +167,7 @@ class Requests:
             with self._connections.answer(address, headers) as answer:
                 yield answer
         except ssl.SSLCertVerificationError as error:
-            raise self._error(f"its certificate is not valid: {error.verify_message}", "look at the address") from None
+            raise self._error(f"its certificate is not valid: {error.verify_message}", _AUTHORITY) from None
         except socket.gaierror:
             self._look()
             raise _Again("its host is not known, or there is no network") from None
