@@ -33,13 +33,16 @@ def cosines_between(
     """The cosines of a vector of `one` with a vector of `other`, by the names of both; raw signs.
 
     Like vectors come first, then what the neuron of the earlier layer writes with what the other reads; neurons of one
-    layer don't feed each other. None if a vector is zero. GluscopeError if the vectors can't be had.
+    layer don't feed each other. None if a vector is zero. GluscopeError if the vectors can't be had, or are of two
+    stacks.
     """
+    if one.site.stack != other.site.stack:
+        raise GluscopeError(
+            f"{one} and {other} are of two stacks, each with vectors of its own space", "compare neurons of one stack"
+        )
     first, second = (_vectors(sites[neuron.site], neuron) for neuron in (one, other))
-    if first.gate.shape != second.gate.shape:
-        raise GluscopeError(f"{one} and {other} read vectors of different lengths", "compare neurons of one stack")
     pairs = list(ALIKE)
-    if one.site.stack == other.site.stack and one.site.layer != other.site.layer:
+    if one.site.layer != other.site.layer:
         earlier = one.site.layer < other.site.layer
         pairs += [(writes, reads) if earlier else (reads, writes) for writes, reads in FEEDS]
     found = {(a, b): _cosine(_named(first, a), _named(second, b)) for a, b in pairs}

@@ -15,6 +15,7 @@ from indexer.addresses import parse_neuron
 from indexer.errors import GluscopeError
 from indexer.jobs.pair_cosines import pair_cosines
 from indexer.live.model import Choice
+from indexer.weights.between import cosines_between
 from tests.support.neuron_vectors import plain_cosine, vectors
 from tests.support.small_runs import make, save_model, write_corpus
 
@@ -91,3 +92,8 @@ def test_another_model_is_refused(db: Path, tmp_path: Path) -> None:
     other = save_model(tmp_path / "other", seed=7)
     with indexer.open(db) as index, pytest.raises(GluscopeError, match="other weights"):
         pair_cosines(index.info(), Choice(str(other)), parse_neuron("L0N3"), parse_neuron("L1N4"), quiet)
+
+
+def test_neurons_of_two_stacks_have_no_cosine() -> None:
+    with pytest.raises(GluscopeError, match="are of two stacks"):
+        cosines_between({}, parse_neuron("enc.L1N2"), parse_neuron("dec.L1N2"))
