@@ -244,7 +244,11 @@ ACTIONS = (
         _COLUMNS,
     ),
     Action(
-        "table.magnitude", ("vertical_line",), "find", "sort by magnitude, or with the sign again", scopes=("neurons",)
+        "table.magnitude",
+        ("vertical_line",),
+        "find",
+        "sort by magnitude, or with the sign again",
+        scopes=("neurons", "hits"),
     ),
     Action("table.reverse", ("minus",), "find", "the order reversed", scopes=_COLUMNS),
     Action(

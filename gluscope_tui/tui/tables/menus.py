@@ -61,5 +61,7 @@ def sorted_by(choice: str) -> Query:
 def column_choices(shown: Sequence[str], names: Sequence[str]) -> list[Choice]:
     """Every column that may be shown, and whether it is shown; the neuron always is."""
     return [
-        Choice(name, f"{'x' if name in shown else ' '} {name}", with_signs(name)) for name in names if name != "neuron"
+        Choice(name, f"{'x' if name in shown else ' '} {_signed(name)}".rstrip(), with_signs(name))
+        for name in names
+        if name != "neuron"
     ]

@@ -34,6 +34,8 @@ PLACES = {
 AnyHit = Hit | TokenHit
 COLUMNS = ("neuron", "quadrant", "rank", "value", "strength")
 TOKEN_COLUMNS = ("neuron", "where", "quadrants", "token", "place", "score", "strength", "frequency")
+SIGNED = ("value", "score")
+"""The columns whose values have signs: they are sorted by magnitude, or with the sign."""
 _ASCENDING = ("neuron", "quadrant", "rank", "where", "quadrants", "token", "place")  # at first
 
 
@@ -115,6 +117,7 @@ class SearchTable:
         self.found = Found()
         self.hits: tuple[AnyHit, ...] = ()  # in the order shown
         self.sort, self.descending = "strength", True
+        self.magnitude = True  # whether values are sorted without their signs
         self.view = TableView()
 
     @property
@@ -146,6 +149,16 @@ class SearchTable:
         """The opposite order."""
         self._order(self.sort, not self.descending)
 
+    def turn_magnitude(self) -> str:
+        """Sort by the magnitude of the sorted column (else of that under the cursor), or by its sign. Says why not."""
+        column = next((name for name in (self.sort, self.column) if name in SIGNED), "")
+        if not column:
+            signed = next(name for name in SIGNED if name in self.columns)
+            return f"only {signed} has signs: {{table.sort}} sorts by the column under the cursor"
+        self.magnitude = column != self.sort or not self.magnitude
+        self._order(column, descending=True)
+        return ""
+
     def _order(self, column: str, descending: bool) -> None:
         self.sort, self.descending = column, descending
         key = self._keys[column]
@@ -159,21 +172,29 @@ class SearchTable:
             "neuron": lambda hit: self._number(hit.neuron),
             "quadrant": lambda hit: QUADRANTS.index(hit.quadrant),
             "rank": lambda hit: (hit.ranking, hit.example.rank),
-            "value": lambda hit: abs(hit.value),
+            "value": lambda hit: self._sized(hit.value),
             "strength": lambda hit: hit.strength,
             "where": lambda hit: hit.where,
             "quadrants": lambda hit: [QUADRANTS.index(quadrant) for quadrant in hit.quadrants],
             "token": lambda hit: hit.token.text.strip(" ").casefold(),
             "place": lambda hit: hit.token.place,
-            "score": lambda hit: abs(hit.token.score),
+            "score": lambda hit: self._sized(hit.token.score),
             "frequency": lambda hit: sum(share or 0.0 for share in hit.frequency.values()),
         }
+
+    def _sized(self, value: float) -> float:
+        return abs(value) if self.magnitude else value
+
+    @property
+    def by_magnitude(self) -> bool:
+        """Whether the hits are sorted by values without their signs."""
+        return self.sort in SIGNED and self.magnitude
 
     @property
     def order(self) -> str:
         """The order of the hits, in words."""
         usual = (self.sort, self.descending) == ("strength", True)
-        return "strength" if usual else in_order(self.sort, self.descending)
+        return "strength" if usual else in_order(f"|{self.sort}|" if self.by_magnitude else self.sort, self.descending)
 
     def key(self, place: int) -> Key | None:
         """The neuron of a hit, and its quadrant under aligned signs, if it is in one."""

@@ -39,6 +39,7 @@ class HitsPicture:
     column: int = 0  # under the cursor
     sorted_by: str = "strength"
     descending: bool = True
+    magnitude: bool = False  # sorted without signs
     find: str = ""
     address: int = 8  # cells of the longest address
     marked: frozenset[int] = frozenset()  # places of hits whose neuron is marked
@@ -91,6 +92,7 @@ class HitList(Lines[HitsPicture]):
             mark = ""
             if name == picture.sorted_by:
                 mark = palette.glyphs.down if picture.descending else palette.glyphs.up
+                mark += "|" if picture.magnitude else ""
             here = number == picture.column
             label = "" if name == "quadrant" and not mark and not here else name
             words = _placed(name, f"{mark}{label}", _width(picture, name))

@@ -361,7 +361,11 @@ async def test_examples_are_sorted_by_any_of_their_columns(explorer_app: AppMake
         await press(pilot, "h", "s")  # by value
         table = screen(app)._table
         assert [abs(hit.value) for hit in hits_of(app)] == sorted((abs(hit.value) for hit in expected), reverse=True)
+        assert "by |value| down" in headline(app)
+        assert "↓|value" in lines(app)[0]
+        await press(pilot, "vertical_line")
+        assert [hit.value for hit in hits_of(app)] == sorted((hit.value for hit in expected), reverse=True)
         assert "by value down" in headline(app)
-        await press(pilot, "enter")
+        await press(pilot, "vertical_line", "enter")
         assert here(app) == str(table.hits[0].neuron)
-        assert "peaks on paris, by value down" in header_text(app)
+        assert "peaks on paris, by |value| down" in header_text(app)
