@@ -27,6 +27,7 @@ class Behaviour:
     redirect: str = ""  # to this address, then the path
     headers: dict[str, str] = field(default_factory=dict)  # of every answer
     shift: int = 0  # bytes by which ranges are wrong
+    zeros_from: int | None = None  # the bytes of the file from there on are given as zeros
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,9 @@ def _handler(server: RangeServer) -> type[BaseHTTPRequestHandler]:
             with server.file.open("rb") as file:
                 file.seek(start)
                 body = file.read(stop - start)
+            if behaviour.zeros_from is not None:
+                right = max(0, behaviour.zeros_from - start)
+                body = body[:right] + bytes(len(body[right:]))
             headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
             if behaviour.cut:
                 behaviour.cut -= 1

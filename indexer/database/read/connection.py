@@ -194,11 +194,14 @@ class Connection:
                 raise Interrupted from None
 
     def damaged(self, what: object) -> GluscopeError:
-        """The error for content that the writer can't have written."""
+        """The error for content that the writer can't have written. What is kept of a file on a server is dropped."""
         if changed := self.changed:
             return GluscopeError(f"{self.name} was {changed} while it was read", "run the command again")
-        remake = "copy it again, or make it again with gluscope index"
-        return GluscopeError(f"{self.name} is damaged: {what}", "download it and look" if self.remote else remake)
+        fix = "copy it again, or make it again with gluscope index"
+        if self.remote is not None:
+            self.remote.file.distrust()
+            fix = "run the command again, which fetches it anew; if that is no help, download it and look"
+        return GluscopeError(f"{self.name} is damaged: {what}", fix)
 
     def _distrust(self) -> None:
         """Have SQLite distrust the file, and check its content."""

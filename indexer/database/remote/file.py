@@ -49,6 +49,11 @@ class RemoteFile:
         self.requests.close()
         self._kept.close()
 
+    def distrust(self) -> None:
+        """Have the next process fetch all anew: the server may have given wrong bytes, and gives right ones later."""
+        with self._lock:
+            self._kept.drop()
+
     def read(self, start: int, length: int) -> bytes:
         """So many bytes from `start`; fewer at the end of the file."""
         if (page := self._pages.get(start)) is not None and len(page) == length:

@@ -36,6 +36,7 @@ class RemoteIndexFile:
         self.size = self.file.size
         self.header = self.file.header
         if not self.header.startswith(_MAGIC):
+            self.file.distrust()
             self.close()
             raise GluscopeError(f"{self.name} is no index", "look at the address")
 

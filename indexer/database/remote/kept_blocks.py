@@ -124,6 +124,13 @@ class KeptBlocks:
         self._places.clear()
         self._own = None
 
+    def drop(self) -> None:
+        """Remove what is kept of this version, and keep nothing more of it."""
+        self._limit = 0
+        self._places.clear()
+        with suppress(OSError):
+            remove(self._folder)
+
     def get(self, block: int) -> bytes | None:
         """The content of a block, if it is kept whole."""
         places = self._places.get(block, [])

@@ -20,7 +20,7 @@ try:
     import apsw
 except ImportError as error:  # pragma: no cover
     raise GluscopeError(
-        "an index on a server is read with apsw, which is not installed", "install it: pip install 'gluscope[remote]'"
+        "an index on a server is read with apsw, which is not installed", "install it: pip install apsw"
     ) from error
 
 _CACHE = -16_384  # kibibytes of SQLite's own cache
