@@ -58,7 +58,7 @@ def command(
     printer = Printer(format, color)
     if model is not None:
         family, layers, neurons = family_of(model, revision, trust_remote_code)
-        _one(family, layers, neurons, printer.format)
+        _one(family, layers, neurons, printer)
         raise typer.Exit(1 if family.status == REFUSED else 0)
     with narrator() as report:
         found = families(report)
@@ -91,15 +91,24 @@ def _cell(row: dict[str, Any], key: str) -> str:
     return clean(str(value))
 
 
-def _one(family: Family, layers: int, neurons: int, chosen: str) -> None:
+def _one(family: Family, layers: int, neurons: int, printer: Printer) -> None:
+    """One model: an object, a row, or for people and in plain a line for each field."""
     row: dict[str, Any] = {**asdict(family), "layers": layers, "neurons": neurons}
-    if chosen in ("json", "jsonl"):
+    if printer.format in ("json", "jsonl"):
         emit_object(row)
         return
-    from ..views.numbers import full_count
+    row |= {name: row[name] or "" for name in ("layers", "neurons")}
+    if printer.format in ("csv", "md"):
+        _print([(name, name) for name in row], [row], printer)
+        return
+    gap = "\t"
+    if printer.format == "table":
+        from ..views.numbers import full_count
 
-    row |= {"layers": layers or "", "neurons": full_count(neurons) if neurons else ""}
-    emit_lines(f"{name}\t{clean(str(value))}" for name, value in row.items() if value != "")
+        gap = " "
+        row = {f"{name:<{max(map(len, row))}}": value for name, value in row.items()}
+        row |= {name: full_count(value) for name, value in row.items() if isinstance(value, int)}
+    emit_lines(f"{name}{gap}{clean(str(value))}" for name, value in row.items() if value != "")
 
 
 def summary_rows(found: Sequence[Family]) -> list[dict[str, Any]]:

@@ -138,7 +138,7 @@ def command(
         with narrator() as report, LiveSession(index, choice, report) as session:
             found = [ask(session, one, question, chat=chat, report=report) for one in texts]
     _print(found, printer, by_neuron=bool(named))
-    if not any(one.rows or one.neurons for one in found):
+    if not any(one.rows for one in found):
         tell("no neuron meets the conditions there")
         raise typer.Exit(1)
 

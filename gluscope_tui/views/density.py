@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -68,7 +69,7 @@ def picture(sample: Sample, width: int, height: int, ink: Ink) -> list[StyledLin
     bins -= bins * large % together
     counted_once = density(sample, bins, columns // large)
     if counted_once is None:
-        return [((fit(_nothing(sample), width), ink.faint),)]
+        return [((line, ink.faint),) for line in textwrap.wrap(_nothing(sample), max(width, 20))]
     found = enlarged(counted_once, large)
     rows, columns = found.gate.half // together, found.in_.half
     inside = split(sample)

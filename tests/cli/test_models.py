@@ -125,6 +125,12 @@ def test_one_model_is_reported_without_its_weights(tmp_path: Path, capsys: Captu
     found = json.loads(capsys.readouterr().out)
     assert (found["family"], found["status"], found["model"]) == ("llama", "supported", "LlamaModel")
     assert (found["layers"], found["neurons"]) == (3, 72)
+    assert run(["models", str(tmp_path / "model"), "-f", "csv"]) == 0
+    (row,) = csv.DictReader(capsys.readouterr().out.splitlines())
+    assert row == {name: str(value) for name, value in found.items()}
+    assert run(["models", str(tmp_path / "model"), "-f", "md"]) == 0
+    heads, _, cells = (line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines())
+    assert dict(zip(heads, cells, strict=True))["neurons"] == "72"
 
 
 def test_one_model_that_is_refused_gives_1_and_the_reason(tmp_path: Path, capsys: Capture) -> None:

@@ -121,9 +121,10 @@ def test_what_needs_no_model_is_told_before_it_is_loaded(
 
 
 def test_nothing_found_is_exit_code_one(small_index: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out, err = prompt(capsys, small_index, TEXT, "--where", "layer = 1 and layer = 0", "-f", "jsonl", code=1)
-    assert out == ""
-    assert "no neuron meets the conditions" in err
+    for words in (("--where", "layer = 1 and layer = 0"), ("--neuron", "L1N3", "--layers", "0")):
+        out, err = prompt(capsys, small_index, TEXT, *words, "-f", "jsonl", code=1)
+        assert out == ""
+        assert "no neuron meets the conditions" in err
 
 
 def test_a_model_alone_is_enough(

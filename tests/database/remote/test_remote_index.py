@@ -245,9 +245,14 @@ def test_a_closed_index_says_so(server: RangeServer) -> None:
 @pytest.mark.parametrize("right", [0, 40_000])
 def test_wrong_bytes_of_a_server_are_not_kept(server: RangeServer, file: Path, right: int) -> None:
     server.behaviour.zeros_from = max(right, 100)  # its header is right
-    with pytest.raises(GluscopeError, match="is damaged") as raised, indexer.open(server.url()) as index:
-        list(index.rows(("neuron", "extreme_post_pp", "cos_gate_in")))
-        index.neuron("L1N3", sample=True)
+
+    def all_of_it() -> None:
+        with indexer.open(server.url()) as index:
+            list(index.rows(("neuron", "extreme_post_pp", "cos_gate_in")))
+            index.neuron("L1N3", sample=True)
+
+    with pytest.raises(GluscopeError, match="is damaged") as raised:
+        all_of_it()
     assert "run the command again" in raised.value.fix
     server.behaviour.zeros_from = None
     with indexer.open(server.url()) as there, indexer.open(file) as here:
