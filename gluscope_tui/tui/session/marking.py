@@ -93,15 +93,16 @@ class Marking:
 
     def _told(self, change: Change, known: Mark | None, typed: str) -> str:
         before, after = change.before, change.after
+        replaced = f"; before: {before.text}" if before is not None and before.text else ""
         if after is None:
-            return f"{self._name} is no longer marked"
+            return f"{self._name} is no longer marked{replaced}"
         if before is not None and before.text != (known.text if known is not None else ""):
             return f"{self._name} was changed elsewhere meanwhile: {after.text}"
         if before == after:
             return f"{self._name} stays as it was marked"
         if not typed:
             return f"{self._name} is marked, without a note: {{keep.mark}} and Enter takes the mark away"
-        return f"{self._name} is marked: {typed}"
+        return f"{self._name} is marked: {typed}{replaced}"
 
     def _accept_all(self, text: str) -> str:
         """Mark all, and add what was typed to the marks there are."""

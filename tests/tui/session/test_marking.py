@@ -46,7 +46,7 @@ def test_a_mark_that_was_changed_elsewhere_is_not_taken_away(file: MarksFile) ->
     Marking(file, [TWO]).accept("")
     assert Marking(file, [TWO]).accept("") == "L3N4 -+ is no longer marked"
     unchanged, gone = Marking(file, [ONE]), Marking(file, [ONE])
-    assert gone.accept("") == "L1N2 is no longer marked"
+    assert gone.accept("") == "L1N2 is no longer marked; before: seen again"
     assert unchanged.accept(unchanged.text) == "L1N2 is no longer marked"
     assert texts(file) == {}
 
@@ -59,3 +59,9 @@ def test_many_marked_at_once_keep_what_was_noted_meanwhile(file: MarksFile) -> N
     both = Marking(file, [TWO, (TWO[0], None)])
     assert both.label == "note for 2 marks"
     assert both.hint.endswith("; 1 has a mark, which is added to")
+
+
+def test_a_note_that_is_typed_over_is_told_once_more(file: MarksFile) -> None:
+    Marking(file, [ONE]).accept("first words #aa")
+    assert Marking(file, [ONE]).accept("others") == "L1N2 is marked: others; before: first words #aa"
+    assert Marking(file, [ONE]).accept("") == "L1N2 is no longer marked; before: others"
