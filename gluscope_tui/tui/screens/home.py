@@ -220,6 +220,7 @@ class HomeScreen(BaseScreen, scope="home"):
     def on_load_failed(self, message: LoadFailed) -> None:
         message.stop()
         self.loader.arrived(message.wanted, None, ahead=False)
+        self.explorer.unread = message.wanted
         self.session.say(told(message.error), bad=True)
 
     def on_index_replaced(self, message: IndexReplaced) -> None:

@@ -42,6 +42,8 @@ def header(session: Session) -> Header:
         warnings.append("index unfinished")
     if facts.bos_counted:
         warnings.append("BOS counted")
+    if explorer.stale and explorer.unread == explorer.wanted:
+        warnings.append(f"the panes are {explorer.shown.neuron}'s")
     if explorer.replaced:
         warnings.append(f"replaced: {session.keys.key('app.reopen')}")
     return Header(

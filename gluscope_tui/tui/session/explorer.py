@@ -38,6 +38,7 @@ class Explorer:
         self.pinned: NeuronAddress | None = None
         self.swapped = False  # the panes show the pinned neuron instead of the list's
         self.replaced = False  # another file is now at the index's path
+        self.unread: Wanted | None = None  # what could not be read: the panes go on showing something else
         self._current = self._own = current
         self.view = view
         self._own_ranking = view.ranking  # restored when a list of contexts is left

@@ -97,12 +97,14 @@ async def test_nothing_of_an_overwritten_index_is_shown(
         assert home_of(app).session.notice == "own.db was overwritten since it was opened: ctrl+r reopens it"
         assert str(state_of(app).shown.neuron) == "L1N5"
         assert pane_text(app)[1:] == before
+        assert "the panes are L1N5's" in header_text(app)
         await press(pilot, "L", "s")
         assert top(app) is NeuronsScreen
         assert "ctrl+r reopens it" in app.screen.query_one(Hints).render_line(0).text
         await press(pilot, "ctrl+r")
         assert top(app) is HomeScreen
         assert (here(app), str(state_of(app).shown.neuron)) == ("L3N20", "L3N20")
+        assert "the panes are" not in header_text(app)
 
 
 @pytest.mark.slow
