@@ -27,8 +27,9 @@ class Action:
     """Something that a key does. `keys` are Textual's names; `scopes` are the screens on which they work.
 
     `hint` is the short form in the foot: `{}` stands for the action's first key, `{id}` for that of another action, as
-    in titles. `hinted`: the screens whose foot shows it, by default all. `of_experts` limits it to models with several
-    gated MLPs in a layer. `opens` names the screen that the action opens, as `module:Class` in the package `screens`.
+    in titles; `hint_at_last` replaces it where nothing is left to undo. `hinted`: the screens whose foot shows it, by
+    default all. `of_experts` limits it to models with several gated MLPs in a layer. `opens` names the screen that the
+    action opens, as `module:Class` in the package `screens`.
 
     A letter has one meaning on all screens. Only the keys that move (h j k l, J K, arrows, Tab, Enter ...) move through
     whatever a screen shows.
@@ -43,6 +44,7 @@ class Action:
     of_experts: bool = False
     opens: str = ""
     hinted: tuple[str, ...] = ()
+    hint_at_last: str = ""
 
 
 _HOME, _CONTEXT, _CARD, _HITS, _OVERLAY = ("home",), ("context",), ("card",), ("hits",), ("overlay",)
@@ -364,7 +366,7 @@ ACTIONS = (
         "undo the topmost: prompt, overlay, find, zoom, list over the layer's",
         scopes=_ALL,
     ),
-    Action("app.quit", ("q",), "app", "the same; at home: quit", "{} back", _ALL),
+    Action("app.quit", ("q",), "app", "the same; at home: quit", "{} back", _ALL, hint_at_last="{} quit"),
     Action(
         "app.reopen",
         ("ctrl+r",),

@@ -102,14 +102,17 @@ class Keymap:
         title = self.filled(found.title).split(";")[0].split(",")[0]
         return f"{name} works {SCOPES[found.scopes[0]]}{way} ({title})"  # the way out is never cut
 
-    def hints(self, scope: str, *, experts: bool = False) -> tuple[str, ...]:
-        """The short forms in the foot, help last. `experts`: whether the model has several gated MLPs in a layer."""
+    def hints(self, scope: str, *, experts: bool = False, at_last: bool = False) -> tuple[str, ...]:
+        """The short forms in the foot, help last.
+
+        `experts`: whether the model has several gated MLPs in a layer. `at_last`: whether nothing is left to undo.
+        """
         found = [
             action
             for action in self._in[scope]
             if action.hint and experts >= action.of_experts and scope in (action.hinted or action.scopes)
         ]
-        return tuple(self.filled(action.hint, action) for action in found)
+        return tuple(self.filled((at_last and action.hint_at_last) or action.hint, action) for action in found)
 
     def filled(self, text: str, own: Action | None = None) -> str:
         """A text with the first key of each action that it names: `{keep.mark}` becomes `m`.

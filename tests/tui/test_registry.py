@@ -89,6 +89,8 @@ def test_the_help_begins_with_how_to_read_the_screen_and_names_every_action() ->
 def test_the_foot_ends_with_the_help() -> None:
     assert KEYS.hints("home")[-1] == "? help"
     assert "j/k neuron" in KEYS.hints("home")
+    assert all("q back" in KEYS.hints(scope) for scope in SCOPES)
+    assert "q quit" in KEYS.hints("home", at_last=True)
     assert "e/E expert" not in KEYS.hints("home")
     assert KEYS.hints("home", experts=True)[1:3] == ("h/l layer", "e/E expert")
 

@@ -78,7 +78,8 @@ class BaseScreen(Screen[None], inherit_bindings=False):
     @property
     def stands(self) -> bool:
         """Whether the screen has its parts: it is mounted, not closed, and the app is not ending."""
-        return self.is_mounted and not self.app.leaving and self in self.app.screen_stack
+        ending = self.app.leaving or not self.app.is_running
+        return self.is_mounted and not ending and self in self.app.screen_stack
 
     def redraw(self) -> None:
         """Show the state in every part. Does nothing if a message or key comes while the parts don't exist."""

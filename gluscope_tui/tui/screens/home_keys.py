@@ -16,6 +16,7 @@ from ..session.goto import parse_goto
 from ..session.session import Session
 from .copying import copied_here
 from .own_strip import commands
+from .pictures import undoable
 from .walking import coloring, list_page, walking
 
 
@@ -140,6 +141,8 @@ class HomeKeys:
         """Undo the topmost of list, swap, find, zoom and a list over the layer's. Returns False if there is none."""
         explorer = self.session.explorer
         view = explorer.view
+        if not undoable(explorer):
+            return False
         if view.in_list:
             explorer.change(in_list=False)
         elif explorer.swapped:
@@ -148,11 +151,9 @@ class HomeKeys:
             explorer.change(find="")
         elif view.zoomed:
             explorer.change(zoomed=False)
-        elif explorer.list_is_over:
+        else:
             explorer.leave_list()
             self.tell(f"{explorer.current.label} again; {{go.back}} goes back")
-        else:
-            return False
         return True
 
     def undo_or_say(self) -> None:

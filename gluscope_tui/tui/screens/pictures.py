@@ -160,8 +160,16 @@ def scale(session: Session) -> Scale:
 
 
 def foot(session: Session, scope: str = "home") -> Foot:
-    hints = session.keys.hints(scope, experts=session.explorer.has_experts)
+    explorer, at_home = session.explorer, scope == "home"
+    at_last = at_home and not undoable(explorer)
+    hints = session.keys.hints(scope, experts=explorer.has_experts, at_last=at_last)
     return Foot(hints, session.notice, session.notice_is_bad)
+
+
+def undoable(explorer: Explorer) -> bool:
+    """Whether home has a list, swap, find, zoom or a list over the layer's to undo; if not, the key for it quits."""
+    view = explorer.view
+    return bool(view.in_list or explorer.swapped or view.find or view.zoomed or explorer.list_is_over)
 
 
 def neuron_list(session: Session, rows: Rows, top: int, height: int) -> ListPicture:

@@ -9,6 +9,7 @@ import pytest
 from gluscope_tui.colour.depth import Depth
 from gluscope_tui.colour.themes import THEMES
 from gluscope_tui.tui.app import ExplorerApp
+from gluscope_tui.tui.screens import pictures
 from gluscope_tui.tui.screens.context import ContextScreen
 from gluscope_tui.tui.screens.help import HelpScreen
 from gluscope_tui.tui.screens.home import HomeScreen
@@ -120,8 +121,10 @@ async def test_undo_removes_the_topmost_and_q_at_home_quits(explorer_app: AppMak
         assert (view.find, view.zoomed) == ("the", True)
         await press(pilot, "backspace")
         assert (state_of(app).view.find, state_of(app).view.zoomed) == ("", True)
+        assert "q back" in pictures.foot(home_of(app).session).hints
         await press(pilot, "q")
         assert not state_of(app).view.zoomed
+        assert "q quit" in pictures.foot(home_of(app).session).hints
         await press(pilot, "escape")
         assert app.is_running
         await pilot.press("q")
