@@ -21,7 +21,7 @@ _MARKS = (  # UTF-32 first: its little-endian mark starts with the mark of UTF-1
 _TEXT_CONTROLS = b"\a\b\t\n\v\f\r\x1b"
 _NOT_CONTROLS = bytes(byte for byte in range(256) if byte >= 0x20 and byte != 0x7F) + _TEXT_CONTROLS
 _CONTROLS_ALLOWED = 16  # a text may hold a NUL, but a file that is mostly controls is not text
-_BLOCK = 1 << 16
+_BLOCK = 1 << 14
 _FIX = "leave it out, or convert it to UTF-8 (iconv -f latin1 -t utf-8)"
 
 

@@ -17,6 +17,7 @@ class Progress:
     total: int | None = None  # None: not known yet
     rate: float | None = None  # of the last minute, a second
     message: str = ""  # the phase in words, or a notice if the phase is "notice"
+    estimated: bool = False  # the total is judged by a part
 
     @property
     def seconds_left(self) -> float | None:
@@ -41,11 +42,11 @@ class Meter:
         """From here on it is measured; so much was done before."""
         self._seen = deque([(time.monotonic(), done)])
 
-    def update(self, done: int, total: int | None, message: str = "") -> None:
+    def update(self, done: int, total: int | None, message: str = "", *, estimated: bool = False) -> None:
         now = time.monotonic()
         self._seen.append((now, done))
         while now - self._seen[0][0] > 60 and len(self._seen) > 2:
             self._seen.popleft()
         since, before = self._seen[0]
         rate = (done - before) / (now - since) if now > since else None
-        self._report(Progress(self._phase, done, total, rate, message))
+        self._report(Progress(self._phase, done, total, rate, message, estimated))

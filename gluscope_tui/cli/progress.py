@@ -50,7 +50,8 @@ def line(progress: Progress, width: int = _WIDE) -> str:
 def _told(progress: Progress, count: Callable[[int], str]) -> str:
     words = [clean(progress.message or progress.phase)]
     if progress.done or progress.total:
-        words.append(count(progress.done) + (f" of {count(progress.total)}" if progress.total else ""))
+        about = "≈" if progress.estimated else ""
+        words.append(count(progress.done) + (f" of {about}{count(progress.total)}" if progress.total else ""))
     rate = [f"{short_count(round(progress.rate))}/s"] if progress.rate and progress.rate >= 0.5 else []
     left = [] if progress.seconds_left is None else [f"{duration(progress.seconds_left)} left"]
     return ", ".join([" ".join(words), *rate, *left])

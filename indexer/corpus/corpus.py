@@ -13,7 +13,17 @@ from ..errors import GluscopeError
 from .columns import Cell, Column
 from .document import Document
 from .hub import HubDataset
-from .inputs import STDIN, InputFile, LeftOut, expand, printable
+from .inputs import (
+    READ_UNDER_ANOTHER_NAME,
+    STDIN,
+    Identity,
+    InputFile,
+    LeftOut,
+    Seen,
+    expand,
+    identity_of_stdin,
+    printable,
+)
 from .rows import check_file, is_json_line, json_lines, read_file
 from .streams import Meter
 
@@ -46,18 +56,20 @@ class Corpus:
         self._notice = notice or _silent
         self._stdin: str | None = None
         self._columns_used = dataset is not None
-        self._meter = Meter()
         self.template: str | None = None  # a chat template for its conversations, if the user named one
-        self.size: int | None = None  # bytes on the disk of all inputs; None if unknown
+        self._files_size: int | None = None  # None: a pipe or device is among them, or a data set
+        self._stdin_size: int | None = 0 if STDIN not in inputs else None  # None: it was not read yet
+        self._textless: set[Identity] = set()  # files that `_files_size` leaves out
 
     @property
-    def bytes_read(self) -> int:
-        """How much of `size` the latest iteration has read so far: for progress, not exact."""
-        return self._meter.bytes
+    def size(self) -> int | None:
+        """The bytes of all inputs that hold text, on the disk or from standard input; None if they aren't known."""
+        if self._files_size is None or self._stdin_size is None:
+            return None
+        return self._files_size + self._stdin_size
 
     def __iter__(self) -> Iterator[Document]:
-        self._meter = Meter(self._notice)
-        return self._documents(self._meter, self._notice)
+        return self._documents(Meter(self._notice), self._notice)
 
     def describe(self) -> dict[str, Any]:
         """The source of the text, as the user named it, ready for JSON."""
@@ -71,7 +83,7 @@ class Corpus:
         some_text = False
         for number, (source, cell) in enumerate(self._pairs(meter, notice)):
             text, messages = (cell, None) if isinstance(cell, str) else ("", cell)
-            document = Document(number, source, text, messages)
+            document = Document(number, source, text, messages, meter.bytes)
             some_text = some_text or bool(document.characters)
             yield document
         if not some_text:
@@ -88,39 +100,57 @@ class Corpus:
         if self._dataset is not None:
             yield from self._dataset.read(self._column)
             return
+        seen: Seen = {}
         for path in self._inputs:
             if path == STDIN:
-                yield from self._read_stdin()
+                yield from self._read_stdin(meter, notice, seen)
             else:
-                yield from self._read_input(path, meter, notice)
+                yield from self._read_input(path, meter, notice, seen)
 
-    def _read_input(self, path: str, meter: Meter, notice: Notice) -> Iterator[tuple[str, Cell]]:
+    def _read_input(self, path: str, meter: Meter, notice: Notice, seen: Seen) -> Iterator[tuple[str, Cell]]:
         left_out = LeftOut()
         try:
-            for file in expand(path, self._skip, left_out):
+            for file in expand(path, self._skip, left_out, seen):
                 self._columns_used = self._columns_used or file.kind != "text"
                 try:
                     yield from read_file(file, self._column, meter)
                 except NotTextError as error:
                     if file.named or file.kind not in ("text", "json"):
                         raise
+                    del seen[file.identity]
+                    if file.identity in self._textless:
+                        meter.take_back(file.size)
                     none = f"no documents in a {self._column.name!r} column"
                     left_out.add(error.reason if file.kind == "text" else none, file.path)
         finally:
+            where = f" of {printable(path)}" if os.path.isdir(path) or not os.path.lexists(path) else ""
             for line in left_out.lines():
-                notice(f"left out of {printable(path)}: {line}")
+                notice(f"left out{where}: {line}")
 
-    def _read_stdin(self) -> Iterator[tuple[str, Cell]]:
-        """Standard input: a document a line if its first line is a JSON object, else one document."""
+    def _read_stdin(self, meter: Meter, notice: Notice, seen: Seen) -> Iterator[tuple[str, Cell]]:
+        """Standard input: a document a line if its first line is a JSON object, else one document.
+
+        Nothing if it is a file that was read already.
+        """
+        if (identity := identity_of_stdin()) is not None:
+            if identity in seen:
+                self._stdin_size = 0
+                notice(f"left out: standard input: {READ_UNDER_ANOTHER_NAME}")
+                return
+            seen[identity] = STDIN
         if self._stdin is None:
             self._stdin = whole_text(sys.stdin.buffer, "standard input")
         text = self._stdin
+        self._stdin_size = size = len(text.encode("utf-8"))
+        stream = io.StringIO(text, newline="\n")
         first = text.lstrip()[:_LONGEST_FIRST_LINE].partition("\n")[0]
-        if is_json_line(first):
-            self._columns_used = True
-            yield from json_lines(io.StringIO(text, newline="\n"), self._column, STDIN)
-        else:
-            yield STDIN, text
+        if not is_json_line(first):
+            with meter.reading(size, lambda: size):
+                yield STDIN, text
+            return
+        self._columns_used = True
+        with meter.reading(size, lambda: size * stream.tell() / len(text)):
+            yield from json_lines(stream, self._column, STDIN)
 
     def check(self) -> None:
         """Find `size`, and raise what can be known without reading everything: see `open_corpus`."""
@@ -133,23 +163,24 @@ class Corpus:
                 return
 
     def _check_files(self) -> list[InputFile]:
-        """Check every file; returns the pipes and devices among them."""
-        size: int | None = 0
+        """Check every file, and find `_files_size`; returns the pipes and devices among them."""
+        sizes: dict[Identity, int] = {}
         pipes = []
         for path in self._inputs:
             if path == STDIN:
-                size = None
                 continue
             found = False
             for file in expand(path, self._skip):
                 found = True
-                check_file(file, self._column)
-                if not file.regular:
+                if not check_file(file, self._column):
+                    self._textless.add(file.identity)
+                elif file.regular:
+                    sizes[file.identity] = file.size
+                else:
                     pipes.append(file)
-                size = None if size is None or not file.regular else size + file.size
             if not found:
                 raise GluscopeError(f"folder {printable(path)!r} holds no file", "name files or folders that hold text")
-        self.size = size
+        self._files_size = None if pipes else sum(sizes.values())
         return pipes
 
 

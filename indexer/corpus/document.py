@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .messages import Messages, characters
 
@@ -15,6 +15,7 @@ class Document:
     source: str  # the path, path:line or path:row it came from (lines and rows count from 1)
     text: str  # "" for a conversation
     messages: Messages | None = None  # of a conversation; rendered by a model's chat template
+    read: int = field(default=0, compare=False)  # bytes of the corpus up to its end, as `Corpus.size` counts them
 
     @property
     def characters(self) -> int:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import glob
 import os
 import stat
+import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from ..errors import GluscopeError
 
@@ -22,7 +24,14 @@ _TABLES = {
 }
 _COMPRESSIONS = {".gz": "gz", ".bz2": "bz2", ".xz": "xz", ".zst": "zst", ".zstd": "zst"}
 _HUB_CACHE = {"blobs", "refs", "snapshots"}  # the folders of a repository in the hub's cache
-_Identity = tuple[int, int]  # device and inode
+Identity: TypeAlias = tuple[int, int]
+"""Device and inode: the same for every name of a file."""
+
+
+Seen: TypeAlias = dict[Identity, str]
+"""Files that were met, each with the name under which it was."""
+
+READ, READ_UNDER_ANOTHER_NAME = "read already", "read already under another name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +44,7 @@ class InputFile:
     named: bool  # by the user, not met in a folder or through a glob
     regular: bool  # can be opened twice: no pipe, no device
     size: int  # bytes on the disk
-    identity: _Identity
+    identity: Identity
 
     @property
     def label(self) -> str:
@@ -66,35 +75,46 @@ class LeftOut:
         ]
 
 
-def expand(path: str, skip: Collection[str] = (), left_out: LeftOut | None = None) -> Iterator[InputFile]:
+def expand(
+    path: str, skip: Collection[str] = (), left_out: LeftOut | None = None, seen: Seen | None = None
+) -> Iterator[InputFile]:
     """The files that an input stands for, sorted by path bytes; those in `skip` (real paths) and hidden ones left out.
 
-    A folder or glob gives each file once, however many links lead to it. `left_out` is told of second links, of links
-    that lead nowhere, of hidden files and folders, and of what the hub's cache keeps beside its snapshots. Raises
-    GluscopeError if there is nothing of that name or a folder can't be read.
+    Each file comes once, however many links lead to it, and not at all if it is in `seen`, to which it is added.
+    `left_out` is told of second links, of links that lead nowhere, of hidden files and folders, and of what the hub's
+    cache keeps beside its snapshots. Raises GluscopeError if there is nothing of that name or a folder can't be read.
     """
     left_out = LeftOut() if left_out is None else left_out
+    seen = {} if seen is None else seen
     if os.path.isdir(path):
-        yield from _once(_walk(path, frozenset(skip), left_out), left_out)
+        yield from _once(_walk(path, frozenset(skip), left_out), left_out, seen)
     elif os.path.lexists(path):
-        yield _file(path, named=True)
+        yield from _once(iter([_file(path, named=True)]), left_out, seen)
     elif glob.has_magic(path):
-        yield from _once(_glob(path, frozenset(skip), left_out), left_out)
+        yield from _once(_glob(path, frozenset(skip), left_out), left_out, seen)
     else:
         raise GluscopeError(
             f"{printable(path)!r} does not exist", "name a file, a folder, a glob, or - for standard input"
         )
 
 
-def _once(files: Iterator[InputFile], left_out: LeftOut) -> Iterator[InputFile]:
-    """The files without those that were there before under another name."""
-    seen: set[_Identity] = set()
+def _once(files: Iterator[InputFile], left_out: LeftOut, seen: Seen) -> Iterator[InputFile]:
+    """The files without those that were there before."""
     for file in files:
-        if file.identity in seen:
-            left_out.add("read already under another name", file.path)
+        if (before := seen.get(file.identity)) is not None:
+            left_out.add(READ if before == file.path else READ_UNDER_ANOTHER_NAME, file.path)
             continue
-        seen.add(file.identity)
+        seen[file.identity] = file.path
         yield file
+
+
+def identity_of_stdin() -> Identity | None:
+    """Of the file or pipe that standard input is; None if it is nothing of the system."""
+    try:
+        status = os.fstat(sys.stdin.fileno())
+    except (OSError, ValueError, AttributeError):
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _glob(pattern: str, skip: frozenset[str], left_out: LeftOut) -> Iterator[InputFile]:
@@ -166,7 +186,7 @@ def _kind(entry: os.DirEntry[str]) -> str:
         return "broken"
 
 
-def _identity(folder: str) -> _Identity:
+def _identity(folder: str) -> Identity:
     status = _status(folder, "folder ", "check its permissions")
     return status.st_dev, status.st_ino
 

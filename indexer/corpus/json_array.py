@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-_BLOCK = 1 << 16
+_BLOCK = 1 << 14
 _BLANK = " \t\r\n"
 
 

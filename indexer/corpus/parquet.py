@@ -19,11 +19,12 @@ _BUFFER = 1 << 20  # bytes of a column chunk read at a time; else pyarrow reads 
 
 def read_parquet(file: InputFile, column: Column, meter: Meter) -> Iterator[tuple[str, Cell]]:
     """The (source, text) pairs of a file; rows count from 1. GluscopeError names the file, and the row where it can."""
-    with _opened(file, column) as table:
+    with ExitStack() as stack:
+        table = stack.enter_context(_opened(file, column))
         number = 0
         rows = max(table.metadata.num_rows, 1)
+        stack.enter_context(meter.reading(file.size, lambda: file.size * number / rows))
         for batch in _guarded(table.iter_batches(batch_size=_ROWS, columns=[column.name], use_threads=False), file):
-            meter.bytes += file.size * batch.num_rows // rows
             for cell in batch.column(0):
                 number += 1
                 place = f"{file.label}, row {number}"

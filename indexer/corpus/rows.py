@@ -8,11 +8,10 @@ import errno
 import json
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from itertools import chain
 from typing import Any
 
-from ..decoding import NotTextError, blocks, lines, refuse_binary, whole_text, wide_encoding
+from ..decoding import HEAD, NotTextError, blocks, lines, refuse_binary, whole_text, wide_encoding
 from ..errors import GluscopeError
 from .columns import Cell, Column, ColumnError, kind_of, missing_column
 from .inputs import InputFile
@@ -34,27 +33,43 @@ def read_file(file: InputFile, column: Column, meter: Meter) -> Iterator[Pair]:
     return reader[file.kind](file, column, meter)
 
 
-def check_file(file: InputFile, column: Column) -> None:
+def check_file(file: InputFile, column: Column) -> bool:
     """Raise the errors of a file that can be found beforehand: it can't be opened, isn't text (if named), or lacks the
     column.
 
-    Of a text in a folder only the permissions are looked at: it is passed over if it turns out to be no text.
+    Returns whether it may hold documents: a file in a folder that doesn't is passed over.
     """
     if not file.regular:  # a pipe can be read only once
-        return
+        return True
     if not os.access(file.path, os.R_OK):
         raise unreadable(file, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
     if file.kind == "parquet":
         check_parquet(file, column)
-    elif file.kind == "text" and file.named:
+    elif file.kind == "text" or (file.kind == "json" and not file.named):
+        try:
+            if file.kind == "text":
+                refuse_binary(_head(file), file.label)
+            else:
+                next(read_file(file, column, Meter()), None)
+        except NotTextError:
+            if file.named:
+                raise
+            return False
+    else:
+        next(read_file(file, column, Meter()), None)
+    return True
+
+
+def _head(file: InputFile) -> bytes:
+    """The first bytes of its text; no more than those are read of a file that isn't compressed."""
+    if file.compression:
         with open_bytes(file, Meter()) as (head, _):
-            refuse_binary(head, file.label)
-    elif file.kind == "json" and not file.named:  # passed over if it turns out to hold no documents
-        with suppress(NotTextError):
-            next(read_file(file, column, Meter()), None)
-    elif file.kind != "text":
-        for _ in read_file(file, column, Meter()):
-            break
+            return head
+    try:
+        with open(file.path, "rb", buffering=0) as stream:
+            return stream.read(HEAD)
+    except OSError as error:
+        raise unreadable(file, error) from None
 
 
 def _read_text(file: InputFile, column: Column, meter: Meter) -> Iterator[Pair]:  # noqa: ARG001

@@ -22,16 +22,47 @@ from .inputs import InputFile
 
 _BUFFER = 1 << 18
 _ZSTD_INPUT = 1 << 11  # bytes given to the decompressor at a time: bounds what one step may expand to
+_SIP = 1 << 13  # compressed bytes that the other decompressors get at a time
+_BZ2_BLOCK = 1 << 20  # more than a block holds: what waits inside can't be counted
 _PATIENCE = 1000  # milliseconds
 _ZSTD_WINDOW = 1 << 31  # as with `zstd --long=31`, the largest possible
 
 
 class Meter:
-    """Counts the bytes of the disk that have been read, for progress; tells of a pipe that is waited for."""
+    """Counts the bytes of the disk whose text has been given out, to judge the rest by; tells of a pipe that is waited
+    for.
+
+    Text that waits in a buffer is not counted. Of a compressed file the share of its bytes counts that the text so far
+    took.
+    """
 
     def __init__(self, notice: Callable[[str], None] = lambda _: None) -> None:
-        self.bytes = 0
         self.notice = notice
+        self._passed = 0
+        self._place: Callable[[], float] = _nowhere
+
+    @property
+    def bytes(self) -> int:
+        """The count so far; only the thread that reads may ask."""
+        return self._passed + round(self._place())
+
+    @contextmanager
+    def reading(self, size: int, place: Callable[[], float]) -> Iterator[None]:
+        """Count an input of `size` bytes: `place()` of them so far within the `with`, all of them after it."""
+        self._place = place
+        try:
+            yield
+        finally:
+            self._place = _nowhere
+            self._passed += size
+
+    def take_back(self, size: int) -> None:
+        """Don't count an input, which turned out to hold no text."""
+        self._passed -= size
+
+
+def _nowhere() -> float:
+    return 0.0
 
 
 class _Readable(Protocol):
@@ -39,23 +70,36 @@ class _Readable(Protocol):
 
 
 class _Counted(io.RawIOBase):
-    """A file whose reads are counted."""
+    """A file that knows how far it was read; a pipe too."""
 
-    def __init__(self, file: io.FileIO, meter: Meter) -> None:
+    def __init__(self, file: io.FileIO) -> None:
         self._file = file
-        self._meter = meter
+        self._bytes = 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]  # Buffer: Python 3.12
         count = self._file.readinto(buffer) or 0
-        self._meter.bytes += count
+        self._bytes += count
         return count
+
+    def tell(self) -> int:
+        return self._bytes
 
     def close(self) -> None:
         self._file.close()
         super().close()
+
+
+class _Sips:
+    """A stream that gives little at a time, so that what it gave was also decompressed."""
+
+    def __init__(self, stream: io.BufferedReader[Any]) -> None:
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        return self._stream.read(_SIP if size < 0 else min(size, _SIP))
 
 
 class _Zstd(io.RawIOBase):
@@ -97,12 +141,22 @@ class _Zstd(io.RawIOBase):
         return True
 
 
+class _Bz2(bz2.BZ2File):
+    """Decompressed bzip2, not more than a block at a time: the next one would be taken in whole to fill a buffer."""
+
+    def readinto(self, buffer: Any, /) -> int:
+        data = self.read1(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
 class _Guarded(io.RawIOBase):
     """A stream whose failures are GluscopeErrors that name the file."""
 
     def __init__(self, stream: _Readable, file: InputFile) -> None:
         self._stream = stream
         self._file = file
+        self.bytes = 0  # given out
 
     def readable(self) -> bool:
         return True
@@ -110,7 +164,9 @@ class _Guarded(io.RawIOBase):
     def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]  # Buffer: Python 3.12
         label = self._file.label
         try:
-            return self._stream.readinto(buffer) or 0
+            count = self._stream.readinto(buffer) or 0
+            self.bytes += count
+            return count
         except EOFError:
             raise GluscopeError(f"{label} is cut short: its compressed data ends too early", "fetch it again") from None
         except (gzip.BadGzipFile, zlib.error, lzma.LZMAError, zstandard.ZstdError) as error:
@@ -139,22 +195,30 @@ def open_bytes(file: InputFile, meter: Meter) -> Iterator[tuple[bytes, io.Buffer
     Reading raises GluscopeError if the file can't be opened or read, is cut short or isn't compressed as named.
     """
     try:
-        counted = io.BufferedReader(_Counted(_opened(file, meter), meter), _BUFFER)
+        counted = io.BufferedReader(_Counted(_opened(file, meter)), _BUFFER)
     except OSError as error:
         raise unreadable(file, error) from None
     with counted:
         stream: _Readable = counted
+        sips: Any = _Sips(counted)  # each of them asks for more types of files than it uses
         if file.compression == "gz":
-            stream = gzip.GzipFile(fileobj=counted, mode="rb")
+            stream = gzip.GzipFile(fileobj=sips, mode="rb")
         elif file.compression == "bz2":
-            stream = bz2.BZ2File(counted)
+            stream = _Bz2(sips)
         elif file.compression == "xz":
-            stream = lzma.LZMAFile(counted)  # noqa: SIM115  # closed with what it reads
+            stream = lzma.LZMAFile(sips)  # noqa: SIM115  # closed with what it reads
         elif file.compression == "zst":
             stream = _Zstd(counted)
-        guarded = io.BufferedReader(_Guarded(stream, file), _BUFFER)
+        decompressed = _Guarded(stream, file)
+        guarded = io.BufferedReader(decompressed, _BZ2_BLOCK if file.compression == "bz2" else _BUFFER)
         head = guarded.read(HEAD)
-        yield head, io.BufferedReader(_Rejoined(head, guarded), _BUFFER)
+        text = io.BufferedReader(_Rejoined(head, guarded), _BUFFER)
+
+        def place() -> float:
+            return text.tell() / max(decompressed.bytes, 1) * counted.tell()
+
+        with meter.reading(file.size, place):
+            yield head, text
 
 
 def _opened(file: InputFile, meter: Meter) -> io.FileIO:
@@ -182,14 +246,20 @@ class _Rejoined(io.RawIOBase):
     def __init__(self, head: bytes, rest: io.BufferedReader[Any]) -> None:
         self._head = memoryview(head)
         self._rest = rest
+        self._bytes = 0  # given out
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]  # Buffer: Python 3.12
         if not self._head:
-            return self._rest.readinto(buffer)
-        count = min(len(buffer), len(self._head))
-        buffer[:count] = self._head[:count]
-        self._head = self._head[count:]
+            count = self._rest.readinto(buffer)
+        else:
+            count = min(len(buffer), len(self._head))
+            buffer[:count] = self._head[:count]
+            self._head = self._head[count:]
+        self._bytes += count
         return count
+
+    def tell(self) -> int:
+        return self._bytes

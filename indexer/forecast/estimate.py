@@ -14,6 +14,7 @@ from ..database.format.activations import twin
 from ..devices import home
 from ..errors import GluscopeError
 from ..run.accumulator import Run
+from ..run.expected import Expected
 from ..sequences.batches import Batch
 from ..settings import Settings
 from ..sites import Site
@@ -45,11 +46,12 @@ class Forecast:
     """The expected cost of a run; None for an unknown part."""
 
     neurons: int
-    tokens: int | None  # that this run will read through the model
+    tokens: int | None  # that this run will read through the model; sizes and times that depend on it: None with it
+    tokens_basis: str | None  # as `run.expected.Expected` has it
     state_bytes: int  # memory of the statistics, on the model's devices
     memory_free: int | None  # available there, with the model loaded
-    file_bytes: int  # of the finished index
-    run_folder_bytes: int  # of FILE.run, while the run is under way
+    file_bytes: int | None  # of the finished index
+    run_folder_bytes: int | None  # of FILE.run, while the run is under way
     disk_free: int
     tokens_per_second: float
     seconds: float | None  # to read the text with the model; the others are added
@@ -72,10 +74,12 @@ class Forecast:
         return self.memory_free is None or self.state_bytes <= self.memory_free
 
     @property
-    def fits_disk(self) -> bool:
+    def fits_disk(self) -> bool | None:
+        if self.file_bytes is None or self.run_folder_bytes is None:
+            return None
         return self.file_bytes + self.run_folder_bytes <= self.disk_free
 
-    def as_dict(self) -> dict[str, float | None]:
+    def as_dict(self) -> dict[str, float | str | None]:
         """The fields by name, including the total and what fits."""
         return {
             **asdict(self),
@@ -94,21 +98,21 @@ def state_bytes(sites: Sequence[Site], settings: Settings) -> dict[torch.device,
     return found
 
 
-def file_bytes(sites: Sequence[Site], settings: Settings, tokens: int | None, sequences: int | None) -> int:
-    """The expected size of an index of that many tokens and sequences; None: many, without counting their text."""
+def file_bytes(sites: Sequence[Site], settings: Settings, tokens: int, sequences: int) -> int:
+    """The expected size of an index of that many tokens and sequences."""
     slots = sum(settings.window) + 1
-    ranked = settings.top_k if sequences is None else min(settings.top_k, sequences)  # each sequence offers one
+    ranked = min(settings.top_k, sequences)  # each sequence offers one
     entries = ranked * len(ranked_lists(settings)) + drawn_examples(settings) * len(drawn_lists(settings))
     peaks = _DISTINCT * entries
     total = 0.0
     for site in sites:
         lanes = _lanes(site)
         examples = _PACKED_EXAMPLES * peaks * (4 * (5 + lanes) + lanes * slots)
-        sampled = settings.sample if tokens is None else min(settings.sample, tokens)
+        sampled = min(settings.sample, tokens)
         sample = _PACKED_SAMPLE * sampled * (lanes - 1) * 2
         total += site.width * (_ROW + _WEIGHTS + _WIRING + _COPIES + _POSTINGS * entries + examples + sample)
     neurons = sum(site.width for site in sites)
-    kept = min(tokens or 0, neurons * peaks * settings.context)
+    kept = min(tokens, neurons * peaks * settings.context)
     return round(_PAGES * (total + _TOKEN * kept))
 
 
@@ -175,7 +179,7 @@ def forecast(
     folder: Path,
     *,
     free: Mapping[torch.device, int | None],
-    tokens: int | None,
+    expected: Expected,
     share: int,
     length: float,
     tokens_per_second: float,
@@ -184,23 +188,24 @@ def forecast(
     weights_seconds: tuple[float, float],
     writing_seconds: Callable[[int], float | None],
 ) -> Forecast:
-    """The cost of a run over one of `share` parts of `tokens` tokens; sequences have `length` tokens on average.
+    """The cost of a run over one of `share` parts of the expected tokens; sequences have `length` on average.
 
     `free`: memory of each device before the run had a state. `writing_seconds`: of a file of so many bytes.
     `weights_seconds`: for the numbers of weights, and for wiring.
     """
     needed = state_bytes(sites, settings)
     known = [amount for amount in free.values() if amount is not None]
+    tokens = expected.tokens
     own = None if tokens is None else tokens // share
-    spilled = round(_SPILLED_TOKEN * (tokens or 0))
-    size = file_bytes(sites, settings, own, None if own is None else int(own / length))
+    size = None if own is None else file_bytes(sites, settings, own, int(own / length))
     return Forecast(
         neurons=sum(site.width for site in sites),
         tokens=own,
+        tokens_basis=expected.basis,
         state_bytes=sum(needed.values()),
         memory_free=sum(known) if len(known) == len(free) else None,
         file_bytes=size,
-        run_folder_bytes=spilled + 2 * sum(needed.values()),
+        run_folder_bytes=None if tokens is None else round(_SPILLED_TOKEN * tokens) + 2 * sum(needed.values()),
         disk_free=shutil.disk_usage(folder).free,
         tokens_per_second=tokens_per_second,
         seconds=None if own is None or not tokens_per_second else own / tokens_per_second,
@@ -208,7 +213,7 @@ def forecast(
         starting_seconds=starting_seconds,
         weights_seconds=weights_seconds[0],
         wiring_seconds=weights_seconds[1],
-        writing_seconds=writing_seconds(size),
+        writing_seconds=None if size is None else writing_seconds(size),
     )
 
 

@@ -11,7 +11,7 @@ from ..forecast.estimate import Forecast, demand_room, forecast, measure, memory
 from ..forecast.final_steps import Kept, weights_seconds, writing_seconds
 from ..progress import Progress, Report
 from ..run.accumulator import Run
-from ..run.loop import expected_tokens
+from ..run.expected import expected_tokens
 from ..sequences.batches import plan
 from ..settings import DROP_SINKS, Execution, Inputs, Settings
 from ..statistics.choice import Engines
@@ -46,7 +46,7 @@ def dry_run(
         first = next(batches)  # even for a part that has no batch of its own
         own = (batch for batch in chain([first], batches) if part.shard.takes(batch.number) or batch is first)
         rate, starting = measure(run, kept.passing(own))
-        tokens = expected_tokens(read, corpus, job.settings.tokens)
+        expected = expected_tokens(read, corpus, job.settings.tokens)
         length = read.tokens / read.sequences
     report(Progress("weights", message="comparing some weights"))
     weighs = execution.weights and not (part.group is None and part.shard.index)  # another part holds them
@@ -57,7 +57,7 @@ def dry_run(
         job.settings,
         db.parent,
         free=free,
-        tokens=tokens,
+        expected=expected,
         share=part.shard.count,
         length=length,
         tokens_per_second=rate,

@@ -24,6 +24,7 @@ from ..sequences.spill import TextsWriter
 from . import checkpoint
 from .accumulator import Run
 from .checkpoint_file import Mark
+from .expected import ESTIMATE, expected_tokens
 from .finished_index import Base
 from .interruption import Stop
 from .shards import Shard
@@ -133,7 +134,8 @@ class Loop:
             if self._mark is not None and self.batches == done and self._chain.hexdigest() != self._mark.chain:
                 raise self._changed()
             if own and batch.number >= done:
-                self._meter.update(self._covered, self._total(), "indexing tokens")
+                total, estimated = self._total()
+                self._meter.update(self._covered, total, "indexing tokens", estimated=estimated)
                 self._keep()
             elif self._stop.asked:
                 raise KeyboardInterrupt
@@ -223,13 +225,13 @@ class Loop:
             f"give it the same text (standard input: the same again), or remove {self._work.folder} to start again",
         )
 
-    def _total(self) -> int | None:
-        """Tokens that the run will cover: those done, and its share of the rest.
-
-        Estimated from the bytes read while the corpus is still being read.
-        """
-        total = expected_tokens(self._read, self._work.corpus, self._settings.tokens)
-        return None if total is None else self._covered + max(0, total - self.tokens) // self._work.shard.count
+    def _total(self) -> tuple[int | None, bool]:
+        """Tokens that the run will cover: those done, and its share of the rest; and whether they are an estimate."""
+        expected = expected_tokens(self._read, self._work.corpus, self._settings.tokens)
+        if expected.tokens is None:
+            return None, False
+        rest = max(0, expected.tokens - self.tokens) // self._work.shard.count
+        return self._covered + rest, expected.basis == ESTIMATE
 
     def _keep(self) -> None:
         """Write a checkpoint if it is time, or if the run is to stop."""
@@ -259,16 +261,6 @@ class Loop:
 
     def _notice(self, message: str) -> None:
         self._report(Progress("notice", message=message))
-
-
-def expected_tokens(read: Sequences, corpus: Corpus, asked: int | None) -> int | None:
-    """The expected number of tokens in the corpus, judged by the part read so far; None if it can't be estimated."""
-    if read.finished:
-        return read.tokens
-    if not corpus.size or not corpus.bytes_read:
-        return asked
-    estimate = int(read.tokens_ahead * corpus.size / corpus.bytes_read)
-    return estimate if asked is None else min(estimate, asked)
 
 
 def _digest(batch: Sequence[TokenSequence]) -> bytes:

@@ -94,6 +94,7 @@ class Sequences:
         self.sequences = 0  # given out so far
         self.tokens = 0  # of those sequences, BOS included
         self.tokens_ahead = 0  # of those, and of the ones that are ready after them
+        self.bytes_ahead = 0  # of the corpus up to the end of `tokens_ahead`
         self.identity = CorpusHash()  # of those sequences
         self.conversations = 0  # documents of those sequences
         self.roles: set[str] = set()  # in those sequences
@@ -143,6 +144,7 @@ class Sequences:
             raise held
         chunk = next(self._chunks)
         self.tokens_ahead += sum(sequence.length for sequence in chunk.sequences)
+        self.bytes_ahead = chunk.read
         return chunk
 
     def close(self) -> None:
@@ -185,10 +187,11 @@ def sequences(
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """The sequences of some documents, and the number of documents so far."""
+    """The sequences of some documents."""
 
     sequences: list[TokenSequence]
-    documents: int
+    documents: int  # so far
+    read: int  # bytes so far, of the corpus
 
 
 def _chunks(documents: Iterator[Document], cutter: Cutter, enough: int | None) -> Iterator[_Chunk]:
@@ -202,9 +205,9 @@ def _chunks(documents: Iterator[Document], cutter: Cutter, enough: int | None) -
                     number += 1
                     tokens += len(ids)
                 if enough is not None and tokens >= enough:
-                    yield _Chunk(made, document.number + 1)
+                    yield _Chunk(made, document.number + 1, document.read)
                     return
-            yield _Chunk(made, group[-1].number + 1)
+            yield _Chunk(made, group[-1].number + 1, group[-1].read)
     finally:
         if (close := getattr(documents, "close", None)) is not None:
             close()

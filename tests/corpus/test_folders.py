@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,50 @@ def test_a_file_with_several_names_is_read_once(tmp_path: Path) -> None:
     assert heard == [f"left out of {tmp_path}: {tmp_path}/b.txt and 2 more: read already under another name"]
 
 
-def test_a_file_that_is_named_twice_is_read_twice(tmp_path: Path) -> None:
+def test_a_file_is_read_once_however_many_arguments_lead_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "fo").mkdir()
+    for name in "ef":
+        (tmp_path / "fo" / f"{name}.txt").write_text(f"text of {name}")
+    monkeypatch.chdir(tmp_path)
+    os.link("fo/e.txt", "g.txt")
+
+    def heard(*inputs: str) -> list[str]:
+        told: list[str] = []
+        corpus = open_corpus(inputs, notice=told.append)
+        for _ in range(2):
+            assert sorted(document.text for document in corpus) == ["text of e", "text of f"]
+        assert corpus.size == len("text of etext of f")
+        assert told[: len(told) // 2] * 2 == told
+        return told[: len(told) // 2]
+
+    assert heard("fo", "fo/e.txt", "./fo/f.txt", "g.txt") == [
+        "left out: fo/e.txt: read already",
+        "left out: ./fo/f.txt: read already under another name",
+        "left out: g.txt: read already under another name",
+    ]
+    assert heard("fo/*.txt", "fo") == ["left out of fo: fo/e.txt and 1 more: read already"]
+    assert heard("fo/e.txt", "fo") == ["left out of fo: fo/e.txt: read already"]
+
+
+def test_standard_input_that_is_a_file_already_read_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "a.txt").write_text("text of a")
-    assert len(list(open_corpus([tmp_path / "a.txt", tmp_path / "a.txt"]))) == 2
+    told: list[str] = []
+    with (tmp_path / "a.txt").open() as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert len(list(open_corpus([tmp_path / "a.txt", "-"], notice=told.append))) == 1
+        assert len(list(open_corpus(["-", tmp_path / "a.txt"], notice=told.append))) == 1
+    other = "read already under another name"
+    assert told == [f"left out: standard input: {other}", f"left out: {tmp_path}/a.txt: {other}"]
+
+
+def test_a_file_of_a_folder_that_turns_out_not_to_be_text_is_refused_where_it_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text of a")
+    (tmp_path / "b.txt").write_bytes(b"begins as text. " * 1000 + b"caf\xe9")
+    assert len(list(open_corpus([tmp_path]))) == 1
+    with pytest.raises(GluscopeError, match=r"b\.txt is not UTF-8 text"):
+        list(open_corpus([tmp_path, tmp_path / "b.txt"]))
 
 
 def test_the_hubs_cache_gives_each_file_of_its_snapshots_once(tmp_path: Path) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -48,6 +51,7 @@ def test_a_dry_run_is_near_the_truth_and_writes_nothing(model: Path, corpus: Pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["texts.jsonl"]
     make(model, corpus, db, SETTINGS)
     assert found.neurons == 800
+    assert found.file_bytes is not None
     assert 0.6 < found.file_bytes / db.stat().st_size < 1.6
     assert found.seconds is not None
     assert found.tokens is not None
@@ -106,6 +110,37 @@ def test_weights_and_writing_grow_with_what_there_is_to_do(corpus: Path, tmp_pat
     assert large.weights_seconds > 2 * small.weights_seconds
     assert large.wiring_seconds > 2 * small.wiring_seconds
     assert (large.writing_seconds or 0) > 2 * (small.writing_seconds or 0)
+
+
+@pytest.mark.slow
+def test_of_a_stream_nothing_is_told_that_depends_on_its_length_unless_it_is_limited(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def endless(pipe: int) -> None:
+        with suppress(BrokenPipeError), open(pipe, "w") as file:
+            for number in range(200_000):
+                file.write(json.dumps({"text": f"{number} the cat sat on the mat"}) + "\n")
+
+    def found(*more: str) -> dict[str, Any]:
+        out, into = os.pipe()
+        stream = tmp_path / "stream.jsonl"
+        stream.unlink(missing_ok=True)
+        stream.symlink_to(f"/dev/fd/{out}")
+        writer = threading.Thread(target=endless, args=(into,))
+        writer.start()
+        command = f"index {model} {stream} --db {tmp_path / 'x.db'} --dry-run --context 64 --batch-tokens 512"
+        assert command_line([*command.split(), "--compile", "off", "--no-weights", "-f", "json", *more]) == 0
+        os.close(out)
+        writer.join()
+        answer: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return answer
+
+    depend = ("tokens", "seconds", "file_bytes", "run_folder_bytes", "fits_disk", "writing_seconds", "total_seconds")
+    unknown = found()
+    assert [unknown[name] for name in (*depend, "tokens_basis")] == [None] * 8
+    limited = found("--tokens", "1M")
+    assert (limited["tokens"], limited["tokens_basis"], limited["fits_disk"]) == (1_000_000, "limit", True)
+    assert None not in [limited[name] for name in depend]
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +14,14 @@ import pytest
 
 from gluscope_tui.cli.app import run
 from indexer.database.reader import Index
+from indexer.errors import GluscopeError
 from indexer.jobs.index import index
 from indexer.progress import Progress
 from indexer.run.folder import hold
 from indexer.settings import Execution, Inputs, Settings
 
 from ..support.content import content
+from ..support.long_runs import CutOff, cut_off
 from ..support.small_runs import TEXTS, make, save_model, write_corpus
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -243,3 +246,28 @@ def test_text_that_changed_under_an_unfinished_run_says_how_to_start_again(comma
     assert str(command.folder / "out" / "x.db.run") in said
     shutil.rmtree(command.folder / "out" / "x.db.run")
     assert command()[0] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unfinished", [False, True])
+def test_an_index_or_a_run_whose_text_held_a_file_twice_is_refused(
+    tmp_path: Path, unfinished: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Older versions read a file again for each argument: as a copy is read here, which a link then replaces."""
+    model, db = save_model(tmp_path / "model"), tmp_path / "x.db"
+    first, second = (tmp_path / f"{name}.txt" for name in "ab")
+    for path in (first, second):
+        path.write_text(TEXTS[3])
+
+    def again() -> None:
+        index(str(model), Inputs((str(first), str(second))), db, SETTINGS, Execution("cpu", checkpoint_every=0.0))
+
+    with monkeypatch.context() as patch, pytest.raises(CutOff) if unfinished else nullcontext():
+        if unfinished:
+            cut_off(patch, after=5)
+        again()
+    second.unlink()
+    os.link(first, second)
+    with pytest.raises(GluscopeError, match=r"the text has changed|it was made from other text"):
+        again()
+    assert db.exists() != unfinished
