@@ -9,7 +9,7 @@ NOTHING = "-"
 
 
 def signed(value: float | None) -> str:
-    """Three significant digits and the sign: +7.70, -0.0912, +1.23e-5, 0."""
+    """Three significant digits and the sign: +7.70, -0.0912, +1.23e-5, 0; two if it would exceed 8 cells: -3.4e-10."""
     if value is None:
         return NOTHING
     if value == 0:
@@ -18,6 +18,9 @@ def signed(value: float | None) -> str:
     power = int(exponent)
     if -4 < power < 5:
         return f"{value:+.{max(2 - power, 0)}f}"
+    if power <= -10:
+        mantissa, _, exponent = f"{value:+.1e}".partition("e")
+        power = int(exponent)
     return f"{mantissa}e{power}"
 
 

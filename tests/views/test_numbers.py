@@ -29,6 +29,9 @@ floats = st.floats(allow_nan=False, allow_infinity=False, width=32)
         (0.00001234, "+1.23e-5"),
         (98765.4, "+98765"),
         (123456.0, "+1.23e5"),
+        (-3.3612e-10, "-3.4e-10"),
+        (-9.96e-10, "-1.0e-9"),
+        (1.4e-45, "+1.4e-45"),
         (0.0, "0"),
         (-0.0, "0"),
         (None, "-"),
@@ -42,7 +45,8 @@ def test_a_value_has_three_significant_digits_and_its_sign(value: float | None, 
 def test_a_shown_value_is_the_value_rounded(value: float) -> None:
     shown = signed(value)
     assert shown[0] == ("+" if value > 0 else "-")
-    rounded = Context(prec=3, rounding=ROUND_HALF_EVEN).plus(Decimal(value))
+    assert len(shown) <= 8
+    rounded = Context(prec=2 if abs(value) < 1e-9 else 3, rounding=ROUND_HALF_EVEN).plus(Decimal(value))
     assert abs(Decimal(shown) - Decimal(value)) <= abs(rounded - Decimal(value))
 
 
