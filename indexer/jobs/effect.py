@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +10,16 @@ from typing import Any
 
 from ..database.reader import Index
 from ..live.effect.contexts import Contexts
-from ..live.effect.kept_rows import KeptRows, text_identity
+from ..live.effect.kept_part import KeptPart
+from ..live.effect.kept_rows import KeptRows
+from ..live.effect.measures import Tally
 from ..live.effect.opening import Source, demand_causal, open_effects, open_source
 from ..live.effect.request import Request, Target
 from ..live.effect.result import Effect
 from ..live.effect.rows import Effects
 from ..live.model import Choice, open_model, settings_of
 from ..progress import Meter, Progress, Report
+from ..sequences.sequences import CorpusHash, TokenSequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +34,8 @@ class Job:
 def effect(index: Index | None, choice: Choice, job: Job, out: Path | None, progress: Report) -> Iterator[Effect]:
     """The rows, in the order of the targets, a group of them as soon as it is measured.
 
-    With `out` they are kept in a file, and those that it has aren't measured again. GluscopeError for every error that
-    a user can fix.
+    With `out` they are kept in a file, and those that it has aren't measured again; what is measured of the others is
+    kept beside it until they are finished. GluscopeError for every error that a user can fix.
     """
     if index is not None:
         demand_causal(index.info())
@@ -42,6 +45,7 @@ def effect(index: Index | None, choice: Choice, job: Job, out: Path | None, prog
         if kept is not None and {"model", "text"} <= known.keys() and all(one.key in kept.rows for one in job.targets):
             kept.demand(known)
             _tell_kept(kept, job.targets, progress)
+            _unfinished(KeptPart(kept.path, known), kept)
             yield from (kept.rows[target.key] for target in job.targets)
             return
         live = open_model(None if index is None else index.info(), choice, progress)
@@ -89,13 +93,26 @@ def identity(effects: Effects, index: Index | None, job: Job) -> dict[str, Any]:
     }
 
 
+def text_identity(sequences: Iterable[TokenSequence]) -> str:
+    """The identity of a text, as the model reads it."""
+    found = CorpusHash()
+    for sequence in sequences:
+        found.add(sequence)
+    return found.hexdigest()
+
+
 def _rows(effects: Effects, targets: Sequence[Target], kept: KeptRows | None, progress: Report) -> Iterator[Effect]:
     have = {} if kept is None else kept.rows
     effects.alone.remember(have.values())
     left = [target for target in targets if target.key not in have]
+    part = None
     if kept is not None:
         _tell_kept(kept, targets, progress)
-    made = _measured(effects, left, kept, progress)
+        part = KeptPart(kept.path, kept.settings)
+        effects.under_way = _unfinished(part, kept, effects.tokens)
+        if effects.under_way and left:
+            progress(Progress("notice", message=f"{part.path} has what was measured of unfinished rows"))
+    made = _measured(effects, left, kept, part, progress)
     ready: dict[tuple[str, str], Effect] = {}
     for target in targets:
         while target.key not in have and target.key not in ready:
@@ -108,24 +125,42 @@ def _tell_kept(kept: KeptRows, targets: Sequence[Target], progress: Report) -> N
         progress(Progress("notice", message=f"{kept.path} has {number:,} of {len(targets):,} rows already"))
 
 
+def _unfinished(part: KeptPart, kept: KeptRows, tokens: int | None = None) -> dict[str, Tally]:
+    """What is measured of rows that aren't finished. What a kill left of finished ones is removed."""
+    begun = part.read(tokens)
+    left = {name: tally for name, tally in begun.items() if tuple(name.split(" ")[:2]) not in kept.rows}
+    if len(left) < len(begun):
+        part.keep(left, at_once=True)
+    return left
+
+
 def _measured(
-    effects: Effects, targets: Sequence[Target], kept: KeptRows | None, progress: Report
+    effects: Effects, targets: Sequence[Target], kept: KeptRows | None, part: KeptPart | None, progress: Report
 ) -> Iterator[list[Effect]]:
     """The groups of targets, measured and kept."""
     meter = Meter(progress, "measuring")
     finished = runs = 0
     for group in effects.groups(targets):
         left = len(targets) - finished - len(group)
-        row = f"measuring row {finished + 1:,} of {len(targets):,}, runs of a sequence:"
+        row = f"measuring {_rows_of(finished, len(group))} of {len(targets):,}, runs of a sequence:"
 
         def done(some: int, total: int, before: int = runs, left: int = left, row: str = row) -> None:
             later = round(total * left / len(group))  # noqa: B023  # called while this group is measured
             meter.update(before + some, before + total + later, row)
             nonlocal runs
             runs = before + some
+            if part is not None:
+                part.keep(effects.under_way)
 
         rows = effects.measure(group, done)
         finished += len(group)
         if kept is not None:
             kept.add(rows)
+        if part is not None:
+            part.keep(effects.under_way, at_once=True)
         yield rows
+
+
+def _rows_of(before: int, number: int) -> str:
+    """The rows that are measured at once."""
+    return f"row {before + 1:,}" if number == 1 else f"rows {before + 1:,} to {before + number:,}"

@@ -1,29 +1,44 @@
-"""The file of `gluscope effect --out`: a row a line, added as soon as it is measured; the same command continues it."""
+"""The file of `gluscope effect --out`: a row a line, added as soon as it is finished; the same command continues it."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import IO, Any
 
+from ...disk import refused, write_all
 from ...errors import GluscopeError
-from ...sequences.sequences import CorpusHash, TokenSequence
 from .result import Effect, from_json
 
 _LONGEST = 2**24  # bytes of a row
 _SHOWN = 60  # characters of a setting
+_BEGINNING = b'{"format"'  # of a row
 
 
-def text_identity(sequences: Iterable[TokenSequence]) -> str:
-    """The identity of a text, as the model reads it."""
-    found = CorpusHash()
-    for sequence in sequences:
-        found.add(sequence)
-    return found.hexdigest()
+def part_path(out: Path) -> Path:
+    """The file of the rows that are not finished."""
+    return out.with_name(f"{out.name}.part")
+
+
+def what_is_kept(out: Path | None) -> str:
+    """A line that says what an interrupted run with this `--out` has kept."""
+    if out is None:
+        return "stopped; without --out nothing is kept"
+    try:
+        with open(out, "rb") as file:
+            rows = sum(line.startswith(_BEGINNING) and line.endswith(b"\n") for line in file)
+    except OSError:
+        rows = 0
+    part = part_path(out)
+    begun = f"{part} has what is measured of unfinished rows" if part.exists() else ""
+    finished = f"{out} has {rows:,} row{'s' if rows != 1 else ''}" if rows else ""
+    kept = ", ".join(filter(None, (finished, begun)))
+    return f"stopped; {kept}. Run the same command to continue" if kept else "stopped; nothing was kept"
 
 
 class KeptRows:
@@ -41,7 +56,8 @@ class KeptRows:
         self.rows: dict[tuple[str, str], Effect] = {}
         self._new = not path.exists()
         try:
-            self._file: BinaryIO = open(path, "a+b")  # noqa: SIM115  # closed in __exit__
+            # Without a buffer: one would keep what a full disk didn't take, and fail again when it is closed.
+            self._file: IO[bytes] = open(path, "a+b", buffering=0)  # noqa: SIM115  # closed in __exit__
         except OSError as error:
             raise GluscopeError(f"{path} can't be written: {error.strerror}", "name another file with --out") from None
         try:
@@ -59,24 +75,29 @@ class KeptRows:
     ) -> None:
         if self._new and not self.rows:
             self.path.unlink(missing_ok=True)
-        self._file.close()
+        with nullcontext() if kind is None else suppress(OSError):  # the first error is the one to report
+            self._file.close()
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What must be the same to continue."""
+        return self._settings
 
     def demand(self, settings: Mapping[str, Any]) -> None:
         """All that must be the same is known. GluscopeError if the file holds rows of other settings."""
         self._settings = dict(settings)
         for run in self._runs:
-            self._compare(run, {**settings, **run})
+            compare_settings(self.path, run, self._settings, {**settings, **run})
 
     def add(self, rows: Iterable[Effect]) -> None:
         """Add rows; they are on the disk when this returns."""
         made = list(rows)
         text = "".join(json.dumps({**row.as_json(), "run": self._settings}, allow_nan=False) + "\n" for row in made)
         try:
-            self._file.write(text.encode())
-            self._file.flush()
+            write_all(self._file, text.encode())
             os.fsync(self._file.fileno())
         except OSError as error:
-            raise GluscopeError(f"{self.path} can't be written: {error.strerror}", "is its disk full?") from None
+            raise refused(self.path, error, "name another file with --out") from None
         self.rows |= {(row.neuron, row.quadrant): row for row in made}
 
     def _lock(self) -> None:
@@ -88,17 +109,21 @@ class KeptRows:
             return  # a disk without locks
 
     def _read(self) -> None:
-        self._file.seek(0)
         end = 0
-        while line := self._file.readline(_LONGEST):
+        for line in self._lines():
             if not line.endswith(b"\n"):
-                if len(line) == _LONGEST or (end == 0 and not line.startswith(b'{"format"')):
+                if len(line) == _LONGEST or (end == 0 and not line.startswith(_BEGINNING)):
                     raise self._foreign()
                 self._file.truncate(end)
                 break
             end += len(line)
             self._take(line)
-        self._file.seek(0, os.SEEK_END)
+
+    def _lines(self) -> Iterator[bytes]:
+        with open(os.dup(self._file.fileno()), "rb") as file:
+            file.seek(0)
+            while line := file.readline(_LONGEST):
+                yield line
 
     def _take(self, line: bytes) -> None:
         try:
@@ -110,21 +135,23 @@ class KeptRows:
         if not isinstance(run, dict):
             raise self._foreign()
         if run not in self._runs:
-            self._compare(run, self._settings)
+            compare_settings(self.path, run, self._settings, self._settings)
             self._runs.append(run)
         self.rows[row.neuron, row.quadrant] = row
 
-    def _compare(self, run: Mapping[str, Any], names: Iterable[str]) -> None:
-        for name in names:
-            ours, theirs = self._settings.get(name), run.get(name)
-            if ours != theirs:
-                raise GluscopeError(
-                    f"{self.path} has rows of other settings: {name} was {_short(theirs)}, and is {_short(ours)}",
-                    "give the same options to continue it, or name another --out",
-                )
-
     def _foreign(self) -> GluscopeError:
         return GluscopeError(f"{self.path} holds something other than rows of gluscope effect", "name another --out")
+
+
+def compare_settings(path: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any], names: Iterable[str]) -> None:
+    """GluscopeError if one of the named settings of a file's rows is another one now."""
+    for name in names:
+        now, then = ours.get(name), theirs.get(name)
+        if now != then:
+            raise GluscopeError(
+                f"{path} has rows of other settings: {name} was {_short(then)}, and is {_short(now)}",
+                "give the same options to continue it, or name another --out",
+            )
 
 
 def _short(value: Any) -> str:

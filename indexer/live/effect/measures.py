@@ -23,7 +23,8 @@ class Reach(IntEnum):
     ALL = 2  # those before them too: an encoder's
 
 
-AT = ("nll_at", "kl_at", "entropy_at", "top1_changed")
+MEASURED = ("nll_at", "kl_at", "entropy_at", "top1_changed", "nll_all")
+"""The sums of a tally."""
 
 _COUNTS = {"nll_at": "predicting", "nll_all": "following", "kl_at": "altered", "entropy_at": "altered"}
 """What each measure is a mean over."""
@@ -37,7 +38,7 @@ class Tally:
     altered: list[int] = field(default_factory=list)  # positions
     predicting: list[int] = field(default_factory=list)  # of those, with a next token
     following: list[int] = field(default_factory=list)  # positions >= 1 with a next token, altered or not
-    sums: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in (*AT, "nll_all")})
+    sums: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in MEASURED})
     shift: float = 0.0  # of post
     tokens: Tensor | None = None  # token: summed changes of log-probabilities at altered positions, float32
     marks: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)  # sequence -> altered, change of nll
@@ -96,7 +97,7 @@ class Measured:
         if sums is not None:
             for number in range(len(parts)):
                 tally = tallies[number]
-                tally.tokens = sums[number] if tally.tokens is None else tally.tokens + sums[number]
+                tally.tokens = sums[number] if tally.tokens is None else tally.tokens.to(sums.device) + sums[number]
 
     def _owner(self, parts: list[Part], shape: torch.Size) -> Tensor:
         """The number of the part that each flat place is of."""

@@ -16,8 +16,9 @@ from ...sites import is_encoder_decoder
 from ..head import find_head
 from ..model import LiveModel
 from ..text import demand_text, encode_text
+from .plan import Text
 from .request import Request
-from .rows import Effects, Text
+from .rows import Effects
 from .study import Study
 
 CPU_ROWS, ACCELERATOR_ROWS = 2048, 32768

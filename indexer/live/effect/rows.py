@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -19,6 +18,7 @@ from .contexts import EXTREMES, RANDOM, Contexts
 from .controls import NeuronsAlone, alike
 from .edits import Edits
 from .measures import Tally
+from .plan import Plan, Text
 from .request import Request, Target, quadrants_of
 from .result import ALL, Effect, Marked, Measured
 from .spelling import Spelling
@@ -29,29 +29,6 @@ TOGETHER = 16
 """Neurons of a layer that are measured at once on the same text: its plain run is shared."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Text:
-    """The text that rows are measured on, if it isn't the index's contexts."""
-
-    over: str  # text or prompt
-    sequences: tuple[TokenSequence, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Plan:
-    """The variants of one target: on the main text, on extreme contexts, and those of its controls."""
-
-    target: Target
-    main: Variant
-    extremes: Variant | None
-    controls: tuple[NeuronAddress, ...]
-    compared: Mapping[NeuronAddress, Variant]  # the controls that aren't measured elsewhere
-
-    @property
-    def variants(self) -> list[Variant]:
-        return [self.main, *([] if self.extremes is None else [self.extremes]), *self.compared.values()]
-
-
 class Effects:
     """Measures targets and makes their rows."""
 
@@ -60,10 +37,13 @@ class Effects:
         self.live, self.text = live, text
         self._index, self._request, self._study = index, request, study
         self._names = live.names
-        self._spelling = Spelling(live.loaded.tokenizer, study.head.rows.shape[0])
+        self.tokens = study.head.rows.shape[0]  # that the model tells apart
+        self._spelling = Spelling(live.loaded.tokenizer, self.tokens)
         self._contexts = None if index is None or text is not None else Contexts(index, request.contexts, request.signs)
         self._edits = Edits(live, index, request, study, () if text is None else text.sequences)
         self.alone = NeuronsAlone()
+        self.under_way: dict[str, Tally] = {}
+        """What is measured of rows that aren't finished, by the names of their variants; a group continues it."""
         if self._contexts is not None and not self._contexts.kinds:
             raise GluscopeError("the index keeps no contexts to measure on", "give a text: --text FILE")
 
@@ -102,29 +82,45 @@ class Effects:
                 )
 
     def measure(self, targets: Sequence[Target], done: Callable[[int, int], None] = lambda *_: None) -> list[Effect]:
-        """The rows of one group; `done` is told how many of how many runs of a sequence are over."""
+        """The rows of one group; `done` is told how many of how many runs of a sequence are over.
+
+        Whenever it is told, `under_way` is whole.
+        """
         self._edits.look_up(neuron for target in targets for neuron in target.neurons)
         plans = self._plans(targets)
         variants = [variant for plan in plans for variant in plan.variants]
         sequences = self._sequences(variants)
-        total = sum(variant.wants(sequence.number) for variant in variants for sequence in sequences)
-        so_far = 0
+        numbers = {sequence.number for sequence in sequences}
+        total = sum(variant.wants(number) for variant in variants for number in numbers)
+        begun = [self._begun(variant, numbers) for variant in variants]
+        so_far = sum(len(tally.sequences) for tally in begun)
 
         def further(count: int) -> None:
             nonlocal so_far
             so_far += count
             done(so_far, total)
 
-        tallies = iter(self._study.measure(variants, sequences, further))
+        left = [variant.without(tally.sequences, numbers) for variant, tally in zip(variants, begun, strict=True)]
+        tallies = iter(self._study.measure(left, sequences, further, begun))
         measured = [(plan, [next(tallies) for _ in plan.variants]) for plan in plans]
         for plan, own in measured:
             if len(plan.target.neurons) == 1:
                 self.alone.add(plan.target.neurons[0], plan.target.label, own[0].mean("nll_at"))
             for neuron, tally in zip(plan.compared, own[len(own) - len(plan.compared) :], strict=True):
                 self.alone.add(neuron, plan.target.label, tally.mean("nll_at"))
-        return [self._effect(plan, own) for plan, own in measured]
+        rows = [self._effect(plan, own) for plan, own in measured]
+        for variant in variants:
+            del self.under_way[variant.name]
+        return rows
 
-    def _plans(self, targets: Sequence[Target]) -> list[_Plan]:
+    def _begun(self, variant: Variant, numbers: Collection[int]) -> Tally:
+        """What is measured of a variant already, to be added to."""
+        known = self.under_way.get(variant.name)
+        if known is None or not all(number in numbers and variant.wants(number) for number in known.sequences):
+            known = self.under_way[variant.name] = Tally()
+        return known
+
+    def _plans(self, targets: Sequence[Target]) -> list[Plan]:
         """The plans of a group, in which no neuron is measured twice in a quadrant."""
         known = {*self.alone, *((one.neurons[0], one.label) for one in targets if len(one.neurons) == 1)}
         plans = []
@@ -139,7 +135,7 @@ class Effects:
             return self.text.sequences
         return self._contexts.sequences(number for variant in variants for number in variant.wanted or ())
 
-    def _plan(self, target: Target, known: Collection[tuple[NeuronAddress, str]]) -> _Plan:
+    def _plan(self, target: Target, known: Collection[tuple[NeuronAddress, str]]) -> Plan:
         """`known`: what is measured elsewhere."""
         over = self.over
         request = self._request
@@ -150,7 +146,7 @@ class Effects:
         new = [neuron for neuron in controls if (neuron, target.label) not in known]
         self._edits.look_up(new)
         both = over == RANDOM and request.extremes and self._contexts is not None and EXTREMES in self._contexts.kinds
-        return _Plan(
+        return Plan(
             target,
             self._variant(target, over, marked=request.marked),
             self._variant(target, EXTREMES, marked=request.marked) if both else None,
@@ -164,9 +160,10 @@ class Effects:
         if self._contexts is not None:
             each = (self._contexts.numbers(neuron, quadrants, kind) for neuron in target.neurons)
             wanted = frozenset().union(*each)
-        return Variant(tuple(self._edits.edit(neuron, quadrants) for neuron in target.neurons), wanted, marked)
+        edits = tuple(self._edits.edit(neuron, quadrants) for neuron in target.neurons)
+        return Variant(edits, wanted, marked, f"{target.name} {target.label} {kind}")
 
-    def _effect(self, plan: _Plan, tallies: list[Tally]) -> Effect:
+    def _effect(self, plan: Plan, tallies: list[Tally]) -> Effect:
         target = plan.target
         main = tallies[0]
         own = self._measured(main, target)

@@ -54,10 +54,18 @@ class Study:
     _reach: dict[str, Reach] = field(default_factory=dict)  # of an alteration, by the path of the site
 
     def measure(
-        self, variants: Sequence[Variant], sequences: Iterable[TokenSequence], done: Done = lambda _: None
+        self,
+        variants: Sequence[Variant],
+        sequences: Iterable[TokenSequence],
+        done: Done = lambda _: None,
+        begun: Sequence[Tally] | None = None,
     ) -> list[Tally]:
-        """What each variant changes in the sequences that it wants, in its order."""
-        tallies = [Tally() for _ in variants]
+        """What each variant changes in the sequences that it wants, in its order.
+
+        `begun`: what was measured in other sequences, to be added to; whenever `done` is told, each tally is whole: it
+        has sequences or lacks them.
+        """
+        tallies = [Tally() for _ in variants] if begun is None else list(begun)
         with torch.inference_mode():
             self._measure(variants, sequences, tallies, done)
         return tallies

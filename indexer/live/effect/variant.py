@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -31,6 +31,7 @@ class Variant:
     edits: tuple[Edit, ...]
     wanted: frozenset[int] | None = None  # numbers of sequences; None: all
     marked: bool = False  # keep each position's change
+    name: str = ""  # what tells it from the other variants of a run
 
     @cached_property
     def sites(self) -> tuple[Site, ...]:
@@ -45,6 +46,12 @@ class Variant:
     def wants(self, number: int) -> bool:
         """Whether it is measured in the sequence of a number."""
         return self.wanted is None or number in self.wanted
+
+    def without(self, measured: Iterable[int], all_numbers: Iterable[int]) -> Variant:
+        """The same, not wanted where it is measured; `all_numbers`: of the sequences that there are."""
+        if not (done := frozenset(measured)):
+            return self
+        return replace(self, wanted=(frozenset(all_numbers) if self.wanted is None else self.wanted) - done)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
