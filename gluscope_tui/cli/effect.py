@@ -11,10 +11,12 @@ import typer
 
 from indexer.addresses import NeuronAddress, parse_neuron
 from indexer.database.reader import Index
+from indexer.database.remote.place import shown
 from indexer.errors import GluscopeError
 from indexer.quadrants import Quadrant
 
 from ..views import effect as view
+from ..views.origin import Origin
 from .asked import Addresses
 from .columns import Where
 from .extras import require_index_extra
@@ -61,8 +63,9 @@ def command(
         str, typer.Option(metavar="N", help="--text: stop after the document that reaches it: 500k, all.")
     ] = "all",
     contexts: Annotated[
-        int, typer.Option("--contexts", "-n", min=1, max=4096, metavar="N", help="Contexts of each kind a quadrant.")
-    ] = 8,
+        int | None,
+        typer.Option("--contexts", "-n", min=1, max=4096, metavar="N", help="Contexts of each kind a quadrant; 8."),
+    ] = None,
     controls: Annotated[
         int,
         typer.Option(min=0, max=1000, metavar="K", help="Neurons alike to compare each with; 0, for none, is faster."),
@@ -97,12 +100,14 @@ def command(
     require_index_extra("effect")
     printer = Printer(format, color)
     named, files = _apart(neurons or [], text)
-    with ExitStack() as stack:
+    if contexts is not None and (files is not None or prompt is not None):
+        tell("--contexts is of the index's own contexts: with a text of yours it changes nothing")
+    with telling_what_is_left(lambda: _left(out)), ExitStack() as stack:
         index = _index(stack, db, model)
         addresses = _addresses(index, named, where)
         from indexer.jobs.effect import Job, effect
         from indexer.live.effect.replacement import parse_replacement
-        from indexer.live.effect.request import LABELS, Request, parse_label, targets
+        from indexer.live.effect.request import CONTEXTS, LABELS, Request, parse_label, targets
         from indexer.live.model import Choice
 
         asked = {parse_label(one.removeprefix("=")) for one in quadrant} if quadrant else set(LABELS)
@@ -114,7 +119,7 @@ def command(
         request = Request(
             to=parse_replacement(to),
             signs=signs,
-            contexts=contexts,
+            contexts=CONTEXTS if contexts is None else contexts,
             controls=0 if together else controls,
         )
         job = Job(tuple(wanted), request, _source(files, prompt, column, context, long, tokens))
@@ -123,10 +128,16 @@ def command(
         )
         from .progress import narrator
 
-        left = f"stopped: {out} keeps what was measured; the same command continues it" if out else "stopped"
-        with telling_what_is_left(lambda: left), narrator() as report:
+        with narrator() as report:
             rows = list(effect(index, choice, job, out, report))
-    _print(printer, rows, sort, single=len(wanted) == 1)
+        origin = Origin(str(model), None) if index is None else Origin(index.model, shown(index.path))
+    _print(printer, rows, origin, sort, single=len(wanted) == 1)
+
+
+def _left(out: Path | None) -> str:
+    from indexer.live.effect.kept_rows import what_is_kept
+
+    return what_is_kept(out)
 
 
 def _apart(named: Sequence[str], text: Sequence[str] | None) -> tuple[list[str], list[str] | None]:
@@ -202,18 +213,19 @@ def _source(
     )
 
 
-def _print(printer: Printer, rows: Iterable[Effect], sort: str | None, *, single: bool) -> None:
-    shown = list(rows)
+def _print(printer: Printer, rows: Iterable[Effect], origin: Origin, sort: str | None, *, single: bool) -> None:
+    in_order = list(rows)
     if sort is not None:
-        shown.sort(key=lambda row: view.sort_key(row, sort))
+        in_order.sort(key=lambda row: view.sort_key(row, sort))
+    columns = origin.beside(view.COLUMNS)
     if printer.format == "json" and single:
-        emit_object(shown[0].as_json())
+        emit_object(columns.as_object(in_order[0]))
         return
     if printer.format != "table":
-        printer.write(shown, view.COLUMNS)
+        printer.write(in_order, columns)
         return
-    lines, without_room = view.lines(shown, printer.width, printer.depth)
-    printer.paint(lines)
+    lines, without_room = view.lines(in_order, printer.width, printer.depth)
+    printer.paint([origin.line(printer.depth), *lines])
     if without_room:
         tell(f"{', '.join(without_room)}: no room, -f csv has all columns")
     tell("nats a token; [95 % interval over sequences]; quadrants don't add up to all: later layers answer")

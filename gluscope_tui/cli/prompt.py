@@ -12,6 +12,7 @@ import typer
 
 from indexer.addresses import parse_neuron
 from indexer.database.reader import Index
+from indexer.database.remote.place import shown
 from indexer.errors import GluscopeError
 
 from .columns import Where
@@ -36,7 +37,7 @@ from .processors import let_workers_sleep
 from .streams import file_text, stdin_text
 
 if TYPE_CHECKING:
-    from indexer.live.records import Prompted
+    from indexer.live.records import Prompted, Row
 
     from ..colour.style import StyledLine
 
@@ -137,7 +138,8 @@ def command(
             demand_text(one)
         with narrator() as report, LiveSession(index, choice, report) as session:
             found = [ask(session, one, question, chat=chat, report=report) for one in texts]
-    _print(found, printer, by_neuron=bool(named))
+        place = None if index is None else shown(index.path)
+    _print(found, printer, place, by_neuron=bool(named))
     if not any(one.rows for one in found):
         tell("no neuron meets the conditions there")
         raise typer.Exit(1)
@@ -162,19 +164,28 @@ def _opened(db: str | None, *, without: bool, model: str | None) -> Iterator[Ind
             yield index
 
 
-def _print(found: Sequence[Prompted], printer: Printer, *, by_neuron: bool) -> None:
+def _print(found: Sequence[Prompted], printer: Printer, index: str | None, *, by_neuron: bool) -> None:
     from ..views import prompt as view
+    from ..views.origin import Origin
 
+    origin = Origin(found[0].model, index)
+    objects = [{**view.as_object(one), "index": index} for one in found]
     for notice in dict.fromkeys(notice for one in found for notice in one.notices):
         tell(notice)
     if printer.format == "json":
         if len(found) == 1:
-            emit_object(view.as_object(found[0]))
+            emit_object(objects[0])
         else:
-            emit_objects(map(view.as_object, found), as_list=True)
+            emit_objects(objects, as_list=True)
         return
     rows = (row for one in found for row in one.rows)
-    printer.write(rows, view.COLUMNS, lambda _rows: _tables(found, printer, by_neuron=by_neuron))
+
+    def tables(_rows: Iterable[Row]) -> Iterator[StyledLine]:
+        if any(one.rows for one in found):
+            yield origin.line(printer.depth)
+        yield from _tables(found, printer, by_neuron=by_neuron)
+
+    printer.write(rows, origin.beside(view.COLUMNS), tables)
 
 
 def _tables(found: Sequence[Prompted], printer: Printer, *, by_neuron: bool) -> Iterator[StyledLine]:

@@ -40,17 +40,21 @@ def test_all_formats_tell_the_same_rows(small_index: Path, capsys: pytest.Captur
     rows = found["rows"]
     assert len(rows) == 5
     lines = prompt(capsys, small_index, TEXT, "-n", "5", "-f", "jsonl")[0].splitlines()
-    assert [json.loads(line) for line in lines] == rows
+    origin = {"model": "model", "index": str(small_index)}
+    assert {name: found[name] for name in origin} == origin
+    assert [json.loads(line) for line in lines] == [row | origin for row in rows]
     table = list(csv.DictReader(io.StringIO(prompt(capsys, small_index, TEXT, "-n", "5", "-f", "csv")[0])))
     for row, line in zip(rows, table, strict=True):
         assert (line["neuron"], line["quadrant"]) == (row["neuron"], row["quadrant"])
+        assert {name: line[name] for name in origin} == origin
         assert np.float32(line["post"]) == np.float32(row["post"])
         assert line["beyond"] == str(int(row.get("beyond", False)))
     plain = prompt(capsys, small_index, TEXT, "-n", "5", "-f", "plain")[0]
     assert [line.split("\t")[0] for line in plain.splitlines()] == [row["neuron"] for row in rows]
     people = prompt(capsys, small_index, TEXT, "-n", "5", "-f", "table")[0].splitlines()
-    assert people[0].startswith(f"position {rows[0]['position']} «")
-    assert [line.split()[0] for line in people[2:]] == [row["neuron"] for row in rows]
+    assert people[0] == f"model, index {small_index}"
+    assert people[1].startswith(f"position {rows[0]['position']} «")
+    assert [line.split()[0] for line in people[3:]] == [row["neuron"] for row in rows]
 
 
 def test_a_neuron_is_listed_along_the_tokens(small_index: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,8 +64,8 @@ def test_a_neuron_is_listed_along_the_tokens(small_index: Path, capsys: pytest.C
         assert len(one["post"]) == len(found["tokens"]) == len(found["ids"])
         assert one["post"][0] is None
     table = prompt(capsys, small_index, TEXT, "--neuron", "L1N3", "-f", "table")[0].splitlines()
-    assert table[0] == "L1N3"
-    assert len(table) == 2 + len(found["tokens"]) - 1
+    assert table[1] == "L1N3"
+    assert len(table) == 3 + len(found["tokens"]) - 1
 
 
 def test_texts_come_from_arguments_files_and_stdin(

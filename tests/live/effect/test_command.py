@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gluscope_tui.cli.app import run
+from indexer.database.reader import Index
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -25,13 +26,38 @@ def test_neurons_come_from_arguments_and_stdin_with_the_quadrants_beside_them(
     found = [(row["neuron"], row["quadrant"]) for row in rows]
     assert found == [("L1N3", "-+"), *(("L0N2", label) for label in ("++", "+-", "-+", "--", "all"))]
     assert {row["over"] for row in rows} == {"random"}
+    assert {(row["model"], row["index"]) for row in rows} == {(name_of(live_index), str(live_index))}
     assert run(["effect", "L1N3", "-q", "+-", "-f", "json", *common]) == 0
     one = json.loads(capsys.readouterr().out)
     assert (one["neuron"], one["quadrant"], one["to"]) == ("L1N3", "+-", "zero")
+    assert (one["model"], one["index"]) == (name_of(live_index), str(live_index))
+    assert run(["effect", "L1N3", "-q", "+-", "-f", "table", *common, "--prompt", "the cat sat"]) == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines()[0] == f"{name_of(live_index)}, index {live_index}"
+    assert "--contexts is of the index's own contexts: with a text of yours it changes nothing" in said.err
     assert run(["effect", "L1N3", "-q", "+-", "-q", "all", "-f", "json", "--sort", "kl_at", *common]) == 0
     both = json.loads(capsys.readouterr().out)
     sizes = [row["kl_at"]["mean"] for row in both]
     assert sizes == sorted(sizes, reverse=True)
+
+
+def name_of(db: Path) -> str:
+    """The name of the model of an index."""
+    with Index(db) as index:
+        return index.model
+
+
+def test_an_interruption_says_that_nothing_was_kept(
+    live_index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("indexer.jobs.effect.open_model", interrupted)
+    out = tmp_path / "e.jsonl"
+    assert run(["effect", "L0N1", "--out", str(out), "-d", str(live_index)]) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "stopped; nothing was kept"
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(
