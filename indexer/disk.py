@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import secrets
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
@@ -52,11 +51,6 @@ def full_disk_told(place: str | os.PathLike[str], then: Callable[[], str]) -> It
         if is_full(error):
             raise DiskFull(error.filename or place, then()) from error
         raise
-
-
-def beside(path: Path, ending: str = "new") -> Path:
-    """A hidden name in the folder of a path that nothing has: what is made there can be renamed to it."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.{ending}")
 
 
 def create(path: Path) -> IO[bytes]:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from .disk import beside, create, refused, write_all
+from .beside import folder_beside
+from .disk import create, refused, write_all
 from .errors import GluscopeError
 
 MANIFEST = "gluscope-export.json"
 """The file in every exported folder that names the others: what it does not name is not ours."""
 
+_NEW, _OLD = "new", "old"  # in the hidden folder
 _WRITABLE = "name a folder that you may write"
+_PLACE = "name a place that you may write"
 
 
 class ExportFolder:
@@ -49,21 +52,20 @@ def export_folder(path: Path, kind: str) -> Iterator[ExportFolder]:
     """
     path = Path(os.path.realpath(path))
     refuse_foreign(path, kind)
-    aside = beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside.mkdir()
-        folder = ExportFolder(aside)
-        yield folder
-        manifest = {"kind": kind, "files": sorted(folder.files)}
-        with create(aside / MANIFEST) as file:
-            write_all(file, json.dumps(manifest, indent=1).encode())
-        refuse_foreign(path, kind)  # again: the block may have taken long
-        _put(aside, path)
+        with folder_beside(path, _WRITABLE, partial(_rescue, path, kind)) as aside:
+            made = aside / _NEW
+            made.mkdir()
+            folder = ExportFolder(made)
+            yield folder
+            manifest = {"kind": kind, "files": sorted(folder.files)}
+            with create(made / MANIFEST) as file:
+                write_all(file, json.dumps(manifest, indent=1).encode())
+            refuse_foreign(path, kind)  # again: the block may have taken long
+            _put(made, path, aside / _OLD)
     except OSError as error:
         raise refused(path, error, _WRITABLE) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def refuse_foreign(path: Path, kind: str) -> None:
@@ -73,7 +75,7 @@ def refuse_foreign(path: Path, kind: str) -> None:
             return
         if not path.is_dir():
             raise GluscopeError(f"{path} is a file", "name a folder")
-        there = {str(found.relative_to(path)) for found in path.rglob("*") if not found.is_dir() or found.is_symlink()}
+        there = _files(path)
     except OSError as error:
         raise GluscopeError(f"{path} can't be read: {error.strerror}", "name another folder") from None
     foreign = sorted(there - _ours(path, kind))
@@ -81,6 +83,10 @@ def refuse_foreign(path: Path, kind: str) -> None:
         raise GluscopeError(
             f"{path} holds something else: {foreign[0]!a}", f"name a new folder, or an earlier export of {kind}"
         )
+
+
+def _files(path: Path) -> set[str]:
+    return {str(found.relative_to(path)) for found in path.rglob("*") if not found.is_dir() or found.is_symlink()}
 
 
 def _ours(path: Path, kind: str) -> set[str]:
@@ -94,19 +100,24 @@ def _ours(path: Path, kind: str) -> set[str]:
     return set()
 
 
-def _put(aside: Path, path: Path) -> None:
-    """Rename a finished folder to its place; what stood there is removed afterwards."""
-    old = beside(path, "old")
+def _rescue(path: Path, kind: str, aside: Path) -> None:
+    """Put back the earlier export that a kill left aside, in the moment between two renames."""
+    old = aside / _OLD
+    if not path.exists() and old.is_dir() and _files(old) == _ours(old, kind):
+        os.rename(old, path)
+
+
+def _put(made: Path, path: Path, old: Path) -> None:
+    """Rename a finished folder to its place; what stood there is `old` afterwards."""
     replaced = path.exists()
     if replaced:
         os.rename(path, old)
     try:
-        os.rename(aside, path)
+        os.rename(made, path)
     except OSError:
         if replaced:
             os.rename(old, path)
         raise
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def export_file(path: Path, data: bytes, generator: bytes) -> None:
@@ -115,19 +126,16 @@ def export_file(path: Path, data: bytes, generator: bytes) -> None:
     GluscopeError if another file is there, or if the disk is full.
     """
     path = Path(os.path.realpath(path))
-    aside = beside(path)
     try:
         if path.exists() and not _made_by(path, generator):
             raise GluscopeError(f"{path} is there and holds something else", "name a new file")
         path.parent.mkdir(parents=True, exist_ok=True)
-        with create(aside) as file:
-            write_all(file, data)
-        os.replace(aside, path)
+        with folder_beside(path, _PLACE) as aside:
+            with create(aside / _NEW) as file:
+                write_all(file, data)
+            os.replace(aside / _NEW, path)
     except OSError as error:
-        raise refused(path, error, "name a place that you may write") from error
-    finally:
-        with suppress(OSError):
-            aside.unlink(missing_ok=True)
+        raise refused(path, error, _PLACE) from error
 
 
 def _made_by(path: Path, generator: bytes) -> bool:

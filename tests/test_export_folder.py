@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -104,3 +107,56 @@ def test_a_single_file_is_whole_and_replaces_only_its_like(tmp_path: Path) -> No
     with pytest.raises(GluscopeError, match="something else"):
         export_file(tmp_path, b"4", mark)
     assert tree(tmp_path) == {"page.html": b"mine"}
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from indexer.export_folder import export_file, export_folder
+
+path, where = Path(sys.argv[1]), sys.argv[2]
+real = os.rename, os.replace
+
+def dying(*names):
+    if where == "between":
+        real[0](*names)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+os.rename = os.replace = dying
+if where == "file":
+    export_file(path, b"made by us", b"made by us")
+with export_folder(path, "pages") as folder:
+    folder.write("a", b"killed")
+    if where == "filling":
+        dying()
+"""
+
+
+@pytest.mark.parametrize("where", ["filling", "between", "file"])
+def test_what_a_kill_left_is_removed_and_an_earlier_export_that_it_took_away_put_back(
+    tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    if where != "file":
+        fill(out, a="earlier")
+    subprocess.run([sys.executable, "-c", KILLED, str(out), where], check=False)
+    (left,) = (path for path in tmp_path.iterdir() if path != out)
+    assert out.exists() == (where == "filling")
+    other = tmp_path / ".other.01234567.new"  # beside another name
+    other.mkdir()
+    later = time.time() + 5
+    monkeypatch.setattr("indexer.beside.time.time", lambda: later)
+    with pytest.raises(ValueError, match=r"^$"):
+        fail(out, ValueError())
+    assert not left.exists()
+    assert other.exists()
+    assert tree(out).get("a") == (None if where == "file" else b"earlier")
+
+
+def test_what_another_process_fills_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    later = time.time() + 5
+    monkeypatch.setattr("indexer.beside.time.time", lambda: later)
+    with export_folder(tmp_path / "out", "pages") as folder:
+        fill(tmp_path / "out", a="quick")
+        folder.write("b", b"slow")
+    assert tree(tmp_path).keys() == {"out/b", f"out/{MANIFEST}"}

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from ..beside import folder_beside
 from ..database.bulk.arrays import ListArrays
 from ..database.bulk.writer import IndexWriter
-from ..disk import beside
 from ..errors import GluscopeError
 from ..progress import Meter
 from .gluscope_data import LISTS, Source, read_texts
@@ -38,10 +38,9 @@ def import_gluscope(source: Source, db: Path, info: Mapping[str, Any], meter: Me
     if os.path.lexists(db):
         raise GluscopeError(f"{db} is already there", "remove it or name another file with --db")
     source.check()
-    aside = beside(db)
     layers = source.layers()
-    try:
-        with IndexWriter(aside, info) as writer:
+    with folder_beside(db, "name another file with --db") as aside:
+        with IndexWriter(aside / db.name, info) as writer:
             writer.add_sample(0, np.empty(0, np.int64), np.empty(0, np.int64))
             used: set[int] = set()
             for done, layer in enumerate(layers):
@@ -52,9 +51,7 @@ def import_gluscope(source: Source, db: Path, info: Mapping[str, Any], meter: Me
                 meter.update(done + 1, len(layers), "importing layers")
             _add_texts(writer, source, sorted(used))
             writer.finish(None)
-        os.rename(aside, db)
-    finally:
-        aside.unlink(missing_ok=True)
+        os.rename(aside / db.name, db)
 
 
 def _with_sequences(number: int, ranked: ListArrays) -> ListArrays:

@@ -21,8 +21,8 @@ import numpy as np
 import torch
 
 from .. import __version__
+from ..beside import folder_beside
 from ..database.read.shapes import wrong_key
-from ..disk import beside
 from ..errors import GluscopeError
 from ..exchange.gluscope_columns import KEPT
 from ..exchange.gluscope_data import LISTS, Source
@@ -187,10 +187,9 @@ def _write(
     sample = SamplePositions(again.sample.sequence[order], again.sample.position[order])
     weights = model_weights(live.loaded, [site.address.name for site in live.sites], report)
     meter, total = Meter(report, "writing"), sum(site.width for site in live.sites)
-    aside = beside(db)
-    try:
+    with folder_beside(db, "name another file with --db") as aside:
         write_index(
-            aside,
+            aside / db.name,
             again.arrays(),
             {0: sample},
             texts,
@@ -199,9 +198,7 @@ def _write(
             lambda neurons: meter.update(neurons, total, "writing neurons"),
             weights,
         )
-        os.rename(aside, db)
-    finally:
-        aside.unlink(missing_ok=True)
+        os.rename(aside / db.name, db)
 
 
 def _info(live: LiveModel, source: Source, settings: Settings, found: Found, started: float) -> dict[str, Any]:
