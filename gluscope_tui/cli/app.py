@@ -21,6 +21,7 @@ from indexer import __version__
 from indexer.errors import GluscopeError
 
 from .complaints import mendable
+from .interruption import interrupt_on_signals, is_interruption
 from .output import complain, emit, emit_lines, tell
 from .streams import muffle_stderr, open_closed_streams
 
@@ -59,7 +60,7 @@ def main() -> None:
     """Run this process's command line and exit: 0 fine, 1 nothing found, 2 the user can mend it, 130 interrupted."""
     open_closed_streams()
     muffle_stderr()
-    _clean_up_when_asked_to_end()
+    interrupt_on_signals()
     try:
         code = run(sys.argv[1:])
     except KeyboardInterrupt:  # a second one, while the first was told
@@ -67,13 +68,6 @@ def main() -> None:
     if code == INTERRUPTED:
         _end_at_once()
     sys.exit(code)
-
-
-def _clean_up_when_asked_to_end() -> None:
-    """Have SIGTERM and SIGHUP interrupt as Ctrl-C does, so that nothing half made is left. nohup stays in force."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, signal.default_int_handler)
 
 
 def _end_at_once() -> None:
@@ -99,6 +93,8 @@ def run(arguments: Sequence[str]) -> int:
         )
         emit(())
     except GluscopeError as error:
+        if is_interruption(error):
+            return INTERRUPTED
         complain(error)
         if os.environ.get(DEBUG) or list(arguments[:1]) == ["--debug"]:
             _tell_all(error)
@@ -110,6 +106,10 @@ def run(arguments: Sequence[str]) -> int:
     except typer.Exit as ended:
         return ended.exit_code
     except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except Exception as error:
+        if not is_interruption(error):
+            raise
         return INTERRUPTED
     return code if isinstance(code, int) else 0
 
