@@ -65,7 +65,7 @@ def command(
 
     made = index_path(db)
     files = _parquet_files(data, "neuron-activations")
-    text_files = _parquet_files(texts or [one / "texts" for one in data if one.is_dir()], "")
+    text_files = _parquet_files(texts or _texts_folders(data), "")
     if not text_files:
         raise GluscopeError("the texts are not named", "name their Parquet files: --texts FILE")
     told = read_metadata(files[0])
@@ -110,6 +110,18 @@ def _with_model(source: Source, db: Path, choice: Choice, told: dict[str, Any], 
     tell(f"{db} is an index now: {'; '.join(told_of(found))}")
 
 
+def _texts_folders(data: list[Path]) -> list[Path]:
+    """The folders of texts in those of the data set."""
+    folders = [one for one in data if one.is_dir()]
+    for one in folders:
+        if not (one / "texts").is_dir():
+            raise GluscopeError(
+                f"{one} has no folder texts: a data set of GLUScope has neuron-activations and texts, of Parquet files",
+                "name that folder, or the files of the texts: --texts FILE",
+            )
+    return [one / "texts" for one in folders]
+
+
 def _parquet_files(places: list[Path], folder: str) -> tuple[Path, ...]:
     """The files named, and those of folders, of which `folder` may be a part."""
     found: list[Path] = []
@@ -122,7 +134,10 @@ def _parquet_files(places: list[Path], folder: str) -> tuple[Path, ...]:
         else:
             raise GluscopeError(f"{place} does not exist", "name a folder or Parquet files")
     if places and not found:
-        raise GluscopeError(f"there is no Parquet file in {places[0]}", "name the folder of the data set")
+        raise GluscopeError(
+            f"there is no Parquet file in {places[0]}",
+            "name the folder of the data set, which has neuron-activations and texts, or its Parquet files",
+        )
     return tuple(found)
 
 

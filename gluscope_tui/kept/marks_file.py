@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from indexer.disk import is_full
 from indexer.errors import GluscopeError
 
 from .files import locked, write_whole
@@ -113,7 +114,8 @@ class MarksFile:
                 if after != before:
                     write_whole(self.path, "".join(line + "\n" for line in after))
         except OSError as error:
-            raise GluscopeError(f"the marks are not kept: {error.strerror}", f"is {self.path} writable?") from None
+            fix = "free some space" if is_full(error) else f"is {self.path} writable?"
+            raise GluscopeError(f"the marks are not kept: {error.strerror}", fix) from None
 
     def _lines(self) -> list[str]:
         try:

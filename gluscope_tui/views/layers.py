@@ -15,7 +15,7 @@ from ..colour.ramp import ramp
 from ..colour.style import PLAIN, Style, StyledLine
 from ..text.cells import cell_len, column, fit
 from .columns import Columns
-from .numbers import full_count
+from .numbers import exact, full_count
 
 _CLASS_TITLES = (
     ("", "strengthening"),
@@ -61,8 +61,8 @@ def as_object(row: LayerRow) -> dict[str, Any]:
     values = (
         row.site.name,
         row.neurons,
-        *(row.frequency[quadrant] for quadrant in QUADRANTS),
-        row.gate_positive,
+        *(_mean(row.frequency[quadrant]) for quadrant in QUADRANTS),
+        _mean(row.gate_positive),
         row.mostly_open,
         *(row.never[quadrant] for quadrant in QUADRANTS),
         *(classes[name] for name in CLASSES),
@@ -70,6 +70,11 @@ def as_object(row: LayerRow) -> dict[str, Any]:
         *(classes[name] for name in ATYPICAL_CLASSES),
     )
     return dict(zip(FIELDS, values, strict=True))
+
+
+def _mean(value: float | None) -> float | None:
+    """A mean as precise as a float32: in the digits after those, versions of SQLite differ."""
+    return None if value is None else float(exact(value))
 
 
 def fields(row: LayerRow) -> list[str]:

@@ -195,6 +195,7 @@ def test_files_that_are_something_else_are_refused(tmp_path: Path, capsys: pytes
         ([str(tmp_path / "a.txt"), "--texts", str(tmp_path / "a.txt")], "can't be read as Parquet"),
         ([str(folder / "texts.parquet"), "--texts", str(folder / "texts.parquet")], "has no column layer"),
         ([str(folder / "activations.parquet")], "the texts are not named"),
+        ([str(folder)], f"{folder} has no folder texts: a data set of GLUScope has neuron-activations and texts"),
         ([str(tmp_path / "nowhere")], "does not exist"),
     ):
         assert run(["import", "gluscope", *arguments, "--db", str(tmp_path / "new.db")]) == 2
