@@ -17,15 +17,13 @@ def lines(info: IndexInfo, path: str) -> Iterator[str]:
     whole = "" if info.complete else f" ({state(info)})"
     yield f"{path} is ready{whole}: {full_count(info.neurons)} neurons, {size(info.size)}"
     yield _speed(info)
-    if (said := _counted(info)) is not None:
+    some = any(site.tokens_counted for site in info.sites)
+    if (said := _counted(info) if some else _nothing(info)) is not None:
         yield said
     if (sinks := _sinks(info)) is not None:
         yield sinks
-    if info.settings.get("roles") is not None and not any(site.tokens_counted for site in info.sites):
-        seen = ", ".join(map(str, info.corpus.get("roles", ()))) or "no role"
-        yield f"no token was counted: no message is of {','.join(info.settings['roles'])}; the text has {seen}"
     yield "next:"
-    if info.telling_neuron is not None:
+    if some and info.telling_neuron is not None:
         yield f"  gluscope show {info.telling_neuron.name} --db {path}   # its most telling neuron"
     yield f"  gluscope tui --db {path}"
     yield f"  gluscope info --db {path}"
@@ -44,6 +42,17 @@ def _counted(info: IndexInfo) -> str | None:
         return None
     most = max((site.tokens_counted for site in info.sites), default=0)
     return f"counted: {counted(most, 'token')} that {' and '.join(info.settings['roles'])} said"
+
+
+def _nothing(info: IndexInfo) -> str:
+    """Why no token was counted."""
+    nothing = "no token was counted, so every number is 0 or missing"
+    if (roles := info.settings.get("roles")) is None:
+        return f"{nothing}: sequences of one token count only with --count-first, and experts count what reaches them"
+    seen = sorted(map(str, info.corpus.get("roles", ())))
+    if not set(seen).isdisjoint(roles):
+        return f"{nothing}: {' and '.join(roles)} said nothing that is counted"
+    return f"{nothing}: no message is of {' or '.join(roles)}; the text has {', '.join(seen) or 'no role'}"
 
 
 def _sinks(info: IndexInfo) -> str | None:

@@ -51,8 +51,9 @@ def write_index(
     with IndexWriter(path, info) as writer:
         for site in sites:
             writer.add_site(site)
-            telling = most_telling(site)
-            best = telling if best is None or telling[:2] > best[:2] else best
+            if site.tokens_counted:
+                telling = most_telling(site)
+                best = telling if best is None or telling[:2] > best[:2] else best
             used = np.unique(np.concatenate([used, *(ranked.sequence.ravel() for ranked in site.lists)]))
             neurons += site.width
             written(neurons)

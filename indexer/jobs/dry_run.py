@@ -13,6 +13,7 @@ from ..progress import Progress, Report
 from ..run.accumulator import Run
 from ..run.expected import expected_tokens
 from ..sequences.batches import plan
+from ..sequences.roles import none_so_far
 from ..settings import DROP_SINKS, Execution, Inputs, Settings
 from ..statistics.choice import Engines
 from .attention_sinks import with_sinks
@@ -44,6 +45,8 @@ def dry_run(
             run.left_out = with_sinks(job, read, None).left_out
         batches = plan(read, batch_tokens, alike=job.loaded.alike)
         first = next(batches)  # even for a part that has no batch of its own
+        if (unheard := none_so_far(job.settings.roles, read)) is not None:
+            job.notice(unheard)
         own = (batch for batch in chain([first], batches) if part.shard.takes(batch.number) or batch is first)
         rate, starting = measure(run, kept.passing(own))
         expected = expected_tokens(read, corpus, job.settings.tokens)

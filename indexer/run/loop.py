@@ -18,6 +18,7 @@ from ..index_file.coverage import NOTHING, Batches
 from ..index_file.identity import Identity
 from ..progress import Meter, Progress, Report
 from ..sequences.batches import Batch, plan
+from ..sequences.roles import none_so_far, some_never
 from ..sequences.sequences import Sequences, TokenSequence
 from ..sequences.sink_positions import sink_positions
 from ..sequences.spill import TextsWriter
@@ -116,7 +117,11 @@ class Loop:
         start = 0 if self._base is None else self._base.total
         done = start if self._mark is None else self._mark.batches
         begun = False
+        unheard = self._settings.roles is not None
         for batch in self._plan():
+            if unheard and self._read.conversations:
+                self._tell(none_so_far(self._settings.roles, self._read))
+                unheard = False
             self._chain.update(_digest(batch.sequences))
             own = batch.number >= start and self._work.shard.takes(batch.number)
             if own and batch.number >= done:
@@ -141,6 +146,7 @@ class Loop:
                 raise KeyboardInterrupt
         if self.batches < done or (self._base is not None and self._read.sequences < self._base.sequences):
             raise self._changed()
+        self._tell(some_never(self._settings.roles, self._read))
         if not self.nothing_left:
             self._make_ready()
             self._run.settle()
@@ -200,8 +206,7 @@ class Loop:
                 self._spill.add(sequence)
             if self._work.sinks is not None and self._work.sinks.rules:
                 self.sink_positions += int(sink_positions(sequence.ids, self._work.sinks).sum())
-            if (long := self._run.long_notice(sequence)) is not None:
-                self._notice(long)
+            self._tell(self._run.long_notice(sequence))
             ends = base is not None and self._read.sequences == base.sequences
             if base is not None and ends and self._read.identity.hexdigest() != base.hash:
                 raise base.changed("it was made from other text")
@@ -258,6 +263,10 @@ class Loop:
             identity_errors=dict(self._run.identity_errors),
             notices=tuple(self._run.notices),
         )
+
+    def _tell(self, message: str | None) -> None:
+        if message is not None:
+            self._notice(message)
 
     def _notice(self, message: str) -> None:
         self._report(Progress("notice", message=message))

@@ -82,7 +82,9 @@ class Sequences:
     before them, and GluscopeError at the end if there was no sequence. Close it (or use `with`) to stop the thread.
     """
 
-    def __init__(self, chunks: Iterator[_Chunk]) -> None:
+    def __init__(self, chunks: Iterator[_Chunk], asked: Sequence[str] = ()) -> None:
+        """`asked`: roles that are kept in `roles` however many others there are."""
+        self._asked = frozenset(asked)
         self._chunks = Ahead(chunks, _CHUNKS_AHEAD)
         self._current: deque[TokenSequence] = deque()
         self._waiting: deque[_Chunk] = deque()  # read for `beginning`, not yet given out
@@ -121,8 +123,8 @@ class Sequences:
         self.identity.add(sequence)
         if sequence.turns is not None:
             self.conversations += sequence.part == 0
-            if len(self.roles) < _MOST_ROLES:
-                self.roles.update(turn.role for turn in sequence.turns)
+            met = {turn.role for turn in sequence.turns}
+            self.roles |= met if len(self.roles) < _MOST_ROLES else met & self._asked
         return sequence
 
     def beginning(self, number: int) -> list[TokenSequence]:
@@ -182,7 +184,7 @@ def sequences(
     if settings.context < 1 + (bos is not None) + (eos is not None):
         raise GluscopeError(f"--context {settings.context} leaves no room for text", "use a larger --context")
     cutter = Cutter(encode, settings, bos, eos, chats)
-    return Sequences(_chunks(iter(documents), cutter, settings.tokens))
+    return Sequences(_chunks(iter(documents), cutter, settings.tokens), settings.roles or ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,6 +257,42 @@ def test_a_template_from_a_file_takes_the_place_of_the_models(tmp_path: Path) ->
         make(model, text, tmp_path / "z.db", chat_template=str(tmp_path / "nowhere.jinja"))
 
 
+def test_roles_that_no_message_has_are_named_before_the_first_batch_or_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = give_template(save_model(tmp_path / "model"))
+    text, db = write(tmp_path / "texts.jsonl"), tmp_path / "x.db"
+    command = ["index", str(model), str(text), "--db", str(db), "--column", "talk", "--context", "48"]
+    command += ["--compile", "off", "--no-weights", "--overwrite", "--batch-tokens", "60", "--roles"]
+    early = "nothing is counted so far: no message is of asistant; the text has assistant, system, user (--roles)"
+
+    class Began(Exception):
+        """A batch is run."""
+
+    def begin(*_: object) -> None:
+        raise Began
+
+    for more in ([], ["--dry-run"]):
+        with monkeypatch.context() as patch:
+            patch.setattr("indexer.run.accumulator.Run.process", begin)
+            with pytest.raises(Began):
+                command_line([*command, "asistant", *more])
+        assert early in capsys.readouterr().err.splitlines()
+
+    assert command_line([*command, "asistant"]) == 0
+    told = capsys.readouterr().err
+    assert "no token was counted, so every number is 0 or missing: no message is of asistant; the text has" in told
+    assert "telling" not in told
+    with Index(db) as found:
+        assert found.telling_neuron is None
+    assert command_line([*command, "assistant,tool"]) == 0
+    told = capsys.readouterr().err
+    assert told.count("no message is of tool; the text has assistant, system, user (--roles)") == 1
+    assert "nothing is counted" not in told
+    assert command_line([*command, "assistant"]) == 0
+    assert "no message is of" not in capsys.readouterr().err
+
+
 def test_text_without_roles_is_refused_where_roles_are_asked_for(tmp_path: Path) -> None:
     model = give_template(save_model(tmp_path / "model"))
     text = tmp_path / "texts.jsonl"

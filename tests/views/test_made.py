@@ -54,8 +54,14 @@ def test_roles_say_how_much_of_the_text_was_counted_or_that_nothing_was() -> Non
     some = replace(made(), settings={"roles": ("assistant", "tool")}, corpus=corpus)
     assert "counted: 1,904 tokens that assistant and tool said" in list(lines(some, "a.db"))
     none = replace(some, sites=tuple(replace(site, tokens_counted=0) for site in some.sites))
-    said = "no token was counted: no message is of assistant,tool; the text has assistant, user"
-    assert said in list(lines(none, "a.db"))
+    nothing = "no token was counted, so every number is 0 or missing: "
+    said = list(lines(none, "a.db"))
+    assert f"{nothing}assistant and tool said nothing that is counted" in said
+    assert not [line for line in said if "counted: 0" in line or "telling" in line]
+    misspelt = replace(none, settings={"roles": ("asistant",)})
+    assert f"{nothing}no message is of asistant; the text has assistant, user" in list(lines(misspelt, "a.db"))
+    short = list(lines(replace(none, settings={"roles": None}), "a.db"))
+    assert [line for line in short if line.startswith(nothing) and "--count-first" in line]
 
 
 def test_attention_sinks_are_named_with_what_became_of_them() -> None:
