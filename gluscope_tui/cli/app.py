@@ -75,7 +75,8 @@ def _end_at_once() -> None:
 
     The interpreter's own exit would wait for threads, crash into the read-ahead ones, and die of the next signal.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()

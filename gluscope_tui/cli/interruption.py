@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -16,15 +17,24 @@ from .output import tell
 
 Said = TypeVar("Said")
 
+_FOR_ONE = 2.0  # seconds in which several SIGHUPs are one
+
 
 class _Interrupting:
-    """A signal handler that interrupts, and remembers that it did."""
+    """A signal handler that interrupts, and remembers that it did.
+
+    A terminal that closes may send several SIGHUPs for one: they don't interrupt what the first one has cleaned up.
+    """
 
     def __init__(self) -> None:
         self.came = False
+        self._at = 0.0
 
-    def __call__(self, _number: int, _frame: FrameType | None) -> None:
-        self.came = True
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if self.came and number == signal.SIGHUP and now - self._at < _FOR_ONE:
+            return
+        self.came, self._at = True, now
         raise KeyboardInterrupt
 
 

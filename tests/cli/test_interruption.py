@@ -57,6 +57,23 @@ def test_an_interruption_that_was_swallowed_last_is_raised_at_the_end(number: in
         swallow_an_interruption(number)
 
 
+def test_what_a_terminal_sends_twice_interrupts_once_and_ctrl_c_again() -> None:
+    reached: list[str] = []
+
+    def work() -> None:
+        with insisting(print):
+            swallow_an_interruption(signal.SIGHUP)
+            os.kill(os.getpid(), signal.SIGHUP)
+            reached.append("the second hang-up was not heard")
+            with suppress(KeyboardInterrupt):
+                interrupt()
+                reached.append("Ctrl-C was not heard")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert reached == ["the second hang-up was not heard"]
+
+
 def test_an_interruption_interrupts_at_once() -> None:
     reached: list[str] = []
 
