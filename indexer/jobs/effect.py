@@ -139,6 +139,7 @@ def _measured(
 ) -> Iterator[list[Effect]]:
     """The groups of targets, measured and kept."""
     meter = Meter(progress, "measuring")
+    meter.begin(sum(len(tally.sequences) for tally in effects.under_way.values()))
     finished = runs = 0
     for group in effects.groups(targets):
         left = len(targets) - finished - len(group)
