@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import unicodedata
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -21,6 +22,7 @@ _MARKS = (  # UTF-32 first: its little-endian mark starts with the mark of UTF-1
 _TEXT_CONTROLS = b"\a\b\t\n\v\f\r\x1b"
 _NOT_CONTROLS = bytes(byte for byte in range(256) if byte >= 0x20 and byte != 0x7F) + _TEXT_CONTROLS
 _CONTROLS_ALLOWED = 16  # a text may hold a NUL, but a file that is mostly controls is not text
+_ODD_ALLOWED = 0.1  # of the characters at the start of a wide text
 _BLOCK = 1 << 14
 _FIX = "leave it out, or convert it to UTF-8 (iconv -f latin1 -t utf-8)"
 
@@ -38,8 +40,12 @@ class NotUtf8Error(NotTextError):
 
 
 def refuse_binary(head: bytes, label: str) -> None:
-    """Raise NotTextError if a file starts like an archive or with more than 30 % control bytes."""
-    if wide_encoding(head):
+    """Raise NotTextError if a file starts like an archive or with more than 30 % control bytes.
+
+    A mark of UTF-16 or UTF-32 is no proof: what follows must be characters of it, nearly all of them assigned.
+    """
+    if encoding := wide_encoding(head):
+        _refuse_wide_binary(head, encoding, label)
         return
     controls = len(head.translate(None, _NOT_CONTROLS))
     if head[257:262] == b"ustar" or (controls > _CONTROLS_ALLOWED and controls > 0.3 * len(head)):
@@ -50,6 +56,24 @@ def refuse_binary(head: bytes, label: str) -> None:
         codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError as error:
         raise _not_utf8(label, head, error, 0) from None
+
+
+def _refuse_wide_binary(head: bytes, encoding: str, label: str) -> None:
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(head)
+        odd = sum(_is_odd(character) for character in text)
+        if odd <= _ODD_ALLOWED * len(text):
+            return
+        found = f"{odd} of its first {len(text)} characters are none of a text"
+    except UnicodeDecodeError as error:
+        found = f"byte 0x{head[error.start]:02x} at offset {error.start} fits none"
+    raise NotTextError(f"{label} begins with the mark of {encoding.upper()}, but is not such text: {found}", _FIX)
+
+
+def _is_odd(character: str) -> bool:
+    """Whether a character is a control that texts don't have, or one that Unicode doesn't define."""
+    kind = unicodedata.category(character)
+    return kind in ("Cn", "Co") or (kind == "Cc" and character.encode() not in _TEXT_CONTROLS)
 
 
 def wide_encoding(head: bytes) -> str | None:

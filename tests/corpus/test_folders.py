@@ -67,6 +67,14 @@ def test_standard_input_that_is_a_file_already_read_is_left_out(
     assert told == [f"left out: standard input: {other}", f"left out: {tmp_path}/a.txt: {other}"]
 
 
+def test_a_binary_that_begins_like_utf_16_is_left_out_and_text_in_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("日本語 text".encode("utf-16"))
+    (tmp_path / "b.dat").write_bytes(b"\xff\xfe" + bytes(range(256)) * 40)
+    heard: list[str] = []
+    assert read(tmp_path, heard) == ["日本語 text"]
+    assert heard == [f"left out of {tmp_path}: {tmp_path}/b.dat: not text"]
+
+
 def test_a_file_of_a_folder_that_turns_out_not_to_be_text_is_refused_where_it_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("text of a")
     (tmp_path / "b.txt").write_bytes(b"begins as text. " * 1000 + b"caf\xe9")
