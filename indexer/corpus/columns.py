@@ -38,6 +38,11 @@ class Column:
     chat: str = "auto"  # "auto": lists of messages are; "never"; "always": every cell is
 
     @property
+    def path(self) -> tuple[str, ...]:
+        """The names of fields that lead to it: as one, and from object to object."""
+        return tuple(dict.fromkeys((self.name, *self.name.split("."))))
+
+    @property
     def first(self) -> str:
         """The column itself, if the name goes on to a field in it."""
         return self.name.partition(".")[0]
@@ -81,6 +86,11 @@ def missing_column(column: str, columns: Sequence[str], place: str) -> ColumnErr
     """The error for a table that lacks the column; names the first columns that it has."""
     shown = ", ".join(map(str, columns[:_SHOWN])) + (", ..." if len(columns) > _SHOWN else "")
     return ColumnError(f"{place} has no column {column!r}; it has: {shown or 'none'}", _FIX)
+
+
+def several_columns(column: str, place: str) -> ColumnError:
+    """The error for a table with several columns of the name."""
+    return ColumnError(f"{place} has several columns {column!r}", "rename all but one of them")
 
 
 def column_of_wrong_type(column: str, type_name: str, place: str) -> ColumnError:

@@ -24,8 +24,8 @@ from .inputs import (
     identity_of_stdin,
     printable,
 )
-from .rows import check_file, is_json_line, json_lines, read_file
-from .streams import Meter
+from .meter import Meter
+from .rows import check_file, is_json_line, json_lines, plain_text, read_file
 
 Notice = Callable[[str], None]
 _LONGEST_FIRST_LINE = 1 << 26  # characters of standard input that are tried as a JSON object
@@ -81,11 +81,15 @@ class Corpus:
     def _documents(self, meter: Meter, notice: Notice) -> Iterator[Document]:
         number = -1
         some_text = False
-        for number, (source, cell) in enumerate(self._pairs(meter, notice)):
-            text, messages = (cell, None) if isinstance(cell, str) else ("", cell)
-            document = Document(number, source, text, messages, meter.bytes)
-            some_text = some_text or bool(document.characters)
-            yield document
+        try:
+            for number, (source, cell) in enumerate(self._pairs(meter, notice)):
+                text, messages = (cell, None) if isinstance(cell, str) else ("", cell)
+                document = Document(number, source, text, messages, meter.bytes)
+                some_text = some_text or bool(document.characters)
+                yield document
+        finally:
+            for line in meter.changed.lines():
+                notice(line)
         if not some_text:
             raise self._empty(number + 1)
         if self._column.name != "text" and not self._columns_used:
@@ -146,11 +150,11 @@ class Corpus:
         first = text.lstrip()[:_LONGEST_FIRST_LINE].partition("\n")[0]
         if not is_json_line(first):
             with meter.reading(size, lambda: size):
-                yield STDIN, text
+                yield STDIN, plain_text(text, self._column, "standard input")
             return
         self._columns_used = True
         with meter.reading(size, lambda: size * stream.tell() / len(text)):
-            yield from json_lines(stream, self._column, STDIN)
+            yield from json_lines(stream, self._column, STDIN, meter)
 
     def check(self) -> None:
         """Find `size`, and raise what can be known without reading everything: see `open_corpus`."""

@@ -59,7 +59,7 @@ def printable(path: str) -> str:
 
 @dataclass(slots=True)
 class LeftOut:
-    """Files of one input that are not read, by reason: the first of them and how many there are."""
+    """Files or documents that are not read, or not as they are, by reason: the first of them and how many there are."""
 
     found: dict[str, tuple[str, int]] = field(default_factory=dict)
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+MakeObject: TypeAlias = Callable[[list[tuple[str, Any]]], Any]
 
 _BLOCK = 1 << 14
 _BLANK = " \t\r\n"
 
 
-def elements(blocks: Iterator[str]) -> Iterator[Any]:
-    """The elements of the array that `blocks` hold, joined. ValueError if they are not an array."""
-    text = _Text(blocks)
+def elements(blocks: Iterator[str], made: MakeObject | None = None) -> Iterator[Any]:
+    """The elements of the array that `blocks` hold, joined. ValueError if they are not an array.
+
+    `made`: makes an object of its keys and values.
+    """
+    text = _Text(blocks, made)
     text.take("[")
     if text.peek() == "]":
         text.take("]")
@@ -30,11 +35,11 @@ def elements(blocks: Iterator[str]) -> Iterator[Any]:
 class _Text:
     """The part of the text that has been read but not yet used."""
 
-    def __init__(self, blocks: Iterator[str]) -> None:
+    def __init__(self, blocks: Iterator[str], made: MakeObject | None) -> None:
         self._blocks = blocks
         self._held = ""
         self._at = 0
-        self._decoder = json.JSONDecoder()
+        self._decoder = json.JSONDecoder(object_pairs_hook=made)
 
     def peek(self) -> str:
         """The next character that is not blank; empty at the end."""

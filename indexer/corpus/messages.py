@@ -47,6 +47,15 @@ def mended(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
+def is_broken(value: Any) -> bool:
+    """Whether a text in a value of JSON has a lone surrogate, which `mended` replaces by U+FFFD."""
+    if isinstance(value, str):
+        return not value.isascii() and bool(_SURROGATE.search(value))
+    if isinstance(value, Mapping):
+        return any(is_broken(key) or is_broken(one) for key, one in value.items())
+    return isinstance(value, (list, tuple)) and any(map(is_broken, value))
+
+
 def _message(value: Any, place: str) -> Message:
     if not isinstance(value, Mapping):
         raise GluscopeError(f"{place} is not an object", _FIX)

@@ -9,9 +9,10 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ..errors import GluscopeError
-from .columns import Cell, Column, ColumnError, column_of_wrong_type, missing_column
+from .columns import Cell, Column, column_of_wrong_type, missing_column, several_columns
 from .inputs import InputFile
-from .streams import Meter, open_bytes, unreadable
+from .meter import Meter
+from .streams import open_bytes, unreadable
 
 _ROWS = 256
 _BUFFER = 1 << 20  # bytes of a column chunk read at a time; else pyarrow reads the whole chunk
@@ -70,7 +71,7 @@ def _check_column(schema: Any, column: Column, file: InputFile) -> None:
     if first not in schema.names:
         raise missing_column(column.name, schema.names, file.label)
     if schema.names.count(first) > 1:
-        raise ColumnError(f"{file.label} has several columns {first!r}", "rename all but one of them")
+        raise several_columns(first, file.label)
     found = schema.field(first).type
     for number, name in enumerate(fields, 1):
         names = [field.name for field in found] if _is_struct(found) else []

@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import codecs
-import csv
 import errno
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
 from ..decoding import HEAD, NotTextError, blocks, lines, refuse_binary, whole_text, wide_encoding
 from ..errors import GluscopeError
-from .columns import Cell, Column, ColumnError, kind_of, missing_column
+from .columns import Cell, Column, ColumnError, kind_of
+from .csv_rows import read_csv
 from .inputs import InputFile
 from .json_array import elements
+from .messages import is_broken
+from .meter import Meter
 from .parquet import check_parquet, read_parquet
-from .streams import Meter, open_bytes, unreadable
+from .streams import open_bytes, unreadable
 
 Pair = tuple[str, Cell]
 """A source and its text, or its conversation."""
 
-_LONGEST_FIELD = 2**31 - 1  # characters in a field of a CSV; Python stops at 131,072 unless told
+_SURROGATES = "half a surrogate pair stands alone, which is read as U+FFFD"
 
 
 def read_file(file: InputFile, column: Column, meter: Meter) -> Iterator[Pair]:
     """The (source, text) pairs of a file, lazily; GluscopeError names the file and the line, row or byte."""
     if file.kind == "parquet":
         return read_parquet(file, column, meter)
-    reader = {"jsonl": _read_jsonl, "json": _read_json, "csv": _read_csv, "tsv": _read_csv, "text": _read_text}
+    reader = {"jsonl": _read_jsonl, "json": _read_json, "csv": read_csv, "tsv": read_csv, "text": _read_text}
     return reader[file.kind](file, column, meter)
 
 
@@ -45,6 +47,10 @@ def check_file(file: InputFile, column: Column) -> bool:
         raise unreadable(file, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
     if file.kind == "parquet":
         check_parquet(file, column)
+    elif file.kind == "text" and column.chat == "always":
+        if file.named:
+            raise _not_a_conversation(file.label)
+        return False
     elif file.kind == "text" or (file.kind == "json" and not file.named):
         try:
             if file.kind == "text":
@@ -72,23 +78,44 @@ def _head(file: InputFile) -> bytes:
         raise unreadable(file, error) from None
 
 
-def _read_text(file: InputFile, column: Column, meter: Meter) -> Iterator[Pair]:  # noqa: ARG001
+class NoConversationError(NotTextError):
+    """A file is plain text where every document is to be a conversation; a folder's walk passes over such files."""
+
+    reason = "plain text, not conversations as --chat always has them"
+
+
+def _not_a_conversation(label: str) -> NoConversationError:
+    return NoConversationError(
+        f"{label} is plain text, not conversations as --chat always has them",
+        "give it JSON lines or a table whose column holds messages, or leave --chat always out",
+    )
+
+
+def plain_text(text: str, column: Column, label: str) -> str:
+    """The text of a document that is not in a table. NoConversationError if every document is to be a conversation."""
+    if column.chat == "always":
+        raise _not_a_conversation(label)
+    return text
+
+
+def _read_text(file: InputFile, column: Column, meter: Meter) -> Iterator[Pair]:
     with open_bytes(file, meter) as (_, stream):
-        yield file.label, whole_text(stream, file.label)
+        yield file.label, plain_text(whole_text(stream, file.label), column, file.label)
 
 
 def _read_jsonl(file: InputFile, column: Column, meter: Meter) -> Iterator[Pair]:
     with open_bytes(file, meter) as (head, stream):
         refuse_binary(head, file.label)
-        yield from json_lines(lines(stream, head, file.label), column, file.label)
+        yield from json_lines(lines(stream, head, file.label), column, file.label, meter)
 
 
-def json_lines(text: Iterable[str], column: Column, label: str) -> Iterator[Pair]:
+def json_lines(text: Iterable[str], column: Column, label: str, meter: Meter) -> Iterator[Pair]:
     """The (source, text) pairs of lines that each hold an object; blank lines are passed over."""
     for number, line in enumerate(text, 1):
         if not line.isspace():
             place = f"{label}, line {number}"
-            yield f"{label}:{number}", _json_cell(_json(line, place), column, place)
+            row = _json(line, column, place)
+            yield f"{label}:{number}", _json_cell(row, column, place, meter)
 
 
 def is_json_line(line: str) -> bool:
@@ -109,9 +136,9 @@ def _read_json(file: InputFile, column: Column, meter: Meter) -> Iterator[Pair]:
     with open_bytes(file, meter) as (head, stream):
         refuse_binary(head, file.label)
         if _first_character(head) == "[":
-            pairs = _json_array(blocks(stream, head, file.label), column, file)
+            pairs = _json_array(blocks(stream, head, file.label), column, file, meter)
         else:
-            pairs = _json_lines_only(lines(stream, head, file.label), column, file.label)
+            pairs = _json_lines_only(lines(stream, head, file.label), column, file.label, meter)
         try:
             start = next(pairs, None)
         except ColumnError as error:
@@ -125,14 +152,14 @@ def _first_character(head: bytes) -> str:
     return decoder.decode(head).lstrip()[:1]
 
 
-def _json_lines_only(text: Iterator[str], column: Column, label: str) -> Iterator[Pair]:
+def _json_lines_only(text: Iterator[str], column: Column, label: str, meter: Meter) -> Iterator[Pair]:
     """JSON lines, if the first line that is not blank is one; NotTextError if it is anything else."""
     blank = 0
     for first in text:
         if first.isspace():
             blank += 1
         elif is_json_line(first):
-            yield from json_lines(chain(["\n"] * blank, [first], text), column, label)
+            yield from json_lines(chain(["\n"] * blank, [first], text), column, label, meter)
         else:
             raise NotTextError(
                 f"{label} holds neither JSON lines nor an array of objects",
@@ -140,67 +167,52 @@ def _json_lines_only(text: Iterator[str], column: Column, label: str) -> Iterato
             )
 
 
-def _json_array(text: Iterator[str], column: Column, file: InputFile) -> Iterator[Pair]:
+def _json_array(text: Iterator[str], column: Column, file: InputFile, meter: Meter) -> Iterator[Pair]:
     number = 0
     try:
-        for row in elements(text):
+        for row in elements(text, _once_each(column, file.label)):
             number += 1
             place = f"{file.label}, element {number}"
-            yield f"{file.label}:{number}", _json_cell(row, column, place)
+            yield f"{file.label}:{number}", _json_cell(row, column, place, meter)
     except (ValueError, RecursionError) as error:
         raise GluscopeError(
             f"{file.label} is broken JSON after element {number}: {_reason(error)}", "mend or fetch it again"
         ) from None
 
 
-def _json(line: str, place: str) -> Any:
+def _json(line: str, column: Column, place: str) -> Any:
+    """The value of a line. GluscopeError if it is broken, or has the column twice: Python would take the last one."""
+    twice = any(line.count(f'"{name}"') > 1 for name in column.path)  # the hook takes time
     try:
-        return json.loads(line)
+        return json.loads(line, object_pairs_hook=_once_each(column, place) if twice else None)
     except (ValueError, RecursionError) as error:
         raise GluscopeError(f"{place} is broken JSON: {_reason(error)}", "mend or remove the line") from None
+
+
+def _once_each(column: Column, place: str) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
+    """Makes the objects of JSON. GluscopeError if one has a field twice that the column's name names."""
+
+    def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            keys = [key for key, _ in pairs]
+            for name in column.path:
+                if keys.count(name) > 1:
+                    raise GluscopeError(f"{place} has several fields {name!r}", "rename all but one of them")
+        return found
+
+    return made
 
 
 def _reason(error: Exception) -> str:
     return error.msg if isinstance(error, json.JSONDecodeError) else str(error)
 
 
-def _json_cell(row: Any, column: Column, place: str) -> Cell:
+def _json_cell(row: Any, column: Column, place: str, meter: Meter) -> Cell:
     if not isinstance(row, dict):
         raise ColumnError(
             f"{place} holds {kind_of(row)}, not an object", f'write one object a line: {{"{column.name}": "..."}}'
         )
+    if is_broken(row.get(column.name, row.get(column.first))):
+        meter.changed.add(_SURROGATES, place)
     return column.of_row(row, place)
-
-
-def _read_csv(file: InputFile, column: Column, meter: Meter) -> Iterator[Pair]:
-    csv.field_size_limit(_LONGEST_FIELD)
-    with open_bytes(file, meter) as (head, stream):
-        refuse_binary(head, file.label)
-        text = lines(stream, head, file.label)
-        # strict: an open quote at the end would otherwise swallow the rest of the file into one document
-        table = csv.reader(text, delimiter="\t" if file.kind == "tsv" else ",", strict=True)
-        rows = _csv_rows(table, file.label)
-        header = next(rows, None)
-        if header is None:
-            return
-        if column.name not in header:
-            raise missing_column(column.name, header, file.label)
-        place = header.index(column.name)
-        for number, row in enumerate(rows, 1):
-            if place >= len(row):
-                raise GluscopeError(
-                    f"{file.label}, row {number} (line {table.line_num}) has {len(row)} of {len(header)} fields",
-                    "mend or remove the row",
-                )
-            yield f"{file.label}:{number}", column.cell(row[place], f"{file.label}, row {number}")
-
-
-def _csv_rows(table: Iterator[list[str]], label: str) -> Iterator[list[str]]:
-    """Rows, without blank lines."""
-    try:
-        for row in table:
-            if row:
-                yield row
-    except csv.Error as error:
-        line = getattr(table, "line_num", 0)
-        raise GluscopeError(f"{label}, line {line} is broken CSV: {error}", "mend the quotes of that row") from None

@@ -10,7 +10,7 @@ import os
 import select
 import stat
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ import zstandard
 from ..decoding import HEAD
 from ..errors import GluscopeError
 from .inputs import InputFile
+from .meter import Meter
 
 _BUFFER = 1 << 18
 _ZSTD_INPUT = 1 << 11  # bytes given to the decompressor at a time: bounds what one step may expand to
@@ -26,43 +27,6 @@ _SIP = 1 << 13  # compressed bytes that the other decompressors get at a time
 _BZ2_BLOCK = 1 << 20  # more than a block holds: what waits inside can't be counted
 _PATIENCE = 1000  # milliseconds
 _ZSTD_WINDOW = 1 << 31  # as with `zstd --long=31`, the largest possible
-
-
-class Meter:
-    """Counts the bytes of the disk whose text has been given out, to judge the rest by; tells of a pipe that is waited
-    for.
-
-    Text that waits in a buffer is not counted. Of a compressed file the share of its bytes counts that the text so far
-    took.
-    """
-
-    def __init__(self, notice: Callable[[str], None] = lambda _: None) -> None:
-        self.notice = notice
-        self._passed = 0
-        self._place: Callable[[], float] = _nowhere
-
-    @property
-    def bytes(self) -> int:
-        """The count so far; only the thread that reads may ask."""
-        return self._passed + round(self._place())
-
-    @contextmanager
-    def reading(self, size: int, place: Callable[[], float]) -> Iterator[None]:
-        """Count an input of `size` bytes: `place()` of them so far within the `with`, all of them after it."""
-        self._place = place
-        try:
-            yield
-        finally:
-            self._place = _nowhere
-            self._passed += size
-
-    def take_back(self, size: int) -> None:
-        """Don't count an input, which turned out to hold no text."""
-        self._passed -= size
-
-
-def _nowhere() -> float:
-    return 0.0
 
 
 class _Readable(Protocol):

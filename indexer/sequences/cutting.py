@@ -46,7 +46,7 @@ class Cutter:
         if self._settings.roles is not None and (told := next((one for one in texts if one.text), None)) is not None:
             raise GluscopeError(
                 f"document {told.number} ({told.source}) is not a conversation, so no token of it has a role",
-                "name the column that holds messages with --column, or leave --roles out",
+                "give it JSON lines or a table whose --column holds messages, or leave --roles out",
             )
         ids = dict(zip([one.number for one in texts], self._encode([one.text for one in texts]), strict=True))
         chats = dict(zip(talks, self._read(list(talks.values())), strict=True))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -142,3 +144,31 @@ def test_a_pipe_that_nothing_writes_to_is_said_to_be_waited_for(
     assert [document.text for document in open_corpus([pipe], notice=notice)] == ["late"]
     writer.join()
     assert heard == [f"waiting for something to write to {pipe}, a pipe"]
+
+
+def test_where_every_document_is_a_conversation_plain_text_is_refused_and_left_out_of_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.txt").write_text("the cat sat")
+    (tmp_path / "b.jsonl").write_text('{"text": [{"role": "user", "content": "the mat"}]}\n')
+    heard: list[str] = []
+    corpus = open_corpus([tmp_path], chat="always", notice=heard.append)
+    assert [document.messages is not None for document in corpus] == [True]
+    assert heard == [
+        f"left out of {tmp_path}: {tmp_path}/a.txt: plain text, not conversations as --chat always has them"
+    ]
+    with pytest.raises(GluscopeError, match=r"a\.txt is plain text") as refused:
+        open_corpus([tmp_path / "a.txt"], chat="always")
+    assert "--column" not in str(refused.value)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"the cat sat")))
+    with pytest.raises(GluscopeError, match="standard input is plain text"):
+        open_corpus(["-"], chat="always")
+
+
+def test_a_field_twice_in_an_object_within_is_refused_only_where_the_column_leads(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"meta": {"text": "a", "text": "b"}, "id": 1, "id": 2}\n')
+    with pytest.raises(GluscopeError, match="line 1 has several fields 'text'"):
+        open_corpus([path], column="meta.text")
+    path.write_text('{"text": "says \\"text\\" twice: \\"text\\"", "id": 1, "id": 2}\n')
+    assert [document.text for document in open_corpus([path])] == ['says "text" twice: "text"']

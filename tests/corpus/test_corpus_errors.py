@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import json
@@ -58,6 +59,26 @@ BEFORE_READING: dict[str, Case] = {
     "Parquet: no texts": ("bad.parquet", parquet_bytes(text=[1, 2]), "{path}: column 'text' holds int64, not text"),
     "Parquet: cut short": ("bad.parquet", parquet_bytes(text=["a"] * 99)[:-9], "{path} is not a complete Parquet file"),
     "Parquet: empty": ("bad.parquet", b"", "{path} is not a complete Parquet file"),
+    "CSV: two columns of the name": ("bad.csv", b"text,id,text\na,1,b\n", "{path} has several columns 'text'"),
+    "TSV: two columns of the name": ("bad.tsv", b"text\ttext\na\tb\n", "{path} has several columns 'text'"),
+    "JSON lines: the field twice": (
+        "bad.jsonl",
+        b'{"text": "a", "id": 1, "text": "b"}\n',
+        "{path}, line 1 has several fields 'text'",
+    ),
+    "JSON: the field twice": ("bad.json", b'[{"text": "a", "text": "b"}]', "{path} has several fields 'text'"),
+    "UTF-16: undefined characters": (
+        "bad.txt",
+        codecs.BOM_UTF16_LE + b"a\x00\xff\xff" * 9,
+        "{path} begins with the mark of UTF-16, but is not such text: 9 of its first 18 characters",
+    ),
+    "UTF-16: control bytes": (
+        "bad.txt",
+        codecs.BOM_UTF16_LE + b"\x01\x00\x02\x00\x03\x00",
+        "{path} begins with the mark of UTF-16, but is not such text: 3 of its first 3 characters",
+    ),
+    "UTF-16: noise": ("bad.txt", codecs.BOM_UTF16_LE + NOISE, "{path} begins with the mark of UTF-16, but is not"),
+    "UTF-32: noise": ("bad.txt", codecs.BOM_UTF32_LE + NOISE, "{path} begins with the mark of UTF-32, but is not"),
     "no text: one empty file": ("bad.txt", b"", "there is no text in {path} (1 empty document)"),
     "no text: a header alone": ("bad.csv", b"text\n", "there is no text in {path} (no document)"),
     "no text: empty lines": (

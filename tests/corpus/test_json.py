@@ -168,3 +168,19 @@ def test_a_long_array_is_not_held_whole(tmp_path: Path) -> None:
     assert sum(len(one.text) for one in corpus) == 20_000_000
     assert tracemalloc.get_traced_memory()[1] < 4_000_000
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "json"])
+def test_documents_with_half_a_surrogate_pair_are_told_and_counted(tmp_path: Path, suffix: str) -> None:
+    rows = [
+        r'{"text": "whole \ud83d\ude42 é"}',
+        r'{"text": "half \ud83d"}',
+        r'{"text": "fine", "other": "\ud83d"}',
+        r'{"text": [{"role": "user", "content": "half \ude42"}]}',
+    ]
+    path = tmp_path / f"a.{suffix}"
+    path.write_text("\n".join(rows) if suffix == "jsonl" else f"[{','.join(rows)}]")
+    heard: list[str] = []
+    assert len(list(open_corpus([path], notice=heard.append))) == 4
+    where = "line" if suffix == "jsonl" else "element"
+    assert heard == [f"{path}, {where} 2 and 1 more: half a surrogate pair stands alone, which is read as U+FFFD"]
