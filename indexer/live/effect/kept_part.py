@@ -39,6 +39,7 @@ class KeptPart:
     def __init__(self, out: Path, settings: Mapping[str, Any]) -> None:
         """`settings`: those that a continued run must share."""
         self.path = part_path(out)
+        self._aside = self.path.with_name(f"{self.path.name}.new")
         self._settings = dict(settings)
         self._next = time.monotonic() + EVERY
 
@@ -73,6 +74,7 @@ class KeptPart:
         try:
             if not (begun := {name: tally for name, tally in tallies.items() if tally.sequences}):
                 self.path.unlink(missing_ok=True)
+                self._aside.unlink(missing_ok=True)  # of a kill
             else:
                 said = {"format": 1, "names": list(begun), "run": self._settings}
                 self._write(save(_tensors(list(begun.values())), {_KEY: json.dumps(said)}))
@@ -82,14 +84,13 @@ class KeptPart:
         self._next = done + max(EVERY, _SHARE * (done - now))
 
     def _write(self, data: bytes) -> None:
-        aside = self.path.with_name(f"{self.path.name}.new")
         try:
-            with create(aside) as file:
+            with create(self._aside) as file:
                 write_all(file, data)
                 os.fsync(file.fileno())
-            os.replace(aside, self.path)
+            os.replace(self._aside, self.path)
         finally:
-            aside.unlink(missing_ok=True)
+            self._aside.unlink(missing_ok=True)
 
     def _foreign(self) -> GluscopeError:
         return GluscopeError(
