@@ -101,8 +101,12 @@ from gluscope_tui.cli.interruption import telling_what_is_left
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-def command(model: str, dataset: bool = False, config: bool = False) -> None:
+def command(model: str, dataset: bool = False, config: bool = False, long: bool = False) -> None:
     "Fail after an interruption that nobody saw."
+    if long:
+        with telling_what_is_left(lambda: "stopped; nothing was kept"):
+            os.kill(os.getpid(), getattr(signal, model))
+            sys.exit("nothing interrupted it")
     if model != "none":
         with suppress(KeyboardInterrupt):
             os.kill(os.getpid(), getattr(signal, model))
@@ -124,8 +128,8 @@ def after_an_interruption(number: str, *options: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-@pytest.mark.parametrize("words", [["SIGINT"], ["SIGTERM"], ["SIGHUP"], ["SIGINT", "--dataset"]])
-def test_a_library_s_error_after_an_interruption_that_it_swallowed_is_the_interruption(words: list[str]) -> None:
+@pytest.mark.parametrize("words", [["SIGINT"], ["SIGTERM"], ["SIGHUP"], ["SIGINT", "--dataset"], ["SIGHUP", "--long"]])
+def test_an_interruption_is_one_even_where_a_library_swallowed_it(words: list[str]) -> None:
     assert after_an_interruption(*words) == (130, "stopped; nothing was kept\n")
 
 
