@@ -21,14 +21,13 @@ from indexer import __version__
 from indexer.errors import GluscopeError
 
 from .complaints import mendable
-from .interruption import interrupt_on_signals, is_interruption
+from .interruption import INTERRUPTED, interrupt_on_signals, is_interruption
 from .output import complain, emit, emit_lines, tell
 from .streams import muffle_stderr, open_closed_streams
 
 NAME = "gluscope"
 MENDABLE = 2
 DEBUG = "GLUSCOPE_DEBUG"
-INTERRUPTED = 130
 
 COMMANDS = {
     "index": "Read text with a model and keep what every gated neuron does.",
@@ -63,11 +62,11 @@ def main() -> None:
     interrupt_on_signals()
     try:
         code = run(sys.argv[1:])
-    except KeyboardInterrupt:  # a second one, while the first was told
-        code = INTERRUPTED
-    if code == INTERRUPTED:
+        if code == INTERRUPTED:
+            _end_at_once()
+        sys.exit(code)
+    except KeyboardInterrupt:  # at the very end, or while an interruption of the job's own was told
         _end_at_once()
-    sys.exit(code)
 
 
 def _end_at_once() -> None:

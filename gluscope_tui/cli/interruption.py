@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -17,13 +18,17 @@ from .output import tell
 
 Said = TypeVar("Said")
 
+INTERRUPTED = 130
+"""The exit code after an interruption."""
+
 _FOR_ONE = 2.0  # seconds in which several SIGHUPs are one
 
 
 class _Interrupting:
-    """A signal handler that interrupts, and remembers that it did.
+    """A signal handler that interrupts, and remembers that it did. A second signal ends the process at once.
 
-    A terminal that closes may send several SIGHUPs for one: they don't interrupt what the first one has cleaned up.
+    Another exception could be raised at any instruction of what handles the first. A terminal that closes may send
+    several SIGHUPs for one: they don't end what the first one has cleaned up.
     """
 
     def __init__(self) -> None:
@@ -34,6 +39,8 @@ class _Interrupting:
         now = time.monotonic()
         if self.came and number == signal.SIGHUP and now - self._at < _FOR_ONE:
             return
+        if self.came:
+            os._exit(INTERRUPTED)
         self.came, self._at = True, now
         raise KeyboardInterrupt
 
