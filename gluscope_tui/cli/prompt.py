@@ -169,10 +169,10 @@ def _print(found: Sequence[Prompted], printer: Printer, index: str | None, *, by
     from ..views.origin import Origin
 
     origin = Origin(found[0].model, index)
-    objects = [{**view.as_object(one), "index": index} for one in found]
     for notice in dict.fromkeys(notice for one in found for notice in one.notices):
         tell(notice)
     if printer.format == "json":
+        objects = [{**view.as_object(one), "index": index} for one in found]
         if len(found) == 1:
             emit_object(objects[0])
         else:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 import indexer
 from indexer.addresses import NeuronAddress, parse_neuron
-from indexer.database.read.weights_state import brings_weights_itself
+from indexer.database.read.weights_state import come_by_import
 from indexer.database.reader import Index
 from indexer.database.records import NeuronRecord
 from indexer.errors import GluscopeError
@@ -147,7 +147,7 @@ def _facts(index: Index, request: Request) -> Facts:
         complete=info.complete,
         bos_counted=bool(settings.get("count_first")) and settings.get("bos") != "never",
         no_weights=str(info.weights.get("reason") or ""),
-        adds_weights=not brings_weights_itself(info.weights),
+        adds_weights=not come_by_import(info.weights),
         no_wiring=str(info.wiring.get("reason") or ""),
         weights=index.table.has_weights,
         columns=index.table.columns,

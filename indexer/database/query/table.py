@@ -16,7 +16,7 @@ from ..read.lacking import not_built, not_computed
 from ..read.nearby import Nearby
 from .where import Compiled, Holds, compile_condition, compile_number
 
-_TOGETHER = 900  # rows a query: older SQLites take at most 999 values
+_TOGETHER = 900  # rows that are kept until they are in order
 _STRETCH = 20_000  # rows a query when they are read in the order of the file
 _NO_CONDITION = Compiled("1", (), frozenset())
 
@@ -87,9 +87,8 @@ class Table:
         self._nearby.neurons(numbers, _names_of_tables(names))
         for start in range(0, len(numbers), _TOGETHER):
             group = list(numbers[start : start + _TOGETHER])
-            marks = ",".join("?" * len(group))
-            sql = f"SELECT {chosen.sql} FROM {_tables(names)} WHERE n.id IN ({marks})"
-            found = {row[0]: chosen.row(row) for row in self._connection.rows(sql, chosen.kinds, group)}
+            sql = f"SELECT {chosen.sql} FROM {_tables(names)} WHERE n.id IN"
+            found = {row[0]: chosen.row(row) for row in self._connection.rows_among(sql, chosen.kinds, group)}
             if missing := [number for number in group if number not in found]:
                 raise self._connection.damaged(f"neurons has no row {missing[0]}")
             for number in group:

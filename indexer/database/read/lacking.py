@@ -7,7 +7,7 @@ import shlex
 from ...errors import GluscopeError, MissingPart
 from .connection import Connection
 from .provenance import read_info
-from .weights_state import HOW_TO_IMPORT, NOT_IN_DATA_SET, brings_weights_itself, weights_state
+from .weights_state import HOW_TO_IMPORT, NOT_IN_DATA_SET, come_by_import, weights_state
 
 
 def not_built(connection: Connection, cause: str) -> GluscopeError:
@@ -17,7 +17,7 @@ def not_built(connection: Connection, cause: str) -> GluscopeError:
 
 def not_computed(connection: Connection, what: str, *, has_weights: bool) -> GluscopeError:
     """For what is computed from the model. `has_weights`: whether the index has other numbers of the weights."""
-    if not has_weights and brings_weights_itself(weights_state(read_info(connection))):
+    if not has_weights and come_by_import(weights_state(read_info(connection))):
         return GluscopeError(f"this index has no {what}: {NOT_IN_DATA_SET}", HOW_TO_IMPORT)
     why = "an older gluscope computed its weights" if has_weights else "nothing of the model's weights is in it"
     return _missing(connection, f"this index has no {what}: {why}", "gluscope index --weights-only MODEL")

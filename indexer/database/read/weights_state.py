@@ -26,7 +26,7 @@ def weights_state(info: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
-def brings_weights_itself(state: Mapping[str, Any]) -> bool:
+def come_by_import(state: Mapping[str, Any]) -> bool:
     """Whether the weights whose state this is can only come with another import of the index."""
     return state == IMPORTED
 
